@@ -1,0 +1,61 @@
+//! The body of an error reply.
+
+use serde::{Deserialize, Serialize};
+
+/// What Tulip says when it refuses a request. Every field may be missing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[non_exhaustive]
+pub struct ApiErrorBody {
+    /// The class of error, for machines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<String>,
+    /// What Tulip's support asks for.
+    #[serde(rename = "errorUniqueID", skip_serializing_if = "Option::is_none")]
+    pub error_unique_id: Option<String>,
+    /// The explanation, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<String>,
+}
+
+impl ApiErrorBody {
+    /// A body with all three fields.
+    pub fn new(
+        error_code: impl Into<String>,
+        error_unique_id: impl Into<String>,
+        details: impl Into<String>,
+    ) -> Self {
+        Self {
+            error_code: Some(error_code.into()),
+            error_unique_id: Some(error_unique_id.into()),
+            details: Some(details.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documented_body_round_trips_and_unknown_fields_are_ignored() {
+        let json = r#"{ "errorCode": "Unauthorized", "errorUniqueID": "aB3+/x", "details": "API key is required", "hint": {} }"#;
+        let body: ApiErrorBody = serde_json::from_str(json).unwrap();
+        assert_eq!(
+            body,
+            ApiErrorBody::new("Unauthorized", "aB3+/x", "API key is required")
+        );
+        assert_eq!(
+            serde_json::to_string(&body).unwrap(),
+            r#"{"errorCode":"Unauthorized","errorUniqueID":"aB3+/x","details":"API key is required"}"#
+        );
+    }
+
+    #[test]
+    fn every_field_may_be_missing() {
+        assert_eq!(
+            serde_json::from_str::<ApiErrorBody>("{}").unwrap(),
+            ApiErrorBody::default()
+        );
+    }
+}

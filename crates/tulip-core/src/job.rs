@@ -1,0 +1,279 @@
+//! An archive job and its status.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{JobId, RawResource, WorkspaceId, redact_urls};
+
+/// The state of an archive job.
+///
+/// Only `complete` is documented. The other names are inferred, and a name that is not known
+/// here is normal: it is kept as [`JobStatus::Other`], and polling goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+#[non_exhaustive]
+pub enum JobStatus {
+    /// `pending`: accepted, not begun. *Inferred.*
+    Pending,
+    /// `processing`: at work. *Inferred.*
+    Processing,
+    /// `complete`: the archive can be downloaded.
+    Complete,
+    /// `failed`: there will be no archive. *Inferred.*
+    Failed,
+    /// Any other text, as Tulip wrote it.
+    Other(String),
+}
+
+/// Names that mean a failure, beside `failed`. All inferred: change them here.
+const FAILURES: [&str; 5] = ["failure", "error", "errored", "cancelled", "canceled"];
+
+impl JobStatus {
+    /// The status as Tulip writes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Pending => "pending",
+            Self::Processing => "processing",
+            Self::Complete => "complete",
+            Self::Failed => "failed",
+            Self::Other(text) => text,
+        }
+    }
+
+    /// Whether the archive is ready.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        *self == Self::Complete
+    }
+
+    /// Whether the job has ended without an archive: `failed`, or a name that can mean nothing
+    /// else (`error`, `cancelled` and their like, in any case).
+    #[must_use]
+    pub fn is_failed(&self) -> bool {
+        match self {
+            Self::Failed => true,
+            Self::Other(text) => FAILURES.iter().any(|name| text.eq_ignore_ascii_case(name)),
+            _ => false,
+        }
+    }
+
+    /// Whether this name is not known here, so that nothing can be concluded from it.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::Other(_)) && !self.is_failed()
+    }
+}
+
+impl From<String> for JobStatus {
+    fn from(text: String) -> Self {
+        for known in [
+            Self::Pending,
+            Self::Processing,
+            Self::Complete,
+            Self::Failed,
+        ] {
+            if text.eq_ignore_ascii_case(known.as_str()) {
+                return known;
+            }
+        }
+        Self::Other(text)
+    }
+}
+
+impl From<JobStatus> for String {
+    fn from(status: JobStatus) -> Self {
+        match status {
+            JobStatus::Other(text) => text,
+            known => known.as_str().to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for JobStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One archive job, as both the status call and the start call return it.
+///
+/// Fields that are not known here are ignored. [`ArchiveJob::resource`] is serialised masked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct ArchiveJob {
+    /// The job's identifier.
+    pub id: JobId,
+    /// What kind of job it is, `ddm-machine-activity-export` for these archives.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub job_type: Option<String>,
+    /// How far it is.
+    pub status: JobStatus,
+    /// Where the archive can be downloaded, once complete. Only the status call has it.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "text"
+    )]
+    pub resource: Option<RawResource>,
+    /// The customer, in the start call's reply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_id: Option<String>,
+    /// The user behind the token, in the start call's reply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+    /// The workspace, in the start call's reply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<WorkspaceId>,
+    /// What Tulip says about a job that failed, if anything. *Inferred.*
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "details"
+    )]
+    pub details: Option<String>,
+}
+
+impl ArchiveJob {
+    /// A job with nothing but its identifier and status.
+    #[must_use]
+    pub fn new(id: JobId, status: JobStatus) -> Self {
+        Self {
+            id,
+            job_type: None,
+            status,
+            resource: None,
+            customer_id: None,
+            user_id: None,
+            workspace_id: None,
+            details: None,
+        }
+    }
+
+    /// The same job with a download URL.
+    #[must_use]
+    pub fn with_resource(mut self, resource: impl Into<String>) -> Self {
+        self.resource = Some(RawResource::from(resource.into()));
+        self
+    }
+}
+
+/// A resource that is null, empty or not a text counts as absent: the caller then asks again.
+fn text<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<RawResource>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(match value {
+        serde_json::Value::String(text) if !text.trim().is_empty() => Some(text.into()),
+        _ => None,
+    })
+}
+
+/// Details are for people: any JSON will do, without the URLs in it.
+fn details<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(match value {
+        serde_json::Value::Null => None,
+        serde_json::Value::String(text) => Some(redact_urls(&text)),
+        other => Some(redact_urls(&other.to_string())),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const STATUS_REPLY: &str = r#"{ "id": "evsLrbKLQgX8YWE4v", "type": "ddm-machine-activity-export", "status": "complete", "resource": "http://s3.amazon.com/acme/factory/tableExports/1875736_Yadf9otHT.csv?X-Amz-Signature=f2579879…" }"#;
+    const START_REPLY: &str = r#"{ "id": "MmMvdcJpgDWrDgmLZ", "type": "ddm-machine-activity-export", "customerId": "factory", "userId": "yyE3Dzfs4riTpswJy", "status": "complete", "workspaceId": "DEFAULT" }"#;
+
+    #[test]
+    fn documented_status_reply_is_read() {
+        let job: ArchiveJob = serde_json::from_str(STATUS_REPLY).unwrap();
+        assert_eq!(job.id.as_str(), "evsLrbKLQgX8YWE4v");
+        assert_eq!(job.job_type.as_deref(), Some("ddm-machine-activity-export"));
+        assert!(job.status.is_complete());
+        let url = job.resource.as_ref().unwrap().parse().unwrap();
+        assert_eq!(
+            url.expose().path(),
+            "/acme/factory/tableExports/1875736_Yadf9otHT.csv"
+        );
+        assert!(
+            url.expose()
+                .query()
+                .unwrap()
+                .starts_with("X-Amz-Signature=f2579879")
+        );
+    }
+
+    #[test]
+    fn documented_start_reply_is_read() {
+        let job: ArchiveJob = serde_json::from_str(START_REPLY).unwrap();
+        assert_eq!(job.id.as_str(), "MmMvdcJpgDWrDgmLZ");
+        assert_eq!(job.customer_id.as_deref(), Some("factory"));
+        assert_eq!(job.user_id.as_deref(), Some("yyE3Dzfs4riTpswJy"));
+        assert_eq!(job.workspace_id.unwrap().as_str(), "DEFAULT");
+        assert!(job.status.is_complete() && job.resource.is_none());
+    }
+
+    #[test]
+    fn a_job_is_shown_and_serialised_without_its_signature() {
+        let job: ArchiveJob = serde_json::from_str(STATUS_REPLY).unwrap();
+        let shown = format!("{job:?} {}", serde_json::to_string(&job).unwrap());
+        assert!(
+            !shown.contains("f2579879") && !shown.contains("Yadf9otHT"),
+            "{shown}"
+        );
+        assert!(shown.contains("http://s3.amazon.com/[redacted]"), "{shown}");
+    }
+
+    #[test]
+    fn absent_empty_and_odd_resources_count_as_none() {
+        for resource in ["null", "\"\"", "\" \"", "17", "{}"] {
+            let json = format!(r#"{{"id":"j","status":"complete","resource":{resource}}}"#);
+            assert_eq!(
+                serde_json::from_str::<ArchiveJob>(&json).unwrap().resource,
+                None
+            );
+        }
+    }
+
+    #[test]
+    fn failures_and_unknown_names_are_told_apart() {
+        for (text, failed, unknown) in [
+            ("pending", false, false),
+            ("Processing", false, false),
+            ("COMPLETE", false, false),
+            ("failed", true, false),
+            ("Error", true, false),
+            ("cancelled", true, false),
+            ("zipping", false, true),
+            ("", false, true),
+        ] {
+            let status = JobStatus::from(text.to_owned());
+            assert_eq!(
+                (status.is_failed(), status.is_unknown()),
+                (failed, unknown),
+                "{text}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn unknown_fields_and_statuses_break_nothing(
+            status in any::<String>(),
+            name in "x[a-z]{0,8}",
+            value in prop_oneof![Just("null"), Just("[1]"), Just("{\"a\":1}"), Just("\"t\""), Just("2.5")],
+        ) {
+            let status_json = serde_json::to_string(&status).unwrap();
+            let json = format!(r#"{{"id":"j","status":{status_json},"{name}":{value}}}"#);
+            let job: ArchiveJob = serde_json::from_str(&json).unwrap();
+            prop_assert!(job.status.as_str().eq_ignore_ascii_case(&status));
+            let again: ArchiveJob = serde_json::from_str(&serde_json::to_string(&job).unwrap()).unwrap();
+            prop_assert_eq!(again, job);
+        }
+    }
+}

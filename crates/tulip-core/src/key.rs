@@ -1,0 +1,225 @@
+//! Where an object lies below its sink's root.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a text is not a key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ObjectKeyError {
+    /// Nothing is left after normalising.
+    #[error("the object key is empty")]
+    Empty,
+    /// A segment is `..`.
+    #[error("the object key {key:?} climbs out of its root with \"..\"")]
+    Climbs {
+        /// The refused text.
+        key: String,
+    },
+    /// It starts with `/`.
+    #[error("the object key {key:?} is absolute; a key lies below the sink's root")]
+    Absolute {
+        /// The refused text.
+        key: String,
+    },
+    /// It holds a backslash or a control character.
+    #[error("the object key {key:?} holds {character:?}, which not every store can keep")]
+    Character {
+        /// The refused text.
+        key: String,
+        /// The first character that was refused.
+        character: char,
+    },
+    /// It, or one of its segments, is longer than stores allow.
+    #[error("the object key has {length} bytes in {what}, more than the {limit} that stores allow")]
+    TooLong {
+        /// "all" or "one segment".
+        what: &'static str,
+        /// The length found, in bytes.
+        length: usize,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+}
+
+/// The longest key in bytes (S3's limit), with room for a sink's prefix and for `.receipt.json`.
+const MAX_KEY: usize = 900;
+/// The longest segment in bytes: file systems allow 255, and staging adds to it.
+const MAX_SEGMENT: usize = 200;
+
+/// A relative, normalised object key such as `g56RCo/evsLrb.csv`.
+///
+/// Segments are separated by `/`; none is empty, `.` or `..`; there is no backslash and no
+/// control character. Whatever data went into it, the key stays below its root.
+///
+/// ```
+/// use tulip_core::ObjectKey;
+/// assert_eq!(ObjectKey::new("mill//./07.csv")?.as_str(), "mill/07.csv");
+/// assert!(ObjectKey::new("../07.csv").is_err());
+/// # Ok::<(), tulip_core::ObjectKeyError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ObjectKey(Box<str>);
+
+impl ObjectKey {
+    /// Validates and normalises `key`: empty segments and `.` are dropped.
+    ///
+    /// # Errors
+    /// [`ObjectKeyError`] when nothing is left, the key starts with `/`, a segment is `..`, a
+    /// backslash or control character occurs, the key has over 900 bytes, or a segment over 200.
+    pub fn new(key: &str) -> Result<Self, ObjectKeyError> {
+        if key.starts_with('/') {
+            return Err(ObjectKeyError::Absolute {
+                key: key.to_owned(),
+            });
+        }
+        if let Some(character) = key.chars().find(|c| c.is_control() || *c == '\\') {
+            return Err(ObjectKeyError::Character {
+                key: key.to_owned(),
+                character,
+            });
+        }
+        let mut normal = String::with_capacity(key.len());
+        for segment in key.split('/').filter(|s| !s.is_empty() && *s != ".") {
+            if segment == ".." {
+                return Err(ObjectKeyError::Climbs {
+                    key: key.to_owned(),
+                });
+            }
+            within("one segment", segment.len(), MAX_SEGMENT)?;
+            if !normal.is_empty() {
+                normal.push('/');
+            }
+            normal.push_str(segment);
+        }
+        if normal.is_empty() {
+            return Err(ObjectKeyError::Empty);
+        }
+        within("all", normal.len(), MAX_KEY)?;
+        Ok(Self(normal.into_boxed_str()))
+    }
+
+    /// The key of this object's receipt: the key with `.receipt.json` behind it.
+    #[must_use]
+    pub fn receipt(&self) -> Self {
+        // Always valid: the limits leave room for the suffix.
+        Self(format!("{}.receipt.json", self.0).into_boxed_str())
+    }
+
+    /// The normalised text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The segments, outermost first.
+    pub fn segments(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/')
+    }
+}
+
+fn within(what: &'static str, length: usize, limit: usize) -> Result<(), ObjectKeyError> {
+    if length > limit {
+        return Err(ObjectKeyError::TooLong {
+            what,
+            length,
+            limit,
+        });
+    }
+    Ok(())
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for ObjectKey {
+    type Err = ObjectKeyError;
+    fn from_str(key: &str) -> Result<Self, ObjectKeyError> {
+        Self::new(key)
+    }
+}
+
+impl TryFrom<String> for ObjectKey {
+    type Error = ObjectKeyError;
+    fn try_from(key: String) -> Result<Self, ObjectKeyError> {
+        Self::new(&key)
+    }
+}
+
+impl From<ObjectKey> for String {
+    fn from(key: ObjectKey) -> Self {
+        key.0.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn keys_are_normalised() {
+        for (text, key) in [
+            ("a/b.csv", "a/b.csv"),
+            ("./a//b/", "a/b"),
+            ("Mühle 07/%2e.csv", "Mühle 07/%2e.csv"),
+        ] {
+            assert_eq!(ObjectKey::new(text).unwrap().as_str(), key);
+        }
+        assert_eq!(
+            ObjectKey::new("a/b.csv").unwrap().receipt().as_str(),
+            "a/b.csv.receipt.json"
+        );
+    }
+
+    #[test]
+    fn what_could_escape_or_break_a_store_is_refused() {
+        for (text, says) in [
+            ("", "is empty"),
+            ("./.", "is empty"),
+            ("/etc/passwd", "is absolute"),
+            ("a/../../b", "climbs out"),
+            ("a\\b", "holds '\\\\'"),
+            ("a\nb", "holds '\\n'"),
+        ] {
+            let message = ObjectKey::new(text).unwrap_err().to_string();
+            assert!(message.contains(says), "{message}");
+        }
+        assert!(
+            ObjectKey::new(&"x".repeat(201))
+                .unwrap_err()
+                .to_string()
+                .contains("one segment")
+        );
+        assert!(
+            ObjectKey::new(&"xxxxxxxxx/".repeat(100))
+                .unwrap_err()
+                .to_string()
+                .contains("900")
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_key_escapes_its_root(text in "([a.]|\\.\\.|/|\\\\|%2e|é| |\\x00){0,12}") {
+            if let Ok(key) = ObjectKey::new(&text) {
+                prop_assert!(!key.as_str().starts_with('/'));
+                prop_assert!(key.segments().all(|s| !matches!(s, "" | "." | "..") && !s.contains('\\')));
+                // Normalising is done once: doing it again changes nothing.
+                prop_assert_eq!(ObjectKey::new(key.as_str()).unwrap(), key.clone());
+                prop_assert_eq!(ObjectKey::new(key.receipt().as_str()).unwrap(), key.receipt());
+            }
+        }
+
+        #[test]
+        fn any_text_is_taken_or_refused_without_panic(text in any::<String>()) {
+            let _ = ObjectKey::new(&text);
+        }
+    }
+}

@@ -1,0 +1,33 @@
+#![doc = include_str!("../README.md")]
+
+mod api_error;
+mod checksum;
+mod credentials;
+mod id;
+mod instance;
+mod job;
+mod key;
+mod machine;
+mod receipt;
+mod redact;
+mod resource;
+mod scope;
+pub mod sink;
+mod timestamp;
+
+pub use api_error::ApiErrorBody;
+pub use checksum::{Checksum, ChecksumAlgorithm, ChecksumError};
+pub use credentials::{Credentials, CredentialsError};
+pub use id::{IdError, JobId, MachineId, WorkspaceId};
+pub use instance::{InstanceUrl, InstanceUrlError};
+pub use job::{ArchiveJob, JobStatus};
+pub use key::{ObjectKey, ObjectKeyError};
+pub use machine::{Machine, MachineType};
+pub use receipt::{Receipt, ReceiptObject, Tool};
+pub use redact::redact_urls;
+pub use resource::{RawResource, ResourceUrl, ResourceUrlError};
+pub use scope::{Scope, UnknownScope};
+pub use timestamp::{Timestamp, TimestampError};
+
+#[doc(hidden)]
+pub use inventory as __inventory;

@@ -1,0 +1,168 @@
+//! What is known of an archive that was delivered.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Checksum, JobId, MachineId, ObjectKey, Timestamp};
+
+/// The proof of one delivered archive, written next to the object, after it.
+///
+/// Holds no URL and no secret. Fields that are not known here are ignored on reading.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The job that made the archive.
+    pub job: JobId,
+    /// The machine, where it is known: an export by job id does not learn it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<MachineId>,
+    /// The object that was written.
+    pub object: ReceiptObject,
+    /// Bytes of the CSV.
+    pub bytes: u64,
+    /// Records of the CSV, the header not counted.
+    pub records: u64,
+    /// The header's columns, in order.
+    pub columns: Vec<String>,
+    /// The checksum of the CSV's bytes, computed as they passed.
+    pub checksum: Checksum,
+    /// The `ETag` that the asset's host sent, as it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_etag: Option<String>,
+    /// When the export began.
+    pub started: Timestamp,
+    /// When the object was committed.
+    pub finished: Timestamp,
+    /// How often the download was begun; 1 when nothing went wrong.
+    pub attempts: u32,
+    /// What wrote the object.
+    pub tool: Tool,
+}
+
+/// The object of a receipt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ReceiptObject {
+    /// Its key below the sink's root.
+    pub key: ObjectKey,
+    /// The scheme of the sink, for example `file`. The sink's address is not recorded: the
+    /// receipt lies beside the object.
+    pub scheme: String,
+    /// The `ETag` that the sink gave it, if it gives any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+}
+
+impl ReceiptObject {
+    /// An object by key and scheme.
+    pub fn new(key: ObjectKey, scheme: impl Into<String>) -> Self {
+        Self {
+            key,
+            scheme: scheme.into(),
+            etag: None,
+        }
+    }
+
+    /// The same object with the sink's `ETag`.
+    #[must_use]
+    pub fn with_etag(mut self, etag: Option<String>) -> Self {
+        self.etag = etag;
+        self
+    }
+}
+
+/// A program and its version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Tool {
+    /// The program's name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+impl Tool {
+    /// A program by name and version.
+    pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            version: version.into(),
+        }
+    }
+}
+
+impl Receipt {
+    /// The receipt as it is stored: indented JSON with a line break at the end.
+    ///
+    /// # Errors
+    /// None that serialising these types can meet; the signature follows `serde_json`.
+    pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let mut json = serde_json::to_vec_pretty(self)?;
+        json.push(b'\n');
+        Ok(json)
+    }
+
+    /// Reads a stored receipt.
+    ///
+    /// # Errors
+    /// `serde_json`'s, when it is not JSON or a required field is missing or unusable.
+    pub fn from_json(json: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(json)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ChecksumAlgorithm;
+
+    #[test]
+    fn the_stored_form_is_stable_and_unknown_fields_are_ignored() {
+        let time = |t: &str| t.parse::<Timestamp>().unwrap();
+        let key = ObjectKey::new("mill/j.csv").unwrap();
+        let checksum = Checksum::from_bytes(ChecksumAlgorithm::Crc64Nvme, &[1; 8]).unwrap();
+        let receipt = Receipt {
+            job: JobId::new("j").unwrap(),
+            machine: Some(MachineId::new("mill").unwrap()),
+            object: ReceiptObject::new(key, "file"),
+            bytes: 12,
+            records: 1,
+            columns: vec!["State".into(), "Start Time".into()],
+            checksum,
+            source_etag: Some("\"abc\"".into()),
+            started: time("2026-11-23T01:02:03.004Z"),
+            finished: time("2026-11-23T01:02:05Z"),
+            attempts: 1,
+            tool: Tool::new("tulip", "0.1.0"),
+        };
+        let json = String::from_utf8(receipt.to_json().unwrap()).unwrap();
+        let expected = r#"{
+  "job": "j",
+  "machine": "mill",
+  "object": {
+    "key": "mill/j.csv",
+    "scheme": "file"
+  },
+  "bytes": 12,
+  "records": 1,
+  "columns": [
+    "State",
+    "Start Time"
+  ],
+  "checksum": {
+    "algorithm": "crc64nvme",
+    "value": "0101010101010101"
+  },
+  "source_etag": "\"abc\"",
+  "started": "2026-11-23T01:02:03.004Z",
+  "finished": "2026-11-23T01:02:05.000Z",
+  "attempts": 1,
+  "tool": {
+    "name": "tulip",
+    "version": "0.1.0"
+  }
+}
+"#;
+        assert_eq!(json, expected);
+        let later = json.replacen('{', "{\"schema\":9,", 1);
+        assert_eq!(Receipt::from_json(later.as_bytes()).unwrap(), receipt);
+    }
+}

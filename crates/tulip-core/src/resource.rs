@@ -1,0 +1,225 @@
+//! The download URL of a finished archive. It is a credential: whoever has it has the data.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize, Serializer};
+use url::Url;
+use zeroize::Zeroizing;
+
+use crate::redact::MASK;
+
+/// The `resource` of a job as Tulip sent it, not yet checked. Never shown.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "String")]
+pub struct RawResource(Zeroizing<String>);
+
+impl RawResource {
+    /// Checks that this is a URL that can be downloaded.
+    ///
+    /// # Errors
+    /// [`ResourceUrlError`], see [`ResourceUrl::parse`].
+    pub fn parse(&self) -> Result<ResourceUrl, ResourceUrlError> {
+        ResourceUrl::parse(&self.0)
+    }
+}
+
+impl From<String> for RawResource {
+    fn from(value: String) -> Self {
+        Self(Zeroizing::new(value))
+    }
+}
+
+impl fmt::Debug for RawResource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.masked())
+    }
+}
+
+impl RawResource {
+    fn masked(&self) -> String {
+        match self.parse() {
+            Ok(url) => url.to_string(),
+            Err(_) => MASK.to_owned(),
+        }
+    }
+}
+
+impl Serialize for RawResource {
+    /// Writes the masked form: a serialised job ends in logs and files.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.masked())
+    }
+}
+
+/// Why a job's `resource` cannot be downloaded. Says nothing of the text itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResourceUrlError {
+    /// It is not an absolute URL.
+    #[error("the resource that Tulip sent is not a URL: {reason}")]
+    NotAUrl {
+        /// What the URL parser says.
+        reason: String,
+    },
+    /// Its scheme is neither `https` nor `http`.
+    #[error(
+        "the resource that Tulip sent has the scheme {scheme:?}; only https and http can be downloaded"
+    )]
+    Scheme {
+        /// The scheme found.
+        scheme: String,
+    },
+    /// It carries a user name or password, which would be sent as an `Authorization` header.
+    #[error(
+        "the resource that Tulip sent carries a user name or password; it is refused, since these would be sent to {host}"
+    )]
+    UserInfo {
+        /// The host of the URL.
+        host: String,
+    },
+    /// It has no host.
+    #[error("the resource that Tulip sent names no host")]
+    NoHost,
+}
+
+/// A download URL, checked: absolute, `https` or `http`, with a host and without user info.
+///
+/// `Debug`, `Display` and `Serialize` show scheme and host alone, whatever the signature scheme:
+/// path and query of a presigned URL are as good as a password.
+///
+/// ```
+/// use tulip_core::ResourceUrl;
+/// let url = ResourceUrl::parse("http://s3.amazon.com/acme/x.csv?X-Amz-Signature=f257")?;
+/// assert_eq!(url.to_string(), "http://s3.amazon.com/[redacted]");
+/// assert_eq!(url.expose().query(), Some("X-Amz-Signature=f257"));
+/// # Ok::<(), tulip_core::ResourceUrlError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct ResourceUrl(Url);
+
+impl ResourceUrl {
+    /// Parses `text`.
+    ///
+    /// # Errors
+    /// [`ResourceUrlError`] when it is not an absolute `https` or `http` URL with a host, or
+    /// carries user info.
+    pub fn parse(text: &str) -> Result<Self, ResourceUrlError> {
+        let url = Url::parse(text.trim()).map_err(|error| ResourceUrlError::NotAUrl {
+            reason: error.to_string(),
+        })?;
+        if !matches!(url.scheme(), "https" | "http") {
+            return Err(ResourceUrlError::Scheme {
+                scheme: url.scheme().to_owned(),
+            });
+        }
+        let host = url.host_str().ok_or(ResourceUrlError::NoHost)?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(ResourceUrlError::UserInfo {
+                host: host.to_owned(),
+            });
+        }
+        Ok(Self(url))
+    }
+
+    /// The whole URL with its signature. Send a request to it; show it to nobody.
+    #[must_use]
+    pub fn expose(&self) -> &Url {
+        &self.0
+    }
+
+    /// Whether the transport is encrypted.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
+    /// The host, with the port where one is given: safe to show.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        self.0.authority()
+    }
+}
+
+impl fmt::Display for ResourceUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}/{MASK}", self.0.scheme(), self.0.authority())
+    }
+}
+
+impl fmt::Debug for ResourceUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ResourceUrl({self})")
+    }
+}
+
+impl Serialize for ResourceUrl {
+    /// Writes the masked form.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn debug_display_and_json_show_scheme_and_host_alone() {
+        let text = "https://h.example:8443/bucket/a.csv?X-Amz-Signature=5ec2e7";
+        let url = ResourceUrl::parse(text).unwrap();
+        assert_eq!(url.to_string(), "https://h.example:8443/[redacted]");
+        assert_eq!(
+            format!("{url:?}"),
+            "ResourceUrl(https://h.example:8443/[redacted])"
+        );
+        assert_eq!(
+            serde_json::to_string(&url).unwrap(),
+            r#""https://h.example:8443/[redacted]""#
+        );
+        let raw = RawResource::from(text.to_owned());
+        assert_eq!(format!("{raw:?}"), "https://h.example:8443/[redacted]");
+        assert_eq!(
+            serde_json::to_string(&raw).unwrap(),
+            r#""https://h.example:8443/[redacted]""#
+        );
+        assert_eq!(
+            format!("{:?}", RawResource::from("junk secret".to_owned())),
+            "[redacted]"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_downloaded_is_refused_without_its_text() {
+        for (text, says) in [
+            ("nonsense s3cret", "is not a URL"),
+            ("/relative/s3cret", "is not a URL"),
+            ("ftp://h/s3cret", "scheme \"ftp\""),
+            ("file:///s3cret", "scheme \"file\""),
+            ("https://user:s3cret@h/", "user name or password"),
+        ] {
+            let message = ResourceUrl::parse(text).unwrap_err().to_string();
+            assert!(message.contains(says), "{message}");
+            assert!(!message.contains("s3cret"), "{message}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_after_the_host_is_ever_shown(
+            path in "[a-zA-Z0-9/._~%-]{0,40}",
+            key in "[A-Za-z-]{1,12}",
+        ) {
+            let text = format!("https://h.example/c0ffee5ec2e7/{path}?{key}=c0ffee5ec2e7#c0ffee5ec2e7");
+            let url = ResourceUrl::parse(&text).unwrap();
+            let shown = format!("{url} {url:?} {}", serde_json::to_string(&url).unwrap());
+            prop_assert!(!shown.contains("c0ffee5ec2e7"), "{}", shown);
+        }
+
+        #[test]
+        fn any_text_is_parsed_or_refused_without_panic(text in any::<String>()) {
+            let _ = format!("{:?}", RawResource::from(text.clone()));
+            let _ = ResourceUrl::parse(&text);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! [`Sink`] and [`SinkWriter`].
+
+use std::fmt;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::{SinkError, SinkErrorKind};
+use crate::ObjectKey;
+
+/// A place where archives are kept.
+///
+/// What an implementation promises:
+/// - Nothing can be seen under a key before [`SinkWriter::close`] has returned, and the object
+///   that was there before stays whole until then.
+/// - Writers for different keys do not mix, however many are open at once.
+/// - Memory per writer is bounded, whatever the object's size.
+#[async_trait]
+pub trait Sink: Send + Sync + fmt::Debug {
+    /// The URL scheme under which this sink is known, for receipts and messages.
+    fn scheme(&self) -> &str;
+
+    /// Where the object of `key` lies, for people: a path or URL without any secret.
+    fn location(&self, key: &ObjectKey) -> String;
+
+    /// What this sink can do beyond writing. By default nothing.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
+
+    /// Checks, before anything is started or downloaded, that objects can be written: that the
+    /// place exists, answers, and lets us in. By default it is assumed.
+    ///
+    /// # Errors
+    /// [`SinkError`] saying what stands in the way.
+    async fn probe(&self) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    /// The object that is stored under `key`, or `None`. Needs [`Capabilities::lookup`].
+    ///
+    /// # Errors
+    /// [`SinkErrorKind::Unsupported`] by default; otherwise what kept the sink from looking.
+    async fn lookup(&self, key: &ObjectKey) -> Result<Option<StoredObject>, SinkError> {
+        Err(SinkError::new(
+            SinkErrorKind::Unsupported,
+            format!("the {} sink cannot look up {key}", self.scheme()),
+        ))
+    }
+
+    /// Begins an object under `key`.
+    ///
+    /// # Errors
+    /// [`SinkError`] when the object cannot be begun; [`SinkErrorKind::AlreadyExists`] where
+    /// `options` ask for a new object and one is known to be there.
+    async fn open(
+        &self,
+        key: &ObjectKey,
+        options: &OpenOptions,
+    ) -> Result<Box<dyn SinkWriter>, SinkError>;
+}
+
+/// One object being written.
+///
+/// # Cancellation
+/// Dropping a writer, also inside one of its futures, leaves nothing visible under the key. What
+/// it leaves elsewhere (a staging file, an unfinished upload) is the implementation's to remove
+/// where a drop allows that; [`SinkWriter::abort`] always does.
+#[async_trait]
+pub trait SinkWriter: Send {
+    /// Takes one chunk. When it returns, the whole chunk has been accepted, in order, and the
+    /// sink is ready for the next: a slow sink delays here, and so slows the download. An empty
+    /// chunk is allowed and changes nothing.
+    ///
+    /// # Errors
+    /// [`SinkError`]; the object is lost then, and every later call fails too.
+    async fn write(&mut self, chunk: Bytes) -> Result<(), SinkError>;
+
+    /// Makes the object visible, whole, and durable as far as the store goes.
+    ///
+    /// # Errors
+    /// [`SinkError`]; nothing new is visible then, except where the store's answer was lost.
+    async fn close(self: Box<Self>) -> Result<StoredObject, SinkError>;
+
+    /// Removes what has been written.
+    ///
+    /// # Errors
+    /// [`SinkError`] when something was left behind; its message says what.
+    async fn abort(self: Box<Self>) -> Result<(), SinkError>;
+}
+
+/// What a sink can do beyond writing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// [`Sink::lookup`] works.
+    pub lookup: bool,
+    /// [`WriteMode::Create`] is atomic: of two writers, one gets the key, the other an error.
+    pub atomic_create: bool,
+}
+
+impl Capabilities {
+    /// The same capabilities with [`Capabilities::lookup`].
+    #[must_use]
+    pub const fn with_lookup(mut self) -> Self {
+        self.lookup = true;
+        self
+    }
+
+    /// The same capabilities with [`Capabilities::atomic_create`].
+    #[must_use]
+    pub const fn with_atomic_create(mut self) -> Self {
+        self.atomic_create = true;
+        self
+    }
+}
+
+/// What to do with an object that is there already.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WriteMode {
+    /// Replace it, at once and whole.
+    #[default]
+    Overwrite,
+    /// Leave it and fail with [`SinkErrorKind::AlreadyExists`]. A sink without
+    /// [`Capabilities::atomic_create`] refuses this with [`SinkErrorKind::Unsupported`].
+    Create,
+}
+
+/// How to write an object.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OpenOptions {
+    /// What to do with an object that is there already.
+    pub mode: WriteMode,
+    /// The media type, for example `text/csv`, for stores that keep one.
+    pub content_type: Option<String>,
+    /// How many bytes will come, where that is known.
+    pub size_hint: Option<u64>,
+}
+
+impl OpenOptions {
+    /// The same options with `mode`.
+    #[must_use]
+    pub fn with_mode(mut self, mode: WriteMode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// The same options with a media type.
+    #[must_use]
+    pub fn with_content_type(mut self, content_type: impl Into<String>) -> Self {
+        self.content_type = Some(content_type.into());
+        self
+    }
+
+    /// The same options with the number of bytes to come.
+    #[must_use]
+    pub fn with_size_hint(mut self, bytes: Option<u64>) -> Self {
+        self.size_hint = bytes;
+        self
+    }
+}
+
+/// An object that a sink keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoredObject {
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// The entity tag that the store gave it, if it gives any.
+    pub etag: Option<String>,
+}
+
+impl StoredObject {
+    /// An object of `bytes` bytes.
+    #[must_use]
+    pub const fn new(bytes: u64) -> Self {
+        Self { bytes, etag: None }
+    }
+
+    /// The same object with its entity tag.
+    #[must_use]
+    pub fn with_etag(mut self, etag: Option<String>) -> Self {
+        self.etag = etag;
+        self
+    }
+}

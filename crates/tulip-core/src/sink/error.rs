@@ -1,0 +1,155 @@
+//! What can go wrong in a sink.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// The class of a sink's error: what the person can do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SinkErrorKind {
+    /// The target is configured wrongly: a bad URL, a path that is a file.
+    InvalidTarget,
+    /// The place is not there: no such bucket or directory.
+    NotFound,
+    /// The sink refuses access.
+    PermissionDenied,
+    /// An object is there already and was not to be replaced.
+    AlreadyExists,
+    /// No room is left, or a quota is used up.
+    StorageFull,
+    /// The sink cannot be reached, or is overloaded: trying again can help.
+    Unavailable,
+    /// The sink does not have this ability.
+    Unsupported,
+    /// Anything else.
+    Other,
+}
+
+impl SinkErrorKind {
+    /// What the person can do next.
+    const fn advice(self) -> &'static str {
+        match self {
+            Self::InvalidTarget => "check the target that was given",
+            Self::NotFound => "create it first, or check its name",
+            Self::PermissionDenied => "grant write access there, or choose another target",
+            Self::AlreadyExists => "choose another name, or allow it to be overwritten",
+            Self::StorageFull => "free some room, then try again",
+            Self::Unavailable => "try again later",
+            Self::Unsupported => "use another sink, or leave the option out",
+            Self::Other => "see the cause",
+        }
+    }
+}
+
+/// A failure in a sink.
+///
+/// `Display` says what happened and what to do; the cause, if any, is its `source`.
+///
+/// ```
+/// use tulip_core::sink::{SinkError, SinkErrorKind};
+/// let error = SinkError::new(SinkErrorKind::StorageFull, "cannot write /data/a.csv");
+/// assert_eq!(error.to_string(), "cannot write /data/a.csv: no room is left (free some room, then try again)");
+/// assert!(!error.is_retryable());
+/// ```
+#[derive(Debug)]
+pub struct SinkError {
+    kind: SinkErrorKind,
+    message: String,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl SinkError {
+    /// An error of `kind`. The message names the operation and the object, and holds no secret.
+    pub fn new(kind: SinkErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            source: None,
+        }
+    }
+
+    /// The same error with its cause, which must hold no secret either.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// The class of the error.
+    #[must_use]
+    pub fn kind(&self) -> SinkErrorKind {
+        self.kind
+    }
+
+    /// Whether the same call can succeed later without anybody changing anything.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.kind == SinkErrorKind::Unavailable
+    }
+
+    /// Whether the place or object is not there.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.kind == SinkErrorKind::NotFound
+    }
+
+    /// Whether access was refused.
+    #[must_use]
+    pub fn is_permission_denied(&self) -> bool {
+        self.kind == SinkErrorKind::PermissionDenied
+    }
+
+    /// Whether an object is there that was not to be replaced.
+    #[must_use]
+    pub fn is_already_exists(&self) -> bool {
+        self.kind == SinkErrorKind::AlreadyExists
+    }
+}
+
+impl fmt::Display for SinkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match self.kind {
+            SinkErrorKind::NotFound => f.write_str(": it is not there")?,
+            SinkErrorKind::PermissionDenied => f.write_str(": access denied")?,
+            SinkErrorKind::AlreadyExists => f.write_str(": it exists already")?,
+            SinkErrorKind::StorageFull => f.write_str(": no room is left")?,
+            SinkErrorKind::Unavailable => f.write_str(": it does not answer as it should")?,
+            _ => {}
+        }
+        if self.kind == SinkErrorKind::Other && self.source.is_none() {
+            return Ok(());
+        }
+        write!(f, " ({})", self.kind.advice())
+    }
+}
+
+impl StdError for SinkError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn display_says_what_and_what_next_and_leaves_the_cause_to_source() {
+        let cause = std::io::Error::other("disk on fire");
+        let error = SinkError::new(SinkErrorKind::Other, "cannot write a.csv").with_source(cause);
+        assert_eq!(error.to_string(), "cannot write a.csv (see the cause)");
+        assert_eq!(error.source().unwrap().to_string(), "disk on fire");
+        let plain = SinkError::new(SinkErrorKind::Other, "the child process ended early");
+        assert_eq!(plain.to_string(), "the child process ended early");
+    }
+
+    #[test]
+    fn only_an_unavailable_sink_is_worth_a_retry() {
+        let retryable = |kind| SinkError::new(kind, "x").is_retryable();
+        assert!(retryable(SinkErrorKind::Unavailable));
+        assert!(
+            !retryable(SinkErrorKind::PermissionDenied) && !retryable(SinkErrorKind::StorageFull)
+        );
+    }
+}

@@ -1,0 +1,55 @@
+//! The contract between an export and the place where archives are kept.
+//!
+//! A [`Sink`] opens an object under a key and hands out a [`SinkWriter`]; chunks are written in
+//! order; then the writer is closed, which makes the object visible, or aborted, which leaves
+//! nothing. A [`SinkFactory`] makes sinks from URLs of its scheme and is found in a
+//! [`SinkRegistry`], which [`register_sink!`](crate::register_sink) fills at link time.
+//!
+//! A whole sink, kept in memory:
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//! use std::sync::{Arc, Mutex};
+//! use tulip_core::{ObjectKey, sink::{OpenOptions, Sink, SinkError, SinkWriter, StoredObject, async_trait}};
+//! use bytes::Bytes;
+//!
+//! #[derive(Debug, Default)]
+//! struct Memory(Arc<Mutex<BTreeMap<String, Vec<u8>>>>);
+//!
+//! struct Object { sink: Arc<Mutex<BTreeMap<String, Vec<u8>>>>, key: String, bytes: Vec<u8> }
+//!
+//! #[async_trait]
+//! impl Sink for Memory {
+//!     fn scheme(&self) -> &str { "memory" }
+//!     fn location(&self, key: &ObjectKey) -> String { format!("memory://{key}") }
+//!     async fn open(&self, key: &ObjectKey, _: &OpenOptions) -> Result<Box<dyn SinkWriter>, SinkError> {
+//!         Ok(Box::new(Object { sink: self.0.clone(), key: key.to_string(), bytes: Vec::new() }))
+//!     }
+//! }
+//!
+//! #[async_trait]
+//! impl SinkWriter for Object {
+//!     async fn write(&mut self, chunk: Bytes) -> Result<(), SinkError> {
+//!         self.bytes.extend_from_slice(&chunk);
+//!         Ok(())
+//!     }
+//!     async fn close(self: Box<Self>) -> Result<StoredObject, SinkError> {
+//!         let stored = StoredObject::new(self.bytes.len() as u64);
+//!         self.sink.lock().expect("not poisoned").insert(self.key, self.bytes);
+//!         Ok(stored)
+//!     }
+//!     async fn abort(self: Box<Self>) -> Result<(), SinkError> { Ok(()) }
+//! }
+//! ```
+
+mod contract;
+mod error;
+mod registry;
+mod url;
+
+pub use async_trait::async_trait;
+
+pub use contract::{Capabilities, OpenOptions, Sink, SinkWriter, StoredObject, WriteMode};
+pub use error::{SinkError, SinkErrorKind};
+pub use registry::{RegistryError, SinkFactory, SinkRegistration, SinkRegistry};
+pub use url::{SinkUrl, SinkUrlError};

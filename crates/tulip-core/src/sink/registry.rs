@@ -1,0 +1,324 @@
+//! Which sinks there are.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{Sink, SinkError, SinkErrorKind, SinkUrl};
+
+/// Makes sinks from the URLs of one scheme.
+#[async_trait]
+pub trait SinkFactory: Send + Sync {
+    /// The URL scheme, in lower case, for example `s3`.
+    fn scheme(&self) -> &str;
+
+    /// One line for people: what the sink writes to.
+    fn summary(&self) -> &str;
+
+    /// A URL that shows the form, for example `s3://bucket/prefix`.
+    fn example(&self) -> &str;
+
+    /// Makes the sink of `url`. Whether it can be reached and written is [`Sink::probe`]'s.
+    ///
+    /// # Errors
+    /// [`SinkErrorKind::InvalidTarget`] when the URL or an option in it cannot be used.
+    async fn connect(&self, url: &SinkUrl) -> Result<Arc<dyn Sink>, SinkError>;
+}
+
+impl fmt::Debug for dyn SinkFactory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SinkFactory({})", self.scheme())
+    }
+}
+
+/// A factory that was registered at link time; made by
+/// [`register_sink!`](crate::register_sink).
+#[derive(Debug)]
+pub struct SinkRegistration {
+    factory: &'static dyn SinkFactory,
+}
+
+impl SinkRegistration {
+    /// For [`register_sink!`](crate::register_sink).
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new(factory: &'static dyn SinkFactory) -> Self {
+        Self { factory }
+    }
+}
+
+inventory::collect!(SinkRegistration);
+
+/// Registers a [`SinkFactory`] at link time, so that [`SinkRegistry::linked`] finds it.
+///
+/// Takes an expression for a factory that can stand in a `static`. A crate that only registers
+/// must be named by the binary, or the linker drops it: write `use my_sink as _;` there.
+///
+/// ```
+/// use std::sync::Arc;
+/// use tulip_core::sink::{Sink, SinkError, SinkErrorKind, SinkFactory, SinkRegistry, SinkUrl, async_trait};
+///
+/// struct Pigeon;
+///
+/// #[async_trait]
+/// impl SinkFactory for Pigeon {
+///     fn scheme(&self) -> &str { "pigeon" }
+///     fn summary(&self) -> &str { "carrier pigeons (RFC 1149)" }
+///     fn example(&self) -> &str { "pigeon://loft" }
+///     async fn connect(&self, url: &SinkUrl) -> Result<Arc<dyn Sink>, SinkError> {
+///         Err(SinkError::new(SinkErrorKind::Unavailable, format!("{url} has flown")))
+///     }
+/// }
+///
+/// tulip_core::register_sink!(Pigeon);
+///
+/// let registry = SinkRegistry::linked()?;
+/// assert!(registry.schemes().any(|scheme| scheme == "pigeon"));
+/// # Ok::<(), tulip_core::sink::RegistryError>(())
+/// ```
+#[macro_export]
+macro_rules! register_sink {
+    ($factory:expr $(,)?) => {
+        $crate::__inventory::submit! {
+            $crate::sink::SinkRegistration::new(&$factory)
+        }
+    };
+}
+
+/// Two factories for one scheme, or a scheme that cannot be one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistryError {
+    /// The scheme is taken.
+    #[error("two sinks want the scheme {scheme:?}: {first:?} and {second:?}; register one of them")]
+    DuplicateScheme {
+        /// The scheme.
+        scheme: String,
+        /// The summary of the sink that has it.
+        first: String,
+        /// The summary of the sink that was refused.
+        second: String,
+    },
+    /// The scheme is not a URL scheme in lower case, or so short that it looks like a drive.
+    #[error(
+        "{scheme:?} cannot be a sink's scheme: it takes two or more of a-z, 0-9, '+', '-', '.', a letter first"
+    )]
+    InvalidScheme {
+        /// The scheme.
+        scheme: String,
+    },
+}
+
+/// The built-in schemes, and the cargo feature that brings each.
+const KNOWN: [(&str, &str); 6] = [
+    ("file", "fs"),
+    ("s3", "s3"),
+    ("s3a", "s3"),
+    ("gs", "gcs"),
+    ("az", "azure"),
+    ("abfss", "azure"),
+];
+
+#[derive(Clone)]
+enum Entry {
+    Linked(&'static dyn SinkFactory),
+    Explicit(Arc<dyn SinkFactory>),
+}
+
+impl Entry {
+    fn factory(&self) -> &dyn SinkFactory {
+        match self {
+            Self::Linked(factory) => *factory,
+            Self::Explicit(factory) => factory.as_ref(),
+        }
+    }
+}
+
+/// Sinks by URL scheme.
+#[derive(Clone, Default)]
+pub struct SinkRegistry {
+    entries: BTreeMap<String, Entry>,
+}
+
+impl SinkRegistry {
+    /// A registry without any sink.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// All sinks that were registered at link time.
+    ///
+    /// # Errors
+    /// [`RegistryError`] when two of them want the same scheme, or one has an unusable scheme.
+    pub fn linked() -> Result<Self, RegistryError> {
+        let mut factories: Vec<&'static dyn SinkFactory> = inventory::iter::<SinkRegistration>()
+            .map(|r| r.factory)
+            .collect();
+        // Link order is unspecified; an error must not depend on it.
+        factories.sort_by_key(|f| (f.scheme().to_owned(), f.summary().to_owned()));
+        let mut registry = Self::empty();
+        for factory in factories {
+            registry.insert(Entry::Linked(factory))?;
+        }
+        Ok(registry)
+    }
+
+    /// Adds a sink.
+    ///
+    /// # Errors
+    /// [`RegistryError`] when its scheme is taken or unusable; the registry is unchanged then.
+    pub fn register(&mut self, factory: impl SinkFactory + 'static) -> Result<(), RegistryError> {
+        self.insert(Entry::Explicit(Arc::new(factory)))
+    }
+
+    fn insert(&mut self, entry: Entry) -> Result<(), RegistryError> {
+        let scheme = entry.factory().scheme().to_owned();
+        if !is_scheme(&scheme) {
+            return Err(RegistryError::InvalidScheme { scheme });
+        }
+        if let Some(taken) = self.entries.get(&scheme) {
+            return Err(RegistryError::DuplicateScheme {
+                scheme,
+                first: taken.factory().summary().to_owned(),
+                second: entry.factory().summary().to_owned(),
+            });
+        }
+        self.entries.insert(scheme, entry);
+        Ok(())
+    }
+
+    /// The schemes that are there, sorted.
+    pub fn schemes(&self) -> impl Iterator<Item = &str> {
+        self.entries.keys().map(String::as_str)
+    }
+
+    /// The factories that are there, sorted by scheme.
+    pub fn factories(&self) -> impl Iterator<Item = &dyn SinkFactory> {
+        self.entries.values().map(Entry::factory)
+    }
+
+    /// Makes the sink of `url`.
+    ///
+    /// # Errors
+    /// [`SinkErrorKind::InvalidTarget`] when no sink has the scheme, naming those that are there
+    /// and the feature that would bring a known one; otherwise the factory's error.
+    pub async fn connect(&self, url: &SinkUrl) -> Result<Arc<dyn Sink>, SinkError> {
+        match self.entries.get(url.scheme()) {
+            Some(entry) => entry.factory().connect(url).await,
+            None => Err(self.unknown(url.scheme())),
+        }
+    }
+
+    fn unknown(&self, scheme: &str) -> SinkError {
+        let there: Vec<_> = self.schemes().collect();
+        let there = match there.as_slice() {
+            [] => "there is none here".to_owned(),
+            schemes => format!("there are: {}", schemes.join(", ")),
+        };
+        let feature = KNOWN
+            .iter()
+            .find(|(known, _)| *known == scheme)
+            .map(|(_, feature)| format!("; the cargo feature {feature:?} adds it"))
+            .unwrap_or_default();
+        SinkError::new(
+            SinkErrorKind::InvalidTarget,
+            format!("no sink has the scheme {scheme:?}; {there}{feature}"),
+        )
+    }
+}
+
+impl fmt::Debug for SinkRegistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.entries.keys()).finish()
+    }
+}
+
+fn is_scheme(text: &str) -> bool {
+    let tail = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+-.".contains(&b);
+    text.len() > 1 && text.as_bytes()[0].is_ascii_lowercase() && text.bytes().all(tail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Named(&'static str, &'static str);
+
+    #[async_trait]
+    impl SinkFactory for Named {
+        fn scheme(&self) -> &str {
+            self.0
+        }
+        fn summary(&self) -> &str {
+            self.1
+        }
+        fn example(&self) -> &str {
+            "x://"
+        }
+        async fn connect(&self, _: &SinkUrl) -> Result<Arc<dyn Sink>, SinkError> {
+            Err(SinkError::new(SinkErrorKind::Unavailable, "reached"))
+        }
+    }
+
+    /// The futures here never wait, so one poll drives them.
+    fn now<T>(future: impl Future<Output = T>) -> T {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match std::pin::pin!(future).poll(&mut context) {
+            std::task::Poll::Ready(value) => value,
+            std::task::Poll::Pending => panic!("the future waits"),
+        }
+    }
+
+    #[test]
+    fn a_duplicate_scheme_is_refused_by_name() {
+        let mut registry = SinkRegistry::empty();
+        registry.register(Named("mine", "first")).unwrap();
+        let error = registry.register(Named("mine", "second")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            r#"two sinks want the scheme "mine": "first" and "second"; register one of them"#
+        );
+        assert_eq!(registry.schemes().collect::<Vec<_>>(), ["mine"]);
+    }
+
+    #[test]
+    fn schemes_that_no_url_can_have_are_refused() {
+        for scheme in ["", "c", "Mine", "1st", "my_sink"] {
+            let error = SinkRegistry::empty()
+                .register(Named(scheme, "x"))
+                .unwrap_err();
+            assert!(
+                matches!(error, RegistryError::InvalidScheme { .. }),
+                "{scheme}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_scheme_names_what_is_there_and_the_feature() {
+        let mut registry = SinkRegistry::empty();
+        let connect = |registry: &SinkRegistry, url: &str| {
+            now(registry.connect(&url.parse().unwrap())).unwrap_err()
+        };
+        let error = connect(&registry, "ftp://h/x");
+        assert!(error.to_string().contains("there is none here"), "{error}");
+        registry.register(Named("mine", "x")).unwrap();
+        registry.register(Named("file", "x")).unwrap();
+        let error = connect(&registry, "gs://bucket/x");
+        assert_eq!(error.kind(), SinkErrorKind::InvalidTarget);
+        assert!(
+            error
+                .to_string()
+                .contains(r#"there are: file, mine; the cargo feature "gcs" adds it"#),
+            "{error}"
+        );
+        assert!(
+            connect(&registry, "mine://x")
+                .to_string()
+                .contains("reached")
+        );
+    }
+}

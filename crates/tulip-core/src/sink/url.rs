@@ -1,0 +1,211 @@
+//! The address of a sink.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use url::Url;
+
+use crate::redact::MASK;
+
+/// Why a text is not the address of a sink.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SinkUrlError {
+    /// The text is empty.
+    #[error("the target is empty; give a path such as ./out or a URL such as file:///data")]
+    Empty,
+    /// It is not a URL.
+    #[error(
+        "the target is not a URL: {reason}; give a path such as ./out or a URL such as file:///data"
+    )]
+    NotAUrl {
+        /// What the URL parser says.
+        reason: String,
+    },
+    /// The path is relative, or cannot be written as a URL.
+    #[error("the target path {} is not absolute", path.display())]
+    NotAbsolute {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A `file` URL that names a host, as `file://data/out` does.
+    #[error(
+        "the target file://{host}/… names a host; an absolute path has three slashes: file:///{host}/…"
+    )]
+    FileHost {
+        /// What stands where a host would.
+        host: String,
+    },
+}
+
+/// The address of a sink, for example `file:///data/tulip` or `s3://lake/tulip`.
+///
+/// `Display` and `Debug` mask user info and the values of the query: options can be secrets.
+///
+/// ```
+/// use tulip_core::sink::SinkUrl;
+/// let url: SinkUrl = "s3://lake/tulip?region=eu-west-1".parse()?;
+/// assert_eq!((url.scheme(), url.host(), url.path().as_str()), ("s3", Some("lake"), "/tulip"));
+/// assert_eq!(url.to_string(), "s3://lake/tulip?region=[redacted]");
+/// # Ok::<(), tulip_core::sink::SinkUrlError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct SinkUrl(Url);
+
+impl SinkUrl {
+    /// Parses a URL. A path is not one: see [`SinkUrl::from_path`].
+    ///
+    /// # Errors
+    /// [`SinkUrlError`] when the text is not an absolute URL.
+    pub fn parse(text: &str) -> Result<Self, SinkUrlError> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(SinkUrlError::Empty);
+        }
+        let url = Url::parse(text).map_err(|error| SinkUrlError::NotAUrl {
+            reason: error.to_string(),
+        })?;
+        match url.host_str() {
+            Some(host) if url.scheme() == "file" && !host.is_empty() => {
+                Err(SinkUrlError::FileHost {
+                    host: host.to_owned(),
+                })
+            }
+            _ => Ok(Self(url)),
+        }
+    }
+
+    /// The `file` URL of an absolute path.
+    ///
+    /// # Errors
+    /// [`SinkUrlError::NotAbsolute`] when the path is relative.
+    pub fn from_path(path: &Path) -> Result<Self, SinkUrlError> {
+        Url::from_file_path(path)
+            .map(Self)
+            .map_err(|()| SinkUrlError::NotAbsolute {
+                path: path.to_owned(),
+            })
+    }
+
+    /// The scheme, in lower case: what a sink is found by.
+    #[must_use]
+    pub fn scheme(&self) -> &str {
+        self.0.scheme()
+    }
+
+    /// The host: a bucket or container, for object stores.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        self.0.host_str().filter(|host| !host.is_empty())
+    }
+
+    /// The path, percent-decoded, with its leading slash.
+    #[must_use]
+    pub fn path(&self) -> String {
+        percent_encoding::percent_decode_str(self.0.path())
+            .decode_utf8_lossy()
+            .into_owned()
+    }
+
+    /// The options in the query, in order.
+    pub fn options(&self) -> impl Iterator<Item = (String, String)> + '_ {
+        self.0
+            .query_pairs()
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+    }
+
+    /// The path of a `file` URL; `None` for any other.
+    #[must_use]
+    pub fn to_file_path(&self) -> Option<PathBuf> {
+        (self.scheme() == "file")
+            .then(|| self.0.to_file_path().ok())
+            .flatten()
+    }
+
+    /// The whole URL, with whatever secrets it has.
+    #[must_use]
+    pub fn expose(&self) -> &Url {
+        &self.0
+    }
+}
+
+impl FromStr for SinkUrl {
+    type Err = SinkUrlError;
+    fn from_str(text: &str) -> Result<Self, SinkUrlError> {
+        Self::parse(text)
+    }
+}
+
+impl fmt::Display for SinkUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = &self.0;
+        write!(f, "{}:", url.scheme())?;
+        if url.has_authority() {
+            f.write_str("//")?;
+            if !url.username().is_empty() || url.password().is_some() {
+                write!(f, "{MASK}@")?;
+            }
+            f.write_str(url.host_str().unwrap_or_default())?;
+            if let Some(port) = url.port() {
+                write!(f, ":{port}")?;
+            }
+        }
+        f.write_str(url.path())?;
+        for (at, (name, _)) in url.query_pairs().enumerate() {
+            let separator = if at == 0 { '?' } else { '&' };
+            write!(f, "{separator}{name}={MASK}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for SinkUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SinkUrl({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_become_file_urls_and_come_back() {
+        let path = Path::new("/data/Mühle 07/100%");
+        let url = SinkUrl::from_path(path).unwrap();
+        assert_eq!(url.scheme(), "file");
+        assert_eq!(url.to_file_path().unwrap(), path);
+        assert_eq!(url.path(), "/data/Mühle 07/100%");
+        assert!(SinkUrl::from_path(Path::new("out")).is_err());
+    }
+
+    #[test]
+    fn options_and_user_info_are_masked() {
+        let url = SinkUrl::parse("sftp://me:s3cret@h:22/in?key=s3cret&mode=x#s3cret").unwrap();
+        assert_eq!(
+            url.to_string(),
+            "sftp://[redacted]@h:22/in?key=[redacted]&mode=[redacted]"
+        );
+        assert_eq!(format!("{url:?}"), format!("SinkUrl({url})"));
+        assert_eq!(url.options().next(), Some(("key".into(), "s3cret".into())));
+    }
+
+    #[test]
+    fn wrong_targets_say_what_to_write() {
+        assert!(
+            SinkUrl::parse(" ")
+                .unwrap_err()
+                .to_string()
+                .contains("is empty")
+        );
+        assert!(
+            SinkUrl::parse("out/here")
+                .unwrap_err()
+                .to_string()
+                .contains("not a URL")
+        );
+        let message = SinkUrl::parse("file://data/out").unwrap_err().to_string();
+        assert!(message.contains("file:///data/"), "{message}");
+    }
+}
