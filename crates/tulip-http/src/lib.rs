@@ -1,1 +1,20 @@
-//! x
+#![doc = include_str!("../README.md")]
+
+mod asset;
+mod builder;
+mod client;
+mod endpoint;
+mod error;
+mod failure;
+mod reply;
+mod retry;
+mod settings;
+mod tls;
+
+pub use asset::Asset;
+pub use builder::{BuildError, ClientBuilder};
+pub use client::{Client, FromEnvError};
+pub use endpoint::Endpoint;
+pub use error::{Error, ErrorKind};
+pub use retry::{Attempt, ExponentialBackoff, NoRetry, RetryPolicy, Verdict};
+pub use settings::{Settings, SettingsError};

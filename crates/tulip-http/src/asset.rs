@@ -1,0 +1,82 @@
+//! The download of an archive.
+
+use bytes::Bytes;
+use reqwest::Response;
+use reqwest::header::{CONTENT_ENCODING, ETAG};
+
+use crate::error::{Error, ErrorKind};
+use crate::{Endpoint, failure, reply};
+
+/// An open download: what the host announced, then the bytes, in order.
+///
+/// The next chunk is only read from the network when it is asked for, so a slow reader slows the
+/// host down. Dropping it closes the connection.
+#[derive(Debug)]
+pub struct Asset {
+    response: Response,
+    endpoint: Endpoint,
+    length: Option<u64>,
+    etag: Option<String>,
+}
+
+impl Asset {
+    pub(crate) async fn from_response(
+        response: Response,
+        endpoint: Endpoint,
+    ) -> Result<Self, Error> {
+        if response.status().as_u16() != 200 {
+            return Err(reply::refusal(response, &endpoint, &str::to_owned).await);
+        }
+        let invalid = |found: String| {
+            let mut error = Error::new(ErrorKind::InvalidReply, endpoint.clone()).with_found(found);
+            error.inner_mut().status = Some(200);
+            error
+        };
+        if reply::is_html(response.headers()) {
+            return Err(invalid("it is an HTML page, not a CSV".to_owned()));
+        }
+        let header = |name| response.headers().get(name).and_then(|v| v.to_str().ok());
+        if let Some(encoding) =
+            header(CONTENT_ENCODING).filter(|e| !e.eq_ignore_ascii_case("identity"))
+        {
+            let known = encoding
+                .chars()
+                .filter(char::is_ascii_alphanumeric)
+                .take(20);
+            let encoding: String = known.collect();
+            return Err(invalid(format!(
+                "it is compressed ({encoding}) although that was not asked for"
+            )));
+        }
+        Ok(Self {
+            length: response.content_length(),
+            etag: header(ETAG).map(str::to_owned),
+            response,
+            endpoint,
+        })
+    }
+
+    /// How many bytes the host announced; `None` for a chunked reply.
+    #[must_use]
+    pub fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// The `ETag` as it was sent.
+    #[must_use]
+    pub fn etag(&self) -> Option<&str> {
+        self.etag.as_deref()
+    }
+
+    /// The next bytes, or `None` after the last.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Timeout`] when nothing came for longer than the stall timeout,
+    /// [`ErrorKind::Interrupted`] when the connection broke or ended before the announced length.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        self.response
+            .chunk()
+            .await
+            .map_err(|error| failure::from_transport(error, self.endpoint.clone()))
+    }
+}

@@ -1,0 +1,174 @@
+//! Making a [`Client`].
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::redirect::{Attempt, Policy};
+
+use crate::client::{Client, Shared};
+use crate::{ExponentialBackoff, RetryPolicy, Settings, tls};
+
+/// Why a client cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The CA file cannot be used.
+    #[error("the CA file {} cannot be used: {reason}", path.display())]
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+    /// A part cannot stand in an HTTP header.
+    #[error("the {0} cannot stand in an HTTP header")]
+    Header(&'static str),
+    /// The HTTP client cannot be set up, for example because of a bad proxy variable.
+    #[error("the HTTP client cannot be set up: {0}; check the proxy variables")]
+    Http(String),
+}
+
+/// How many redirects an asset's host may send.
+const MAX_REDIRECTS: usize = 5;
+
+/// Sets up a [`Client`].
+#[derive(Debug)]
+pub struct ClientBuilder {
+    settings: Settings,
+    retry: Arc<dyn RetryPolicy>,
+    connect_timeout: Duration,
+    stall_timeout: Duration,
+    allow_http_assets: bool,
+    product: Option<String>,
+}
+
+impl ClientBuilder {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            retry: Arc::new(ExponentialBackoff::default()),
+            connect_timeout: Duration::from_secs(10),
+            stall_timeout: Duration::from_secs(60),
+            allow_http_assets: false,
+            product: None,
+        }
+    }
+
+    /// Decides when failed calls are sent again; by default [`ExponentialBackoff`].
+    #[must_use]
+    pub fn retry(mut self, policy: impl RetryPolicy + 'static) -> Self {
+        self.retry = Arc::new(policy);
+        self
+    }
+
+    /// How long making a connection may take; by default 10 s.
+    #[must_use]
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.connect_timeout = limit;
+        self
+    }
+
+    /// How long the server may be silent inside a reply; by default 60 s. A reply as a whole may
+    /// take as long as it takes.
+    #[must_use]
+    pub fn stall_timeout(mut self, limit: Duration) -> Self {
+        self.stall_timeout = limit;
+        self
+    }
+
+    /// Accept assets on `http` although the API is on `https`; by default not.
+    #[must_use]
+    pub fn allow_http_assets(mut self, allow: bool) -> Self {
+        self.allow_http_assets = allow;
+        self
+    }
+
+    /// What stands first in the user agent, for example `acme-lake/2.1`.
+    #[must_use]
+    pub fn product(mut self, product: impl Into<String>) -> Self {
+        self.product = Some(product.into());
+        self
+    }
+
+    /// Makes the client: one connection pool for the API, another, which never sees the
+    /// credentials, for assets.
+    ///
+    /// # Errors
+    /// [`BuildError`] when the CA file, TLS or a proxy variable cannot be used.
+    pub fn build(self) -> Result<Client, BuildError> {
+        let tls = tls::config(self.settings.ca_file.as_deref())?;
+        let user_agent = self.user_agent()?;
+        let base = || {
+            reqwest::Client::builder()
+                .tls_backend_preconfigured(tls.clone())
+                .user_agent(user_agent.clone())
+                .connect_timeout(self.connect_timeout)
+                .read_timeout(self.stall_timeout)
+                .http1_only()
+                .referer(false)
+                .retry(reqwest::retry::never())
+        };
+        let mut headers = HeaderMap::new();
+        let basic = self.settings.credentials.basic_header();
+        let mut authorization =
+            HeaderValue::from_str(&basic).map_err(|_| BuildError::Header("API key"))?;
+        authorization.set_sensitive(true);
+        headers.insert(AUTHORIZATION, authorization);
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let api = base()
+            .default_headers(headers)
+            .redirect(Policy::none())
+            .build();
+        let mut headers = HeaderMap::new();
+        // A compressed body would have other bytes, offsets and length than the archive.
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let assets = base()
+            .default_headers(headers)
+            .redirect(Policy::custom(follow_asset))
+            .no_gzip()
+            .no_brotli()
+            .no_deflate()
+            .no_zstd()
+            .build();
+        let http = |error: reqwest::Error| BuildError::Http(error.without_url().to_string());
+        Ok(Client::new(Shared {
+            api: api.map_err(http)?,
+            assets: assets.map_err(http)?,
+            instance: self.settings.instance,
+            credentials: self.settings.credentials,
+            workspace: self.settings.workspace,
+            retry: self.retry,
+            allow_http_assets: self.allow_http_assets,
+        }))
+    }
+
+    fn user_agent(&self) -> Result<HeaderValue, BuildError> {
+        let own = concat!("tulip-archive/", env!("CARGO_PKG_VERSION"));
+        let text = match &self.product {
+            Some(product) => format!("{product} {own}"),
+            None => own.to_owned(),
+        };
+        HeaderValue::from_str(&text).map_err(|_| BuildError::Header("product"))
+    }
+}
+
+/// Follows a bounded number of redirects, never from `https` to `http`, never to user info.
+fn follow_asset(attempt: Attempt<'_>) -> reqwest::redirect::Action {
+    let was_https = attempt.previous().iter().any(|url| url.scheme() == "https");
+    let next = attempt.url();
+    if attempt.previous().len() > MAX_REDIRECTS {
+        return attempt.error(format!("more than {MAX_REDIRECTS} redirects"));
+    }
+    if was_https && next.scheme() != "https" {
+        return attempt.error("the redirect leaves https");
+    }
+    if !next.username().is_empty() || next.password().is_some() {
+        return attempt.error("the redirect carries a user name or password");
+    }
+    attempt.follow()
+}

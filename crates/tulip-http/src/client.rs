@@ -1,0 +1,245 @@
+//! The API client.
+
+use std::fmt;
+use std::sync::Arc;
+
+use reqwest::Method;
+use tokio::time::Instant;
+use tracing::debug;
+use tulip_core::{
+    ArchiveJob, Credentials, InstanceUrl, JobId, MachineId, MachineType, ResourceUrl, WorkspaceId,
+};
+
+use crate::asset::Asset;
+use crate::builder::{BuildError, ClientBuilder};
+use crate::error::{Error, ErrorKind};
+use crate::retry::{RetryPolicy, Tries};
+use crate::{Endpoint, Settings, SettingsError, failure, reply};
+
+/// A client of one Tulip instance. Cloning is cheap; clones share their connections.
+///
+/// GETs are repeated as the [`RetryPolicy`] says; the POST that starts an archive only when it
+/// cannot have reached the server, or on 429. The API's redirects are never followed, and the
+/// credentials go to the instance's own origin alone.
+///
+/// # Cancellation
+/// Every future here can be dropped at any time. Dropping [`Client::start_archive`] leaves open
+/// whether the archive was started.
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+    deadline: Option<Instant>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) api: reqwest::Client,
+    pub(crate) assets: reqwest::Client,
+    pub(crate) instance: InstanceUrl,
+    pub(crate) credentials: Credentials,
+    pub(crate) workspace: Option<WorkspaceId>,
+    pub(crate) retry: Arc<dyn RetryPolicy>,
+    pub(crate) allow_http_assets: bool,
+}
+
+impl Client {
+    pub(crate) fn new(shared: Shared) -> Self {
+        Self {
+            shared: Arc::new(shared),
+            deadline: None,
+        }
+    }
+
+    /// Begins a client for `settings`.
+    #[must_use]
+    pub fn builder(settings: Settings) -> ClientBuilder {
+        ClientBuilder::new(settings)
+    }
+
+    /// A client with the defaults, from the environment: see [`Settings::from_env`].
+    ///
+    /// # Errors
+    /// [`FromEnvError`] when the settings are missing or unusable, or no client can be made of
+    /// them.
+    pub fn from_env() -> Result<Self, FromEnvError> {
+        Ok(Self::builder(Settings::from_env()?).build()?)
+    }
+
+    /// The same client whose calls end by `deadline`: an attempt is cut off there, and no retry
+    /// is begun that would wait beyond it.
+    #[must_use]
+    pub fn with_deadline(&self, deadline: Option<Instant>) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            deadline,
+        }
+    }
+
+    /// The instance that this client talks to.
+    #[must_use]
+    pub fn instance(&self) -> &InstanceUrl {
+        &self.shared.instance
+    }
+
+    /// The workspace of an account token.
+    #[must_use]
+    pub fn workspace(&self) -> Option<&WorkspaceId> {
+        self.shared.workspace.as_ref()
+    }
+
+    /// `GET /machines/archive/csv/{jobID}`: how far an archive job is. Needs `machines:read`.
+    ///
+    /// # Errors
+    /// [`Error`]; [`ErrorKind::NotFound`] for a job that Tulip does not know.
+    pub async fn archive_status(&self, job: &JobId) -> Result<ArchiveJob, Error> {
+        self.call(Endpoint::ArchiveStatus(job.clone())).await
+    }
+
+    /// `POST /machines/archive/{machineID}`: starts an archive of everything the machine has.
+    /// Needs `machines:write`. Tulip asks to do this sparingly.
+    ///
+    /// # Errors
+    /// [`Error`]; where [`Error::is_outcome_unknown`], the archive may have been started.
+    pub async fn start_archive(&self, machine: &MachineId) -> Result<ArchiveJob, Error> {
+        self.call(Endpoint::StartArchive(machine.clone())).await
+    }
+
+    /// `GET /machines`: the machine types with their machines. Needs `machines:read`.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn machines(&self) -> Result<Vec<MachineType>, Error> {
+        self.call(Endpoint::Machines).await
+    }
+
+    /// Opens the download of a finished archive, without credentials.
+    ///
+    /// # Errors
+    /// [`Error`]; [`ErrorKind::InsecureAsset`] for `http` where the API is on `https`,
+    /// [`ErrorKind::AssetRefused`] when the URL has expired.
+    pub async fn open_asset(&self, resource: &ResourceUrl) -> Result<Asset, Error> {
+        let endpoint = Endpoint::Asset {
+            host: resource.authority().to_owned(),
+        };
+        let http_is_fine = !self.shared.instance.is_https() || self.shared.allow_http_assets;
+        if !resource.is_https() && !http_is_fine {
+            return Err(Error::new(ErrorKind::InsecureAsset, endpoint));
+        }
+        let mut tries = self.tries();
+        loop {
+            match self.open_asset_once(resource, &endpoint).await {
+                Ok(asset) => return Ok(asset),
+                Err(error) => tries.failed(error).await?,
+            }
+        }
+    }
+
+    async fn open_asset_once(
+        &self,
+        resource: &ResourceUrl,
+        endpoint: &Endpoint,
+    ) -> Result<Asset, Error> {
+        let request = self.shared.assets.get(resource.expose().clone());
+        let response = self.send(request, endpoint).await?;
+        Asset::from_response(response, endpoint.clone()).await
+    }
+
+    async fn call<T: serde::de::DeserializeOwned>(&self, endpoint: Endpoint) -> Result<T, Error> {
+        let mut tries = self.tries();
+        loop {
+            match self.call_once(&endpoint).await {
+                Ok(reply) => {
+                    debug!(%endpoint, "answered");
+                    return Ok(reply);
+                }
+                Err(error) => tries.failed(error).await?,
+            }
+        }
+    }
+
+    async fn call_once<T: serde::de::DeserializeOwned>(
+        &self,
+        endpoint: &Endpoint,
+    ) -> Result<T, Error> {
+        let shared = &*self.shared;
+        let url = shared
+            .instance
+            .endpoint(shared.workspace.as_ref(), endpoint.segments());
+        let method = match endpoint.is_idempotent() {
+            true => Method::GET,
+            false => Method::POST,
+        };
+        let response = self.send(shared.api.request(method, url), endpoint).await?;
+        let scrub = |text: &str| self.scrub(text);
+        self.until_deadline(reply::json(response, endpoint, &scrub), endpoint)
+            .await
+    }
+
+    fn tries(&self) -> Tries {
+        Tries {
+            policy: self.shared.retry.clone(),
+            deadline: self.deadline,
+            began: Instant::now(),
+            attempts: 0,
+        }
+    }
+
+    async fn send(
+        &self,
+        request: reqwest::RequestBuilder,
+        endpoint: &Endpoint,
+    ) -> Result<reqwest::Response, Error> {
+        let sent = async {
+            let mapped = |error| failure::from_transport(error, endpoint.clone());
+            request.send().await.map_err(mapped)
+        };
+        self.until_deadline(sent, endpoint).await
+    }
+
+    async fn until_deadline<T>(
+        &self,
+        work: impl Future<Output = Result<T, Error>>,
+        endpoint: &Endpoint,
+    ) -> Result<T, Error> {
+        let Some(deadline) = self.deadline else {
+            return work.await;
+        };
+        tokio::time::timeout_at(deadline, work)
+            .await
+            .unwrap_or_else(|_| {
+                let error = Error::new(ErrorKind::Timeout, endpoint.clone());
+                Err(error.with_found("the deadline passed before it answered"))
+            })
+    }
+
+    /// A server that echoes the request must not make us show the secret.
+    fn scrub(&self, text: &str) -> String {
+        let credentials = &self.shared.credentials;
+        let header = credentials.basic_header();
+        let token = header.strip_prefix("Basic ").unwrap_or(&header);
+        text.replace(credentials.expose_secret(), "[redacted]")
+            .replace(token, "[redacted]")
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("instance", &self.shared.instance)
+            .field("workspace", &self.shared.workspace)
+            .field("credentials", &self.shared.credentials)
+            .field("retry", &self.shared.retry)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why [`Client::from_env`] made no client.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FromEnvError {
+    /// The settings are missing or unusable.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The client cannot be made of them.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+}

@@ -1,0 +1,60 @@
+//! The calls that this crate makes.
+
+use std::fmt;
+
+use tulip_core::{JobId, MachineId, Scope};
+
+/// One call, with what it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Endpoint {
+    /// `GET /machines/archive/csv/{jobID}`.
+    ArchiveStatus(JobId),
+    /// `POST /machines/archive/{machineID}`.
+    StartArchive(MachineId),
+    /// `GET /machines`.
+    Machines,
+    /// The download of an archive, from the host that is named.
+    Asset {
+        /// The asset's host, with its port where one is given.
+        host: String,
+    },
+}
+
+impl Endpoint {
+    /// The scope that a token needs for this call; a download needs no token.
+    #[must_use]
+    pub fn scope(&self) -> Option<Scope> {
+        match self {
+            Self::ArchiveStatus(_) | Self::Machines => Some(Scope::MachinesRead),
+            Self::StartArchive(_) => Some(Scope::MachinesWrite),
+            Self::Asset { .. } => None,
+        }
+    }
+
+    /// Whether sending the call twice is the same as sending it once.
+    #[must_use]
+    pub fn is_idempotent(&self) -> bool {
+        !matches!(self, Self::StartArchive(_))
+    }
+
+    pub(crate) fn segments(&self) -> Vec<&str> {
+        match self {
+            Self::ArchiveStatus(job) => vec!["machines", "archive", "csv", job.as_str()],
+            Self::StartArchive(machine) => vec!["machines", "archive", machine.as_str()],
+            Self::Machines => vec!["machines"],
+            Self::Asset { .. } => Vec::new(),
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ArchiveStatus(job) => write!(f, "GET /machines/archive/csv/{job}"),
+            Self::StartArchive(machine) => write!(f, "POST /machines/archive/{machine}"),
+            Self::Machines => f.write_str("GET /machines"),
+            Self::Asset { host } => write!(f, "download from {host}"),
+        }
+    }
+}

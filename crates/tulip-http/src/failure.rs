@@ -1,0 +1,60 @@
+//! From the HTTP stack's errors to ours.
+
+use std::error::Error as StdError;
+
+use tulip_core::redact_urls;
+
+use crate::Endpoint;
+use crate::error::{Error, ErrorKind};
+
+/// Maps an error of the HTTP stack. Its URL is stripped before anything is read from it.
+pub(crate) fn from_transport(error: reqwest::Error, endpoint: Endpoint) -> Error {
+    let error = error.without_url();
+    let kind = kind_of(&error);
+    let cause = cause_of(&error);
+    Error::new(kind, endpoint).with_cause(cause)
+}
+
+/// A connection that was never made is always safe to repeat, so that is asked before timeouts,
+/// which it can also be.
+fn kind_of(error: &reqwest::Error) -> ErrorKind {
+    if chain(error).any(|e| e.is::<rustls::Error>()) || mentions_certificate(error) {
+        ErrorKind::Tls
+    } else if error.is_redirect() {
+        ErrorKind::Redirect
+    } else if error.is_connect() {
+        ErrorKind::Connect
+    } else if error.is_timeout() {
+        ErrorKind::Timeout
+    } else {
+        ErrorKind::Interrupted
+    }
+}
+
+/// TLS errors reach us inside an I/O error, whose `source` skips the error that it wraps.
+fn mentions_certificate(error: &reqwest::Error) -> bool {
+    chain(error)
+        .filter_map(|e| e.downcast_ref::<std::io::Error>())
+        .filter_map(std::io::Error::get_ref)
+        .any(|inner| inner.is::<rustls::Error>())
+}
+
+fn chain<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    let mut next = Some(error);
+    std::iter::from_fn(move || {
+        let current = next?;
+        next = current.source();
+        Some(current)
+    })
+}
+
+/// The most telling texts of the chain: its end, with what stands before it if that adds
+/// something.
+fn cause_of(error: &reqwest::Error) -> String {
+    let mut texts: Vec<String> = chain(error).map(ToString::to_string).collect();
+    texts.dedup_by(|next, kept| kept.contains(next.as_str()));
+    let tail = texts.len().saturating_sub(2);
+    redact_urls(&texts[tail..].join(": "))
+}

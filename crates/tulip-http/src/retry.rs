@@ -1,0 +1,247 @@
+//! When a failed call is sent again.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::warn;
+
+use crate::{Error, ErrorKind};
+
+/// A failed attempt, as a [`RetryPolicy`] sees it.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Attempt<'a> {
+    /// What went wrong. The client only asks about failures that are safe to repeat.
+    pub error: &'a Error,
+    /// How often the call was sent so far, at least 1.
+    pub attempts: u32,
+    /// The time since the first attempt began.
+    pub elapsed: Duration,
+    /// What is left until the caller's deadline, if there is one.
+    pub remaining: Option<Duration>,
+}
+
+/// What to do after a failed attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// Send it again after this long.
+    RetryAfter(Duration),
+    /// Report the failure.
+    GiveUp,
+}
+
+/// Decides whether and when a call is sent again.
+///
+/// The client asks only where sending again is safe: for GETs on errors that can pass by
+/// themselves, for the POST that starts an archive only when the request cannot have reached the
+/// server, or on 429.
+pub trait RetryPolicy: Send + Sync + fmt::Debug {
+    /// The verdict on `attempt`.
+    fn decide(&self, attempt: &Attempt<'_>) -> Verdict;
+}
+
+/// Never sends again.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoRetry;
+
+impl RetryPolicy for NoRetry {
+    fn decide(&self, _: &Attempt<'_>) -> Verdict {
+        Verdict::GiveUp
+    }
+}
+
+/// Exponential backoff with full jitter: before retry *n* a random time between zero and
+/// `base` · 2ⁿ⁻¹, at most `cap`. A `Retry-After` of the server is kept to, never undercut.
+///
+/// Gives up when the retries are used up, or when the wait would pass the caller's deadline or,
+/// without one, [`ExponentialBackoff::time_limit`].
+#[derive(Debug, Clone, Copy)]
+pub struct ExponentialBackoff {
+    retries: u32,
+    base: Duration,
+    cap: Duration,
+    time_limit: Duration,
+}
+
+impl Default for ExponentialBackoff {
+    /// 5 retries, 0.5 s doubling to 30 s, at most 10 min where the caller set no deadline.
+    fn default() -> Self {
+        Self {
+            retries: 5,
+            base: Duration::from_millis(500),
+            cap: Duration::from_secs(30),
+            time_limit: Duration::from_secs(600),
+        }
+    }
+}
+
+impl ExponentialBackoff {
+    /// The same policy with another number of retries.
+    #[must_use]
+    pub const fn retries(mut self, retries: u32) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// The same policy with other delays.
+    #[must_use]
+    pub const fn delays(mut self, base: Duration, cap: Duration) -> Self {
+        self.base = base;
+        self.cap = cap;
+        self
+    }
+
+    /// The same policy with another limit on the whole time, for calls without a deadline.
+    #[must_use]
+    pub const fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = limit;
+        self
+    }
+
+    /// The verdict for a jitter between 0 and 1.
+    fn verdict(
+        &self,
+        attempts: u32,
+        elapsed: Duration,
+        remaining: Option<Duration>,
+        retry_after: Option<Duration>,
+        jitter: f64,
+    ) -> Verdict {
+        if attempts > self.retries {
+            return Verdict::GiveUp;
+        }
+        let doubled = 2_u32
+            .checked_pow(attempts.saturating_sub(1))
+            .unwrap_or(u32::MAX);
+        let ceiling = self.base.saturating_mul(doubled).min(self.cap);
+        let delay = ceiling.mul_f64(jitter).max(retry_after.unwrap_or_default());
+        let left = remaining.unwrap_or_else(|| self.time_limit.saturating_sub(elapsed));
+        if delay >= left {
+            return Verdict::GiveUp;
+        }
+        Verdict::RetryAfter(delay)
+    }
+}
+
+impl RetryPolicy for ExponentialBackoff {
+    fn decide(&self, attempt: &Attempt<'_>) -> Verdict {
+        self.verdict(
+            attempt.attempts,
+            attempt.elapsed,
+            attempt.remaining,
+            attempt.error.retry_after(),
+            fastrand::f64(),
+        )
+    }
+}
+
+/// The attempts of one call.
+pub(crate) struct Tries {
+    pub(crate) policy: Arc<dyn RetryPolicy>,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) began: Instant,
+    pub(crate) attempts: u32,
+}
+
+impl Tries {
+    /// Takes the error of one attempt: waits until the next one is due, or hands the error back.
+    pub(crate) async fn failed(&mut self, mut error: Error) -> Result<(), Error> {
+        self.attempts += 1;
+        error.inner_mut().attempts = self.attempts;
+        error.inner_mut().elapsed = self.began.elapsed();
+        let Verdict::RetryAfter(delay) = self.verdict(&error) else {
+            return Err(error);
+        };
+        let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        warn!(
+            endpoint = %error.endpoint(),
+            attempts = self.attempts,
+            delay_ms,
+            kind = ?error.kind(),
+            status = error.status(),
+            "failed, trying again",
+        );
+        tokio::time::sleep(delay).await;
+        Ok(())
+    }
+
+    fn verdict(&self, error: &Error) -> Verdict {
+        let safe = match error.endpoint().is_idempotent() {
+            true => error.is_retryable(),
+            false => matches!(error.kind(), ErrorKind::Connect | ErrorKind::RateLimited),
+        };
+        if !safe {
+            return Verdict::GiveUp;
+        }
+        let now = Instant::now();
+        self.policy.decide(&Attempt {
+            error,
+            attempts: self.attempts,
+            elapsed: now - self.began,
+            remaining: self
+                .deadline
+                .map(|deadline| deadline.saturating_duration_since(now)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn wait(attempts: u32, jitter: f64) -> Verdict {
+        ExponentialBackoff::default().verdict(attempts, Duration::ZERO, None, None, jitter)
+    }
+
+    #[test]
+    fn the_ceiling_doubles_up_to_the_cap_and_retries_end() {
+        let policy = ExponentialBackoff::default().retries(9);
+        let ceilings: Vec<_> = (1..=9)
+            .map(|n| policy.verdict(n, Duration::ZERO, None, None, 1.0))
+            .collect();
+        let expected = [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0];
+        assert_eq!(
+            ceilings,
+            expected.map(|s| Verdict::RetryAfter(Duration::from_secs_f64(s)))
+        );
+        assert_eq!(wait(5, 1.0), Verdict::RetryAfter(8 * SECOND));
+        assert_eq!(wait(6, 0.0), Verdict::GiveUp);
+        assert_eq!(wait(1, 0.0), Verdict::RetryAfter(Duration::ZERO));
+    }
+
+    #[test]
+    fn retry_after_is_never_undercut_and_honoured_up_to_the_deadline() {
+        let policy = ExponentialBackoff::default();
+        let verdict = |remaining, asked| policy.verdict(1, SECOND, remaining, Some(asked), 0.5);
+        assert_eq!(
+            verdict(Some(60 * SECOND), 45 * SECOND),
+            Verdict::RetryAfter(45 * SECOND)
+        );
+        assert_eq!(verdict(Some(60 * SECOND), 60 * SECOND), Verdict::GiveUp);
+        assert_eq!(
+            verdict(Some(7200 * SECOND), 3600 * SECOND),
+            Verdict::RetryAfter(3600 * SECOND)
+        );
+        assert_eq!(verdict(None, 3600 * SECOND), Verdict::GiveUp);
+    }
+
+    proptest! {
+        #[test]
+        fn no_wait_passes_the_deadline(
+            attempts in 1..10_u32, left in 0..100_000_u64, asked in 0..100_000_u64, jitter in 0.0..1.0_f64,
+        ) {
+            let left = Duration::from_millis(left);
+            let verdict = ExponentialBackoff::default()
+                .verdict(attempts, SECOND, Some(left), Some(Duration::from_millis(asked)), jitter);
+            if let Verdict::RetryAfter(delay) = verdict {
+                prop_assert!(delay < left && delay >= Duration::from_millis(asked));
+            }
+        }
+    }
+}

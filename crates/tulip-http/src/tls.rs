@@ -1,0 +1,76 @@
+//! Which servers are trusted.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls_platform_verifier::Verifier;
+
+use crate::BuildError;
+
+/// TLS that trusts the platform's roots and the certificates in `ca_file`. Where the platform has
+/// no roots at all, as in an empty container, Mozilla's are used.
+pub(crate) fn config(ca_file: Option<&Path>) -> Result<ClientConfig, BuildError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let extra = ca_file
+        .map(read_certificates)
+        .transpose()?
+        .unwrap_or_default();
+    let verifier = Verifier::new_with_extra_roots(extra.iter().cloned(), provider.clone());
+    let platform_has_roots = if extra.is_empty() {
+        verifier.is_ok()
+    } else {
+        Verifier::new(provider.clone()).is_ok()
+    };
+    let verifier = if platform_has_roots {
+        verifier
+    } else {
+        let mozilla = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned();
+        Verifier::new_with_extra_roots(extra.into_iter().chain(mozilla), provider.clone())
+    };
+    let verifier = verifier.map_err(|error| BuildError::Tls(error.to_string()))?;
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| BuildError::Tls(error.to_string()))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    Ok(config)
+}
+
+fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, BuildError> {
+    let refused = |reason: String| BuildError::CaFile {
+        path: path.to_owned(),
+        reason,
+    };
+    let pem = std::fs::read(path).map_err(|error| refused(error.to_string()))?;
+    let certificates = CertificateDer::pem_slice_iter(&pem)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| refused(error.to_string()))?;
+    if certificates.is_empty() {
+        return Err(refused("it holds no PEM certificate".to_owned()));
+    }
+    Ok(certificates)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unusable_ca_file_is_named_with_its_reason() {
+        let message = |path: &Path| config(Some(path)).unwrap_err().to_string();
+        let missing = message(Path::new("/nowhere/ca.pem"));
+        assert!(
+            missing.contains("/nowhere/ca.pem") && missing.contains("No such file"),
+            "{missing}"
+        );
+        let none = message(Path::new(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/Cargo.toml"
+        )));
+        assert!(none.contains("no PEM certificate"), "{none}");
+    }
+}

@@ -1,0 +1,349 @@
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tulip_core::{ArchiveJob, JobId, MachineId, WorkspaceId};
+use tulip_http::{Client, Error, ErrorKind, Settings};
+
+use crate::server::{STALL, Server, builder, client, json, reply};
+
+const JOB: &str = r#"{ "id": "evsLrbKLQgX8YWE4v", "type": "ddm-machine-activity-export", "status": "complete", "resource": "http://s3.amazon.com/acme/x.csv?X-Amz-Signature=f2579879" }"#;
+
+fn job() -> JobId {
+    "evsLrbKLQgX8YWE4v".parse().unwrap()
+}
+
+fn machine() -> MachineId {
+    "g56RCoZCtzv7borvp".parse().unwrap()
+}
+
+async fn status(replies: Vec<Vec<u8>>) -> (Result<ArchiveJob, Error>, usize) {
+    let server = Server::start(replies).await;
+    let result = client(&server.url).archive_status(&job()).await;
+    (result, server.requests().len())
+}
+
+async fn failed_status(answer: Vec<u8>) -> Error {
+    status(vec![answer]).await.0.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_status_call_is_authenticated_and_answered() {
+    let server = Server::start([json("200 OK", JOB)]).await;
+    let found = client(&server.url).archive_status(&job()).await.unwrap();
+    assert!(found.status.is_complete() && found.resource.is_some());
+    let request = &server.requests()[0];
+    assert!(
+        request.starts_with("GET /api/v3/machines/archive/csv/evsLrbKLQgX8YWE4v HTTP/1.1\r\n"),
+        "{request}"
+    );
+    assert!(
+        request.contains("authorization: Basic YXBpa2V5LjJfYTpzM2NyZXQ=\r\n"),
+        "{request}"
+    );
+    assert!(
+        request.contains(concat!(
+            "user-agent: tulip-archive/",
+            env!("CARGO_PKG_VERSION")
+        )),
+        "{request}"
+    );
+}
+
+#[tokio::test]
+async fn account_tokens_ask_below_their_workspace() {
+    let server = Server::start([json("200 OK", "[]")]).await;
+    let mut settings = Settings::new(
+        server.url.parse().unwrap(),
+        tulip_core::Credentials::new("apikey.2_a", "s3cret").unwrap(),
+    );
+    settings.workspace = Some(WorkspaceId::new("DEFAULT").unwrap());
+    let client = Client::builder(settings)
+        .product("acme-lake/2.1")
+        .build()
+        .unwrap();
+    assert!(client.machines().await.unwrap().is_empty());
+    let request = &server.requests()[0];
+    assert!(
+        request.starts_with("GET /api/v3/w/DEFAULT/machines HTTP/1.1"),
+        "{request}"
+    );
+    assert!(
+        request.contains("user-agent: acme-lake/2.1 tulip-archive/"),
+        "{request}"
+    );
+}
+
+#[tokio::test]
+async fn ids_are_percent_encoded_into_the_path() {
+    let server = Server::start([json("200 OK", JOB)]).await;
+    let job: JobId = "a?b#c%2e日".parse().unwrap();
+    client(&server.url).archive_status(&job).await.unwrap();
+    let request = &server.requests()[0];
+    assert!(
+        request.starts_with("GET /api/v3/machines/archive/csv/a%3Fb%23c%252e%E6%97%A5 HTTP"),
+        "{request}"
+    );
+}
+
+#[tokio::test]
+async fn every_documented_error_has_its_kind_and_carries_what_tulip_said() {
+    let body = r#"{"errorCode":"Nope","errorUniqueID":"aB3+/x","details":"read this"}"#;
+    for (line, kind) in [
+        ("400 Bad Request", ErrorKind::BadRequest),
+        ("401 Unauthorized", ErrorKind::Unauthorized),
+        ("403 Forbidden", ErrorKind::Forbidden),
+        ("404 Not Found", ErrorKind::NotFound),
+        ("422 Unprocessable Content", ErrorKind::Unprocessable),
+        ("429 Too Many Requests", ErrorKind::RateLimited),
+        ("500 Internal Server Error", ErrorKind::Server),
+        ("418 I'm a teapot", ErrorKind::UnexpectedStatus),
+    ] {
+        let error = failed_status(json(line, body)).await;
+        assert_eq!(error.kind(), kind, "{line}");
+        assert_eq!(error.status(), line[..3].parse().ok());
+        assert_eq!(error.error_code(), Some("Nope"));
+        assert_eq!(error.error_unique_id(), Some("aB3+/x"));
+        assert_eq!(error.details(), Some("read this"));
+        let text = error.to_string();
+        assert!(
+            text.starts_with("GET /machines/archive/csv/evsLrbKLQgX8YWE4v: "),
+            "{text}"
+        );
+        for part in [
+            &line[..3],
+            "errorUniqueID aB3+/x",
+            "errorCode Nope",
+            "read this",
+        ] {
+            assert!(text.contains(part), "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refused_token_is_told_the_scope_that_the_call_needs() {
+    let server = Server::start([json("403 Forbidden", "{}")]).await;
+    let client = client(&server.url);
+    let read = client.machines().await.unwrap_err();
+    assert!(read.is_permission_denied());
+    assert!(
+        read.to_string()
+            .contains("this token lacks machines:read, or was rejected"),
+        "{read}"
+    );
+    let write = client.start_archive(&machine()).await.unwrap_err();
+    assert!(
+        write
+            .to_string()
+            .contains("this token lacks machines:write, or was rejected"),
+        "{write}"
+    );
+}
+
+#[tokio::test]
+async fn replies_that_are_not_the_expected_json_are_said_to_be_so() {
+    let html = "<!DOCTYPE html><html><head><title>Access\n denied</title></head></html>";
+    let huge = format!("[{}", " ".repeat(17 * 1024 * 1024));
+    for (answer, says) in [
+        (
+            reply("200 OK", "Content-Type: text/html; charset=utf-8\r\n", html),
+            r#"title "Access denied""#,
+        ),
+        (json("200 OK", "<html></html>"), "HTML or XML page"),
+        (json("200 OK", " \n"), "it is empty"),
+        (
+            json("200 OK", "plain text"),
+            "not the JSON that was expected",
+        ),
+        (json("200 OK", r#"{"id":"j""#), "the JSON is cut off"),
+        (
+            json("200 OK", r#"{"id":"a/b","status":"complete"}"#),
+            "not the JSON that was expected",
+        ),
+        (json("200 OK", "[]"), "not the JSON that was expected"),
+        (json("200 OK", &huge), "over 16777216 bytes"),
+    ] {
+        let error = failed_status(answer).await;
+        assert_eq!(error.kind(), ErrorKind::InvalidReply, "{error}");
+        assert!(error.to_string().contains(says), "{error}");
+        assert!(error.to_string().contains("base URL"), "{error}");
+        assert_eq!(error.attempts(), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_error_page_that_is_not_json_is_still_shown() {
+    let page = reply(
+        "403 Forbidden",
+        "Content-Type: text/html\r\n",
+        "<title>Your IP is blocked</title>",
+    );
+    let error = failed_status(page).await;
+    assert!(error.is_permission_denied());
+    assert!(
+        error.to_string().contains(r#"title "Your IP is blocked""#),
+        "{error}"
+    );
+    let text = failed_status(reply("400 Bad Request", "", "what?\nno")).await;
+    assert!(text.to_string().contains(r#"it says "what? no""#), "{text}");
+}
+
+#[tokio::test]
+async fn a_server_that_echoes_the_secret_does_not_make_us_show_it() {
+    let body = r#"{"errorCode":"s3cret","details":"got Basic YXBpa2V5LjJfYTpzM2NyZXQ= and s3cret, see https://h/x?sig=5ig"}"#;
+    let error = failed_status(json("400 Bad Request", body)).await;
+    let shown = format!("{error} {error:?}");
+    for secret in ["s3cret", "YXBpa2V5LjJfYTpzM2NyZXQ", "5ig"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+    let page = format!("<title>{}</title>", "x".repeat(197) + "s3cret");
+    let error = failed_status(reply(
+        "400 Bad Request",
+        "Content-Type: text/html\r\n",
+        &page,
+    ))
+    .await;
+    assert!(!error.to_string().contains("s3c"), "{error}");
+}
+
+#[tokio::test]
+async fn gets_are_repeated_until_they_succeed() {
+    let (result, requests) = status(vec![
+        json("503 Service Unavailable", "{}"),
+        json("429 Too Many Requests", "{}"),
+        b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\nConnection: close\r\n\r\n{".to_vec(),
+        Vec::new(),
+        json("200 OK", JOB),
+    ])
+    .await;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(requests, 5);
+}
+
+#[tokio::test]
+async fn the_last_error_tells_how_often_it_was_tried() {
+    let (result, requests) = status(vec![json("500 Internal Server Error", "{}")]).await;
+    let error = result.unwrap_err();
+    assert_eq!((requests, error.attempts()), (6, 6));
+    assert!(error.to_string().contains("6 attempts in "), "{error}");
+    assert!(error.is_retryable());
+}
+
+#[tokio::test]
+async fn a_start_that_may_have_taken_effect_is_not_sent_again() {
+    for answer in [
+        json("500 Internal Server Error", "{}"),
+        json("503 Service Unavailable", "{}"),
+        Vec::new(),
+        json("200 OK", "<html>"),
+    ] {
+        let server = Server::start([answer]).await;
+        let error = client(&server.url)
+            .start_archive(&machine())
+            .await
+            .unwrap_err();
+        assert_eq!(server.requests().len(), 1);
+        assert!(error.is_outcome_unknown());
+        assert!(
+            error
+                .to_string()
+                .contains("the archive may have been started"),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_start_is_sent_again_on_429_alone() {
+    let started =
+        r#"{ "id": "MmMvdcJpgDWrDgmLZ", "status": "complete", "workspaceId": "DEFAULT" }"#;
+    let limited = reply("429 Too Many Requests", "Retry-After: 0\r\n", "{}");
+    let server = Server::start([limited, json("200 OK", started)]).await;
+    let job = client(&server.url).start_archive(&machine()).await.unwrap();
+    assert_eq!(job.id.as_str(), "MmMvdcJpgDWrDgmLZ");
+    let requests = server.requests();
+    assert_eq!(requests.len(), 2);
+    assert!(requests[1].starts_with("POST /api/v3/machines/archive/g56RCoZCtzv7borvp HTTP"));
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_repeated_even_for_a_start_and_leaves_nothing_unknown() {
+    // A port that was free a moment ago, with nobody behind it.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let error = client(&url).start_archive(&machine()).await.unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Connect, 6));
+    assert!(!error.is_outcome_unknown());
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains("refused"), "{cause}");
+    assert!(!cause.contains("http://"), "{cause}");
+}
+
+#[tokio::test]
+async fn a_redirect_of_the_api_is_reported_and_never_followed() {
+    let thief = Server::start([json("200 OK", JOB)]).await;
+    let location = format!("Location: {}/steal?token=5ig\r\n", thief.url);
+    for line in [
+        "301 Moved Permanently",
+        "302 Found",
+        "307 Temporary Redirect",
+        "308 Permanent Redirect",
+    ] {
+        let error = failed_status(reply(line, &location, "")).await;
+        assert_eq!(error.kind(), ErrorKind::Redirect);
+        assert!(
+            error.to_string().contains(&thief.url) && !error.to_string().contains("5ig"),
+            "{error}"
+        );
+    }
+    assert!(thief.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_is_left() {
+    let stalled = [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{".as_slice(),
+        STALL,
+    ]
+    .concat();
+    let server = Server::start([stalled]).await;
+    let client = builder(&server.url)
+        .retry(tulip_http::NoRetry)
+        .stall_timeout(Duration::from_millis(50))
+        .build()
+        .unwrap();
+    let error = client.archive_status(&job()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert!(error.to_string().contains("fell silent"), "{error}");
+}
+
+#[tokio::test]
+async fn no_call_outlives_the_deadline() {
+    let stalled = [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{".as_slice(),
+        STALL,
+    ]
+    .concat();
+    let server = Server::start([stalled]).await;
+    let deadline = Instant::now() + Duration::from_millis(50);
+    let error = client(&server.url)
+        .with_deadline(Some(deadline))
+        .archive_status(&job())
+        .await
+        .unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Timeout, 1));
+    let limited = reply("429 Too Many Requests", "Retry-After: 30\r\n", "{}");
+    let server = Server::start([limited]).await;
+    let soon = Instant::now() + Duration::from_secs(10);
+    let error = client(&server.url)
+        .with_deadline(Some(soon))
+        .machines()
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.kind(), error.attempts()),
+        (ErrorKind::RateLimited, 1)
+    );
+    assert!(error.to_string().contains("asks to wait 30 s"), "{error}");
+}

@@ -1,0 +1,7 @@
+//! The client against real servers on loopback.
+#![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
+
+mod api;
+mod asset;
+mod server;
+mod types;
