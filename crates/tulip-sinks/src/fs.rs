@@ -1,0 +1,128 @@
+//! Local files.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use object_store::local::LocalFileSystem;
+use tulip_core::ObjectKey;
+use tulip_core::sink::{
+    Capabilities, OpenOptions, Sink, SinkError, SinkErrorKind, SinkFactory, SinkUrl, SinkWriter,
+    StoredObject,
+};
+
+use crate::error::from_io;
+use crate::store::Store;
+use crate::writer::Buffering;
+
+tulip_core::register_sink!(FsFactory);
+
+/// Files are written in order, one part after the other: more in flight would only cost memory.
+const BUFFERING: Buffering = Buffering {
+    part: 4 * 1024 * 1024,
+    in_flight: 2,
+};
+
+struct FsFactory;
+
+#[async_trait]
+impl SinkFactory for FsFactory {
+    fn scheme(&self) -> &str {
+        "file"
+    }
+
+    fn summary(&self) -> &str {
+        "local files, synced to disk"
+    }
+
+    fn example(&self) -> &str {
+        "./out or file:///data/tulip"
+    }
+
+    async fn connect(&self, url: &SinkUrl) -> Result<Arc<dyn Sink>, SinkError> {
+        let invalid = |what: String| SinkError::new(SinkErrorKind::InvalidTarget, what);
+        if let Some((name, _)) = url.options().next() {
+            let what = format!("the file sink has no option {name:?}; it has none");
+            return Err(invalid(what));
+        }
+        let folder = url
+            .to_file_path()
+            .ok_or_else(|| invalid(format!("{url} is not the URL of a local folder")))?;
+        let root = object_store::path::Path::from_absolute_path(&folder).map_err(|error| {
+            let what = format!("{} cannot be a folder for archives", folder.display());
+            invalid(what).with_source(error)
+        })?;
+        let store = LocalFileSystem::new().with_fsync(true);
+        Ok(Arc::new(FsSink {
+            folder,
+            store: Store {
+                store: Arc::new(store),
+                root,
+                buffering: BUFFERING,
+            },
+        }))
+    }
+}
+
+/// A folder. Files are staged beside their place under a name that starts with a dot, synced to
+/// disk, then renamed.
+#[derive(Debug)]
+struct FsSink {
+    folder: PathBuf,
+    store: Store,
+}
+
+#[async_trait]
+impl Sink for FsSink {
+    fn scheme(&self) -> &str {
+        "file"
+    }
+
+    fn location(&self, key: &ObjectKey) -> String {
+        self.folder.join(key.as_str()).display().to_string()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default().with_lookup().with_atomic_create()
+    }
+
+    /// Creates the folder where it is missing, and a file in it that is removed at once.
+    async fn probe(&self) -> Result<(), SinkError> {
+        let folder = self.folder.clone();
+        let probed = tokio::task::spawn_blocking(move || try_folder(&folder)).await;
+        probed.unwrap_or_else(|error| {
+            let what = format!("cannot look at {}", self.folder.display());
+            Err(SinkError::new(SinkErrorKind::Other, what).with_source(error))
+        })
+    }
+
+    async fn lookup(&self, key: &ObjectKey) -> Result<Option<StoredObject>, SinkError> {
+        self.store.lookup(key, &self.location(key)).await
+    }
+
+    async fn open(
+        &self,
+        key: &ObjectKey,
+        options: &OpenOptions,
+    ) -> Result<Box<dyn SinkWriter>, SinkError> {
+        self.store.open(key, options, self.location(key))
+    }
+}
+
+fn try_folder(folder: &Path) -> Result<(), SinkError> {
+    let shown = folder.display();
+    if folder.is_file() {
+        let what = format!("the target {shown} is a file, not a folder");
+        return Err(SinkError::new(SinkErrorKind::InvalidTarget, what));
+    }
+    std::fs::create_dir_all(folder)
+        .map_err(|error| from_io(&error, format!("cannot create the folder {shown}")))?;
+    let name = format!(".tulip-probe.{:08x}", fastrand::u32(..));
+    let file = folder.join(name);
+    let written = std::fs::File::create_new(&file).and_then(|mut probe| probe.write_all(b"probe"));
+    let removed = std::fs::remove_file(&file);
+    written
+        .and(removed)
+        .map_err(|error| from_io(&error, format!("cannot write into the folder {shown}")))
+}

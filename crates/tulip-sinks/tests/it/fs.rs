@@ -1,0 +1,297 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use tempfile::TempDir;
+use tulip_core::ObjectKey;
+use tulip_core::sink::{
+    OpenOptions, Sink, SinkError, SinkErrorKind, SinkRegistry, SinkUrl, StoredObject, WriteMode,
+};
+use tulip_sinks as _;
+
+/// Above what is kept for a single put, so that parts are used, and not a multiple of a part.
+const LARGE: usize = 9 * 1024 * 1024 + 17;
+
+async fn sink(folder: &Path) -> Arc<dyn Sink> {
+    let url = SinkUrl::from_path(folder).unwrap();
+    SinkRegistry::linked().unwrap().connect(&url).await.unwrap()
+}
+
+fn key(text: &str) -> ObjectKey {
+    ObjectKey::new(text).unwrap()
+}
+
+fn bytes(length: usize, seed: usize) -> Bytes {
+    (0..length).map(|i| ((i * 31 + seed) % 251) as u8).collect()
+}
+
+async fn put(
+    sink: &dyn Sink,
+    name: &str,
+    content: &Bytes,
+    mode: WriteMode,
+) -> Result<StoredObject, SinkError> {
+    let options = OpenOptions::default().with_mode(mode);
+    let mut writer = sink.open(&key(name), &options).await?;
+    let mut rest = content.clone();
+    while !rest.is_empty() {
+        writer.write(rest.split_to(rest.len().min(700_001))).await?;
+    }
+    writer.close().await
+}
+
+/// Every file below `folder`, hidden ones too.
+fn files(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(files(&path)),
+            false => found.push(path.display().to_string()),
+        }
+    }
+    found.sort();
+    found
+}
+
+#[tokio::test]
+async fn small_and_large_objects_arrive_whole_and_are_found() {
+    let folder = TempDir::new().unwrap();
+    let sink = sink(folder.path()).await;
+    for length in [0, 5, 4 * 1024 * 1024, LARGE] {
+        let content = bytes(length, length);
+        let stored = put(&*sink, "a/b.csv", &content, WriteMode::Overwrite)
+            .await
+            .unwrap();
+        assert_eq!(stored.bytes, length as u64);
+        assert_eq!(
+            std::fs::read(folder.path().join("a/b.csv")).unwrap(),
+            content
+        );
+        let found = sink.lookup(&key("a/b.csv")).await.unwrap().unwrap();
+        assert_eq!(found.bytes, length as u64);
+    }
+    assert_eq!(files(folder.path()).len(), 1);
+    assert_eq!(sink.lookup(&key("a/c.csv")).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn nothing_new_is_visible_before_close_and_the_old_object_stays() {
+    let folder = TempDir::new().unwrap();
+    let sink = sink(folder.path()).await;
+    put(&*sink, "a.csv", &bytes(3, 1), WriteMode::Overwrite)
+        .await
+        .unwrap();
+    let mut writer = sink
+        .open(&key("a.csv"), &OpenOptions::default())
+        .await
+        .unwrap();
+    writer.write(bytes(LARGE, 2)).await.unwrap();
+    assert_eq!(
+        std::fs::read(folder.path().join("a.csv")).unwrap(),
+        bytes(3, 1)
+    );
+    writer.close().await.unwrap();
+    assert_eq!(
+        std::fs::read(folder.path().join("a.csv")).unwrap(),
+        bytes(LARGE, 2)
+    );
+}
+
+#[tokio::test]
+async fn abort_leaves_nothing() {
+    let folder = TempDir::new().unwrap();
+    let sink = sink(folder.path()).await;
+    for length in [3, LARGE] {
+        let mut writer = sink
+            .open(&key("a.csv"), &OpenOptions::default())
+            .await
+            .unwrap();
+        writer.write(bytes(length, 2)).await.unwrap();
+        writer.abort().await.unwrap();
+        assert_eq!(files(folder.path()), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_dropped_writer_leaves_nothing() {
+    let folder = TempDir::new().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let sink = sink(folder.path()).await;
+        let mut writer = sink
+            .open(&key("a.csv"), &OpenOptions::default())
+            .await
+            .unwrap();
+        writer.write(bytes(LARGE, 2)).await.unwrap();
+        drop(writer);
+    });
+    // Ends once the removal, which runs on the runtime's blocking threads, is done.
+    drop(runtime);
+    assert_eq!(files(folder.path()), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn create_never_replaces_an_object() {
+    let folder = TempDir::new().unwrap();
+    let sink = sink(folder.path()).await;
+    assert!(sink.capabilities().atomic_create && sink.capabilities().lookup);
+    for length in [3, LARGE] {
+        let name = format!("{length}.csv");
+        put(&*sink, &name, &bytes(length, 1), WriteMode::Create)
+            .await
+            .unwrap();
+        let refused = put(&*sink, &name, &bytes(length, 2), WriteMode::Create).await;
+        let error = refused.unwrap_err();
+        assert!(error.is_already_exists(), "{error}");
+        assert_eq!(
+            std::fs::read(folder.path().join(&name)).unwrap(),
+            bytes(length, 1)
+        );
+    }
+    assert_eq!(files(folder.path()).len(), 2);
+}
+
+#[tokio::test]
+async fn writers_side_by_side_do_not_mix() {
+    let folder = TempDir::new().unwrap();
+    let sink = sink(folder.path()).await;
+    let mut writers = Vec::new();
+    for n in 0..4 {
+        let name = format!("{}.csv", n / 2);
+        writers.push((
+            n,
+            sink.open(&key(&name), &OpenOptions::default())
+                .await
+                .unwrap(),
+        ));
+    }
+    for _ in 0..6 {
+        for (n, writer) in &mut writers {
+            writer.write(bytes(1_500_000, *n)).await.unwrap();
+        }
+    }
+    for (_, writer) in writers {
+        writer.close().await.unwrap();
+    }
+    // Two writers had the same key each: the one that closed last has it, whole.
+    for (name, seed) in [("0.csv", 1), ("1.csv", 3)] {
+        let expected = bytes(1_500_000, seed).repeat(6);
+        assert_eq!(std::fs::read(folder.path().join(name)).unwrap(), expected);
+    }
+    assert_eq!(files(folder.path()).len(), 2);
+}
+
+#[tokio::test]
+async fn odd_but_valid_keys_become_files_of_that_very_name() {
+    let folder = TempDir::new().unwrap();
+    let sink = sink(folder.path()).await;
+    for name in [
+        "Mühle 07/100% €.csv",
+        "a%2Fb.csv",
+        "~x/#y/[z].csv",
+        "日本/😀.csv",
+    ] {
+        put(&*sink, name, &bytes(3, 1), WriteMode::Overwrite)
+            .await
+            .unwrap();
+        assert!(folder.path().join(name).is_file(), "{name}");
+        assert!(sink.location(&key(name)).ends_with(name));
+        assert!(sink.lookup(&key(name)).await.unwrap().is_some());
+    }
+}
+
+#[tokio::test]
+async fn probing_creates_the_folder_and_leaves_it_empty() {
+    let folder = TempDir::new().unwrap();
+    let deep = folder.path().join("a/b");
+    sink(&deep).await.probe().await.unwrap();
+    assert!(deep.is_dir());
+    assert_eq!(files(&deep), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn targets_that_cannot_be_folders_are_refused_by_the_probe() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    let error = sink(&file).await.probe().await.unwrap_err();
+    assert_eq!(error.kind(), SinkErrorKind::InvalidTarget);
+    assert!(
+        error.to_string().contains("is a file, not a folder"),
+        "{error}"
+    );
+    let error = sink(&file.join("below")).await.probe().await.unwrap_err();
+    assert!(
+        error.to_string().contains("cannot create the folder"),
+        "{error}"
+    );
+    assert_eq!(std::fs::read(&file).unwrap(), b"x");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_folder_that_nobody_may_write_is_refused_by_the_probe() {
+    // Not even root may create files there.
+    let error = sink(Path::new("/proc/self"))
+        .await
+        .probe()
+        .await
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("cannot write into the folder /proc/self"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn options_that_the_sink_does_not_have_are_refused() {
+    let url: SinkUrl = "file:///data?fsync=no".parse().unwrap();
+    let error = SinkRegistry::linked()
+        .unwrap()
+        .connect(&url)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), SinkErrorKind::InvalidTarget);
+    assert!(
+        error.to_string().contains(r#"no option "fsync""#),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn an_object_where_a_folder_is_needed_is_an_error_and_leaves_nothing() {
+    let folder = TempDir::new().unwrap();
+    let sink = sink(folder.path()).await;
+    std::fs::create_dir(folder.path().join("taken")).unwrap();
+    for length in [3, LARGE] {
+        let refused = put(&*sink, "taken", &bytes(length, 1), WriteMode::Overwrite).await;
+        assert!(refused.is_err());
+        assert_eq!(files(folder.path()), Vec::<String>::new());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+    #[test]
+    fn chunks_of_any_size_arrive_in_order(sizes in proptest::collection::vec(0..3_000_000_usize, 0..8)) {
+        let folder = TempDir::new().unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let expected = runtime.block_on(async {
+            let sink = sink(folder.path()).await;
+            let mut writer = sink.open(&key("a.csv"), &OpenOptions::default()).await.unwrap();
+            let mut expected = Vec::new();
+            for (seed, size) in sizes.into_iter().enumerate() {
+                let chunk = bytes(size, seed);
+                expected.extend_from_slice(&chunk);
+                writer.write(chunk).await.unwrap();
+            }
+            writer.close().await.unwrap();
+            expected
+        });
+        prop_assert!(std::fs::read(folder.path().join("a.csv")).unwrap() == expected);
+    }
+}

@@ -1,0 +1,5 @@
+//! The built-in sinks, through their public contract.
+#![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
+
+#[cfg(feature = "fs")]
+mod fs;
