@@ -1,1 +1,34 @@
-//! x
+#![doc = include_str!("../README.md")]
+
+mod csv;
+mod deliver;
+mod digest;
+mod error;
+mod event;
+mod export;
+mod exporter;
+mod inspect;
+pub mod poll;
+mod prepare;
+mod source;
+mod target;
+mod template;
+
+// Links the built-in sinks, so that they register themselves.
+use tulip_sinks as _;
+
+pub use csv::{FinalLineBreak, Framer, Framing, FramingError};
+pub use digest::Digester;
+pub use error::{ExportError, ExportErrorKind};
+pub use event::Event;
+pub use export::{Export, Outcome};
+pub use exporter::{Exporter, ExporterBuilder, IfExists};
+pub use inspect::{Inspection, Inspector};
+pub use source::Source;
+pub use target::parse_target;
+pub use template::{Field, KeyTemplate, TemplateError};
+
+pub use tulip_core::{
+    self as core, Checksum, ChecksumAlgorithm, JobId, MachineId, ObjectKey, Receipt,
+};
+pub use tulip_http::{self as http, Client, Settings};

@@ -17,6 +17,7 @@ pub struct Asset {
     endpoint: Endpoint,
     length: Option<u64>,
     etag: Option<String>,
+    attempts: u32,
 }
 
 impl Asset {
@@ -53,6 +54,7 @@ impl Asset {
             etag: header(ETAG).map(str::to_owned),
             response,
             endpoint,
+            attempts: 1,
         })
     }
 
@@ -66,6 +68,17 @@ impl Asset {
     #[must_use]
     pub fn etag(&self) -> Option<&str> {
         self.etag.as_deref()
+    }
+
+    pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
+    }
+
+    /// How often the download was asked for until it began.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.attempts
     }
 
     /// The next bytes, or `None` after the last.

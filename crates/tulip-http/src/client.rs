@@ -127,7 +127,7 @@ impl Client {
         let mut tries = self.tries();
         loop {
             match self.open_asset_once(resource, &endpoint).await {
-                Ok(asset) => return Ok(asset),
+                Ok(asset) => return Ok(asset.with_attempts(tries.attempts + 1)),
                 Err(error) => tries.failed(error).await?,
             }
         }

@@ -61,7 +61,10 @@ async fn endless_redirects_and_redirects_with_user_info_are_refused() {
     assert_eq!(other.kind(), ErrorKind::Redirect);
     for error in [error, other] {
         let shown = format!("{error} {error:?}");
-        assert!(!shown.contains("5ig") && !shown.contains("h1dden"), "{shown}");
+        assert!(
+            !shown.contains("5ig") && !shown.contains("h1dden"),
+            "{shown}"
+        );
     }
 }
 

@@ -1,0 +1,171 @@
+//! An export from its first byte to its receipt.
+
+use tracing::warn;
+use tulip_core::sink::{OpenOptions, Sink, SinkErrorKind, SinkWriter, StoredObject, WriteMode};
+use tulip_core::{JobId, ObjectKey, Receipt, ReceiptObject, Timestamp, Tool};
+use tulip_http::Asset;
+
+use crate::export::{Outcome, Run, Shutdown, cancelled};
+use crate::exporter::IfExists;
+use crate::inspect::{Inspection, Inspector};
+use crate::prepare::Ready;
+use crate::{Event, ExportError, ExportErrorKind, FinalLineBreak};
+
+impl Run {
+    /// From the first byte to the receipt.
+    pub(crate) async fn deliver(
+        mut self,
+        ready: Ready,
+        shutdown: Shutdown,
+    ) -> Result<Outcome, ExportError> {
+        let Ready {
+            job,
+            key,
+            mut asset,
+        } = ready;
+        let sink = self.exporter.shared.sink.clone();
+        let location = sink.location(&key);
+        (self.observer)(Event::Downloading {
+            key: &key,
+            length: asset.length(),
+        });
+        let mode = match self.exporter.shared.if_exists {
+            IfExists::Overwrite => WriteMode::Overwrite,
+            // Without an atomic create the look before is all that can be had.
+            _ if !sink.capabilities().atomic_create => WriteMode::Overwrite,
+            _ => WriteMode::Create,
+        };
+        let options = OpenOptions::default()
+            .with_mode(mode)
+            .with_content_type("text/csv")
+            .with_size_hint(asset.length());
+        let mut writer = match sink.open(&key, &options).await {
+            Ok(writer) => writer,
+            Err(error) => return Err(ExportError::sink("the object could not be begun", error)),
+        };
+        let transferred = tokio::select! {
+            biased;
+            () = shutdown => Err(cancelled()),
+            result = self.transfer(&mut asset, writer.as_mut()) => result,
+        };
+        let inspection = match transferred {
+            Ok(inspection) => inspection,
+            Err(error) => {
+                if let Err(left) = writer.abort().await {
+                    warn!(%location, error = %left, "what was staged could not be removed");
+                }
+                return Err(error);
+            }
+        };
+        (self.observer)(Event::Committing);
+        let stored = match writer.close().await {
+            Ok(stored) => stored,
+            Err(error) if error.kind() == SinkErrorKind::AlreadyExists && self.skips() => {
+                (self.observer)(Event::Skipped { key: &key });
+                return Ok(Outcome::Skipped {
+                    has_receipt: matches!(sink.lookup(&key.receipt()).await, Ok(Some(_))),
+                    key,
+                    location,
+                });
+            }
+            Err(error) => return Err(ExportError::sink("the object could not be stored", error)),
+        };
+        let receipt = self.receipt(job, key, stored, inspection, &asset);
+        store_receipt(sink.as_ref(), &receipt, &location).await?;
+        (self.observer)(Event::Exported { receipt: &receipt });
+        Ok(Outcome::Exported {
+            receipt: Box::new(receipt),
+            location,
+        })
+    }
+
+    fn skips(&self) -> bool {
+        self.exporter.shared.if_exists == IfExists::Skip
+    }
+
+    /// Moves every byte from the host to the sink, and tells what they were.
+    async fn transfer(
+        &mut self,
+        asset: &mut Asset,
+        writer: &mut dyn SinkWriter,
+    ) -> Result<Inspection, ExportError> {
+        let shared = self.exporter.shared.clone();
+        let incomplete =
+            |what: String| ExportError::new(ExportErrorKind::Incomplete, what).retryable(true);
+        let rule = match asset.length() {
+            // Only an announced length shows that nothing is missing behind the last record.
+            Some(_) => shared.final_line_break,
+            None => FinalLineBreak::Required,
+        };
+        let mut inspector = Inspector::new(shared.algorithm, rule);
+        while let Some(chunk) = asset.chunk().await.map_err(ExportError::download)? {
+            inspector
+                .update(&chunk)
+                .map_err(|error| incomplete(error.to_string()))?;
+            let written = writer.write(chunk).await;
+            written.map_err(|error| ExportError::sink("the object could not be written", error))?;
+            (self.observer)(Event::Progress {
+                bytes: inspector.bytes(),
+                records: inspector.records(),
+            });
+        }
+        if let Some(length) = asset.length().filter(|length| *length != inspector.bytes()) {
+            let bytes = inspector.bytes();
+            let what = format!("{bytes} bytes arrived of {length} announced");
+            return Err(incomplete(what));
+        }
+        inspector
+            .finish()
+            .map_err(|error| incomplete(error.to_string()))
+    }
+
+    fn receipt(
+        &self,
+        job: JobId,
+        key: ObjectKey,
+        stored: StoredObject,
+        inspection: Inspection,
+        asset: &Asset,
+    ) -> Receipt {
+        let scheme = self.exporter.shared.sink.scheme();
+        Receipt {
+            job,
+            machine: self.source.machine.clone(),
+            object: ReceiptObject::new(key, scheme).with_etag(stored.etag),
+            bytes: inspection.bytes,
+            records: inspection.framing.records,
+            columns: inspection.framing.columns,
+            checksum: inspection.checksum,
+            source_etag: asset.etag().map(str::to_owned),
+            started: self.began,
+            finished: Timestamp::now(),
+            attempts: asset.attempts(),
+            tool: Tool::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")),
+        }
+    }
+}
+
+/// Writes the receipt beside the object, last: where it lies, the object is whole.
+async fn store_receipt(
+    sink: &dyn Sink,
+    receipt: &Receipt,
+    location: &str,
+) -> Result<(), ExportError> {
+    let what = || format!("{location} is stored and whole, but its receipt is not");
+    let json = receipt
+        .to_json()
+        .map_err(|error| ExportError::new(ExportErrorKind::Sink, what()).with_cause(error))?;
+    let failed = |error| ExportError::sink(what(), error);
+    let options = OpenOptions::default().with_content_type("application/json");
+    let key = receipt.object.key.receipt();
+    let mut writer = sink.open(&key, &options).await.map_err(failed)?;
+    match writer.write(json.into()).await {
+        Ok(()) => writer.close().await.map(|_| ()).map_err(failed),
+        Err(error) => {
+            if let Err(left) = writer.abort().await {
+                warn!(%key, error = %left, "what was staged could not be removed");
+            }
+            Err(failed(error))
+        }
+    }
+}

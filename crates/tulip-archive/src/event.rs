@@ -1,0 +1,57 @@
+//! What an export tells while it runs.
+
+use std::time::Duration;
+
+use tulip_core::{JobId, JobStatus, ObjectKey, Receipt};
+
+/// A step of an export, in the order in which they come. Subscribe with
+/// [`Export::on_event`](crate::Export::on_event).
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A job was started for the machine.
+    Started {
+        /// The job.
+        job: &'a JobId,
+    },
+    /// A status call was answered and the job is not complete yet.
+    Waiting {
+        /// What Tulip calls the state.
+        status: &'a JobStatus,
+        /// The status is not known to this version, and comes up for the first time.
+        unknown: bool,
+        /// The time since the first status call.
+        waited: Duration,
+    },
+    /// A status call failed in a way that can pass; it will be made again.
+    WaitFailing {
+        /// What went wrong.
+        error: &'a tulip_http::Error,
+    },
+    /// The download begins.
+    Downloading {
+        /// The object that is written.
+        key: &'a ObjectKey,
+        /// The bytes that the host announced.
+        length: Option<u64>,
+    },
+    /// Bytes have been handed to the sink. Comes often.
+    Progress {
+        /// Bytes so far.
+        bytes: u64,
+        /// Whole records so far.
+        records: u64,
+    },
+    /// All bytes are there and checked; the object is being committed.
+    Committing,
+    /// The object and its receipt are stored.
+    Exported {
+        /// The receipt.
+        receipt: &'a Receipt,
+    },
+    /// An object was there already and was left as it is.
+    Skipped {
+        /// The object.
+        key: &'a ObjectKey,
+    },
+}

@@ -1,0 +1,245 @@
+//! Setting up exports.
+
+use std::sync::Arc;
+
+use tokio::sync::OnceCell;
+use tulip_core::ChecksumAlgorithm;
+use tulip_core::sink::{RegistryError, Sink, SinkError, SinkRegistry, SinkUrl, SinkUrlError};
+use tulip_http::Client;
+
+use crate::poll::PollPolicy;
+use crate::{
+    Export, ExportError, ExportErrorKind, FinalLineBreak, KeyTemplate, Source, parse_target,
+};
+
+/// What to do when an object is there already.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IfExists {
+    /// Replace it, at once and whole.
+    #[default]
+    Overwrite,
+    /// Leave it, and call that a success.
+    Skip,
+    /// Leave it, and call that a failure.
+    Fail,
+}
+
+/// Exports archives from one Tulip instance to one sink. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct Exporter {
+    pub(crate) shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) client: Client,
+    pub(crate) sink: Arc<dyn Sink>,
+    pub(crate) name: Option<KeyTemplate>,
+    pub(crate) algorithm: ChecksumAlgorithm,
+    pub(crate) if_exists: IfExists,
+    pub(crate) final_line_break: FinalLineBreak,
+    pub(crate) poll: PollPolicy,
+    /// Set once the sink has been found to be writable.
+    pub(crate) probed: OnceCell<()>,
+}
+
+impl Exporter {
+    /// Begins an exporter for `client`'s instance.
+    #[must_use]
+    pub fn builder(client: Client) -> ExporterBuilder {
+        ExporterBuilder {
+            client,
+            target: Target::Missing,
+            registry: None,
+            name: None,
+            algorithm: ChecksumAlgorithm::default(),
+            if_exists: IfExists::default(),
+            final_line_break: FinalLineBreak::default(),
+            poll: PollPolicy::default(),
+        }
+    }
+
+    /// The export of one archive; await it to run it.
+    pub fn export(&self, source: Source) -> Export {
+        Export::new(self.clone(), source)
+    }
+
+    /// The sink that archives go to.
+    #[must_use]
+    pub fn sink(&self) -> &Arc<dyn Sink> {
+        &self.shared.sink
+    }
+
+    /// Checks that the sink can be written, unless an earlier check has shown it. Every export
+    /// does this before it starts a job.
+    ///
+    /// # Errors
+    /// [`ExportError`] of kind [`ExportErrorKind::Sink`].
+    pub async fn probe(&self) -> Result<(), ExportError> {
+        let shared = &self.shared;
+        let probed = shared.probed.get_or_try_init(|| shared.sink.probe()).await;
+        match probed {
+            Ok(()) => Ok(()),
+            Err(error) => Err(ExportError::sink("the sink cannot be used", error)),
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Target {
+    Missing,
+    Text(String),
+    Url(SinkUrl),
+    Sink(Arc<dyn Sink>),
+}
+
+/// Sets up an [`Exporter`].
+#[derive(Debug)]
+pub struct ExporterBuilder {
+    client: Client,
+    target: Target,
+    registry: Option<SinkRegistry>,
+    name: Option<KeyTemplate>,
+    algorithm: ChecksumAlgorithm,
+    if_exists: IfExists,
+    final_line_break: FinalLineBreak,
+    poll: PollPolicy,
+}
+
+impl ExporterBuilder {
+    /// Where archives go: a path or a URL, see [`parse_target`].
+    #[must_use]
+    pub fn to(mut self, target: impl Into<String>) -> Self {
+        self.target = Target::Text(target.into());
+        self
+    }
+
+    /// Where archives go, as a URL.
+    #[must_use]
+    pub fn to_url(mut self, url: SinkUrl) -> Self {
+        self.target = Target::Url(url);
+        self
+    }
+
+    /// Where archives go, as a sink that is there already.
+    #[must_use]
+    pub fn to_sink(mut self, sink: Arc<dyn Sink>) -> Self {
+        self.target = Target::Sink(sink);
+        self
+    }
+
+    /// The sinks that URLs are looked up in; by default [`SinkRegistry::linked`].
+    #[must_use]
+    pub fn registry(mut self, registry: SinkRegistry) -> Self {
+        self.registry = Some(registry);
+        self
+    }
+
+    /// How objects are named; by default [`KeyTemplate::default_for`] the source.
+    #[must_use]
+    pub fn name(mut self, template: KeyTemplate) -> Self {
+        self.name = Some(template);
+        self
+    }
+
+    /// How the checksum is computed; by default CRC-64/NVME.
+    #[must_use]
+    pub fn checksum(mut self, algorithm: ChecksumAlgorithm) -> Self {
+        self.algorithm = algorithm;
+        self
+    }
+
+    /// What to do when an object is there already; by default it is replaced.
+    #[must_use]
+    pub fn if_exists(mut self, rule: IfExists) -> Self {
+        self.if_exists = rule;
+        self
+    }
+
+    /// Whether an archive must end with a line break; by default it must.
+    #[must_use]
+    pub fn final_line_break(mut self, rule: FinalLineBreak) -> Self {
+        self.final_line_break = rule;
+        self
+    }
+
+    /// How often and how long jobs are waited for.
+    #[must_use]
+    pub fn poll(mut self, policy: PollPolicy) -> Self {
+        self.poll = policy;
+        self
+    }
+
+    /// Makes the exporter. Whether the sink can be written is checked by the first export, or by
+    /// [`Exporter::probe`].
+    ///
+    /// # Errors
+    /// [`ExportError`] of kind [`ExportErrorKind::InvalidRequest`] when no target is set, it
+    /// cannot be used, no sink has its scheme, or the sink cannot do what `if_exists` asks for.
+    pub async fn build(self) -> Result<Exporter, ExportError> {
+        let sink = match self.target {
+            Target::Sink(sink) => sink,
+            Target::Url(url) => connect(self.registry, &url).await?,
+            Target::Text(text) => connect(self.registry, &parse_target(&text)?).await?,
+            Target::Missing => {
+                let what = "no target: say where archives go with .to(…)";
+                return Err(ExportError::new(ExportErrorKind::InvalidRequest, what));
+            }
+        };
+        let can = sink.capabilities();
+        let cannot = match self.if_exists {
+            IfExists::Skip if !can.lookup => "cannot tell whether an object exists",
+            IfExists::Fail if !can.lookup && !can.atomic_create => "cannot keep an existing object",
+            _ => "",
+        };
+        if !cannot.is_empty() {
+            let what = format!(
+                "the {} sink {cannot}; objects can only be overwritten",
+                sink.scheme()
+            );
+            return Err(ExportError::new(ExportErrorKind::InvalidRequest, what));
+        }
+        Ok(Exporter {
+            shared: Arc::new(Shared {
+                client: self.client,
+                sink,
+                name: self.name,
+                algorithm: self.algorithm,
+                if_exists: self.if_exists,
+                final_line_break: self.final_line_break,
+                poll: self.poll,
+                probed: OnceCell::new(),
+            }),
+        })
+    }
+}
+
+async fn connect(
+    registry: Option<SinkRegistry>,
+    url: &SinkUrl,
+) -> Result<Arc<dyn Sink>, ExportError> {
+    let registry = match registry {
+        Some(registry) => registry,
+        None => SinkRegistry::linked()?,
+    };
+    registry.connect(url).await.map_err(|error: SinkError| {
+        let kind = match error.kind() {
+            tulip_core::sink::SinkErrorKind::InvalidTarget => ExportErrorKind::InvalidRequest,
+            _ => ExportErrorKind::Sink,
+        };
+        ExportError::new(kind, "the target cannot be used").with_cause(error)
+    })
+}
+
+impl From<RegistryError> for ExportError {
+    fn from(error: RegistryError) -> Self {
+        Self::new(ExportErrorKind::InvalidRequest, error.to_string())
+    }
+}
+
+impl From<SinkUrlError> for ExportError {
+    fn from(error: SinkUrlError) -> Self {
+        Self::new(ExportErrorKind::InvalidRequest, error.to_string())
+    }
+}

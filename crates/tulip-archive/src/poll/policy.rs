@@ -1,0 +1,151 @@
+//! When to ask again.
+
+use std::time::Duration;
+
+/// How often and how long a job is asked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PollPolicy {
+    interval: Duration,
+    growth: f64,
+    max_interval: Duration,
+    deadline: Option<Duration>,
+}
+
+impl Default for PollPolicy {
+    /// 2 s growing by half to 30 s, with a fifth of jitter; 60 min in all.
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(2),
+            growth: 1.5,
+            max_interval: Duration::from_secs(30),
+            deadline: Some(Duration::from_secs(3600)),
+        }
+    }
+}
+
+/// The jitter on either side, as a share of the interval.
+const JITTER: f64 = 0.2;
+
+/// What comes before the next status call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// This long.
+    For(Duration),
+    /// Until the deadline, then one last call.
+    Last(Duration),
+    /// Nothing: the deadline has passed and the last call was made.
+    Over,
+}
+
+impl PollPolicy {
+    /// The same policy with another first interval and another longest one. The longest is at
+    /// least the first.
+    #[must_use]
+    pub fn intervals(mut self, first: Duration, longest: Duration) -> Self {
+        self.interval = first;
+        self.max_interval = longest.max(first);
+        self
+    }
+
+    /// The same policy with another growth from one interval to the next, at least 1.
+    #[must_use]
+    pub fn growth(mut self, factor: f64) -> Self {
+        self.growth = if factor.is_finite() {
+            factor.max(1.0)
+        } else {
+            1.0
+        };
+        self
+    }
+
+    /// The same policy with another limit on the whole wait. At the deadline one last call is
+    /// made. Zero means no limit.
+    #[must_use]
+    pub fn deadline(mut self, limit: Duration) -> Self {
+        self.deadline = Some(limit).filter(|limit| !limit.is_zero());
+        self
+    }
+
+    /// The limit on the whole wait, if there is one.
+    #[must_use]
+    pub fn time_limit(&self) -> Option<Duration> {
+        self.deadline
+    }
+
+    /// What comes before call number `polls` + 1, `waited` after the first, for a jitter between
+    /// 0 and 1.
+    pub(super) fn wait(&self, polls: u32, waited: Duration, jitter: f64) -> Wait {
+        let grown = self.growth.powf(f64::from(polls.saturating_sub(1)));
+        let longest = self.max_interval.as_secs_f64();
+        let interval = (self.interval.as_secs_f64() * grown).min(longest);
+        let delay = Duration::from_secs_f64(interval * (1.0 - JITTER + 2.0 * JITTER * jitter));
+        match self.deadline {
+            Some(deadline) if waited >= deadline => Wait::Over,
+            Some(deadline) if waited + delay >= deadline => Wait::Last(deadline - waited),
+            _ => Wait::For(delay),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn intervals_grow_by_half_up_to_the_longest() {
+        let policy = PollPolicy::default();
+        let seconds: Vec<_> = (1..=9)
+            .map(|polls| match policy.wait(polls, Duration::ZERO, 0.5) {
+                Wait::For(delay) => (delay.as_secs_f64() * 100.0).round() / 100.0,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(
+            seconds,
+            [2.0, 3.0, 4.5, 6.75, 10.13, 15.19, 22.78, 30.0, 30.0]
+        );
+        assert_eq!(
+            policy.wait(1, Duration::ZERO, 0.0),
+            Wait::For(Duration::from_millis(1600))
+        );
+        assert_eq!(
+            policy.wait(1, Duration::ZERO, 1.0),
+            Wait::For(Duration::from_millis(2400))
+        );
+    }
+
+    #[test]
+    fn one_last_call_is_made_at_the_deadline() {
+        let policy = PollPolicy::default().deadline(10 * SECOND);
+        assert_eq!(policy.wait(4, 8 * SECOND, 0.5), Wait::Last(2 * SECOND));
+        assert_eq!(policy.wait(5, 10 * SECOND, 0.5), Wait::Over);
+    }
+
+    #[test]
+    fn a_deadline_of_zero_is_none() {
+        let policy = PollPolicy::default().deadline(Duration::ZERO);
+        assert_eq!(policy.time_limit(), None);
+        assert!(matches!(
+            policy.wait(9999, 1_000_000 * SECOND, 0.5),
+            Wait::For(_)
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn no_wait_passes_the_deadline_and_none_overflows(
+            polls in any::<u32>(), waited in 0..200_000_u64, jitter in 0.0..1.0_f64, growth in any::<f64>(),
+        ) {
+            let policy = PollPolicy::default().growth(growth).deadline(100 * SECOND);
+            let waited = Duration::from_millis(waited);
+            match policy.wait(polls, waited, jitter) {
+                Wait::For(delay) => prop_assert!(waited + delay < 100 * SECOND),
+                Wait::Last(delay) => prop_assert_eq!(waited + delay, 100 * SECOND),
+                Wait::Over => prop_assert!(waited >= 100 * SECOND),
+            }
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The calls.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{debug, warn};
+use tulip_core::{JobId, JobStatus, ResourceUrl, ResourceUrlError};
+use tulip_http::Client;
+
+use super::policy::{PollPolicy, Wait};
+use super::progress::{MAX_WITHOUT_RESOURCE, Progress, Step};
+
+/// How long the last call, made at the deadline, may take.
+const LAST_CALL: Duration = Duration::from_secs(30);
+
+/// What one status call said.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum PollState {
+    /// The job is not complete yet.
+    InProgress {
+        /// What Tulip calls the state.
+        status: JobStatus,
+        /// The status is not known to this version, and comes up for the first time.
+        unknown: bool,
+    },
+    /// The call failed in a way that can pass; it will be made again.
+    Failing(tulip_http::Error),
+    /// The archive can be downloaded.
+    Complete(Complete),
+}
+
+/// A job that is complete.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Complete {
+    /// Where the archive can be downloaded, for a while.
+    pub resource: ResourceUrl,
+    /// How many status calls were made.
+    pub polls: u32,
+    /// The time since the first of them.
+    pub waited: Duration,
+}
+
+/// Why a job will not be downloaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PollError {
+    /// The status could not be asked.
+    #[error("the status of job {job} could not be asked")]
+    Status {
+        /// The job.
+        job: JobId,
+        /// The failed call.
+        #[source]
+        source: tulip_http::Error,
+    },
+    /// The job has failed at Tulip.
+    #[error("job {job} ended as {status:?} at Tulip{}; start a new archive", said(details.as_deref()))]
+    Failed {
+        /// The job.
+        job: JobId,
+        /// What Tulip calls the state.
+        status: String,
+        /// What Tulip said.
+        details: Option<String>,
+    },
+    /// The deadline passed.
+    #[error("job {job} was not complete after {} s and {polls} status calls, last {last:?}; it goes on at Tulip: ask for it again, with more time", waited.as_secs())]
+    Deadline {
+        /// The job.
+        job: JobId,
+        /// The time since the first status call.
+        waited: Duration,
+        /// How many calls were made.
+        polls: u32,
+        /// The last state, or how the last call failed.
+        last: String,
+    },
+    /// The job is complete and names no download.
+    #[error(
+        "job {job} is complete, but {MAX_WITHOUT_RESOURCE} more status calls brought no download URL; ask Tulip's support, or start a new archive"
+    )]
+    NoResource {
+        /// The job.
+        job: JobId,
+    },
+    /// The job is complete and its download cannot be used.
+    #[error("job {job} is complete, but its archive cannot be downloaded")]
+    Resource {
+        /// The job.
+        job: JobId,
+        /// What is wrong with it.
+        #[source]
+        source: ResourceUrlError,
+    },
+}
+
+fn said(details: Option<&str>) -> String {
+    details.map_or_else(String::new, |text| format!(", which says {text:?}"))
+}
+
+/// Asks for a job's status until it is complete.
+///
+/// # Cancellation
+/// Every future of a poller can be dropped at any time; the job goes on at Tulip.
+#[derive(Debug)]
+pub struct Poller {
+    client: Client,
+    job: JobId,
+    policy: PollPolicy,
+    progress: Progress,
+    began: Instant,
+    polls: u32,
+    last: String,
+    over: bool,
+}
+
+impl Poller {
+    /// A poller of `job` whose time begins now. The first call is made at once.
+    #[must_use]
+    pub fn new(client: &Client, job: JobId, policy: PollPolicy) -> Self {
+        let began = Instant::now();
+        let calls_end = policy
+            .time_limit()
+            .and_then(|limit| began.checked_add(limit)?.checked_add(LAST_CALL));
+        Self {
+            client: client.with_deadline(calls_end),
+            job,
+            policy,
+            progress: Progress::default(),
+            began,
+            polls: 0,
+            last: String::new(),
+            over: false,
+        }
+    }
+
+    /// Waits until the next call is due, makes it, and tells what it said. After
+    /// [`PollState::Complete`] or an error there is nothing more.
+    ///
+    /// # Errors
+    /// [`PollError`]; the poller is done then.
+    pub async fn next(&mut self) -> Option<Result<PollState, PollError>> {
+        if self.over {
+            return None;
+        }
+        let state = self.advance().await;
+        self.over = !matches!(
+            state,
+            Ok(PollState::InProgress { .. } | PollState::Failing(_))
+        );
+        Some(state)
+    }
+
+    /// Polls until the job is complete.
+    ///
+    /// # Errors
+    /// [`PollError`].
+    pub async fn until_complete(mut self) -> Result<Complete, PollError> {
+        loop {
+            if let PollState::Complete(complete) = self.advance().await? {
+                return Ok(complete);
+            }
+        }
+    }
+
+    async fn advance(&mut self) -> Result<PollState, PollError> {
+        let job = || self.job.clone();
+        if self.polls > 0 {
+            let wait = self
+                .policy
+                .wait(self.polls, self.began.elapsed(), fastrand::f64());
+            match wait {
+                Wait::For(delay) | Wait::Last(delay) => tokio::time::sleep(delay).await,
+                Wait::Over => {
+                    return Err(PollError::Deadline {
+                        job: job(),
+                        waited: self.began.elapsed(),
+                        polls: self.polls,
+                        last: self.last.clone(),
+                    });
+                }
+            }
+        }
+        self.polls = self.polls.saturating_add(1);
+        let answer = match self.client.archive_status(&self.job).await {
+            Ok(answer) => answer,
+            Err(error) if error.is_retryable() && self.progress.outlasts_failures() => {
+                warn!(job = %self.job, %error, "a status call failed; asking again");
+                self.last = error.to_string();
+                return Ok(PollState::Failing(error));
+            }
+            Err(source) => return Err(PollError::Status { job: job(), source }),
+        };
+        self.last = answer.status.to_string();
+        debug!(job = %self.job, status = self.last, polls = self.polls, "status");
+        match self.progress.answer(answer) {
+            Step::Continue {
+                status,
+                first_unknown: unknown,
+            } => {
+                if unknown {
+                    warn!(job = %self.job, %status, "unknown status; asking again");
+                }
+                Ok(PollState::InProgress { status, unknown })
+            }
+            Step::Complete(resource) => Ok(PollState::Complete(Complete {
+                resource,
+                polls: self.polls,
+                waited: self.began.elapsed(),
+            })),
+            Step::Failed { status, details } => Err(PollError::Failed {
+                job: job(),
+                status: status.to_string(),
+                details,
+            }),
+            Step::NoResource => Err(PollError::NoResource { job: job() }),
+            Step::BadResource(source) => Err(PollError::Resource { job: job(), source }),
+        }
+    }
+}

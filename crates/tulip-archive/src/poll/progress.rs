@@ -1,0 +1,166 @@
+//! What to make of an answer: no calls, no clock.
+
+use tulip_core::{ArchiveJob, JobStatus, ResourceUrl, ResourceUrlError};
+
+/// How often `complete` without a resource is asked again.
+pub(super) const MAX_WITHOUT_RESOURCE: u32 = 5;
+/// How many different unknown statuses are remembered, so that each is reported once.
+const MAX_UNKNOWN: usize = 16;
+
+/// What is remembered between answers.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Progress {
+    answered: bool,
+    without_resource: u32,
+    unknown: Vec<String>,
+}
+
+/// What an answer means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Ask again.
+    Continue {
+        status: JobStatus,
+        /// The status is not known and has not been reported before.
+        first_unknown: bool,
+    },
+    /// The archive can be downloaded.
+    Complete(ResourceUrl),
+    /// There will be no archive.
+    Failed {
+        status: JobStatus,
+        details: Option<String>,
+    },
+    /// Complete, and no resource however often it was asked.
+    NoResource,
+    /// The resource cannot be downloaded.
+    BadResource(ResourceUrlError),
+}
+
+impl Progress {
+    /// Takes an answer.
+    pub(super) fn answer(&mut self, job: ArchiveJob) -> Step {
+        self.answered = true;
+        if job.status.is_failed() {
+            return Step::Failed {
+                status: job.status,
+                details: job.details,
+            };
+        }
+        if !job.status.is_complete() {
+            return Step::Continue {
+                first_unknown: self.is_first_unknown(&job.status),
+                status: job.status,
+            };
+        }
+        match job.resource {
+            Some(resource) => match resource.parse() {
+                Ok(url) => Step::Complete(url),
+                Err(error) => Step::BadResource(error),
+            },
+            None if self.without_resource >= MAX_WITHOUT_RESOURCE => Step::NoResource,
+            None => {
+                self.without_resource += 1;
+                Step::Continue {
+                    status: job.status,
+                    first_unknown: false,
+                }
+            }
+        }
+    }
+
+    /// Whether a call that failed in a passing way is worth another: an API that has answered
+    /// before will again, one that never did is more likely not there.
+    pub(super) fn outlasts_failures(&self) -> bool {
+        self.answered
+    }
+
+    fn is_first_unknown(&mut self, status: &JobStatus) -> bool {
+        let text = status.as_str();
+        if !status.is_unknown()
+            || self.unknown.len() >= MAX_UNKNOWN
+            || self.unknown.iter().any(|known| known == text)
+        {
+            return false;
+        }
+        self.unknown.push(text.to_owned());
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn job(status: &str) -> ArchiveJob {
+        ArchiveJob::new("j".parse().unwrap(), JobStatus::from(status.to_owned()))
+    }
+
+    fn unknown(progress: &mut Progress, status: &str) -> bool {
+        match progress.answer(job(status)) {
+            Step::Continue { first_unknown, .. } => first_unknown,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_unknown_status_keeps_polling_and_is_reported_once() {
+        let mut progress = Progress::default();
+        let reported = [
+            "pending",
+            "zipping",
+            "zipping",
+            "packing",
+            "zipping",
+            "processing",
+        ]
+        .map(|status| unknown(&mut progress, status));
+        assert_eq!(reported, [false, true, false, true, false, false]);
+    }
+
+    #[test]
+    fn complete_without_resource_is_asked_again_a_bounded_number_of_times() {
+        let mut progress = Progress::default();
+        for _ in 0..MAX_WITHOUT_RESOURCE {
+            assert!(matches!(
+                progress.answer(job("complete")),
+                Step::Continue { .. }
+            ));
+        }
+        assert_eq!(progress.answer(job("complete")), Step::NoResource);
+        let found = progress.answer(job("complete").with_resource("https://h/x?sig=1"));
+        assert!(matches!(found, Step::Complete(_)));
+    }
+
+    #[test]
+    fn a_failed_status_ends_with_what_tulip_said() {
+        let mut failed = job("failed");
+        failed.details = Some("out of disk".into());
+        let expected = Step::Failed {
+            status: JobStatus::Failed,
+            details: Some("out of disk".into()),
+        };
+        assert_eq!(Progress::default().answer(failed), expected);
+    }
+
+    #[test]
+    fn a_resource_that_is_no_url_ends_at_once() {
+        let step = Progress::default().answer(job("complete").with_resource("not a url"));
+        assert!(matches!(step, Step::BadResource(_)), "{step:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_sequence_of_statuses_reports_one_twice(statuses in proptest::collection::vec("[a-d]{1,2}", 0..60)) {
+            let mut progress = Progress::default();
+            let mut reported = Vec::new();
+            for status in statuses {
+                if unknown(&mut progress, &status) {
+                    prop_assert!(!reported.contains(&status));
+                    reported.push(status);
+                }
+            }
+        }
+    }
+}

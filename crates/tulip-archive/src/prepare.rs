@@ -1,0 +1,143 @@
+//! An export up to its first byte: the sink probed, the job started and awaited, the download open.
+
+use tokio::time::Instant;
+use tracing::info;
+use tulip_core::{JobId, ObjectKey, ResourceUrl};
+use tulip_http::Asset;
+
+use crate::export::{Outcome, Run};
+use crate::exporter::IfExists;
+use crate::poll::{Complete, PollState, Poller};
+use crate::source::Start;
+use crate::template::{Field, KeyTemplate, Values};
+use crate::{Event, ExportError, ExportErrorKind};
+
+/// What comes of all that precedes the first byte.
+pub(crate) enum Prepared {
+    Download(Box<Ready>),
+    Done(Outcome),
+}
+
+/// A download that is open, and where it goes.
+pub(crate) struct Ready {
+    pub(crate) job: JobId,
+    pub(crate) key: ObjectKey,
+    pub(crate) asset: Asset,
+}
+
+impl Run {
+    /// All that comes before the first byte is written.
+    pub(crate) async fn prepare(&mut self) -> Result<Prepared, ExportError> {
+        self.exporter.probe().await?;
+        // Where the name does not depend on the job, no job is started in vain.
+        let template = self.template();
+        if !template.uses(Field::Job) || self.source.known_job().is_some() {
+            let key = self.key(&template, self.source.known_job())?;
+            if let Some(outcome) = self.already_there(&key).await? {
+                return Ok(Prepared::Done(outcome));
+            }
+        }
+        let job = self.job().await?;
+        let key = self.key(&template, Some(&job))?;
+        if template.uses(Field::Job)
+            && self.source.known_job().is_none()
+            && let Some(outcome) = self.already_there(&key).await?
+        {
+            return Ok(Prepared::Done(outcome));
+        }
+        let resource = self.wait(&job).await?;
+        let asset = self.exporter.shared.client.open_asset(&resource).await;
+        let asset = asset.map_err(ExportError::download)?;
+        Ok(Prepared::Download(Box::new(Ready { job, key, asset })))
+    }
+
+    fn template(&self) -> KeyTemplate {
+        match &self.exporter.shared.name {
+            Some(template) => template.clone(),
+            None => KeyTemplate::default_for(&self.source),
+        }
+    }
+
+    fn key(&self, template: &KeyTemplate, job: Option<&JobId>) -> Result<ObjectKey, ExportError> {
+        Ok(template.render(Values {
+            source: &self.source,
+            job,
+            workspace: self.exporter.shared.client.workspace(),
+            began: self.began,
+        })?)
+    }
+
+    /// What `if_exists` makes of an object that is there.
+    async fn already_there(&mut self, key: &ObjectKey) -> Result<Option<Outcome>, ExportError> {
+        let shared = &self.exporter.shared;
+        let sink = &shared.sink;
+        if shared.if_exists == IfExists::Overwrite || !sink.capabilities().lookup {
+            return Ok(None);
+        }
+        let look = |error| ExportError::sink("the sink could not be asked for the object", error);
+        if sink.lookup(key).await.map_err(look)?.is_none() {
+            return Ok(None);
+        }
+        let location = sink.location(key);
+        if shared.if_exists == IfExists::Fail {
+            let what = format!("{location} exists already and is not to be replaced");
+            return Err(ExportError::new(ExportErrorKind::Sink, what));
+        }
+        let has_receipt = sink.lookup(&key.receipt()).await.map_err(look)?.is_some();
+        (self.observer)(Event::Skipped { key });
+        Ok(Some(Outcome::Skipped {
+            key: key.clone(),
+            location,
+            has_receipt,
+        }))
+    }
+
+    async fn job(&mut self) -> Result<JobId, ExportError> {
+        let shared = &self.exporter.shared;
+        let machine = match &self.source.start {
+            Start::Job(job) => return Ok(job.clone()),
+            Start::Machine(machine) => machine,
+        };
+        let deadline = shared
+            .poll
+            .time_limit()
+            .and_then(|limit| Instant::now().checked_add(limit));
+        let started = shared
+            .client
+            .with_deadline(deadline)
+            .start_archive(machine)
+            .await;
+        let job = started
+            .map_err(|error| ExportError::api("no archive could be started", error))?
+            .id;
+        info!(%job, "started");
+        (self.observer)(Event::Started { job: &job });
+        Ok(job)
+    }
+
+    async fn wait(&mut self, job: &JobId) -> Result<ResourceUrl, ExportError> {
+        let shared = &self.exporter.shared;
+        let began = Instant::now();
+        let mut poller = Poller::new(&shared.client, job.clone(), shared.poll);
+        loop {
+            let Some(state) = poller.next().await else {
+                // A poller ends with a state or an error, both of which leave this loop.
+                return Err(ExportError::new(
+                    ExportErrorKind::Job,
+                    "polling ended early",
+                ));
+            };
+            match state? {
+                PollState::Complete(Complete { resource, .. }) => return Ok(resource),
+                PollState::InProgress { status, unknown } => (self.observer)(Event::Waiting {
+                    status: &status,
+                    unknown,
+                    waited: began.elapsed(),
+                }),
+                PollState::Failing(error) => {
+                    (self.observer)(Event::WaitFailing { error: &error });
+                }
+            }
+        }
+    }
+}

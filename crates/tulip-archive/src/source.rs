@@ -1,0 +1,87 @@
+//! What is exported.
+
+use std::fmt;
+
+use tulip_core::{JobId, Machine, MachineId};
+
+/// An archive to export: of a job that was started elsewhere, or of a machine, for which a job is
+/// started first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    pub(crate) start: Start,
+    pub(crate) machine: Option<MachineId>,
+    pub(crate) machine_name: Option<String>,
+    pub(crate) machine_type: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Start {
+    Job(JobId),
+    Machine(MachineId),
+}
+
+impl Source {
+    /// The archive of a job.
+    #[must_use]
+    pub fn job(job: JobId) -> Self {
+        Self {
+            start: Start::Job(job),
+            machine: None,
+            machine_name: None,
+            machine_type: None,
+        }
+    }
+
+    /// A new archive of a machine. Exporting it starts a job, which Tulip asks to do sparingly.
+    #[must_use]
+    pub fn machine(machine: MachineId) -> Self {
+        Self {
+            machine: Some(machine.clone()),
+            start: Start::Machine(machine),
+            machine_name: None,
+            machine_type: None,
+        }
+    }
+
+    /// The same source with the machine's id and name, for keys and receipts.
+    #[must_use]
+    pub fn of_machine(mut self, machine: &Machine) -> Self {
+        self.machine = Some(machine.id.clone());
+        self.machine_name = Some(machine.name.clone());
+        self
+    }
+
+    /// The same source with the name of the machine's type, for keys.
+    #[must_use]
+    pub fn of_type(mut self, name: impl Into<String>) -> Self {
+        self.machine_type = Some(name.into());
+        self
+    }
+
+    /// The job, where it is known before the export.
+    #[must_use]
+    pub fn known_job(&self) -> Option<&JobId> {
+        match &self.start {
+            Start::Job(job) => Some(job),
+            Start::Machine(_) => None,
+        }
+    }
+
+    /// The machine, where it is known.
+    #[must_use]
+    pub fn known_machine(&self) -> Option<&MachineId> {
+        self.machine.as_ref()
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.start, &self.machine_name) {
+            (Start::Job(job), _) => write!(f, "job {job}"),
+            (Start::Machine(machine), Some(name)) if !name.is_empty() => {
+                write!(f, "machine {machine} ({name})")
+            }
+            (Start::Machine(machine), _) => write!(f, "machine {machine}"),
+        }
+    }
+}

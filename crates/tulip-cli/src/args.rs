@@ -1,0 +1,262 @@
+//! What can be said on the command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use tulip_archive::KeyTemplate;
+use tulip_core::{ChecksumAlgorithm, JobId, MachineId};
+
+use crate::values;
+
+/// Takes machine activity archives from Tulip to your own storage: whole, verified, with receipts.
+#[derive(Debug, Parser)]
+#[command(name = "tulip", version, max_term_width = 100, after_long_help = EXAMPLES)]
+pub(crate) struct Cli {
+    /// Says more on stderr: -v what is done, -vv every call, -vvv everything
+    #[arg(short, long, action = ArgAction::Count, global = true)]
+    pub(crate) verbose: u8,
+    /// How log lines are written to stderr
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        global = true,
+        value_name = "FORMAT"
+    )]
+    pub(crate) log_format: LogFormat,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  Try it, without any Tulip instance:
+    tulip demo
+
+  Export every machine of your instance:
+    export TULIP_BASE_URL=https://acme.tulip.co
+    export TULIP_API_KEY=apikey.2_… TULIP_API_SECRET_FILE=/run/secrets/tulip
+    tulip machines
+    tulip export --all --to ./archives
+
+Environment (flags go first; each but TULIP_CA_FILE also as NAME_FILE, the path of a mounted secret):
+  TULIP_BASE_URL      the instance, https://acme.tulip.co
+  TULIP_API_KEY       the API key, with TULIP_API_SECRET
+  TULIP_API_SECRET    its secret; there is no flag for it
+  TULIP_AUTH          instead of both: the \"Auth Header\" of Tulip's token page
+  TULIP_WORKSPACE_ID  the workspace, for an account token
+  TULIP_CA_FILE       more certificate authorities to trust (PEM)
+
+Exit codes:
+  0    all done
+  1    anything else, or several exports that ended differently
+  2    usage or configuration
+  3    Tulip refused the credentials, or what they may do
+  4    the job failed, is unknown, or missed its deadline at Tulip
+  5    the target could not be reached or written
+  130  interrupted";
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(crate) enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Shows the whole thing on a built-in Tulip emulator
+    Demo(DemoArgs),
+    /// Serves a Tulip emulator to try clients against
+    Emulate(EmulateArgs),
+    /// Tells how far an archive job is
+    Status(StatusArgs),
+    /// Lists the machines of the instance
+    Machines(MachinesArgs),
+    /// Exports archives of jobs or machines
+    Export(ExportArgs),
+    /// Lists the sinks that archives can go to
+    Sinks(SinksArgs),
+    /// Prints shell completions
+    Completions(CompletionsArgs),
+}
+
+/// The instance and who asks.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct Connection {
+    /// The instance [env: TULIP_BASE_URL]
+    #[arg(long, value_name = "URL")]
+    pub(crate) base_url: Option<String>,
+    /// The API key; its secret comes from the environment [env: TULIP_API_KEY]
+    #[arg(long, value_name = "KEY")]
+    pub(crate) api_key: Option<String>,
+    /// The workspace, for an account token [env: TULIP_WORKSPACE_ID]
+    #[arg(long, value_name = "ID")]
+    pub(crate) workspace: Option<String>,
+    /// More certificate authorities to trust, as PEM [env: TULIP_CA_FILE]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Download from http although the API is on https
+    #[arg(long)]
+    pub(crate) allow_http: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  tulip demo
+  tulip demo --to /data/try --machines 12 --rows 1000000")]
+pub(crate) struct DemoArgs {
+    /// Where the archives go: a path or a URL
+    #[arg(long, value_name = "URL", default_value = "./tulip-demo")]
+    pub(crate) to: String,
+    /// How many machines the emulator has
+    #[arg(long, value_name = "N", default_value = "3", value_parser = values::at_least_one)]
+    pub(crate) machines: usize,
+    /// How many records each archive has
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub(crate) rows: u64,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  tulip emulate                          on a free port; paste what it prints into another shell
+  tulip emulate --listen 127.0.0.1:8080 --machines 50 --rows 100000 --pending 10s")]
+pub(crate) struct EmulateArgs {
+    /// Where the API listens; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub(crate) listen: SocketAddr,
+    /// Where the asset host listens; by default a free port of the same address
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen_assets: Option<SocketAddr>,
+    /// How many machines there are
+    #[arg(long, value_name = "N", default_value = "3", value_parser = values::at_least_one)]
+    pub(crate) machines: usize,
+    /// How many records each archive has
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub(crate) rows: u64,
+    /// How long a job takes, for example 5s
+    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = values::duration)]
+    pub(crate) pending: Duration,
+    /// What all that is made up follows from
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+A job that has failed, or is unknown, ends with exit code 4.
+
+Examples:
+  tulip status evsLrbKLQgX8YWE4v
+  tulip status evsLrbKLQgX8YWE4v --wait --timeout 10m --json")]
+pub(crate) struct StatusArgs {
+    /// The job's id
+    pub(crate) job: JobId,
+    /// Wait until the job is complete
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// How long to wait: 90s, 10m, 1h; 0 waits as long as it takes
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = values::duration, requires = "wait")]
+    pub(crate) timeout: Duration,
+    /// Print a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MachinesArgs {
+    /// Print one JSON object per machine
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("source").required(true))]
+#[command(after_long_help = "\
+Exporting by machine starts a new archive at Tulip, which asks to do that sparingly. Each archive
+is a full snapshot. An export that fails leaves what was at the target before.
+
+Fields of --name: {machine} {machine_name} {machine_type} {job} {workspace} {date} {year} {month}
+{day} {time}; dates are in UTC. By default {machine}/{job}.csv, or {job}.csv for --job, which does
+not tell the machine. Beside each object lies its receipt, NAME.receipt.json.
+
+Examples:
+  tulip export --job evsLrbKLQgX8YWE4v --to ./archives
+  tulip export --machine g56RCoZCtzv7borvp --to /data/tulip --digest sha256
+  tulip export --all --to ./archives --name '{date}/{machine_name}.csv' --if-exists skip
+  tulip export --all --to ./archives --concurrency 8 --json | jq -r .location")]
+pub(crate) struct ExportArgs {
+    /// Export the archives of these jobs
+    #[arg(long, value_name = "JOB", num_args = 1.., group = "source")]
+    pub(crate) job: Vec<JobId>,
+    /// Start archives of these machines and export them
+    #[arg(long, value_name = "ID", num_args = 1.., group = "source")]
+    pub(crate) machine: Vec<MachineId>,
+    /// Start archives of all machines and export them
+    #[arg(long, group = "source")]
+    pub(crate) all: bool,
+    /// Where the archives go: a path or a URL (see `tulip sinks`)
+    #[arg(long, value_name = "URL")]
+    pub(crate) to: String,
+    /// How the objects are named
+    #[arg(long, value_name = "TEMPLATE")]
+    pub(crate) name: Option<KeyTemplate>,
+    /// How checksums are computed: crc64nvme or sha256
+    #[arg(long, value_name = "ALGORITHM", default_value_t)]
+    pub(crate) digest: ChecksumAlgorithm,
+    /// How long to wait for each job: 90s, 10m, 1h; 0 waits as long as it takes
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = values::duration)]
+    pub(crate) timeout: Duration,
+    /// What to do when an object is there already
+    #[arg(long, value_enum, default_value_t, value_name = "RULE")]
+    pub(crate) if_exists: ExistsRule,
+    /// How many archives are exported at once
+    #[arg(long, value_name = "N", default_value = "4", value_parser = values::at_least_one)]
+    pub(crate) concurrency: usize,
+    /// Accept archives whose last record does not end with a line break
+    #[arg(long)]
+    pub(crate) allow_unended: bool,
+    /// Print one JSON object per export
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(crate) enum ExistsRule {
+    /// Leave it and call that a success
+    Skip,
+    /// Replace it, at once and whole
+    #[default]
+    Overwrite,
+    /// Leave it and call that a failure
+    Fail,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SinksArgs {
+    /// Print one JSON object per sink
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  tulip completions bash > /etc/bash_completion.d/tulip
+  tulip completions zsh > \"${fpath[1]}/_tulip\"")]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: Shell,
+}

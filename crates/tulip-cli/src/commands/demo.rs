@@ -1,0 +1,88 @@
+//! `tulip demo`
+
+use std::time::Duration;
+
+use tulip_archive::poll::PollPolicy;
+use tulip_archive::{Exporter, Outcome};
+use tulip_emulator::{Emulator, JobScript};
+use tulip_http::{Client, Settings};
+
+use super::fleet::{self, Finished};
+use crate::args::DemoArgs;
+use crate::failure::{Failure, chain};
+use crate::output;
+use crate::progress::Progress;
+use crate::shutdown::Shutdown;
+
+/// How often each job is found pending before it is complete, so that waiting can be seen.
+const PENDING_POLLS: u32 = 3;
+
+pub(crate) async fn run(
+    args: DemoArgs,
+    progress: &Progress,
+    shutdown: &Shutdown,
+) -> Result<(), Failure> {
+    let emulator = Emulator::builder()
+        .machines(args.machines)
+        .rows(args.rows)
+        .default_script(JobScript::new().pending_polls(PENDING_POLLS))
+        .start()
+        .await
+        .map_err(|error| Failure::other(chain(&error)))?;
+    progress.say(&format!(
+        "a Tulip emulator listens on {}",
+        emulator.base_url()
+    ));
+    let settings = Settings::new(emulator.base_url(), emulator.credentials());
+    let client = Client::builder(settings).build()?;
+    let pace = Duration::from_millis(200);
+    let exporter = Exporter::builder(client.clone())
+        .to(&args.to)
+        .poll(PollPolicy::default().intervals(pace, pace))
+        .build()
+        .await?;
+    exporter.probe().await?;
+    let types = shutdown.guard(client.machines()).await??;
+    let sources = fleet::sources_of(&types);
+    progress.say(&format!(
+        "exporting {} machines to {}",
+        sources.len(),
+        args.to
+    ));
+    let mut rows = Vec::new();
+    let report = |finished: &Finished| {
+        match &finished.result {
+            Ok(outcome) => rows.push(row(finished, outcome)),
+            Err(error) => progress.say(&format!("error: {}", chain(error))),
+        }
+        Ok(())
+    };
+    fleet::export(exporter, sources, 4, progress, shutdown, report).await?;
+    rows.sort();
+    output::table(["MACHINE", "RECORDS", "SIZE", "CHECKSUM", "ARCHIVE"], &rows)?;
+    let program = std::env::args_os().next().unwrap_or_default();
+    let program = program.to_string_lossy();
+    progress.say(&format!(
+        "\nBeside each archive lies its receipt, ….csv.receipt.json.\n\
+         Next, keep an emulator running and talk to it yourself:\n  \
+         {program} emulate\n\
+         or take your own machines:\n  \
+         TULIP_BASE_URL=https://acme.tulip.co TULIP_API_KEY=… TULIP_API_SECRET=… {program} export --all --to ./archives"
+    ));
+    Ok(())
+}
+
+fn row(finished: &Finished, outcome: &Outcome) -> [String; 5] {
+    let location = outcome.location().to_owned();
+    let name = output::plain(&finished.source.to_string());
+    match outcome.receipt() {
+        Some(receipt) => [
+            name,
+            receipt.records.to_string(),
+            output::size(receipt.bytes),
+            receipt.checksum.to_string(),
+            location,
+        ],
+        None => [name, String::new(), String::new(), String::new(), location],
+    }
+}

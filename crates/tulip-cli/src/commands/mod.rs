@@ -1,0 +1,11 @@
+//! The commands, one each.
+
+pub(crate) mod completions;
+pub(crate) mod demo;
+pub(crate) mod emulate;
+pub(crate) mod export;
+pub(crate) mod machines;
+pub(crate) mod sinks;
+pub(crate) mod status;
+
+mod fleet;

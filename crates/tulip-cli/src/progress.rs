@@ -1,0 +1,107 @@
+//! Progress bars on stderr, when that is a terminal.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tulip_archive::Event;
+
+const WAITING: &str = "{spinner} {prefix:<28!} {wide_msg}";
+const KNOWN: &str = "{spinner} {prefix:<28!} [{bar:24}] {bytes:>10} of {total_bytes} {bytes_per_sec}, {eta} left {wide_msg}";
+const UNKNOWN: &str = "{spinner} {prefix:<28!} {bytes:>10} {bytes_per_sec} {wide_msg}";
+
+/// All bars of the command.
+#[derive(Debug, Clone)]
+pub(crate) struct Progress {
+    bars: MultiProgress,
+    terminal: bool,
+}
+
+impl Progress {
+    /// Bars that are drawn if stderr is a terminal.
+    pub(crate) fn new() -> Self {
+        let terminal = io::stderr().is_terminal();
+        let target = match terminal {
+            true => ProgressDrawTarget::stderr(),
+            false => ProgressDrawTarget::hidden(),
+        };
+        Self {
+            bars: MultiProgress::with_draw_target(target),
+            terminal,
+        }
+    }
+
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
+    /// Runs `work`, which writes to the terminal, with the bars out of its way.
+    pub(crate) fn beside<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.bars.suspend(work)
+    }
+
+    /// Says a line on stderr.
+    pub(crate) fn say(&self, line: &str) {
+        self.beside(|| {
+            // Nobody is left to tell when stderr is closed.
+            let _ = writeln!(io::stderr(), "{line}");
+        });
+    }
+
+    /// The bar of one export.
+    pub(crate) fn export(&self, name: &str) -> ExportBar {
+        let bar = self.bars.add(ProgressBar::no_length());
+        bar.set_style(style(WAITING));
+        bar.set_prefix(name.to_owned());
+        if self.terminal {
+            bar.enable_steady_tick(Duration::from_millis(200));
+        }
+        ExportBar { bar }
+    }
+}
+
+/// A template that does not parse would be a bare bar: no reason to fail.
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// The bar of one export, gone when it is dropped.
+pub(crate) struct ExportBar {
+    bar: ProgressBar,
+}
+
+impl ExportBar {
+    /// Shows what an event tells.
+    pub(crate) fn show(&self, event: &Event<'_>) {
+        match event {
+            Event::Started { job } => self.bar.set_message(format!("started job {job}")),
+            Event::Waiting { status, waited, .. } => {
+                let seconds = waited.as_secs();
+                self.bar.set_message(format!("{status:?} for {seconds} s"));
+            }
+            Event::WaitFailing { .. } => {
+                self.bar.set_message("Tulip does not answer; asking again");
+            }
+            Event::Downloading { length, .. } => {
+                match length {
+                    Some(length) => {
+                        self.bar.set_length(*length);
+                        self.bar.set_style(style(KNOWN));
+                    }
+                    None => self.bar.set_style(style(UNKNOWN)),
+                }
+                self.bar.set_message("");
+                self.bar.reset_eta();
+            }
+            Event::Progress { bytes, .. } => self.bar.set_position(*bytes),
+            Event::Committing => self.bar.set_message("committing"),
+            _ => {}
+        }
+    }
+}
+
+impl Drop for ExportBar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,57 @@
+//! Values that the command line's parser does not know.
+
+use std::time::Duration;
+
+/// A duration with its unit; a bare zero is one too.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(format!("it has no unit: write {text}s, {text}m or {text}h"));
+    }
+    humantime::parse_duration(text).map_err(|error| format!("{error}: write 90s, 10m or 1h"))
+}
+
+/// A count that cannot be zero.
+pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("it must be at least 1".to_owned()),
+        Ok(count) => Ok(count),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_a_unit_or_are_zero() {
+        for (text, seconds) in [
+            ("90s", 90),
+            ("10m", 600),
+            ("1h", 3600),
+            ("1h 30m", 5400),
+            ("0", 0),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        assert!(
+            duration("90")
+                .unwrap_err()
+                .contains("write 90s, 90m or 90h")
+        );
+        for text in ["", "soon", "-5s", "1.5.s", "99999999999999999999h"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn counts_are_at_least_one() {
+        assert_eq!(at_least_one("3"), Ok(3));
+        assert!(at_least_one("0").unwrap_err().contains("at least 1"));
+        assert!(at_least_one("-1").is_err() && at_least_one("x").is_err());
+    }
+}
