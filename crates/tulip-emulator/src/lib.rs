@@ -1,1 +1,33 @@
-//! x
+#![doc = include_str!("../README.md")]
+
+mod api;
+mod asset;
+mod body;
+mod builder;
+mod clock;
+mod content;
+mod csv;
+mod emulator;
+mod error;
+mod fault;
+mod instance;
+mod jobs;
+mod log;
+mod machines;
+mod presign;
+mod random;
+mod range;
+mod script;
+mod server;
+mod tokens;
+
+pub use builder::EmulatorBuilder;
+pub use content::Content;
+pub use csv::{CsvArchive, CsvError, MachineKind};
+pub use emulator::Emulator;
+pub use error::EmulatorError;
+pub use fault::{Endpoint, Fault, Reply};
+pub use jobs::JobInfo;
+pub use log::{ApiRequest, AssetRequest, Requests};
+pub use script::JobScript;
+pub use tokens::TokenKind;

@@ -1,0 +1,132 @@
+//! What the asset host serves for a job.
+
+use bytes::Bytes;
+
+use crate::csv::CsvArchive;
+use crate::random::hash;
+
+/// The bytes that the asset host serves for a job, as its script has it.
+#[derive(Debug, Clone)]
+pub struct Content {
+    source: Source,
+    len: u64,
+}
+
+#[derive(Debug, Clone)]
+enum Source {
+    Archive(CsvArchive),
+    Bytes(FixedContent),
+}
+
+/// Bytes that a test supplies, with a number that differs between different ones: made once, not
+/// for every request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FixedContent {
+    bytes: Bytes,
+    digest: u64,
+}
+
+impl FixedContent {
+    pub(crate) fn new(bytes: Bytes) -> Self {
+        let digest = bytes
+            .chunks(4096)
+            .fold(bytes.len() as u64, |digest, chunk| {
+                digest.rotate_left(5) ^ hash(chunk)
+            });
+        Self { bytes, digest }
+    }
+}
+
+impl Content {
+    pub(crate) fn archive(archive: CsvArchive) -> Self {
+        Self {
+            len: archive.len(),
+            source: Source::Archive(archive),
+        }
+    }
+
+    pub(crate) fn fixed(fixed: FixedContent) -> Self {
+        Self {
+            len: fixed.bytes.len() as u64,
+            source: Source::Bytes(fixed),
+        }
+    }
+
+    pub(crate) fn truncated(mut self, len: Option<u64>) -> Self {
+        self.len = self.len.min(len.unwrap_or(u64::MAX));
+        self
+    }
+
+    /// The length in bytes.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether there is not a single byte.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// At most `max` bytes from `offset` on; empty from the end on.
+    #[must_use]
+    pub fn chunk(&self, offset: u64, max: usize) -> Bytes {
+        let left = self.len.saturating_sub(offset);
+        let max = usize::try_from(left).map_or(max, |left| left.min(max));
+        if max == 0 {
+            return Bytes::new();
+        }
+        match &self.source {
+            Source::Archive(archive) => archive.chunk(offset, max),
+            // Not past the end, since there is something left.
+            Source::Bytes(fixed) => usize::try_from(offset)
+                .ok()
+                .map_or_else(Bytes::new, |from| fixed.bytes.slice(from..from + max)),
+        }
+    }
+
+    /// All of it, in memory: for small contents.
+    #[must_use]
+    pub fn to_bytes(&self) -> Bytes {
+        self.chunk(0, usize::MAX)
+    }
+
+    /// The entity tag, in its quotes.
+    pub(crate) fn etag(&self) -> String {
+        let digest = match &self.source {
+            Source::Archive(archive) => archive.digest(),
+            Source::Bytes(fixed) => fixed.digest,
+        };
+        let [a, b] = [digest, digest ^ self.len].map(|half| hash(&half.to_le_bytes()));
+        format!("\"{a:016x}{b:016x}\"")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn content(text: &'static str) -> Content {
+        Content::fixed(FixedContent::new(text.into()))
+    }
+
+    #[test]
+    fn chunks_stop_at_the_truncation() {
+        let content = content("0123456789").truncated(Some(7));
+        assert_eq!(content.len(), 7);
+        assert_eq!(content.to_bytes(), "0123456");
+        assert_eq!(content.chunk(5, 100), "56");
+        assert_eq!(content.chunk(7, 1), "");
+        assert_eq!(content.chunk(u64::MAX, 1), "");
+    }
+
+    #[test]
+    fn other_content_has_another_tag() {
+        let tag = |text| content(text).etag();
+        assert_eq!(tag("a"), tag("a"));
+        assert_ne!(tag("a"), tag("b"));
+        assert_ne!(tag("ab"), content("ab").truncated(Some(1)).etag());
+        assert_eq!(tag("a").len(), 34);
+    }
+}

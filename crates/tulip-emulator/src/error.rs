@@ -1,0 +1,45 @@
+//! Why an emulator cannot do what it was asked.
+
+use std::io;
+use std::net::SocketAddr;
+
+use tulip_core::{CredentialsError, InstanceUrlError, MachineId};
+
+use crate::csv::CsvError;
+
+/// Why an emulator did not start, or cannot answer its own process.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EmulatorError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The public host does not make a URL.
+    #[error("the address http://{host} cannot be used as a base URL")]
+    Host {
+        /// Host and port.
+        host: String,
+        /// What is wrong with it.
+        source: InstanceUrlError,
+    },
+    /// The archives would be too long.
+    #[error(transparent)]
+    Rows(#[from] CsvError),
+    /// There is no such machine.
+    #[error("the emulator has no machine {0}")]
+    UnknownMachine(
+        /// The machine asked for.
+        MachineId,
+    ),
+    /// A job needs a machine, and there is none.
+    #[error("the emulator has no machines")]
+    NoMachine,
+    /// A token cannot be made.
+    #[error("cannot issue a token")]
+    Token(#[from] CredentialsError),
+}

@@ -1,0 +1,284 @@
+//! Jobs and what a poll finds.
+
+use std::collections::HashMap;
+use std::time::SystemTime;
+
+use tokio::time::Instant;
+use tulip_core::{JobId, MachineId};
+
+use crate::script::{JobScript, Outcome, Wait};
+
+/// What is known of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JobInfo {
+    /// Its identifier.
+    pub id: JobId,
+    /// Whose archive it makes.
+    pub machine: MachineId,
+    /// How many status calls asked for it.
+    pub polls: u32,
+    /// The status that was told last, if any was.
+    pub last_status: Option<String>,
+}
+
+/// What a poll finds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) status: String,
+    pub(crate) has_resource: bool,
+    pub(crate) details: Option<String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) info: JobInfo,
+    pub(crate) script: JobScript,
+    pub(crate) created: SystemTime,
+    started: Instant,
+    released: bool,
+    complete_polls: u32,
+    /// Requests that each signed URL has served, by the number of the URL.
+    url_uses: Vec<u32>,
+    /// URLs below this number have been made to expire.
+    first_valid_url: usize,
+}
+
+impl Job {
+    pub(crate) fn new(
+        id: JobId,
+        machine: MachineId,
+        script: JobScript,
+        started: Instant,
+        created: SystemTime,
+    ) -> Self {
+        Self {
+            info: JobInfo {
+                id,
+                machine,
+                polls: 0,
+                last_status: None,
+            },
+            script,
+            created,
+            started,
+            released: false,
+            complete_polls: 0,
+            url_uses: Vec::new(),
+            first_valid_url: 0,
+        }
+    }
+
+    /// Counts a poll and says what it finds.
+    pub(crate) fn poll(&mut self, now: Instant) -> Found {
+        let nth = self.info.polls;
+        self.info.polls = nth.saturating_add(1);
+        let found = self.look(nth, now);
+        self.info.last_status = Some(found.status.clone());
+        found
+    }
+
+    fn look(&mut self, nth: u32, now: Instant) -> Found {
+        let pending = match &self.script.wait {
+            _ if self.released => false,
+            Wait::Polls(polls) => nth < *polls,
+            Wait::For(duration) => now.duration_since(self.started) < *duration,
+            Wait::Release => true,
+            Wait::Statuses(_) => false,
+        };
+        let (status, details) = match (&self.script.wait, &self.script.outcome) {
+            (Wait::Statuses(statuses), _) => {
+                let last = statuses.len().saturating_sub(1);
+                let at = if self.released {
+                    last
+                } else {
+                    last.min(nth as usize)
+                };
+                let status = statuses.get(at).unwrap_or(&self.script.pending_status);
+                (status.clone(), None)
+            }
+            _ if pending => (self.script.pending_status.clone(), None),
+            (_, Outcome::Complete) => ("complete".to_owned(), None),
+            (_, Outcome::Failed { details }) => ("failed".to_owned(), details.clone()),
+        };
+        let complete = status == "complete";
+        if complete {
+            self.complete_polls = self.complete_polls.saturating_add(1);
+        }
+        Found {
+            has_resource: complete && self.complete_polls > self.script.polls_without_resource,
+            status,
+            details,
+        }
+    }
+
+    pub(crate) fn release(&mut self) {
+        self.released = true;
+    }
+
+    /// The number of a new signed URL.
+    pub(crate) fn new_url(&mut self) -> usize {
+        self.url_uses.push(0);
+        self.url_uses.len() - 1
+    }
+
+    pub(crate) fn expire_urls(&mut self) {
+        self.first_valid_url = self.url_uses.len();
+    }
+
+    /// Counts a request to URL `number`; false when the URL has been made to expire.
+    pub(crate) fn use_url(&mut self, number: usize) -> bool {
+        let Some(uses) = self.url_uses.get_mut(number) else {
+            return false;
+        };
+        *uses = uses.saturating_add(1);
+        let limit = self.script.asset.url_requests.unwrap_or(u32::MAX);
+        number >= self.first_valid_url && *uses <= limit
+    }
+}
+
+/// All jobs, in the order of their creation.
+#[derive(Debug, Default)]
+pub(crate) struct Jobs {
+    list: Vec<Job>,
+    by_id: HashMap<JobId, usize>,
+}
+
+impl Jobs {
+    /// Adds a job; one with the same id is replaced.
+    pub(crate) fn add(&mut self, job: Job) {
+        match self
+            .by_id
+            .get(&job.info.id)
+            .and_then(|at| self.list.get_mut(*at))
+        {
+            Some(old) => *old = job,
+            None => {
+                self.by_id.insert(job.info.id.clone(), self.list.len());
+                self.list.push(job);
+            }
+        }
+    }
+
+    pub(crate) fn get(&self, id: &JobId) -> Option<&Job> {
+        self.list.get(*self.by_id.get(id)?)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: &JobId) -> Option<&mut Job> {
+        self.list.get_mut(*self.by_id.get(id)?)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub(crate) fn infos(&self) -> Vec<JobInfo> {
+        self.list.iter().map(|job| job.info.clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn job(script: JobScript) -> Job {
+        Job::new(
+            "j1".parse().unwrap(),
+            "m1".parse().unwrap(),
+            script,
+            Instant::now(),
+            SystemTime::UNIX_EPOCH,
+        )
+    }
+
+    fn statuses(script: JobScript, polls: usize) -> Vec<(String, bool)> {
+        let mut job = job(script);
+        (0..polls)
+            .map(|_| job.poll(Instant::now()))
+            .map(|found| (found.status, found.has_resource))
+            .collect()
+    }
+
+    fn said(pairs: &[(&str, bool)]) -> Vec<(String, bool)> {
+        pairs.iter().map(|(s, r)| ((*s).to_owned(), *r)).collect()
+    }
+
+    #[test]
+    fn a_plain_job_is_complete_at_the_first_poll() {
+        assert_eq!(statuses(JobScript::new(), 1), said(&[("complete", true)]));
+    }
+
+    #[test]
+    fn a_job_is_pending_for_its_polls() {
+        let script = JobScript::new().pending_polls(2).pending_status("queued");
+        let expected = said(&[("queued", false), ("queued", false), ("complete", true)]);
+        assert_eq!(statuses(script, 3), expected);
+    }
+
+    #[test]
+    fn the_last_of_the_statuses_repeats() {
+        let script = JobScript::new().statuses(["pending", "zipping", "complete"]);
+        let expected = said(&[
+            ("pending", false),
+            ("zipping", false),
+            ("complete", true),
+            ("complete", true),
+        ]);
+        assert_eq!(statuses(script, 4), expected);
+        let none = JobScript::new().statuses(Vec::<String>::new());
+        assert_eq!(statuses(none, 1), said(&[("pending", false)]));
+    }
+
+    #[test]
+    fn the_resource_can_lag_behind_complete() {
+        let script = JobScript::new()
+            .pending_polls(1)
+            .complete_without_resource(1);
+        let expected = said(&[("pending", false), ("complete", false), ("complete", true)]);
+        assert_eq!(statuses(script, 3), expected);
+    }
+
+    #[test]
+    fn a_failed_job_says_why_and_has_no_resource() {
+        let mut failing = job(JobScript::new().pending_polls(1).fails("disk full"));
+        assert_eq!(failing.poll(Instant::now()).details, None);
+        let found = failing.poll(Instant::now());
+        assert_eq!(
+            (found.status.as_str(), found.has_resource),
+            ("failed", false)
+        );
+        assert_eq!(found.details.as_deref(), Some("disk full"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_job_is_pending_for_its_duration() {
+        let mut job = job(JobScript::new().pending_for(Duration::from_secs(60)));
+        assert_eq!(job.poll(Instant::now()).status, "pending");
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!(job.poll(Instant::now()).status, "complete");
+    }
+
+    #[test]
+    fn a_held_job_goes_on_when_released() {
+        let mut job = job(JobScript::new().pending_until_released());
+        assert_eq!(job.poll(Instant::now()).status, "pending");
+        job.release();
+        assert_eq!(job.poll(Instant::now()).status, "complete");
+        assert_eq!(job.info.polls, 2);
+    }
+
+    #[test]
+    fn a_url_ends_with_its_requests_or_when_made_to() {
+        let mut job = job(JobScript::new().url_requests(1));
+        let first = job.new_url();
+        assert!(job.use_url(first));
+        assert!(!job.use_url(first));
+        let second = job.new_url();
+        job.expire_urls();
+        assert!(!job.use_url(second));
+        let third = job.new_url();
+        assert!(job.use_url(third));
+        assert!(!job.use_url(99));
+    }
+}

@@ -1,0 +1,10 @@
+//! The emulator as a client sees it, over loopback.
+#![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
+
+mod api;
+mod archive;
+mod asset;
+mod client;
+mod faults;
+mod jobs;
+mod lifecycle;
