@@ -1,1 +1,1 @@
-//! Examples.
+//! Nothing: the examples stand beside this file, one each.

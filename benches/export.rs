@@ -1,0 +1,62 @@
+//! The whole path in one process: an emulator, an export over loopback, a file synced to disk.
+//! The baseline downloads the same archive and drops it.
+
+use std::time::Duration;
+
+use criterion::{
+    BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
+};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tulip_archive::{Exporter, Source};
+use tulip_emulator::{Emulator, JobScript};
+use tulip_http::{Client, Settings};
+
+fn export(criterion: &mut Criterion) {
+    let runtime = Runtime::new().expect("a runtime");
+    let emulator = runtime.block_on(Emulator::start()).expect("an emulator");
+    let settings = Settings::new(emulator.base_url(), emulator.credentials());
+    let client = Client::builder(settings).build().expect("a client");
+    let folder = TempDir::new().expect("a folder");
+    let target = folder.path().display().to_string();
+    let exporter = runtime.block_on(Exporter::builder(client.clone()).to(target).build());
+    let exporter = exporter.expect("an exporter");
+    let mut group = criterion.benchmark_group("export");
+    group.sampling_mode(SamplingMode::Flat).sample_size(10);
+    group.measurement_time(Duration::from_secs(8));
+    for rows in [10, 10_000, 1_000_000] {
+        let job = emulator
+            .add_job(JobScript::new().rows(rows))
+            .expect("a job");
+        let bytes = emulator.content(&job).expect("the job's archive").len();
+        group.throughput(Throughput::Bytes(bytes));
+        group.bench_with_input(BenchmarkId::new("to disk", rows), &job, |bencher, job| {
+            bencher.to_async(&runtime).iter(|| async {
+                exporter
+                    .export(Source::job(job.clone()))
+                    .await
+                    .expect("exported")
+            });
+        });
+        group.bench_with_input(
+            BenchmarkId::new("baseline: download", rows),
+            &job,
+            |bencher, job| {
+                bencher.to_async(&runtime).iter(|| async {
+                    let found = client.archive_status(job).await.expect("a status");
+                    let resource = found.resource.expect("complete").parse().expect("a URL");
+                    let mut asset = client.open_asset(&resource).await.expect("an asset");
+                    let mut bytes = 0;
+                    while let Some(chunk) = asset.chunk().await.expect("a chunk") {
+                        bytes += chunk.len();
+                    }
+                    bytes
+                });
+            },
+        );
+    }
+    group.finish();
+}
+
+criterion_group!(benches, export);
+criterion_main!(benches);

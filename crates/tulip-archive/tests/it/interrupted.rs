@@ -1,0 +1,190 @@
+//! Archives that break off, exports that are ended: what was there before stays.
+
+use proptest::prelude::*;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tulip_archive::{Event, ExportErrorKind, Exporter, KeyTemplate, Source};
+use tulip_emulator::{Endpoint, Fault, JobScript};
+
+use crate::support::{Bench, fast, receipt};
+
+const ROWS: u64 = 120_000;
+
+/// A folder in which `latest.csv` lies already, with its receipt.
+async fn with_previous() -> (Bench, Vec<u8>) {
+    let bench = Bench::start().await;
+    let job = bench.job(JobScript::new().rows(3));
+    let exporter = latest(&bench).await;
+    receipt(&exporter.export(Source::job(job)).await.unwrap());
+    let previous = bench.read("latest.csv");
+    (bench, previous)
+}
+
+async fn latest(bench: &Bench) -> Exporter {
+    let builder = Exporter::builder(bench.impatient()).poll(fast());
+    let builder = builder.to(bench.folder.path().to_str().unwrap());
+    let name = KeyTemplate::parse("latest.csv").unwrap();
+    builder.name(name).build().await.unwrap()
+}
+
+fn is_untouched(bench: &Bench, previous: &[u8]) {
+    assert_eq!(bench.files(), ["latest.csv", "latest.csv.receipt.json"]);
+    assert_eq!(bench.read("latest.csv"), previous);
+}
+
+#[tokio::test]
+async fn a_download_that_breaks_off_or_stalls_leaves_the_previous_object() {
+    let (bench, previous) = with_previous().await;
+    let exporter = latest(&bench).await;
+    for fault in [
+        Fault::Cut { after: 100 },
+        Fault::Cut { after: 9_000_000 },
+        Fault::Stall { after: 100 },
+        Fault::Stall { after: 9_000_000 },
+    ] {
+        let job = bench.job(JobScript::new().rows(ROWS));
+        bench.emulator.fail_next(Endpoint::Asset, 1, fault.clone());
+        let error = exporter.export(Source::job(job)).await.unwrap_err();
+        assert_eq!(
+            error.kind(),
+            ExportErrorKind::Download,
+            "{fault:?}: {error}"
+        );
+        assert!(error.is_retryable());
+        is_untouched(&bench, &previous);
+    }
+}
+
+#[tokio::test]
+async fn a_length_that_is_not_met_leaves_the_previous_object() {
+    let (bench, previous) = with_previous().await;
+    let exporter = latest(&bench).await;
+    let whole = bench.content(&bench.job(JobScript::new().rows(50))).len() as u64;
+    for declared in [whole + 1, whole - 1] {
+        let job = bench.job(JobScript::new().rows(50).declared_length(declared));
+        let error = exporter.export(Source::job(job)).await.unwrap_err();
+        let expected = [ExportErrorKind::Download, ExportErrorKind::Incomplete];
+        assert!(expected.contains(&error.kind()), "{error}");
+        is_untouched(&bench, &previous);
+    }
+}
+
+#[tokio::test]
+async fn an_expired_url_leaves_the_previous_object() {
+    let (bench, previous) = with_previous().await;
+    let job = bench.job(JobScript::new().url_lifetime(Duration::ZERO));
+    let error = latest(&bench)
+        .await
+        .export(Source::job(job))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ExportErrorKind::Download);
+    assert!(error.is_retryable());
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains("the signed URL was refused"), "{cause}");
+    is_untouched(&bench, &previous);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn an_archive_cut_anywhere_but_behind_a_record_is_refused(at in any::<prop::sample::Index>()) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let (bench, previous) = with_previous().await;
+            let whole = bench.content(&bench.job(JobScript::new().rows(40)));
+            let cut = at.index(whole.len()) as u64;
+            let job = bench.job(JobScript::new().rows(40).truncated(cut));
+            match latest(&bench).await.export(Source::job(job)).await {
+                Ok(_) => assert!(cut > 0 && whole[cut as usize - 1] == b'\n', "cut at {cut}"),
+                Err(error) => {
+                    assert_eq!(error.kind(), ExportErrorKind::Incomplete, "{error}");
+                    is_untouched(&bench, &previous);
+                }
+            }
+        });
+    }
+}
+
+#[tokio::test]
+async fn ending_a_download_in_order_leaves_the_previous_object() {
+    let (bench, previous) = with_previous().await;
+    let job = bench.job(JobScript::new().rows(ROWS));
+    bench
+        .emulator
+        .fail_next(Endpoint::Asset, 1, Fault::Stall { after: 9_000_000 });
+    let (end, ended) = oneshot::channel::<()>();
+    let mut end = Some(end);
+    let error = latest(&bench)
+        .await
+        .export(Source::job(job))
+        .on_event(move |event| {
+            if matches!(event, Event::Progress { bytes, .. } if bytes > 5_000_000) {
+                end.take();
+            }
+        })
+        .until(async {
+            let _ = ended.await;
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ExportErrorKind::Cancelled);
+    is_untouched(&bench, &previous);
+}
+
+#[tokio::test]
+async fn ending_an_export_while_it_waits_takes_effect_at_once() {
+    let (bench, previous) = with_previous().await;
+    let hour = Duration::from_secs(3600);
+    let exporter = Exporter::builder(bench.client())
+        .to(bench.folder.path().to_str().unwrap())
+        .poll(fast().intervals(hour, hour))
+        .build()
+        .await
+        .unwrap();
+    let job = bench.job(JobScript::new().pending_until_released());
+    let (end, ended) = oneshot::channel::<()>();
+    let mut end = Some(end);
+    let error = exporter
+        .export(Source::job(job))
+        .on_event(move |_| drop(end.take()))
+        .until(async {
+            let _ = ended.await;
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ExportErrorKind::Cancelled);
+    is_untouched(&bench, &previous);
+}
+
+#[test]
+fn dropping_an_export_in_its_download_leaves_the_previous_object() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (bench, previous) = runtime.block_on(async {
+        let (bench, previous) = with_previous().await;
+        let job = bench.job(JobScript::new().rows(ROWS));
+        bench
+            .emulator
+            .fail_next(Endpoint::Asset, 1, Fault::Stall { after: 9_000_000 });
+        let (reached, far) = oneshot::channel::<()>();
+        let mut reached = Some(reached);
+        let patient = Exporter::builder(bench.client())
+            .to(bench.folder.path().to_str().unwrap())
+            .name(KeyTemplate::parse("latest.csv").unwrap());
+        let patient = patient.build().await.unwrap();
+        let export = patient.export(Source::job(job)).on_event(move |event| {
+            if matches!(event, Event::Progress { bytes, .. } if bytes > 5_000_000) {
+                drop(reached.take());
+            }
+        });
+        tokio::select! {
+            result = export.into_future() => panic!("{result:?}"),
+            _ = far => {}
+        }
+        (bench, previous)
+    });
+    // Waits for the removal, which runs on the runtime's blocking threads.
+    drop(runtime);
+    is_untouched(&bench, &previous);
+}

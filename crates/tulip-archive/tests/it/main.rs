@@ -1,0 +1,10 @@
+//! The whole path against a Tulip emulator over loopback.
+#![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
+
+mod embed;
+mod export;
+mod interrupted;
+mod poll;
+mod sink;
+mod support;
+mod types;

@@ -1,0 +1,284 @@
+//! Custom sinks, among them ones that fail, registered explicitly.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use tulip_archive::{
+    Event, ExportError, ExportErrorKind, Exporter, ExporterBuilder, IfExists, Source,
+};
+use tulip_core::ObjectKey;
+use tulip_core::sink::{
+    OpenOptions, Sink, SinkError, SinkErrorKind, SinkFactory, SinkRegistry, SinkUrl, SinkWriter,
+    StoredObject, async_trait,
+};
+use tulip_emulator::{Endpoint, JobScript};
+
+use crate::support::{Bench, fast};
+
+/// Where the sink fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Weak {
+    Nowhere,
+    Probe,
+    Open,
+    Write,
+    Close,
+    Receipt,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    objects: BTreeMap<String, Vec<u8>>,
+    aborted: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Memory {
+    weak: Weak,
+    state: Arc<Mutex<State>>,
+}
+
+struct Writer {
+    sink: Memory,
+    key: String,
+    bytes: Vec<u8>,
+}
+
+impl Memory {
+    fn new(weak: Weak) -> Self {
+        let state = Arc::default();
+        Self { weak, state }
+    }
+
+    fn fail_if(&self, weak: bool, at: &str) -> Result<(), SinkError> {
+        match weak {
+            true => Err(SinkError::new(SinkErrorKind::StorageFull, at)),
+            false => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Sink for Memory {
+    fn scheme(&self) -> &str {
+        "memory"
+    }
+
+    fn location(&self, key: &ObjectKey) -> String {
+        format!("memory://{key}")
+    }
+
+    async fn probe(&self) -> Result<(), SinkError> {
+        self.fail_if(self.weak == Weak::Probe, "probe")
+    }
+
+    async fn open(
+        &self,
+        key: &ObjectKey,
+        _: &OpenOptions,
+    ) -> Result<Box<dyn SinkWriter>, SinkError> {
+        self.fail_if(self.weak == Weak::Open, "open")?;
+        let is_receipt = key.as_str().ends_with(".receipt.json");
+        self.fail_if(self.weak == Weak::Receipt && is_receipt, "receipt")?;
+        Ok(Box::new(Writer {
+            sink: self.clone(),
+            key: key.to_string(),
+            bytes: Vec::new(),
+        }))
+    }
+}
+
+#[async_trait]
+impl SinkWriter for Writer {
+    async fn write(&mut self, chunk: Bytes) -> Result<(), SinkError> {
+        self.bytes.extend_from_slice(&chunk);
+        self.sink.fail_if(self.sink.weak == Weak::Write, "write")
+    }
+
+    async fn close(self: Box<Self>) -> Result<StoredObject, SinkError> {
+        self.sink.fail_if(self.sink.weak == Weak::Close, "close")?;
+        let stored = StoredObject::new(self.bytes.len() as u64);
+        self.sink
+            .state
+            .lock()
+            .unwrap()
+            .objects
+            .insert(self.key, self.bytes);
+        Ok(stored)
+    }
+
+    async fn abort(self: Box<Self>) -> Result<(), SinkError> {
+        self.sink.state.lock().unwrap().aborted += 1;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl SinkFactory for Memory {
+    fn scheme(&self) -> &str {
+        "memory"
+    }
+    fn summary(&self) -> &str {
+        "memory"
+    }
+    fn example(&self) -> &str {
+        "memory://x"
+    }
+    async fn connect(&self, _: &SinkUrl) -> Result<Arc<dyn Sink>, SinkError> {
+        Ok(Arc::new(self.clone()))
+    }
+}
+
+fn into(bench: &Bench, sink: &Memory) -> ExporterBuilder {
+    let mut registry = SinkRegistry::empty();
+    registry.register(sink.clone()).unwrap();
+    let builder = Exporter::builder(bench.client()).poll(fast());
+    builder.registry(registry).to("memory://x")
+}
+
+async fn export(bench: &Bench, weak: Weak) -> (Result<(), ExportError>, Memory) {
+    let sink = Memory::new(weak);
+    let exporter = into(bench, &sink).build().await.unwrap();
+    let machine = bench.emulator.machine_ids()[0].clone();
+    let result = exporter.export(Source::machine(machine)).await;
+    (result.map(|_| ()), sink)
+}
+
+#[tokio::test]
+async fn a_custom_sink_is_found_by_its_scheme_and_filled() {
+    let bench = Bench::start().await;
+    let (result, sink) = export(&bench, Weak::Nowhere).await;
+    result.unwrap();
+    let state = sink.state.lock().unwrap();
+    assert_eq!((state.objects.len(), state.aborted), (2, 0));
+    let machine = bench.emulator.machine_ids()[0].clone();
+    let archive = bench.emulator.archive(&machine).unwrap().to_bytes();
+    assert!(state.objects.values().any(|object| *object == archive));
+}
+
+#[tokio::test]
+async fn wherever_a_sink_fails_nothing_is_stored_and_the_first_error_is_reported() {
+    for (weak, aborted, says) in [
+        (Weak::Probe, 0, "the sink cannot be used"),
+        (Weak::Open, 0, "could not be begun"),
+        (Weak::Write, 1, "could not be written"),
+        (Weak::Close, 0, "could not be stored"),
+    ] {
+        let bench = Bench::start().await;
+        let (result, sink) = export(&bench, weak).await;
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), ExportErrorKind::Sink);
+        assert!(error.to_string().contains(says), "{error}");
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.contains("no room is left"), "{cause}");
+        let state = sink.state.lock().unwrap();
+        assert_eq!(
+            (state.objects.len(), state.aborted),
+            (0, aborted),
+            "{weak:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn no_job_is_started_for_a_sink_that_cannot_be_used() {
+    let bench = Bench::start().await;
+    let (result, _) = export(&bench, Weak::Probe).await;
+    assert!(result.is_err());
+    assert_eq!(bench.emulator.requests().count(Endpoint::Start), 0);
+}
+
+#[tokio::test]
+async fn a_receipt_that_cannot_be_stored_is_an_error_that_says_the_object_is() {
+    let bench = Bench::start().await;
+    let (result, sink) = export(&bench, Weak::Receipt).await;
+    let error = result.unwrap_err();
+    assert_eq!(error.kind(), ExportErrorKind::Sink);
+    assert!(
+        error
+            .to_string()
+            .contains("is stored and whole, but its receipt is not"),
+        "{error}"
+    );
+    assert_eq!(sink.state.lock().unwrap().objects.len(), 1);
+}
+
+#[tokio::test]
+async fn rules_that_a_sink_cannot_keep_are_refused_beforehand() {
+    let bench = Bench::start().await;
+    for rule in [IfExists::Skip, IfExists::Fail] {
+        let built = into(&bench, &Memory::new(Weak::Nowhere))
+            .if_exists(rule)
+            .build()
+            .await;
+        let error = built.unwrap_err();
+        assert_eq!(error.kind(), ExportErrorKind::InvalidRequest);
+        assert!(error.to_string().contains("the memory sink"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_scheme_and_a_missing_target_are_refused() {
+    let bench = Bench::start().await;
+    let error = Exporter::builder(bench.client())
+        .to("pigeon://loft")
+        .build()
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ExportErrorKind::InvalidRequest);
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(
+        cause.contains(r#"no sink has the scheme "pigeon"; there are: file"#),
+        "{cause}"
+    );
+    let error = Exporter::builder(bench.client()).build().await.unwrap_err();
+    assert_eq!(error.kind(), ExportErrorKind::InvalidRequest);
+}
+
+#[tokio::test]
+async fn events_tell_the_export_in_order() {
+    let bench = Bench::start().await;
+    bench
+        .emulator
+        .script_next(JobScript::new().pending_polls(1).rows(50_000));
+    let exporter = into(&bench, &Memory::new(Weak::Nowhere))
+        .build()
+        .await
+        .unwrap();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = seen.clone();
+    let machine = bench.emulator.machine_ids()[0].clone();
+    let outcome = exporter
+        .export(Source::machine(machine))
+        .on_event(move |event| {
+            let name = match event {
+                Event::Started { .. } => "started",
+                Event::Waiting { .. } => "waiting",
+                Event::Downloading { length, .. } => {
+                    assert!(length.is_some());
+                    "downloading"
+                }
+                Event::Progress { .. } => "progress",
+                Event::Committing => "committing",
+                Event::Exported { .. } => "exported",
+                other => panic!("{other:?}"),
+            };
+            let mut log = log.lock().unwrap();
+            if log.last() != Some(&name) {
+                log.push(name);
+            }
+        })
+        .await
+        .unwrap();
+    assert!(outcome.receipt().is_some());
+    let expected = [
+        "started",
+        "waiting",
+        "downloading",
+        "progress",
+        "committing",
+        "exported",
+    ];
+    assert_eq!(*seen.lock().unwrap(), expected);
+}

@@ -1,0 +1,156 @@
+use tulip_core::{Credentials, Scope};
+use tulip_emulator::{Endpoint, JobScript, Reply, TokenKind};
+
+use crate::support::{Bench, files, run};
+
+#[test]
+fn all_done_is_0() {
+    let bench = Bench::start();
+    let job = bench.job(JobScript::new());
+    let ran = bench.run(&["export", "--job", job.as_str(), "--to", "out"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let archive = bench.path(&format!("out/{job}.csv"));
+    assert_eq!(
+        files(bench.folder.path()),
+        [archive.clone(), format!("{archive}.receipt.json")]
+    );
+    assert!(
+        ran.stdout
+            .starts_with(&format!("exported {archive} (1000 records, ")),
+        "{ran:?}"
+    );
+    assert_eq!(ran.stderr, "");
+    for args in [
+        &["machines"][..],
+        &["status", job.as_str()],
+        &["sinks"],
+        &["--version"],
+        &["--help"],
+    ] {
+        assert_eq!(bench.run(args).code, Some(0), "{args:?}");
+    }
+}
+
+#[test]
+fn refused_credentials_and_scopes_are_3() {
+    let bench = Bench::start();
+    let stranger = Credentials::new("apikey.2_nobody", "s3cret").unwrap();
+    let ran = run(&mut bench.command_as(&stranger), &["machines"]);
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    assert!(ran.stderr.contains("errorUniqueID"), "{ran:?}");
+    let reader = bench
+        .emulator
+        .issue_token(TokenKind::Workspace, &[Scope::MachinesRead])
+        .unwrap();
+    let machine = bench.machine();
+    let args = ["export", "--machine", machine.as_str(), "--to", "out"];
+    let ran = run(&mut bench.command_as(&reader), &args);
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    assert!(ran.stderr.contains("machines:write"), "{ran:?}");
+}
+
+#[test]
+fn a_job_that_failed_is_unknown_or_missed_its_deadline_is_4() {
+    let bench = Bench::start();
+    let failed = bench.job(JobScript::new().fails("out of disk"));
+    let pending = bench.job(JobScript::new().pending_until_released());
+    for (job, more, says) in [
+        (failed.as_str(), &[][..], "out of disk"),
+        ("nobody", &[], "Tulip knows no archive job nobody"),
+        (
+            pending.as_str(),
+            &["--timeout", "50ms"],
+            "was not complete after",
+        ),
+    ] {
+        let args = [&["export", "--job", job, "--to", "out"], more].concat();
+        let ran = bench.run(&args);
+        assert_eq!(ran.code, Some(4), "{ran:?}");
+        assert!(ran.stderr.contains(says), "{ran:?}");
+        let args = [&["status", job, "--wait"], more].concat();
+        let ran = bench.run(&args);
+        assert_eq!(ran.code, Some(4), "{ran:?}");
+        assert!(ran.stderr.contains(says), "{ran:?}");
+    }
+    let ran = bench.run(&["status", failed.as_str()]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(4), ""));
+    assert_eq!(ran.stdout, format!("job {failed}: failed: out of disk\n"));
+    assert_eq!(bench.run(&["status", pending.as_str()]).code, Some(0));
+    assert_eq!(bench.run(&["status", "nobody"]).code, Some(4));
+}
+
+#[test]
+fn a_target_that_cannot_be_written_is_5_and_nothing_is_asked_of_tulip() {
+    let bench = Bench::start();
+    std::fs::write(bench.path("file"), "x").unwrap();
+    let machine = bench.machine();
+    for (target, says) in [
+        ("file", "is a file, not a folder"),
+        ("file/below", "cannot create the folder"),
+        ("/proc/self", "cannot write into the folder"),
+    ] {
+        let ran = bench.run(&["export", "--machine", machine.as_str(), "--to", target]);
+        assert_eq!(ran.code, Some(5), "{ran:?}");
+        assert!(ran.stderr.contains(says), "{ran:?}");
+    }
+    assert_eq!(bench.emulator.requests().api.len(), 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_target_that_becomes_full_is_5_and_nothing_is_left() {
+    let bench = Bench::start();
+    let job = bench.job(JobScript::new().rows(200_000));
+    // A limit on file sizes fails a write as a full disk does. The shell sets it for itself and
+    // the command that it becomes.
+    let tulip = assert_cmd::cargo::cargo_bin!("tulip").display().to_string();
+    let script = r#"trap "" XFSZ; ulimit -f 2000; exec "$0" export --job "$1" --to out"#;
+    let mut shell = assert_cmd::Command::new("/bin/sh");
+    let credentials = bench.emulator.credentials();
+    shell
+        .env_clear()
+        .current_dir(bench.folder.path())
+        .env("TULIP_BASE_URL", bench.emulator.base_url().to_string())
+        .env("TULIP_API_KEY", credentials.key())
+        .env("TULIP_API_SECRET", credentials.expose_secret());
+    let ran = run(&mut shell, &["-c", script, &tulip, job.as_str()]);
+    assert_eq!(ran.code, Some(5), "{ran:?}");
+    assert!(
+        ran.stderr
+            .contains("no room is left (free some room, then try again)"),
+        "{ran:?}"
+    );
+    assert_eq!(files(bench.folder.path()), Vec::<String>::new());
+}
+
+#[test]
+fn anything_else_is_1() {
+    let bench = Bench::start();
+    let job = bench.job(JobScript::new().truncated(500));
+    let ran = bench.run(&["export", "--job", job.as_str(), "--to", "out"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("it was cut off"), "{ran:?}");
+    let page = Reply::html(200, "<title>Blocked by your company</title>");
+    bench.emulator.fail_next(Endpoint::Machines, 1, page);
+    let ran = bench.run(&["machines"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("Blocked by your company"), "{ran:?}");
+    assert_eq!(files(bench.folder.path()), Vec::<String>::new());
+}
+
+#[test]
+fn several_exports_end_in_their_common_code_or_1() {
+    let bench = Bench::start();
+    let good = bench.job(JobScript::new());
+    let bad = bench.job(JobScript::new().fails_silently());
+    let worse = bench.job(JobScript::new().fails_silently());
+    let cut = bench.job(JobScript::new().truncated(500));
+    let export = |jobs: &[&str]| {
+        let args = [&["export", "--to", "out", "--job"], jobs].concat();
+        bench.run(&args).code
+    };
+    assert_eq!(export(&[good.as_str()]), Some(0));
+    assert_eq!(export(&[bad.as_str(), worse.as_str()]), Some(4));
+    assert_eq!(export(&[good.as_str(), bad.as_str()]), Some(1));
+    assert_eq!(export(&[cut.as_str(), bad.as_str()]), Some(1));
+}

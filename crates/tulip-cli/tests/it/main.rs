@@ -1,0 +1,9 @@
+//! The command as a person or a script runs it, against an emulator over loopback.
+#![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
+
+mod bad_input;
+mod exit_codes;
+mod leaks;
+mod output;
+mod signals;
+mod support;

@@ -1,0 +1,292 @@
+use serde_json::json;
+use tulip_emulator::JobScript;
+
+use crate::support::{Bench, bare, files, run};
+
+#[test]
+fn json_is_one_object_per_export_whatever_came_of_it() {
+    let bench = Bench::start();
+    let good = bench.job(JobScript::new());
+    let bad = bench.job(JobScript::new().fails("out of disk"));
+    let args = [
+        "export",
+        "--json",
+        "--to",
+        "out",
+        "--job",
+        good.as_str(),
+        bad.as_str(),
+    ];
+    let ran = bench.run(&args);
+    assert_eq!(ran.code, Some(1));
+    let mut objects = ran.json();
+    objects.sort_by_key(|object| object["outcome"].to_string());
+    let [exported, failed] = objects.as_slice() else {
+        panic!("{objects:?}");
+    };
+    assert_eq!(exported["outcome"], "exported");
+    assert_eq!(exported["location"], bench.path(&format!("out/{good}.csv")));
+    assert_eq!(exported["receipt"]["records"], 1000);
+    let receipt = std::fs::read(bench.path(&format!("out/{good}.csv.receipt.json"))).unwrap();
+    let stored: serde_json::Value = serde_json::from_slice(&receipt).unwrap();
+    assert_eq!(exported["receipt"], stored);
+    assert_eq!(failed["outcome"], "failed");
+    assert_eq!(
+        (&failed["source"], &failed["exit_code"]),
+        (&json!(format!("job {bad}")), &json!(4))
+    );
+    assert_eq!(failed["retryable"], false);
+    assert!(failed["error"].as_str().unwrap().contains("out of disk"));
+}
+
+#[test]
+fn all_machines_are_listed_exported_and_then_skipped() {
+    let bench = Bench::start();
+    let machines = bench.run(&["machines", "--json"]).json();
+    assert_eq!(machines.len(), 3);
+    let listed = bench.run(&["machines"]).stdout;
+    for machine in &machines {
+        for field in ["id", "name", "type"] {
+            assert!(
+                listed.contains(machine[field].as_str().unwrap()),
+                "{listed}"
+            );
+        }
+    }
+    let name = "{machine_type}/{machine_name}.csv";
+    let args = [
+        "export",
+        "--all",
+        "--to",
+        "out",
+        "--name",
+        name,
+        "--if-exists",
+        "skip",
+        "--json",
+    ];
+    let first = bench.run(&args);
+    assert_eq!(first.code, Some(0), "{first:?}");
+    assert!(
+        first
+            .json()
+            .iter()
+            .all(|object| object["outcome"] == "exported")
+    );
+    assert_eq!(files(bench.folder.path()).len(), 6);
+    for machine in &machines {
+        let (kind, name) = (
+            machine["type"].as_str().unwrap(),
+            machine["name"].as_str().unwrap(),
+        );
+        assert!(std::path::Path::new(&bench.path(&format!("out/{kind}/{name}.csv"))).is_file());
+    }
+    let started = bench.emulator.jobs().len();
+    let second = bench.run(&args);
+    assert!(
+        second
+            .json()
+            .iter()
+            .all(|object| object["outcome"] == "skipped"),
+        "{second:?}"
+    );
+    assert!(
+        second
+            .json()
+            .iter()
+            .all(|object| object["has_receipt"] == true)
+    );
+    assert_eq!(bench.emulator.jobs().len(), started);
+}
+
+#[test]
+fn one_machine_is_exported_by_name_and_digest() {
+    let bench = Bench::start();
+    let machine = bench.machine();
+    let names = bench.run(&["machines", "--json"]).json();
+    let args = [
+        "export",
+        "--machine",
+        machine.as_str(),
+        "--to",
+        "file-out",
+        "--digest",
+        "sha256",
+        "--name",
+        "{machine_name}/{date}.csv",
+        "--json",
+    ];
+    let ran = bench.run(&args);
+    let object = &ran.json()[0];
+    let key = object["receipt"]["object"]["key"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let name = names.iter().find(|m| m["id"] == machine.as_str()).unwrap()["name"]
+        .as_str()
+        .unwrap();
+    assert!(key.starts_with(&format!("{name}/20")), "{key}");
+    assert_eq!(object["receipt"]["checksum"]["algorithm"], "sha256");
+}
+
+#[test]
+fn a_target_can_be_a_path_or_a_file_url() {
+    let bench = Bench::start();
+    let job = bench.job(JobScript::new());
+    let absolute = bench.path("absolute");
+    let url = format!("file://{}", bench.path("by%20url"));
+    for (target, folder) in [
+        ("./relative", "relative"),
+        (&absolute, "absolute"),
+        (&url, "by url"),
+    ] {
+        let ran = bench.run(&["export", "--job", job.as_str(), "--to", target]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert!(std::path::Path::new(&bench.path(&format!("{folder}/{job}.csv"))).is_file());
+    }
+}
+
+#[test]
+fn a_job_is_told_and_waited_for() {
+    let bench = Bench::start();
+    let job = bench.job(JobScript::new().statuses(["zipping", "complete"]));
+    let ran = bench.run(&["status", job.as_str()]);
+    assert_eq!(
+        (ran.code, ran.stdout),
+        (Some(0), format!("job {job}: zipping\n"))
+    );
+    let ran = bench.run(&["status", job.as_str(), "--wait", "--json"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let expected = json!({
+        "job": job.as_str(), "status": "complete", "complete": true, "failed": false, "downloadable": true,
+    });
+    assert_eq!(ran.json(), [expected]);
+}
+
+#[test]
+fn credentials_come_in_every_documented_form() {
+    let bench = Bench::start();
+    let credentials = bench.emulator.credentials();
+    let base = bench.emulator.base_url().to_string();
+    let header = credentials.basic_header();
+    for pasted in [header.as_str(), header.strip_prefix("Basic ").unwrap()] {
+        let mut command = bare();
+        command.env("TULIP_AUTH", pasted);
+        assert_eq!(
+            run(&mut command, &["machines", "--base-url", &base]).code,
+            Some(0)
+        );
+    }
+    let secret = bench.path("secret");
+    std::fs::write(&secret, format!("{}\n", credentials.expose_secret())).unwrap();
+    let mut command = bare();
+    command
+        .env("TULIP_API_SECRET_FILE", &secret)
+        .env("TULIP_BASE_URL", "http://127.0.0.1:9");
+    let args = [
+        "machines",
+        "--base-url",
+        &base,
+        "--api-key",
+        credentials.key(),
+    ];
+    let ran = run(&mut command, &args);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let account = bench.emulator.account_credentials();
+    let workspace = bench.emulator.workspace().to_string();
+    let ran = run(
+        &mut bench.command_as(&account),
+        &["machines", "--workspace", &workspace],
+    );
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+}
+
+#[test]
+fn the_demo_leaves_archives_with_receipts_and_says_what_to_try_next() {
+    let bench = Bench::start();
+    let mut command = bare();
+    command.current_dir(bench.folder.path());
+    let ran = run(&mut command, &["demo", "--machines", "2", "--rows", "50"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let found = files(&bench.folder.path().join("tulip-demo"));
+    assert_eq!(
+        found.iter().filter(|file| file.ends_with(".csv")).count(),
+        2
+    );
+    assert_eq!(
+        found
+            .iter()
+            .filter(|file| file.ends_with(".csv.receipt.json"))
+            .count(),
+        2
+    );
+    assert_eq!(ran.stdout.lines().count(), 3, "{ran:?}");
+    assert!(ran.stderr.contains("Next, "), "{ran:?}");
+}
+
+#[test]
+fn sinks_are_listed() {
+    let ran = run(&mut bare(), &["sinks"]);
+    assert!(
+        ran.stdout.contains("file") && ran.stdout.contains("./out"),
+        "{ran:?}"
+    );
+    let ran = run(&mut bare(), &["sinks", "--json"]);
+    assert_eq!(ran.json()[0]["scheme"], "file");
+}
+
+#[test]
+fn completions_are_made_for_every_shell() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let ran = run(&mut bare(), &["completions", shell]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert!(ran.stdout.contains("if-exists"), "{shell}");
+    }
+}
+
+#[test]
+fn help_teaches_with_examples_and_documents_exit_codes() {
+    let help = run(&mut bare(), &["--help"]).stdout;
+    for part in [
+        "tulip demo",
+        "TULIP_API_SECRET",
+        "130  interrupted",
+        "Exit codes:",
+    ] {
+        assert!(help.contains(part), "{help}");
+    }
+    for command in ["export", "demo", "emulate", "status", "completions"] {
+        let help = run(&mut bare(), &[command, "--help"]).stdout;
+        assert!(help.contains("Examples:"), "{help}");
+    }
+    assert!(
+        !run(&mut bare(), &["export", "--help"])
+            .stdout
+            .contains("--secret")
+    );
+}
+
+#[test]
+fn log_lines_are_json_on_request() {
+    let bench = Bench::start();
+    let job = bench.job(JobScript::new().pending_polls(1));
+    let args = [
+        "export",
+        "--job",
+        job.as_str(),
+        "--to",
+        "out",
+        "-vv",
+        "--log-format",
+        "json",
+    ];
+    let ran = bench.run(&args);
+    assert!(ran.stderr.lines().count() > 2, "{ran:?}");
+    for line in ran.stderr.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(
+            line["level"].is_string() && line["timestamp"].is_string(),
+            "{line}"
+        );
+    }
+}

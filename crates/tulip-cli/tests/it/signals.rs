@@ -1,0 +1,93 @@
+//! Ctrl-C and SIGTERM, and the emulator as a process.
+#![cfg(unix)]
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+
+use tulip_emulator::{Endpoint, Fault, JobScript};
+
+use crate::support::{Bench, bare, files, run};
+
+fn spawn(bench: &Bench, args: &[&str]) -> Child {
+    let credentials = bench.emulator.credentials();
+    Command::new(assert_cmd::cargo::cargo_bin!("tulip"))
+        .args(args)
+        .env_clear()
+        .current_dir(bench.folder.path())
+        .env("TULIP_BASE_URL", bench.emulator.base_url().to_string())
+        .env("TULIP_API_KEY", credentials.key())
+        .env("TULIP_API_SECRET", credentials.expose_secret())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("/bin/sh")
+        .args(["-c", &format!("kill -{name} {}", child.id())])
+        .status();
+    assert!(sent.unwrap().success());
+}
+
+#[test]
+fn the_first_signal_ends_an_export_in_order_with_130() {
+    for name in ["INT", "TERM"] {
+        let bench = Bench::start();
+        let job = bench.job(JobScript::new().rows(120_000));
+        bench
+            .emulator
+            .fail_next(Endpoint::Asset, 1, Fault::Stall { after: 9_000_000 });
+        let mut child = spawn(&bench, &["export", "--job", job.as_str(), "--to", "out"]);
+        bench.block_on(bench.emulator.wait_for_requests(Endpoint::Asset, 1));
+        signal(&child, name);
+        let mut stderr = String::new();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut stderr)
+            .unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{stderr}");
+        assert!(stderr.contains("interrupted"), "{stderr}");
+        assert_eq!(files(bench.folder.path()), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn waiting_for_a_job_is_interrupted_with_130() {
+    let bench = Bench::start();
+    let job = bench.job(JobScript::new().pending_until_released());
+    let mut child = spawn(&bench, &["status", job.as_str(), "--wait"]);
+    bench.block_on(bench.emulator.wait_for_requests(Endpoint::Status, 1));
+    signal(&child, "INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn the_emulator_prints_lines_to_paste_and_serves_until_it_is_ended() {
+    let mut child = Command::new(assert_cmd::cargo::cargo_bin!("tulip"))
+        .args(["emulate", "--machines", "2", "--rows", "10"])
+        .env_clear()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut command = bare();
+    for line in BufReader::new(child.stdout.as_mut().unwrap())
+        .lines()
+        .take(3)
+    {
+        let line = line.unwrap();
+        let (name, value) = line
+            .strip_prefix("export ")
+            .unwrap()
+            .split_once('=')
+            .unwrap();
+        command.env(name, value);
+    }
+    let ran = run(&mut command, &["machines", "--json"]);
+    assert_eq!((ran.code, ran.json().len()), (Some(0), 2));
+    signal(&child, "TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

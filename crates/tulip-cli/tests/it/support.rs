@@ -1,0 +1,116 @@
+//! An emulator on a runtime of its own, and the command beside it.
+
+use std::path::Path;
+use std::process::Output;
+
+use assert_cmd::Command;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tulip_core::{Credentials, JobId, MachineId};
+use tulip_emulator::{Emulator, JobScript};
+
+pub(crate) struct Bench {
+    pub(crate) emulator: Emulator,
+    pub(crate) folder: TempDir,
+    // Dropped last: the emulator lives in it.
+    runtime: Runtime,
+}
+
+/// What a run left behind.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Ran {
+    /// The JSON objects on stdout, one a line.
+    pub(crate) fn json(&self) -> Vec<serde_json::Value> {
+        let lines = self.stdout.lines();
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+}
+
+/// The command in an environment of its own: nothing of the machine's gets in.
+pub(crate) fn bare() -> Command {
+    let mut command = assert_cmd::cargo::cargo_bin_cmd!("tulip");
+    command.env_clear();
+    command
+}
+
+pub(crate) fn run(command: &mut Command, args: &[&str]) -> Ran {
+    command.args(args).output().unwrap().into()
+}
+
+impl Bench {
+    pub(crate) fn start() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let emulator = runtime.block_on(Emulator::start()).unwrap();
+        Self {
+            emulator,
+            folder: TempDir::new().unwrap(),
+            runtime,
+        }
+    }
+
+    pub(crate) fn command_as(&self, credentials: &Credentials) -> Command {
+        let mut command = bare();
+        command
+            .current_dir(self.folder.path())
+            .env("TULIP_BASE_URL", self.emulator.base_url().to_string())
+            .env("TULIP_API_KEY", credentials.key())
+            .env("TULIP_API_SECRET", credentials.expose_secret());
+        command
+    }
+
+    pub(crate) fn command(&self) -> Command {
+        self.command_as(&self.emulator.credentials())
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> Ran {
+        run(&mut self.command(), args)
+    }
+
+    pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    pub(crate) fn job(&self, script: JobScript) -> JobId {
+        self.emulator.add_job(script).unwrap()
+    }
+
+    pub(crate) fn machine(&self) -> MachineId {
+        self.emulator.machine_ids()[0].clone()
+    }
+
+    pub(crate) fn path(&self, below: &str) -> String {
+        self.folder.path().join(below).display().to_string()
+    }
+}
+
+/// Every file below `folder`, hidden ones too.
+pub(crate) fn files(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(files(&path)),
+            false => found.push(path.display().to_string()),
+        }
+    }
+    found.sort();
+    found
+}
