@@ -1,7 +1,7 @@
 //! Records, columns, and whether a CSV is whole.
 
-use super::header;
 use super::scan::Scanner;
+use super::{header, kernel};
 
 /// Whether the last record must end with a line break.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -223,7 +223,7 @@ impl Body {
 
     fn update(&mut self, chunk: &[u8]) {
         let mut inside = self.scanner.is_inside_quotes();
-        let open = match self.scanner.scan(chunk) {
+        let open = match kernel::scan(&mut self.scanner, chunk) {
             Some(start) => {
                 (inside, self.open_bytes, self.open_commas) = (false, 0, 0);
                 &chunk[start..]

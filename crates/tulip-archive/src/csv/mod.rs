@@ -2,6 +2,7 @@
 
 mod framer;
 mod header;
+mod kernel;
 mod scan;
 
 pub use framer::{FinalLineBreak, Framer, Framing, FramingError};
