@@ -67,6 +67,13 @@ impl Source {
         }
     }
 
+    /// The name that people gave the machine, where it is known and not empty.
+    #[must_use]
+    pub fn machine_name(&self) -> Option<&str> {
+        let name = self.machine_name.as_deref()?;
+        (!name.trim().is_empty()).then_some(name)
+    }
+
     /// The machine, where it is known.
     #[must_use]
     pub fn known_machine(&self) -> Option<&MachineId> {
@@ -76,12 +83,10 @@ impl Source {
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.start, &self.machine_name) {
+        match (&self.start, self.machine_name()) {
             (Start::Job(job), _) => write!(f, "job {job}"),
-            (Start::Machine(machine), Some(name)) if !name.is_empty() => {
-                write!(f, "machine {machine} ({name})")
-            }
-            (Start::Machine(machine), _) => write!(f, "machine {machine}"),
+            (Start::Machine(machine), Some(name)) => write!(f, "machine {name:?} ({machine})"),
+            (Start::Machine(machine), None) => write!(f, "machine {machine}"),
         }
     }
 }

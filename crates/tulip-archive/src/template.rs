@@ -258,12 +258,7 @@ impl Values<'_> {
         let piece = |range| date.get(range).map(str::to_owned);
         match field {
             Field::Machine => machine,
-            Field::MachineName => self
-                .source
-                .machine_name
-                .clone()
-                .filter(|name| !name.trim().is_empty())
-                .or(machine),
+            Field::MachineName => self.source.machine_name().map(str::to_owned).or(machine),
             Field::MachineType => self.source.machine_type.clone(),
             Field::Job => self.job.map(ToString::to_string),
             Field::Workspace => {

@@ -7,8 +7,10 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tulip_archive::Event;
 
 const WAITING: &str = "{spinner} {prefix:<28!} {wide_msg}";
-const KNOWN: &str = "{spinner} {prefix:<28!} [{bar:24}] {bytes:>10} of {total_bytes} {bytes_per_sec}, {eta} left {wide_msg}";
-const UNKNOWN: &str = "{spinner} {prefix:<28!} {bytes:>10} {bytes_per_sec} {wide_msg}";
+const KNOWN: &str = "{spinner} {prefix:<28!} [{bar:24}] {decimal_bytes:>9} of {decimal_total_bytes:<9} {decimal_bytes_per_sec:>10}, {eta} left {wide_msg}";
+const UNKNOWN: &str =
+    "{spinner} {prefix:<28!} {decimal_bytes:>9} {decimal_bytes_per_sec:>10} {wide_msg}";
+const ALL: &str = "  {pos} of {len} archives, {elapsed}";
 
 /// All bars of the command.
 #[derive(Debug, Clone)]
@@ -48,14 +50,27 @@ impl Progress {
         });
     }
 
-    /// The bar of one export.
-    pub(crate) fn export(&self, name: &str) -> ExportBar {
-        let bar = self.bars.add(ProgressBar::no_length());
-        bar.set_style(style(WAITING));
-        bar.set_prefix(name.to_owned());
+    /// The line below the bars that counts archives.
+    pub(crate) fn all(&self, archives: usize) -> AllBar {
+        let bar = self.bars.add(ProgressBar::new(archives as u64));
+        bar.set_style(style(ALL));
+        self.tick(&bar);
+        AllBar { bar }
+    }
+
+    /// Without a terminal nothing is drawn, and nothing needs to be woken up for it.
+    fn tick(&self, bar: &ProgressBar) {
         if self.terminal {
             bar.enable_steady_tick(Duration::from_millis(200));
         }
+    }
+
+    /// The bar of one export.
+    pub(crate) fn export(&self, name: &str) -> ExportBar {
+        let bar = self.bars.insert(0, ProgressBar::no_length());
+        bar.set_style(style(WAITING));
+        bar.set_prefix(name.to_owned());
+        self.tick(&bar);
         ExportBar { bar }
     }
 }
@@ -63,6 +78,24 @@ impl Progress {
 /// A template that does not parse would be a bare bar: no reason to fail.
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// The count of archives, gone when it is dropped.
+pub(crate) struct AllBar {
+    bar: ProgressBar,
+}
+
+impl AllBar {
+    /// One more has ended.
+    pub(crate) fn one_more(&self) {
+        self.bar.inc(1);
+    }
+}
+
+impl Drop for AllBar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
 }
 
 /// The bar of one export, gone when it is dropped.

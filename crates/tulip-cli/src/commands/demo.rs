@@ -60,10 +60,11 @@ pub(crate) async fn run(
     fleet::export(exporter, sources, 4, progress, shutdown, report).await?;
     rows.sort();
     output::table(["MACHINE", "RECORDS", "SIZE", "CHECKSUM", "ARCHIVE"], &rows)?;
+    let target = args.to.trim_end_matches('/');
     let program = std::env::args_os().next().unwrap_or_default();
     let program = program.to_string_lossy();
     progress.say(&format!(
-        "\nBeside each archive lies its receipt, ….csv.receipt.json.\n\
+        "\nThe archives lie in {target}, each with its receipt beside it, ….csv.receipt.json.\n\
          Next, keep an emulator running and talk to it yourself:\n  \
          {program} emulate\n\
          or take your own machines:\n  \
@@ -73,16 +74,24 @@ pub(crate) async fn run(
 }
 
 fn row(finished: &Finished, outcome: &Outcome) -> [String; 5] {
-    let location = outcome.location().to_owned();
-    let name = output::plain(&finished.source.to_string());
+    let source = &finished.source;
+    let name = source
+        .machine_name()
+        .map_or_else(|| source.to_string(), output::plain);
     match outcome.receipt() {
         Some(receipt) => [
             name,
             receipt.records.to_string(),
             output::size(receipt.bytes),
             receipt.checksum.to_string(),
-            location,
+            receipt.object.key.to_string(),
         ],
-        None => [name, String::new(), String::new(), String::new(), location],
+        None => [
+            name,
+            String::new(),
+            String::new(),
+            String::new(),
+            outcome.location().to_owned(),
+        ],
     }
 }

@@ -7,6 +7,7 @@ use tulip_archive::{ExportError, Exporter, Field, KeyTemplate, Outcome, Source};
 use tulip_core::MachineType;
 
 use crate::failure::{Code, Failure, code_of};
+use crate::output::plain;
 use crate::progress::Progress;
 use crate::shutdown::Shutdown;
 
@@ -64,11 +65,13 @@ pub(crate) async fn export(
     shutdown: &Shutdown,
     mut report: impl FnMut(&Finished) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    let all = progress.all(sources.len());
     let mut running = futures_util::stream::iter(sources)
         .map(|source| one(&exporter, source, progress, shutdown))
         .buffer_unordered(concurrency);
     let mut codes = Vec::new();
     while let Some(finished) = running.next().await {
+        all.one_more();
         codes.push(
             finished
                 .result
@@ -96,7 +99,10 @@ async fn one(
     progress: &Progress,
     shutdown: &Shutdown,
 ) -> Finished {
-    let bar = progress.export(&source.to_string());
+    let name = source
+        .machine_name()
+        .map_or_else(|| source.to_string(), plain);
+    let bar = progress.export(&name);
     let export = exporter.export(source.clone());
     let result = export
         .on_event(move |event| bar.show(&event))
