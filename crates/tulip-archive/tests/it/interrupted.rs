@@ -160,8 +160,13 @@ async fn ending_an_export_while_it_waits_takes_effect_at_once() {
 
 #[test]
 fn dropping_an_export_in_its_download_leaves_the_previous_object() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let (bench, previous) = runtime.block_on(async {
+    // With one blocking thread, what is queued behind the removal runs after it.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .max_blocking_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
         let (bench, previous) = with_previous().await;
         let job = bench.job(JobScript::new().rows(ROWS));
         bench
@@ -182,9 +187,7 @@ fn dropping_an_export_in_its_download_leaves_the_previous_object() {
             result = export.into_future() => panic!("{result:?}"),
             _ = far => {}
         }
-        (bench, previous)
+        tokio::task::spawn_blocking(|| {}).await.unwrap();
+        is_untouched(&bench, &previous);
     });
-    // Waits for the removal, which runs on the runtime's blocking threads.
-    drop(runtime);
-    is_untouched(&bench, &previous);
 }

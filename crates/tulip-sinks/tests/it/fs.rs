@@ -117,7 +117,11 @@ async fn abort_leaves_nothing() {
 #[test]
 fn a_dropped_writer_leaves_nothing() {
     let folder = TempDir::new().unwrap();
-    let runtime = tokio::runtime::Runtime::new().unwrap();
+    // With one blocking thread, what is queued behind the removal runs after it.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .max_blocking_threads(1)
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let sink = sink(folder.path()).await;
         let mut writer = sink
@@ -126,9 +130,8 @@ fn a_dropped_writer_leaves_nothing() {
             .unwrap();
         writer.write(bytes(LARGE, 2)).await.unwrap();
         drop(writer);
+        tokio::task::spawn_blocking(|| {}).await.unwrap();
     });
-    // Ends once the removal, which runs on the runtime's blocking threads, is done.
-    drop(runtime);
     assert_eq!(files(folder.path()), Vec::<String>::new());
 }
 
