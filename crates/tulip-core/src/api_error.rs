@@ -2,19 +2,32 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What Tulip says when it refuses a request. Every field may be missing.
+use crate::lenient;
+
+/// What Tulip says when it refuses a request. Every field may be missing,
+/// and what is not a text is kept as its JSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 #[non_exhaustive]
 pub struct ApiErrorBody {
     /// The class of error, for machines.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lenient::text"
+    )]
     pub error_code: Option<String>,
     /// What Tulip's support asks for.
-    #[serde(rename = "errorUniqueID", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "errorUniqueID",
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lenient::text"
+    )]
     pub error_unique_id: Option<String>,
     /// The explanation, for people.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lenient::text"
+    )]
     pub details: Option<String>,
 }
 
@@ -49,6 +62,13 @@ mod tests {
             serde_json::to_string(&body).unwrap(),
             r#"{"errorCode":"Unauthorized","errorUniqueID":"aB3+/x","details":"API key is required"}"#
         );
+    }
+
+    #[test]
+    fn no_field_is_lost_over_another_of_an_odd_kind() {
+        let json = r#"{ "errorCode": 7, "errorUniqueID": "aB3", "details": { "a": [1] } }"#;
+        let body: ApiErrorBody = serde_json::from_str(json).unwrap();
+        assert_eq!(body, ApiErrorBody::new("7", "aB3", r#"{"a":[1]}"#));
     }
 
     #[test]

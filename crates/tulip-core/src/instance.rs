@@ -121,6 +121,17 @@ impl InstanceUrl {
         self.0.scheme() == "https"
     }
 
+    /// Whether the instance is on this machine, as an emulator is.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        match self.0.host() {
+            Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
+    }
+
     /// The URL of an endpoint: `/api/v3/…` for a workspace token, `/api/v3/w/{workspace}/…` for
     /// an account token. Every segment is percent-encoded, so that no id can change the path.
     #[must_use]
@@ -148,10 +159,11 @@ impl InstanceUrl {
     }
 }
 
-/// Something like `user:secret@host/path` must not be echoed; a bare host may be.
+/// What looks like a host may be echoed; anything else may be a secret in the wrong variable.
 fn without_scheme(text: &str) -> InstanceUrlError {
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
-    if text.chars().all(plain) {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
+    let host = text.contains('.') || text.starts_with("localhost") || text.starts_with('[');
+    if host && text.chars().all(plain) {
         InstanceUrlError::NoScheme {
             text: text.to_owned(),
         }
@@ -193,6 +205,10 @@ mod tests {
             ("acme.tulip.co", "did you mean https://acme.tulip.co?"),
             ("localhost:8080", "did you mean https://localhost:8080?"),
             ("key:s3cret@acme.tulip.co", "no scheme"),
+            (
+                "s3cretWithoutDots",
+                "it has no scheme; it looks like https://acme.tulip.co",
+            ),
             ("ftp://acme.tulip.co", "scheme \"ftp\""),
             ("https://", "not a URL"),
             ("https://key:s3cret@acme.tulip.co", "leave them out"),
@@ -217,6 +233,17 @@ mod tests {
             assert!(message.contains(says), "{text}: {message}");
             assert!(!message.contains("s3cret"), "{message}");
         }
+    }
+
+    #[test]
+    fn loopback_instances_are_known() {
+        let loopback = |text| InstanceUrl::parse(text).unwrap().is_loopback();
+        assert!(
+            loopback("http://127.0.0.1:80")
+                && loopback("http://localhost")
+                && loopback("http://[::1]:9")
+        );
+        assert!(!loopback("https://acme.tulip.co") && !loopback("http://10.0.0.1"));
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
-use crate::{JobId, RawResource, WorkspaceId, redact_urls};
+use crate::{JobId, RawResource, lenient, one_line};
 
 /// The state of an archive job.
 ///
@@ -22,9 +23,15 @@ pub enum JobStatus {
     Complete,
     /// `failed`: there will be no archive. *Inferred.*
     Failed,
-    /// Any other text, as Tulip wrote it.
+    /// Any other text, shortened to what is [fit to be shown](one_line).
     Other(String),
 }
+
+/// The most that is kept of an unknown status, in characters.
+const MAX_STATUS: usize = 100;
+
+/// The most that is kept of what Tulip says about a failed job, in characters.
+const MAX_DETAILS: usize = 400;
 
 /// Names that mean a failure, beside `failed`. All inferred: change them here.
 const FAILURES: [&str; 5] = ["failure", "error", "errored", "cancelled", "canceled"];
@@ -78,7 +85,8 @@ impl From<String> for JobStatus {
                 return known;
             }
         }
-        Self::Other(text)
+        // Whoever sends this also decides what would stand in logs and on terminals.
+        Self::Other(one_line(&text, MAX_STATUS))
     }
 }
 
@@ -107,7 +115,12 @@ pub struct ArchiveJob {
     /// The job's identifier.
     pub id: JobId,
     /// What kind of job it is, `ddm-machine-activity-export` for these archives.
-    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "type",
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lenient::text"
+    )]
     pub job_type: Option<String>,
     /// How far it is.
     pub status: JobStatus,
@@ -115,18 +128,30 @@ pub struct ArchiveJob {
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "text"
+        deserialize_with = "resource"
     )]
     pub resource: Option<RawResource>,
     /// The customer, in the start call's reply.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lenient::text"
+    )]
     pub customer_id: Option<String>,
     /// The user behind the token, in the start call's reply.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lenient::text"
+    )]
     pub user_id: Option<String>,
-    /// The workspace, in the start call's reply.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<WorkspaceId>,
+    /// The workspace, in the start call's reply. Informational, so not parsed.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lenient::text"
+    )]
+    pub workspace_id: Option<String>,
     /// What Tulip says about a job that failed, if anything. *Inferred.*
     #[serde(
         default,
@@ -161,24 +186,16 @@ impl ArchiveJob {
 }
 
 /// A resource that is null, empty or not a text counts as absent: the caller then asks again.
-fn text<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<RawResource>, D::Error> {
-    let value = serde_json::Value::deserialize(deserializer)?;
-    Ok(match value {
-        serde_json::Value::String(text) if !text.trim().is_empty() => Some(text.into()),
-        _ => None,
-    })
+fn resource<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<RawResource>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    let text = value.as_str().filter(|text| !text.trim().is_empty());
+    Ok(text.map(|text| RawResource::from(text.to_owned())))
 }
 
-/// Details are for people: any JSON will do, without the URLs in it.
-fn details<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let value = serde_json::Value::deserialize(deserializer)?;
-    Ok(match value {
-        serde_json::Value::Null => None,
-        serde_json::Value::String(text) => Some(redact_urls(&text)),
-        other => Some(redact_urls(&other.to_string())),
-    })
+/// Details are for people: any JSON will do, without what must not be shown.
+fn details<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = lenient::text(deserializer)?;
+    Ok(text.map(|text| one_line(&text, MAX_DETAILS)))
 }
 
 #[cfg(test)]
@@ -214,7 +231,7 @@ mod tests {
         assert_eq!(job.id.as_str(), "MmMvdcJpgDWrDgmLZ");
         assert_eq!(job.customer_id.as_deref(), Some("factory"));
         assert_eq!(job.user_id.as_deref(), Some("yyE3Dzfs4riTpswJy"));
-        assert_eq!(job.workspace_id.unwrap().as_str(), "DEFAULT");
+        assert_eq!(job.workspace_id.as_deref(), Some("DEFAULT"));
         assert!(job.status.is_complete() && job.resource.is_none());
     }
 
@@ -261,10 +278,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_unknown_status_is_kept_fit_to_be_shown() {
+        let status = JobStatus::from("zz\u{1b}[31m\nerror: https://h/x?sig=5ig".to_owned());
+        assert_eq!(status.as_str(), "zz[31m error: https://h/[redacted]");
+        assert!(JobStatus::from("x".repeat(9999)).as_str().len() < 200);
+    }
+
+    #[test]
+    fn fields_that_only_inform_may_be_of_any_kind() {
+        let json = r#"{"id":"j","status":"pending","type":null,"customerId":7,"workspaceId":"","userId":{"a":1}}"#;
+        let job: ArchiveJob = serde_json::from_str(json).unwrap();
+        assert_eq!((job.job_type, job.customer_id), (None, Some("7".into())));
+    }
+
     proptest! {
         #[test]
         fn unknown_fields_and_statuses_break_nothing(
-            status in any::<String>(),
+            status in "[a-zA-Z_-]{0,40}",
             name in "x[a-z]{0,8}",
             value in prop_oneof![Just("null"), Just("[1]"), Just("{\"a\":1}"), Just("\"t\""), Just("2.5")],
         ) {

@@ -2,19 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::MachineId;
+use crate::{MachineId, lenient};
 
 /// A machine type with its machines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct MachineType {
     /// The identifier of the type.
+    #[serde(default, deserialize_with = "lenient::text_or_empty")]
     pub id: String,
     /// The name that people gave it, for example "CNC".
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::text_or_empty")]
     pub name: String,
     /// The machines of this type.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub machines: Vec<Machine>,
 }
 
@@ -43,7 +44,7 @@ pub struct Machine {
     /// The identifier that starts an archive.
     pub id: MachineId,
     /// The name that people gave it, for example "Mill 07". Any text.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::text_or_empty")]
     pub name: String,
 }
 
@@ -76,6 +77,19 @@ mod tests {
             serde_json::from_str::<Vec<MachineType>>(&again).unwrap(),
             types
         );
+    }
+
+    #[test]
+    fn one_odd_entry_does_not_lose_the_others() {
+        let json = r#"[{"id":1,"name":null,"machines":null},
+            {"id":"t","machines":[{"id":"a b","name":null},{"id":"c","name":7}]}]"#;
+        let types: Vec<MachineType> = serde_json::from_str(json).unwrap();
+        let names: Vec<_> = types[1]
+            .machines
+            .iter()
+            .map(|m| (m.id.as_str(), m.name.as_str()))
+            .collect();
+        assert_eq!(names, [("a b", ""), ("c", "7")]);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The download of an archive.
 
+use std::fmt;
+
 use bytes::Bytes;
 use reqwest::Response;
-use reqwest::header::{CONTENT_ENCODING, ETAG};
+use reqwest::header::{CONTENT_ENCODING, ETAG, TRANSFER_ENCODING};
 
 use crate::error::{Error, ErrorKind};
 use crate::{Endpoint, failure, reply};
@@ -11,7 +13,6 @@ use crate::{Endpoint, failure, reply};
 ///
 /// The next chunk is only read from the network when it is asked for, so a slow reader slows the
 /// host down. Dropping it closes the connection.
-#[derive(Debug)]
 pub struct Asset {
     response: Response,
     endpoint: Endpoint,
@@ -49,8 +50,14 @@ impl Asset {
                 "it is compressed ({encoding}) although that was not asked for"
             )));
         }
+        let length = response.content_length();
+        if length.is_none() && header(TRANSFER_ENCODING).is_none() {
+            // It would end where the connection ends, wherever that is.
+            let found = "it announces neither its length nor chunks, so nothing would tell whether it arrived whole";
+            return Err(invalid(found.to_owned()));
+        }
         Ok(Self {
-            length: response.content_length(),
+            length,
             etag: header(ETAG).map(str::to_owned),
             response,
             endpoint,
@@ -91,5 +98,17 @@ impl Asset {
             .chunk()
             .await
             .map_err(|error| failure::from_transport(error, self.endpoint.clone()))
+    }
+}
+
+impl fmt::Debug for Asset {
+    /// Leaves out the reply, which knows the signed URL.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Asset")
+            .field("endpoint", &self.endpoint)
+            .field("length", &self.length)
+            .field("etag", &self.etag)
+            .field("attempts", &self.attempts)
+            .finish_non_exhaustive()
     }
 }

@@ -43,6 +43,7 @@ pub struct ClientBuilder {
     retry: Arc<dyn RetryPolicy>,
     connect_timeout: Duration,
     stall_timeout: Duration,
+    call_timeout: Duration,
     allow_http_assets: bool,
     product: Option<String>,
 }
@@ -54,6 +55,7 @@ impl ClientBuilder {
             retry: Arc::new(ExponentialBackoff::default()),
             connect_timeout: Duration::from_secs(10),
             stall_timeout: Duration::from_secs(60),
+            call_timeout: Duration::from_secs(120),
             allow_http_assets: false,
             product: None,
         }
@@ -73,8 +75,16 @@ impl ClientBuilder {
         self
     }
 
-    /// How long the server may be silent inside a reply; by default 60 s. A reply as a whole may
-    /// take as long as it takes.
+    /// How long one attempt of an API call may take in all; by default 120 s. Downloads have no
+    /// such limit.
+    #[must_use]
+    pub fn call_timeout(mut self, limit: Duration) -> Self {
+        self.call_timeout = limit;
+        self
+    }
+
+    /// How long the server may be silent inside a reply; by default 60 s. A download as a whole
+    /// may take as long as it takes.
     #[must_use]
     pub fn stall_timeout(mut self, limit: Duration) -> Self {
         self.stall_timeout = limit;
@@ -104,7 +114,13 @@ impl ClientBuilder {
         let tls = tls::config(self.settings.ca_file.as_deref())?;
         let user_agent = self.user_agent()?;
         let base = || {
-            reqwest::Client::builder()
+            let builder = reqwest::Client::builder();
+            // A proxy cannot reach this machine's own loopback, where an emulator is.
+            let builder = match self.settings.instance.is_loopback() {
+                true => builder.no_proxy(),
+                false => builder,
+            };
+            builder
                 .tls_backend_preconfigured(tls.clone())
                 .user_agent(user_agent.clone())
                 .connect_timeout(self.connect_timeout)
@@ -122,6 +138,7 @@ impl ClientBuilder {
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let api = base()
             .default_headers(headers)
+            .timeout(self.call_timeout)
             .redirect(Policy::none())
             .build();
         let mut headers = HeaderMap::new();

@@ -178,7 +178,11 @@ impl Error {
     /// Whether the job or machine is not known to Tulip.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        self.0.kind == ErrorKind::NotFound
+        let named = matches!(
+            self.0.endpoint,
+            Endpoint::ArchiveStatus(_) | Endpoint::StartArchive(_)
+        );
+        named && self.0.kind == ErrorKind::NotFound
     }
 
     /// Whether this was a start whose outcome is unknown: the archive may have been started, so
@@ -244,7 +248,9 @@ impl Error {
             ErrorKind::Forbidden => {
                 "check the secret, the token's scopes, and whether it is a workspace or an account token"
             }
-            ErrorKind::NotFound if self.is_asset() => "run the export again for a fresh URL",
+            ErrorKind::NotFound if self.is_asset() => {
+                "export the job again, which asks for a fresh URL"
+            }
             ErrorKind::NotFound => "check the id, the workspace and the base URL",
             ErrorKind::RateLimited => "run fewer exports at once, or try again later",
             ErrorKind::Redirect if self.is_asset() => return None,
@@ -253,9 +259,9 @@ impl Error {
                 "check that the base URL is a Tulip instance and that this machine is on its allowlist"
             }
             ErrorKind::AssetRefused => {
-                "it has expired or was altered: run the export again for a fresh URL"
+                "it has expired or was altered: export the job again, which asks for a fresh URL"
             }
-            ErrorKind::InsecureAsset => "allow http assets only on a network that you trust",
+            ErrorKind::InsecureAsset => "on a network that you trust, allow it: --allow-http",
             _ => return None,
         })
     }

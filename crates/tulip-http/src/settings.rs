@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tulip_core::{
-    Credentials, CredentialsError, IdError, InstanceUrl, InstanceUrlError, WorkspaceId,
-};
+use tulip_core::{Credentials, CredentialsError, InstanceUrl, InstanceUrlError, WorkspaceId};
 use zeroize::Zeroizing;
 
 /// The instance, the credentials, and what belongs to them.
@@ -35,9 +33,12 @@ pub enum SettingsError {
     /// The credentials are missing or cannot be used.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
-    /// `TULIP_WORKSPACE_ID` cannot be used.
-    #[error("TULIP_WORKSPACE_ID: {0}")]
-    Workspace(IdError),
+    /// `TULIP_WORKSPACE_ID` cannot be used. What it holds is not shown: it can be a secret in the
+    /// wrong variable.
+    #[error(
+        "TULIP_WORKSPACE_ID does not hold a workspace id, which is one word without slashes, such as DEFAULT"
+    )]
+    Workspace,
     /// A variable and its `_FILE` twin are both set.
     #[error("{name} and {name}_FILE are both set; unset one of them")]
     Twice {
@@ -111,9 +112,9 @@ impl Settings {
             found[at].as_ref().map(|value| value.to_string())
         })?;
         let workspace = value("TULIP_WORKSPACE_ID")?
-            .map(|id| WorkspaceId::new(id.trim()))
+            .map(|id| id.trim().parse::<WorkspaceId>())
             .transpose()
-            .map_err(SettingsError::Workspace)?;
+            .map_err(|_| SettingsError::Workspace)?;
         let ca_file = var("TULIP_CA_FILE")?.filter(|path| !path.is_empty());
         Ok(Self {
             instance,

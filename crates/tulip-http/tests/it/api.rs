@@ -189,6 +189,42 @@ async fn an_error_page_that_is_not_json_is_still_shown() {
 }
 
 #[tokio::test]
+async fn a_page_that_says_404_is_not_tulip_saying_that_a_job_is_unknown() {
+    let page = reply(
+        "404 Not Found",
+        "Content-Type: text/html\r\n",
+        "<title>nginx</title>",
+    );
+    let error = failed_status(page).await;
+    assert_eq!(
+        (error.kind(), error.is_not_found()),
+        (ErrorKind::InvalidReply, false)
+    );
+    assert!(error.to_string().contains(r#"title "nginx""#), "{error}");
+    let said = failed_status(json("404 Not Found", r#"{"errorCode":"NotFound"}"#)).await;
+    assert!(said.is_not_found());
+}
+
+#[tokio::test]
+async fn a_reply_that_trickles_ends_with_the_calls_limit() {
+    let stalled = [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{".as_slice(),
+        STALL,
+    ]
+    .concat();
+    let server = Server::start([stalled]).await;
+    let builder = builder(&server.url).retry(tulip_http::NoRetry);
+    let client = builder
+        .call_timeout(Duration::from_millis(50))
+        .build()
+        .unwrap();
+    assert_eq!(
+        client.machines().await.unwrap_err().kind(),
+        ErrorKind::Timeout
+    );
+}
+
+#[tokio::test]
 async fn a_server_that_echoes_the_secret_does_not_make_us_show_it() {
     let body = r#"{"errorCode":"s3cret","details":"got Basic YXBpa2V5LjJfYTpzM2NyZXQ= and s3cret, see https://h/x?sig=5ig"}"#;
     let error = failed_status(json("400 Bad Request", body)).await;
@@ -293,10 +329,17 @@ async fn a_redirect_of_the_api_is_reported_and_never_followed() {
         let error = failed_status(reply(line, &location, "")).await;
         assert_eq!(error.kind(), ErrorKind::Redirect);
         assert!(
-            error.to_string().contains(&thief.url) && !error.to_string().contains("5ig"),
+            error.to_string().contains("it points to http://127.0.0.1"),
             "{error}"
         );
+        assert!(!error.to_string().contains("5ig"), "{error}");
     }
+    let relative = reply("302 Found", "Location: /login?next=5ig\r\n", "");
+    let error = failed_status(relative).await.to_string();
+    assert!(
+        error.contains("elsewhere on the same host") && !error.contains("5ig"),
+        "{error}"
+    );
     assert!(thief.requests().is_empty());
 }
 

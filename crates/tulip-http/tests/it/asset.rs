@@ -36,6 +36,30 @@ async fn an_asset_is_asked_for_plainly_and_read_whole() {
 }
 
 #[tokio::test]
+async fn an_open_asset_is_shown_without_its_signature() {
+    let server = Server::start([reply("200 OK", "ETag: \"abc\"\r\n", "State\n")]).await;
+    let asset = api().open_asset(&resource(&server)).await.unwrap();
+    let shown = format!("{asset:?}");
+    assert!(shown.contains("length: Some(6)"), "{shown}");
+    assert!(
+        !shown.contains("5ig") && !shown.contains("bucket"),
+        "{shown}"
+    );
+}
+
+#[tokio::test]
+async fn a_body_that_nothing_tells_the_end_of_is_refused() {
+    let endless = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nState\nRunning\n";
+    let server = Server::start([endless.to_vec()]).await;
+    let error = api().open_asset(&resource(&server)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidReply);
+    assert!(
+        error.to_string().contains("neither its length nor chunks"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn a_redirect_is_followed_without_telling_where_from() {
     let server = Server::start([reply("200 OK", "", "State\n")]).await;
     let location = format!("Location: {}/there\r\n", server.url);
