@@ -1,8 +1,10 @@
 //! Local files.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use object_store::local::LocalFileSystem;
@@ -13,6 +15,7 @@ use tulip_core::sink::{
 };
 
 use crate::error::from_io;
+use crate::staging;
 use crate::store::Store;
 use crate::writer::Buffering;
 
@@ -56,6 +59,7 @@ impl SinkFactory for FsFactory {
         let store = LocalFileSystem::new().with_fsync(true);
         Ok(Arc::new(FsSink {
             folder,
+            swept: Mutex::default(),
             store: Store {
                 store: Arc::new(store),
                 root,
@@ -70,7 +74,28 @@ impl SinkFactory for FsFactory {
 #[derive(Debug)]
 struct FsSink {
     folder: PathBuf,
+    /// The folders that have been swept of what killed runs had staged.
+    swept: Mutex<BTreeSet<PathBuf>>,
     store: Store,
+}
+
+impl FsSink {
+    /// Removes what killed runs have staged beside `file`, once for each folder.
+    async fn sweep_beside(&self, file: &Path) {
+        let Some(folder) = file.parent().map(Path::to_owned) else {
+            return;
+        };
+        let first = match self.swept.lock() {
+            Ok(mut swept) => swept.insert(folder.clone()),
+            Err(_) => false,
+        };
+        if first {
+            let sweep = move || staging::sweep(&folder, SystemTime::now());
+            if let Err(error) = tokio::task::spawn_blocking(sweep).await {
+                tracing::warn!(%error, "stale staged files were not looked for");
+            }
+        }
+    }
 }
 
 #[async_trait]
@@ -106,13 +131,22 @@ impl Sink for FsSink {
         key: &ObjectKey,
         options: &OpenOptions,
     ) -> Result<Box<dyn SinkWriter>, SinkError> {
+        // The store beneath keeps such names for itself, and would only say so at the end.
+        if let Some((_, turn)) = key.as_str().rsplit_once('#')
+            && !turn.is_empty()
+            && turn.bytes().all(|byte| byte.is_ascii_digit())
+        {
+            let what = format!("a file name cannot end in #{turn}: {key}");
+            return Err(SinkError::new(SinkErrorKind::InvalidTarget, what));
+        }
+        self.sweep_beside(&self.folder.join(key.as_str())).await;
         self.store.open(key, options, self.location(key))
     }
 }
 
 fn try_folder(folder: &Path) -> Result<(), SinkError> {
     let shown = folder.display();
-    if folder.is_file() {
+    if folder.exists() && !folder.is_dir() {
         let what = format!("the target {shown} is a file, not a folder");
         return Err(SinkError::new(SinkErrorKind::InvalidTarget, what));
     }

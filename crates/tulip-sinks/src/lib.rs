@@ -5,6 +5,8 @@ mod error;
 #[cfg(feature = "fs")]
 mod fs;
 #[cfg(feature = "fs")]
+mod staging;
+#[cfg(feature = "fs")]
 mod store;
 #[cfg(feature = "fs")]
 mod writer;

@@ -8,6 +8,7 @@ use tulip_core::ObjectKey;
 use tulip_core::sink::{OpenOptions, SinkError, SinkErrorKind, SinkWriter, StoredObject};
 
 use crate::error::from_store;
+use crate::staging;
 use crate::writer::{Buffering, ObjectWriter, Target};
 
 /// Objects below a prefix of a store.
@@ -45,7 +46,7 @@ impl Store {
             Some((folder, name)) => (format!("{folder}/"), name),
             None => (String::new(), key.as_str()),
         };
-        let staging = format!("{folder}.{name}.{:08x}.partial", fastrand::u32(..));
+        let staging = format!("{folder}{}", staging::name(name, fastrand::u32(..)));
         let target = Target {
             store: self.store.clone(),
             path: self.path(key)?,

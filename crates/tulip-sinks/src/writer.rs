@@ -1,14 +1,14 @@
 //! One object on its way into a store: a single put when it is small, otherwise parts of which a
-//! bounded number is in flight while the next is filled.
+//! bounded number is in flight while the next is filled. Either way it is staged under a name of
+//! its own and renamed when it is whole.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use object_store::path::Path;
 use object_store::{
-    MultipartUpload, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload,
-    RenameOptions, RenameTargetMode,
+    MultipartUpload, ObjectStore, ObjectStoreExt as _, PutPayload, RenameOptions, RenameTargetMode,
 };
 use tokio::task::JoinSet;
 use tracing::warn;
@@ -38,15 +38,40 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// Gives what is staged whole its name.
+    async fn publish(&self, bytes: u64, etag: Option<String>) -> Result<StoredObject, SinkError> {
+        let mode = match self.mode {
+            WriteMode::Create => RenameTargetMode::Create,
+            _ => RenameTargetMode::Overwrite,
+        };
+        let options = RenameOptions::new().with_target_mode(mode);
+        let renamed = self
+            .store
+            .rename_opts(&self.staging, &self.path, options)
+            .await;
+        if let Err(error) = renamed {
+            if let Err(left) = self.store.delete(&self.staging).await {
+                warn!(location = self.location, error = %left, "a staged object stays behind");
+            }
+            return Err(self.failed(error));
+        }
+        Ok(StoredObject::new(bytes).with_etag(etag))
+    }
+
     fn failed(&self, error: object_store::Error) -> SinkError {
         from_store(error, format!("cannot write {}", self.location))
     }
 }
 
+/// Chunks below this many bytes are copied together; larger ones are handed on as they are.
+const GATHER_BELOW: usize = 16 * 1024;
+
 pub(crate) struct ObjectWriter {
     target: Target,
     buffering: Buffering,
     filling: Vec<Bytes>,
+    /// Small chunks, gathered: each would hold on to the whole buffer that it was read into.
+    gathering: BytesMut,
     filled: usize,
     written: u64,
     upload: Option<Upload>,
@@ -64,6 +89,7 @@ impl ObjectWriter {
             target,
             buffering,
             filling: Vec::new(),
+            gathering: BytesMut::new(),
             filled: 0,
             written: 0,
             upload: None,
@@ -77,7 +103,12 @@ impl ObjectWriter {
             let room = self.buffering.part - self.filled;
             let piece = chunk.split_to(room.min(chunk.len()));
             self.filled += piece.len();
-            self.filling.push(piece);
+            if piece.len() < GATHER_BELOW {
+                self.gathering.extend_from_slice(&piece);
+            } else {
+                self.flush_gathering();
+                self.filling.push(piece);
+            }
             if self.filled == self.buffering.part {
                 self.send_part().await?;
             }
@@ -85,8 +116,21 @@ impl ObjectWriter {
         Ok(())
     }
 
+    fn flush_gathering(&mut self) {
+        if !self.gathering.is_empty() {
+            self.filling.push(self.gathering.split().freeze());
+        }
+    }
+
+    fn payload(&mut self) -> PutPayload {
+        self.flush_gathering();
+        self.filled = 0;
+        PutPayload::from_iter(std::mem::take(&mut self.filling))
+    }
+
     /// Sends what has been filled, waiting first until there is room in flight.
     async fn send_part(&mut self) -> Result<(), SinkError> {
+        let payload = self.payload();
         let target = &self.target;
         let upload = match &mut self.upload {
             Some(upload) => upload,
@@ -101,25 +145,16 @@ impl ObjectWriter {
         while upload.in_flight.len() >= self.buffering.in_flight {
             join_one(&mut upload.in_flight, target).await?;
         }
-        self.filled = 0;
-        let payload = PutPayload::from_iter(std::mem::take(&mut self.filling));
         upload.in_flight.spawn(upload.parts.put_part(payload));
         Ok(())
     }
 
-    async fn put_whole(self) -> Result<StoredObject, SinkError> {
-        let target = &self.target;
-        let mode = match target.mode {
-            WriteMode::Create => PutMode::Create,
-            _ => PutMode::Overwrite,
-        };
-        let payload = PutPayload::from_iter(self.filling);
-        let result = target
-            .store
-            .put_opts(&target.path, payload, PutOptions::from(mode))
-            .await
-            .map_err(|error| target.failed(error))?;
-        Ok(StoredObject::new(self.written).with_etag(result.e_tag))
+    /// Stages a small object whole, then gives it its name.
+    async fn put_whole(&mut self) -> Result<StoredObject, SinkError> {
+        let payload = self.payload();
+        let put = self.target.store.put(&self.target.staging, payload).await;
+        let etag = put.map_err(|error| self.target.failed(error))?.e_tag;
+        self.target.publish(self.written, etag).await
     }
 
     /// Gathers the parts, then gives the object its name; whatever fails, nothing stays behind.
@@ -135,30 +170,16 @@ impl ObjectWriter {
             join_one(&mut upload.in_flight, target).await?;
         }
         let result = upload.parts.complete().await;
-        let result = result.map_err(|error| target.failed(error))?;
+        let etag = result.map_err(|error| target.failed(error))?.e_tag;
         // From here on the staged object is removed by name, no longer by aborting its upload.
         self.upload = None;
-        let mode = match target.mode {
-            WriteMode::Create => RenameTargetMode::Create,
-            _ => RenameTargetMode::Overwrite,
-        };
-        let options = RenameOptions::new().with_target_mode(mode);
-        let renamed = target
-            .store
-            .rename_opts(&target.staging, &target.path, options)
-            .await;
-        if let Err(error) = renamed {
-            if let Err(left) = target.store.delete(&target.staging).await {
-                warn!(location = target.location, error = %left, "a staged object stays behind");
-            }
-            return Err(target.failed(error));
-        }
-        Ok(StoredObject::new(self.written).with_etag(result.e_tag))
+        self.target.publish(self.written, etag).await
     }
 
     async fn discard(&mut self) -> Result<(), SinkError> {
         self.failed = true;
         self.filling.clear();
+        self.gathering.clear();
         let Some(mut upload) = self.upload.take() else {
             return Ok(());
         };

@@ -206,6 +206,61 @@ async fn odd_but_valid_keys_become_files_of_that_very_name() {
 }
 
 #[tokio::test]
+async fn names_that_the_store_keeps_for_itself_are_refused_at_once() {
+    let folder = TempDir::new().unwrap();
+    let sink = sink(folder.path()).await;
+    let refused = sink.open(&key("a/x#1"), &OpenOptions::default()).await;
+    let error = refused.err().unwrap();
+    assert_eq!(error.kind(), SinkErrorKind::InvalidTarget);
+    assert!(error.to_string().contains("cannot end in #1"), "{error}");
+}
+
+#[tokio::test]
+async fn what_a_killed_run_has_staged_is_removed_by_the_next() {
+    let folder = TempDir::new().unwrap();
+    std::fs::create_dir(folder.path().join("a")).unwrap();
+    let left = folder.path().join("a/.old.csv.c0ffee00.partial#1");
+    let file = std::fs::File::create_new(&left).unwrap();
+    let yesterday = std::time::SystemTime::now() - std::time::Duration::from_secs(86_400);
+    file.set_modified(yesterday).unwrap();
+    let sink = sink(folder.path()).await;
+    put(&*sink, "a/new.csv", &bytes(3, 1), WriteMode::Overwrite)
+        .await
+        .unwrap();
+    assert_eq!(
+        files(folder.path()),
+        [folder.path().join("a/new.csv").display().to_string()]
+    );
+}
+
+#[tokio::test]
+async fn many_tiny_chunks_arrive_in_order_between_large_ones() {
+    let folder = TempDir::new().unwrap();
+    let sink = sink(folder.path()).await;
+    let mut writer = sink
+        .open(&key("a.csv"), &OpenOptions::default())
+        .await
+        .unwrap();
+    let content = bytes(LARGE, 5);
+    let mut rest = content.clone();
+    let mut turn = 0;
+    while !rest.is_empty() {
+        turn += 1;
+        let size = if turn % 50 == 0 {
+            300_000
+        } else {
+            turn % 7 * 100
+        };
+        writer
+            .write(rest.split_to(rest.len().min(size)))
+            .await
+            .unwrap();
+    }
+    writer.close().await.unwrap();
+    assert!(std::fs::read(folder.path().join("a.csv")).unwrap() == content);
+}
+
+#[tokio::test]
 async fn probing_creates_the_folder_and_leaves_it_empty() {
     let folder = TempDir::new().unwrap();
     let deep = folder.path().join("a/b");
