@@ -14,9 +14,9 @@ use crate::{Event, ExportError, ExportErrorKind, FinalLineBreak};
 impl Run {
     /// From the first byte to the receipt.
     pub(crate) async fn deliver(
-        mut self,
+        &mut self,
         ready: Ready,
-        shutdown: Shutdown,
+        mut shutdown: Shutdown,
     ) -> Result<Outcome, ExportError> {
         let Ready {
             job,
@@ -39,10 +39,13 @@ impl Run {
             .with_mode(mode)
             .with_content_type("text/csv")
             .with_size_hint(asset.length());
-        let mut writer = match sink.open(&key, &options).await {
-            Ok(writer) => writer,
-            Err(error) => return Err(ExportError::sink("the object could not be begun", error)),
+        let opened = tokio::select! {
+            biased;
+            () = &mut shutdown => return Err(cancelled()),
+            opened = sink.open(&key, &options) => opened,
         };
+        let mut writer =
+            opened.map_err(|error| ExportError::sink("the object could not be begun", error))?;
         let transferred = tokio::select! {
             biased;
             () = shutdown => Err(cancelled()),
@@ -70,6 +73,13 @@ impl Run {
             }
             Err(error) => return Err(ExportError::sink("the object could not be stored", error)),
         };
+        if stored.bytes != inspection.bytes {
+            let (kept, sent) = (stored.bytes, inspection.bytes);
+            let what = format!(
+                "{location} holds {kept} bytes by the sink's own account, {sent} were handed to it"
+            );
+            return Err(ExportError::new(ExportErrorKind::Sink, what));
+        }
         let receipt = self.receipt(job, key, stored, inspection, &asset);
         store_receipt(sink.as_ref(), &receipt, &location).await?;
         (self.observer)(Event::Exported { receipt: &receipt });

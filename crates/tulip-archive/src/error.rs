@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use tulip_core::JobId;
 use tulip_core::sink::SinkError;
 
 use crate::TemplateError;
@@ -37,6 +38,7 @@ pub struct ExportError {
     kind: ExportErrorKind,
     /// What was exported: a job or a machine.
     source_name: String,
+    job: Option<JobId>,
     message: String,
     retryable: bool,
     cause: Option<Box<dyn StdError + Send + Sync>>,
@@ -47,6 +49,7 @@ impl ExportError {
         Self {
             kind,
             source_name: String::new(),
+            job: None,
             message: message.into(),
             retryable: false,
             cause: None,
@@ -64,8 +67,9 @@ impl ExportError {
     }
 
     /// Says what was exported, once, at the outermost place that knows.
-    pub(crate) fn of(mut self, source_name: String) -> Self {
+    pub(crate) fn of(mut self, source_name: String, job: Option<JobId>) -> Self {
         self.source_name = source_name;
+        self.job = job;
         self
     }
 
@@ -101,6 +105,13 @@ impl ExportError {
     #[must_use]
     pub fn kind(&self) -> ExportErrorKind {
         self.kind
+    }
+
+    /// The job, once it was known. Where the archive itself did not fail, exporting this job again
+    /// spares Tulip another one.
+    #[must_use]
+    pub fn job(&self) -> Option<&JobId> {
+        self.job.as_ref()
     }
 
     /// Whether the same export can succeed later without anybody changing anything.

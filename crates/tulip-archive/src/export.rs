@@ -4,7 +4,7 @@ use std::fmt;
 use std::pin::Pin;
 
 use tracing::{Instrument as _, debug, info, info_span};
-use tulip_core::{ObjectKey, Receipt, Timestamp};
+use tulip_core::{JobId, ObjectKey, Receipt, Timestamp};
 
 use crate::exporter::Exporter;
 use crate::prepare::Prepared;
@@ -85,7 +85,7 @@ impl IntoFuture for Export {
         let name = self.source.to_string();
         let span = info_span!("export", source = %name);
         let run = async move {
-            let result = self.run().await.map_err(|error| error.of(name));
+            let result = self.run(name).await;
             match &result {
                 Ok(outcome) => info!(location = outcome.location(), "done"),
                 Err(error) => debug!(%error, kind = ?error.kind(), "failed"),
@@ -120,24 +120,30 @@ impl Export {
         self
     }
 
-    async fn run(self) -> Result<Outcome, ExportError> {
+    async fn run(self, name: String) -> Result<Outcome, ExportError> {
         let mut run = Run {
             exporter: self.exporter,
+            job: self.source.known_job().cloned(),
             source: self.source,
             observer: self.observer,
             began: Timestamp::now(),
         };
-        let mut shutdown = self.shutdown;
+        let result = run.drive(self.shutdown).await;
+        result.map_err(|error| error.of(name, run.job))
+    }
+}
+
+impl Run {
+    async fn drive(&mut self, mut shutdown: Shutdown) -> Result<Outcome, ExportError> {
         let prepared = tokio::select! {
             biased;
             () = &mut shutdown => return Err(cancelled()),
-            prepared = run.prepare() => prepared?,
+            prepared = self.prepare() => prepared?,
         };
-        let ready = match prepared {
-            Prepared::Download(ready) => *ready,
-            Prepared::Done(outcome) => return Ok(outcome),
-        };
-        run.deliver(ready, shutdown).await
+        match prepared {
+            Prepared::Download(ready) => self.deliver(*ready, shutdown).await,
+            Prepared::Done(outcome) => Ok(outcome),
+        }
     }
 }
 
@@ -150,6 +156,8 @@ pub(crate) fn cancelled() -> ExportError {
 pub(crate) struct Run {
     pub(crate) exporter: Exporter,
     pub(crate) source: Source,
+    /// The job, once it is known.
+    pub(crate) job: Option<JobId>,
     pub(crate) observer: Observer,
     pub(crate) began: Timestamp,
 }

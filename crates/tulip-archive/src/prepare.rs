@@ -37,7 +37,8 @@ impl Run {
                 return Ok(Prepared::Done(outcome));
             }
         }
-        let job = self.job().await?;
+        let job = self.find_or_start_job().await?;
+        self.job = Some(job.clone());
         let key = self.key(&template, Some(&job))?;
         if template.uses(Field::Job)
             && self.source.known_job().is_none()
@@ -92,7 +93,7 @@ impl Run {
         }))
     }
 
-    async fn job(&mut self) -> Result<JobId, ExportError> {
+    async fn find_or_start_job(&mut self) -> Result<JobId, ExportError> {
         let shared = &self.exporter.shared;
         let machine = match &self.source.start {
             Start::Job(job) => return Ok(job.clone()),

@@ -13,15 +13,28 @@ use tulip_core::sink::{SinkUrl, SinkUrlError};
 /// ```
 ///
 /// # Errors
-/// [`SinkUrlError`] when the text is empty, not a usable URL, or the current directory is gone.
+/// [`SinkUrlError`] when the text is empty, not a usable URL, looks like a URL without its slashes
+/// (`s3:lake`), or the current directory is gone.
 pub fn parse_target(text: &str) -> Result<SinkUrl, SinkUrlError> {
     let text = text.trim();
     if text.is_empty() || text.contains("://") || text.starts_with("file:") {
         return SinkUrl::parse(text);
     }
+    if let Some(scheme) = bare_scheme(text) {
+        return Err(SinkUrlError::NotAUrl {
+            reason: format!("{scheme}: is not followed by //"),
+        });
+    }
     let path =
         std::path::absolute(text).map_err(|_| SinkUrlError::NotAbsolute { path: text.into() })?;
     SinkUrl::from_path(&path)
+}
+
+/// `s3` of `s3:lake/x`, which is more likely a URL than a path. A single letter is a drive.
+fn bare_scheme(text: &str) -> Option<&str> {
+    let (scheme, _) = text.split_once(':')?;
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    (scheme.len() > 1 && scheme.bytes().all(plain)).then_some(scheme)
 }
 
 #[cfg(test)]
@@ -49,5 +62,8 @@ mod tests {
         );
         assert_eq!(parse_target("mine://x/y").unwrap().scheme(), "mine");
         assert_eq!(parse_target(" "), Err(SinkUrlError::Empty));
+        let message = parse_target("s3:lake/x").unwrap_err().to_string();
+        assert!(message.contains("s3: is not followed by //"), "{message}");
+        assert!(parse_target("./s3:lake/x").is_ok());
     }
 }

@@ -59,6 +59,7 @@ Exit codes:
   5    the target could not be reached or written
   130  interrupted";
 
+/// Whatever is said on stderr: text, or one JSON object a line.
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
 pub(crate) enum LogFormat {
     #[default]
@@ -100,6 +101,12 @@ pub(crate) struct Connection {
     /// More certificate authorities to trust, as PEM [env: TULIP_CA_FILE]
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
+    /// How long making a connection may take
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = values::some_time)]
+    pub(crate) connect_timeout: Duration,
+    /// How long a server may be silent inside a reply
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = values::some_time)]
+    pub(crate) stall_timeout: Duration,
     /// Download from http although the API is on https
     #[arg(long)]
     pub(crate) allow_http: bool,
@@ -193,7 +200,7 @@ not tell the machine. Beside each object lies its receipt, NAME.receipt.json.
 Examples:
   tulip export --job evsLrbKLQgX8YWE4v --to ./archives
   tulip export --machine g56RCoZCtzv7borvp --to /data/tulip --digest sha256
-  tulip export --all --to ./archives --name '{date}/{machine_name}.csv' --if-exists skip
+  tulip export --all --to ./archives --name '{date}/{machine}.csv' --if-exists skip
   tulip export --all --to ./archives --concurrency 8 --json | jq -r .location")]
 pub(crate) struct ExportArgs {
     /// Export the archives of these jobs

@@ -2,6 +2,7 @@
 
 use std::env::VarError;
 
+use tulip_core::CredentialsError;
 use tulip_http::{Client, Settings, SettingsError};
 
 use crate::args::Connection;
@@ -9,34 +10,63 @@ use crate::failure::Failure;
 
 /// Makes the client: flags first, then the environment.
 pub(crate) fn client(connection: &Connection) -> Result<Client, Failure> {
-    let flag = |name: &str| match name {
-        "TULIP_BASE_URL" => connection.base_url.clone(),
-        "TULIP_API_KEY" => connection.api_key.clone(),
-        "TULIP_WORKSPACE_ID" => connection.workspace.clone(),
-        _ => None,
-    };
-    let mut settings = Settings::from_vars(|name| {
-        if let Some(value) = flag(name) {
-            return Ok(Some(value));
-        }
-        // A flag also outdoes the _FILE form of its variable.
-        if name.strip_suffix("_FILE").and_then(flag).is_some() {
-            return Ok(None);
-        }
-        match std::env::var(name) {
-            Ok(value) => Ok(Some(value)),
-            Err(VarError::NotPresent) => Ok(None),
-            Err(VarError::NotUnicode(_)) => Err(SettingsError::NotUnicode {
-                name: name.to_owned(),
-            }),
-        }
-    })?;
+    let mut settings = Settings::from_vars(|name| variable(connection, name))
+        .map_err(|error| named_as_given(connection, error))?;
     if let Some(file) = &connection.ca_file {
         settings.ca_file = Some(file.clone());
     }
     let client = Client::builder(settings)
         .product(concat!("tulip-cli/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(connection.connect_timeout)
+        .stall_timeout(connection.stall_timeout)
         .allow_http_assets(connection.allow_http)
         .build()?;
     Ok(client)
+}
+
+fn flag<'a>(connection: &'a Connection, name: &str) -> Option<&'a String> {
+    match name {
+        "TULIP_BASE_URL" => connection.base_url.as_ref(),
+        "TULIP_API_KEY" => connection.api_key.as_ref(),
+        "TULIP_WORKSPACE_ID" => connection.workspace.as_ref(),
+        _ => None,
+    }
+}
+
+/// A variable, unless a flag says it: then the flag, and nothing that would speak against it.
+fn variable(connection: &Connection, name: &str) -> Result<Option<String>, SettingsError> {
+    if let Some(value) = flag(connection, name) {
+        return Ok(Some(value.clone()));
+    }
+    let plain = name.strip_suffix("_FILE").unwrap_or(name);
+    let outdone = flag(connection, plain).is_some()
+        || (plain == "TULIP_AUTH" && connection.api_key.is_some());
+    if outdone {
+        return Ok(None);
+    }
+    match std::env::var(name) {
+        Ok(value) => Ok(Some(value)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(SettingsError::NotUnicode {
+            name: name.to_owned(),
+        }),
+    }
+}
+
+/// Says a wrong value by the name under which it was given.
+fn named_as_given(connection: &Connection, error: SettingsError) -> Failure {
+    match error {
+        SettingsError::Instance(error) if connection.base_url.is_some() => {
+            Failure::usage(format!("--base-url: {error}"))
+        }
+        SettingsError::Workspace if connection.workspace.is_some() => {
+            Failure::usage("--workspace is not a workspace id, which is one word without slashes")
+        }
+        SettingsError::Credentials(CredentialsError::Half { .. })
+            if connection.api_key.is_some() =>
+        {
+            Failure::usage("--api-key is given but TULIP_API_SECRET is not set; both are needed")
+        }
+        other => other.into(),
+    }
 }

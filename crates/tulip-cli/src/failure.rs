@@ -1,11 +1,13 @@
 //! Failures and the exit codes that they end in.
 
 use std::error::Error as StdError;
-use std::io::{self, Write as _};
+use std::io;
 use std::process::ExitCode;
 
 use tulip_archive::{ExportError, ExportErrorKind};
 use tulip_http::{BuildError, SettingsError};
+
+use crate::progress::Progress;
 
 /// The documented exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,10 +58,9 @@ impl Failure {
     }
 
     /// Says it on stderr and gives the exit code.
-    pub(crate) fn report(self) -> ExitCode {
+    pub(crate) fn report(self, progress: &Progress) -> ExitCode {
         if let Some(message) = self.message {
-            // Nobody is left to tell when stderr is closed.
-            let _ = writeln!(io::stderr(), "error: {message}");
+            progress.say(&format!("error: {message}"));
         }
         ExitCode::from(self.code as u8)
     }

@@ -12,6 +12,7 @@ mod shutdown;
 mod values;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 
@@ -20,37 +21,37 @@ use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::shutdown::Shutdown;
 
+/// How long work that cannot be interrupted (a name look-up, a write to a dead disk) may hold up
+/// the end.
+const LAST_WORK: Duration = Duration::from_secs(2);
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match run(cli) {
+    let progress = Progress::new(cli.log_format);
+    match run(cli, &progress) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+        Err(failure) => failure.report(&progress),
     }
 }
 
-fn run(cli: Cli) -> Result<(), Failure> {
-    // These need neither a runtime nor a connection, and answer at once.
-    match &cli.command {
-        Command::Completions(args) => return commands::completions::run(args),
-        Command::Sinks(args) => return commands::sinks::run(args),
-        _ => {}
-    }
-    let progress = Progress::new();
-    logging::init(cli.verbose, cli.log_format, &progress);
+fn run(cli: Cli, progress: &Progress) -> Result<(), Failure> {
+    logging::init(cli.verbose, cli.log_format, progress);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::other(format!("the runtime cannot be started: {error}")))?;
-    runtime.block_on(async {
-        let shutdown = Shutdown::install()?;
+    let result = runtime.block_on(async {
+        let shutdown = Shutdown::install(progress)?;
         match cli.command {
-            Command::Demo(args) => commands::demo::run(args, &progress, &shutdown).await,
+            Command::Demo(args) => commands::demo::run(args, progress, &shutdown).await,
             Command::Emulate(args) => commands::emulate::run(args, &shutdown).await,
             Command::Status(args) => commands::status::run(args, &shutdown).await,
             Command::Machines(args) => commands::machines::run(args, &shutdown).await,
-            Command::Export(args) => commands::export::run(args, &progress, &shutdown).await,
+            Command::Export(args) => commands::export::run(args, progress, &shutdown).await,
             Command::Completions(args) => commands::completions::run(&args),
             Command::Sinks(args) => commands::sinks::run(&args),
         }
-    })
+    });
+    runtime.shutdown_timeout(LAST_WORK);
+    result
 }

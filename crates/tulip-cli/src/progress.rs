@@ -6,6 +6,8 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tulip_archive::Event;
 
+use crate::args::LogFormat;
+
 const WAITING: &str = "{spinner} {prefix:<28!} {wide_msg}";
 const KNOWN: &str = "{spinner} {prefix:<28!} [{bar:24}] {decimal_bytes:>9} of {decimal_total_bytes:<9} {decimal_bytes_per_sec:>10}, {eta} left {wide_msg}";
 const UNKNOWN: &str =
@@ -17,12 +19,15 @@ const ALL: &str = "  {pos} of {len} archives, {elapsed}";
 pub(crate) struct Progress {
     bars: MultiProgress,
     terminal: bool,
+    /// Whether what is said has to be a JSON log line.
+    json: bool,
 }
 
 impl Progress {
-    /// Bars that are drawn if stderr is a terminal.
-    pub(crate) fn new() -> Self {
-        let terminal = io::stderr().is_terminal();
+    /// Bars that are drawn if stderr is a terminal and not a log of JSON lines.
+    pub(crate) fn new(format: LogFormat) -> Self {
+        let json = matches!(format, LogFormat::Json);
+        let terminal = io::stderr().is_terminal() && !json;
         let target = match terminal {
             true => ProgressDrawTarget::stderr(),
             false => ProgressDrawTarget::hidden(),
@@ -30,6 +35,7 @@ impl Progress {
         Self {
             bars: MultiProgress::with_draw_target(target),
             terminal,
+            json,
         }
     }
 
@@ -44,6 +50,10 @@ impl Progress {
 
     /// Says a line on stderr.
     pub(crate) fn say(&self, line: &str) {
+        if self.json {
+            tracing::warn!("{}", line.trim());
+            return;
+        }
         self.beside(|| {
             // Nobody is left to tell when stderr is closed.
             let _ = writeln!(io::stderr(), "{line}");
@@ -110,7 +120,8 @@ impl ExportBar {
             Event::Started { job } => self.bar.set_message(format!("started job {job}")),
             Event::Waiting { status, waited, .. } => {
                 let seconds = waited.as_secs();
-                self.bar.set_message(format!("{status:?} for {seconds} s"));
+                let status = status.as_str();
+                self.bar.set_message(format!("{status} for {seconds} s"));
             }
             Event::WaitFailing { .. } => {
                 self.bar.set_message("Tulip does not answer; asking again");

@@ -1,10 +1,11 @@
-//! Ctrl-C and SIGTERM: the first ends in order, the second at once.
+//! Ctrl-C, SIGTERM and SIGHUP: the first ends in order, the second at once.
 
-use std::io::{self, Write as _};
+use std::io;
 
 use tokio::sync::watch;
 
 use crate::failure::{Code, Failure};
+use crate::progress::Progress;
 
 /// Tells when to stop.
 #[derive(Debug, Clone)]
@@ -14,14 +15,15 @@ pub(crate) struct Shutdown {
 
 impl Shutdown {
     /// Listens from now on.
-    pub(crate) fn install() -> Result<Self, Failure> {
+    pub(crate) fn install(progress: &Progress) -> Result<Self, Failure> {
         let failed =
             |error: io::Error| Failure::other(format!("cannot listen for signals: {error}"));
         let mut signals = Signals::new().map_err(failed)?;
         let (ask, asked) = watch::channel(false);
+        let progress = progress.clone();
         tokio::spawn(async move {
             signals.next().await;
-            let _ = writeln!(io::stderr(), "stopping; once more quits at once");
+            progress.say("stopping; once more quits at once");
             ask.send_replace(true);
             signals.next().await;
             std::process::exit(Code::Interrupted as i32);
@@ -59,6 +61,7 @@ impl Shutdown {
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
@@ -68,6 +71,7 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
         })
     }
 
@@ -75,6 +79,7 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
         }
     }
 }

@@ -14,6 +14,14 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{error}: write 90s, 10m or 1h"))
 }
 
+/// A duration that is not zero.
+pub(crate) fn some_time(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("it must be more than 0".to_owned()),
+        some => Ok(some),
+    }
+}
+
 /// A count that cannot be zero.
 pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
@@ -46,6 +54,12 @@ mod tests {
         for text in ["", "soon", "-5s", "1.5.s", "99999999999999999999h"] {
             assert!(duration(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn some_limits_cannot_be_zero() {
+        assert_eq!(some_time("5s"), Ok(Duration::from_secs(5)));
+        assert!(some_time("0").is_err() && some_time("0s").is_err() && some_time("5").is_err());
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub enum FramingError {
     HeaderTooLong,
     /// It ends inside a quoted field.
     #[error(
-        "the archive ends inside a quoted field, after {records} whole records: it was cut off"
+        "the archive ends inside a quoted field, after {records} whole records: it was cut off, or holds a quote that is not doubled"
     )]
     OpenQuote {
         /// Records behind the header that are whole.

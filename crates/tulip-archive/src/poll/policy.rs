@@ -78,10 +78,13 @@ impl PollPolicy {
         let grown = self.growth.powf(f64::from(polls.saturating_sub(1)));
         let longest = self.max_interval.as_secs_f64();
         let interval = (self.interval.as_secs_f64() * grown).min(longest);
-        let delay = Duration::from_secs_f64(interval * (1.0 - JITTER + 2.0 * JITTER * jitter));
+        let seconds = interval * (1.0 - JITTER + 2.0 * JITTER * jitter);
+        let delay = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
         match self.deadline {
             Some(deadline) if waited >= deadline => Wait::Over,
-            Some(deadline) if waited + delay >= deadline => Wait::Last(deadline - waited),
+            Some(deadline) if waited.saturating_add(delay) >= deadline => {
+                Wait::Last(deadline - waited)
+            }
             _ => Wait::For(delay),
         }
     }
@@ -139,7 +142,11 @@ mod tests {
         fn no_wait_passes_the_deadline_and_none_overflows(
             polls in any::<u32>(), waited in 0..200_000_u64, jitter in 0.0..1.0_f64, growth in any::<f64>(),
         ) {
-            let policy = PollPolicy::default().growth(growth).deadline(100 * SECOND);
+            let longest = if growth > 0.0 { Duration::MAX } else { 30 * SECOND };
+            let policy = PollPolicy::default()
+                .intervals(2 * SECOND, longest)
+                .growth(growth)
+                .deadline(100 * SECOND);
             let waited = Duration::from_millis(waited);
             match policy.wait(polls, waited, jitter) {
                 Wait::For(delay) => prop_assert!(waited + delay < 100 * SECOND),

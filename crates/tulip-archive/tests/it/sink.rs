@@ -25,6 +25,8 @@ enum Weak {
     Write,
     Close,
     Receipt,
+    /// It stores less than it was given.
+    Short,
 }
 
 #[derive(Debug, Default)]
@@ -98,7 +100,8 @@ impl SinkWriter for Writer {
 
     async fn close(self: Box<Self>) -> Result<StoredObject, SinkError> {
         self.sink.fail_if(self.sink.weak == Weak::Close, "close")?;
-        let stored = StoredObject::new(self.bytes.len() as u64);
+        let lost = u64::from(self.sink.weak == Weak::Short);
+        let stored = StoredObject::new(self.bytes.len() as u64 - lost);
         self.sink
             .state
             .lock()
@@ -202,6 +205,30 @@ async fn a_receipt_that_cannot_be_stored_is_an_error_that_says_the_object_is() {
         "{error}"
     );
     assert_eq!(sink.state.lock().unwrap().objects.len(), 1);
+}
+
+#[tokio::test]
+async fn a_sink_that_says_it_stored_less_is_not_believed_to_have_stored_all() {
+    let bench = Bench::start().await;
+    let (result, sink) = export(&bench, Weak::Short).await;
+    let error = result.unwrap_err();
+    assert_eq!(error.kind(), ExportErrorKind::Sink);
+    assert!(
+        error.to_string().contains("by the sink's own account"),
+        "{error}"
+    );
+    // No receipt vouches for it.
+    assert_eq!(sink.state.lock().unwrap().objects.len(), 1);
+}
+
+#[tokio::test]
+async fn the_job_of_a_failed_machine_export_is_told() {
+    let bench = Bench::start().await;
+    let (result, _) = export(&bench, Weak::Write).await;
+    let started = bench.emulator.jobs()[0].id.clone();
+    assert_eq!(result.unwrap_err().job(), Some(&started));
+    let (result, _) = export(&bench, Weak::Probe).await;
+    assert_eq!(result.unwrap_err().job(), None);
 }
 
 #[tokio::test]

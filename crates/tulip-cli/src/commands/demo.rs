@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tulip_archive::poll::PollPolicy;
-use tulip_archive::{Exporter, Outcome};
+use tulip_archive::{ExportError, Exporter, Outcome, parse_target};
 use tulip_emulator::{Emulator, JobScript};
 use tulip_http::{Client, Settings};
 
@@ -36,8 +36,9 @@ pub(crate) async fn run(
     let settings = Settings::new(emulator.base_url(), emulator.credentials());
     let client = Client::builder(settings).build()?;
     let pace = Duration::from_millis(200);
+    let target = parse_target(&args.to).map_err(ExportError::from)?;
     let exporter = Exporter::builder(client.clone())
-        .to(&args.to)
+        .to_url(target.clone())
         .poll(PollPolicy::default().intervals(pace, pace))
         .build()
         .await?;
@@ -60,7 +61,6 @@ pub(crate) async fn run(
     fleet::export(exporter, sources, 4, progress, shutdown, report).await?;
     rows.sort();
     output::table(["MACHINE", "RECORDS", "SIZE", "CHECKSUM", "ARCHIVE"], &rows)?;
-    let target = args.to.trim_end_matches('/');
     let program = std::env::args_os().next().unwrap_or_default();
     let program = program.to_string_lossy();
     progress.say(&format!(

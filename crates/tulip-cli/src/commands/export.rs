@@ -3,9 +3,10 @@
 use serde::Serialize;
 use tulip_archive::poll::PollPolicy;
 use tulip_archive::{
-    ExportError, Exporter, Field, FinalLineBreak, IfExists, KeyTemplate, Outcome, Source,
+    ExportError, ExportErrorKind, Exporter, Field, FinalLineBreak, IfExists, KeyTemplate, Outcome,
+    Source,
 };
-use tulip_core::{MachineId, MachineType, Receipt};
+use tulip_core::{JobId, MachineId, MachineType, Receipt};
 use tulip_http::Client;
 
 use super::fleet::{self, Finished};
@@ -22,7 +23,7 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     let client = connect::client(&args.connection)?;
     if args.timeout.is_zero() {
-        tracing::info!("no deadline: waiting for each job as long as it takes");
+        progress.say("no deadline: waiting for each job as long as it takes");
     }
     let mut builder = Exporter::builder(client.clone())
         .to(&args.to)
@@ -42,7 +43,7 @@ pub(crate) async fn run(
     let exporter = builder.build().await?;
     // A target that cannot be written ends everything before Tulip is asked for anything.
     shutdown.guard(exporter.probe()).await??;
-    let sources = shutdown.guard(sources(&args, &client)).await??;
+    let sources = fleet::each_once(shutdown.guard(sources(&args, &client)).await??);
     fleet::refuse_shared_names(args.name.as_ref(), &sources)?;
     if sources.is_empty() {
         progress.say("the instance has no machines");
@@ -113,10 +114,30 @@ fn say(progress: &Progress, finished: &Finished) -> Result<(), Failure> {
             progress
                 .beside(|| output::line(&format!("skipped {location}: it exists already{note}")))
         }
+        // Interrupting is no news to whoever did it; that the command was is said at its end.
+        Err(error) if error.kind() == ExportErrorKind::Cancelled => Ok(()),
         Err(error) => {
-            progress.say(&format!("error: {}", chain(error)));
+            progress.say(&format!(
+                "error: {}{}",
+                chain(error),
+                again(finished, error)
+            ));
             Ok(())
         }
+    }
+}
+
+/// How to get at the archive that a failed export of a machine has started.
+fn again(finished: &Finished, error: &ExportError) -> String {
+    let archive_is_there = matches!(
+        error.kind(),
+        ExportErrorKind::Download | ExportErrorKind::Sink | ExportErrorKind::Api
+    ) || error.is_retryable();
+    match (error.job(), finished.source.known_job()) {
+        (Some(job), None) if archive_is_there => {
+            format!("; its archive is at Tulip, so rather than start another: --job {job}")
+        }
+        _ => String::new(),
     }
 }
 
@@ -134,6 +155,8 @@ enum Report<'a> {
     },
     Failed {
         source: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        job: Option<&'a JobId>,
         error: String,
         retryable: bool,
         exit_code: u8,
@@ -158,9 +181,10 @@ impl<'a> Report<'a> {
         }
     }
 
-    fn failed(source: &Source, error: &ExportError) -> Self {
+    fn failed(source: &Source, error: &'a ExportError) -> Self {
         Self::Failed {
             source: source.to_string(),
+            job: error.job(),
             error: chain(error),
             retryable: error.is_retryable(),
             exit_code: code_of(error.kind()) as u8,

@@ -1,10 +1,12 @@
 //! Several exports at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::StreamExt as _;
-use tulip_archive::{ExportError, Exporter, Field, KeyTemplate, Outcome, Source};
+use futures_util::stream::FuturesUnordered;
+use tulip_archive::{ExportError, ExportErrorKind, Exporter, Field, KeyTemplate, Outcome, Source};
 use tulip_core::MachineType;
+use tulip_core::sink::{SinkError, SinkErrorKind};
 
 use crate::failure::{Code, Failure, code_of};
 use crate::output::plain;
@@ -17,6 +19,19 @@ pub(crate) struct Finished {
     pub(crate) result: Result<Outcome, ExportError>,
 }
 
+/// The same sources, each once.
+pub(crate) fn each_once(sources: Vec<Source>) -> Vec<Source> {
+    let mut seen = BTreeSet::new();
+    let mut is_new = |source: &Source| {
+        let machine = source.known_machine().map(ToString::to_string);
+        seen.insert((machine, source.known_job().map(ToString::to_string)))
+    };
+    sources
+        .into_iter()
+        .filter(|source| is_new(source))
+        .collect()
+}
+
 /// Every machine of the listing, with its names.
 pub(crate) fn sources_of(types: &[MachineType]) -> Vec<Source> {
     types
@@ -25,7 +40,10 @@ pub(crate) fn sources_of(types: &[MachineType]) -> Vec<Source> {
             kind.machines.iter().map(|machine| {
                 Source::machine(machine.id.clone())
                     .of_machine(machine)
-                    .of_type(&kind.name)
+                    .of_type(match kind.name.trim() {
+                        "" => &kind.id,
+                        _ => &kind.name,
+                    })
             })
         })
         .collect()
@@ -48,7 +66,7 @@ pub(crate) fn refuse_shared_names(
         if let Some(first) = taken.insert(key.clone(), source) {
             let fields = "{machine} or {job}";
             return Err(Failure::usage(format!(
-                "{first} and {source} would both be stored as {key}; put {fields} into --name, or name each once"
+                "{first} and {source} would both be stored as {key}; put {fields} into --name"
             )));
         }
     }
@@ -56,7 +74,8 @@ pub(crate) fn refuse_shared_names(
 }
 
 /// Exports `sources`, at most `concurrency` at once, and reports each as it ends. A failure does
-/// not stop the others.
+/// not stop the others, unless it shows that they would fail for the same reason: then no more
+/// are begun, which spares Tulip the jobs.
 pub(crate) async fn export(
     exporter: Exporter,
     sources: Vec<Source>,
@@ -66,31 +85,58 @@ pub(crate) async fn export(
     mut report: impl FnMut(&Finished) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let all = progress.all(sources.len());
-    let mut running = futures_util::stream::iter(sources)
-        .map(|source| one(&exporter, source, progress, shutdown))
-        .buffer_unordered(concurrency);
+    let mut waiting = sources.into_iter();
+    let mut running = FuturesUnordered::new();
     let mut codes = Vec::new();
-    while let Some(finished) = running.next().await {
+    let mut hopeless = false;
+    // A reader that has left must not cost the exports that are under way.
+    let mut unreported = None;
+    loop {
+        while running.len() < concurrency && !hopeless && !shutdown.is_asked() {
+            let Some(source) = waiting.next() else {
+                break;
+            };
+            running.push(one(&exporter, source, progress, shutdown));
+        }
+        let Some(finished) = running.next().await else {
+            break;
+        };
         all.one_more();
-        codes.push(
-            finished
-                .result
-                .as_ref()
-                .err()
-                .map(|error| code_of(error.kind())),
-        );
-        let cancelled = codes.last() == Some(&Some(Code::Interrupted));
-        if !cancelled {
-            report(&finished)?;
+        let error = finished.result.as_ref().err();
+        codes.push(error.map(|error| code_of(error.kind())));
+        hopeless |= error.is_some_and(dooms_others);
+        if unreported.is_none() {
+            unreported = report(&finished).err();
         }
     }
+    drop(all);
+    let left = waiting.len();
+    if left > 0 && !shutdown.is_asked() {
+        progress.say(&format!(
+            "{left} more were not begun, since they would fail as well"
+        ));
+    }
     match overall(&codes) {
-        _ if shutdown.is_asked() && codes.contains(&Some(Code::Interrupted)) => {
+        _ if shutdown.is_asked() && (left > 0 || codes.contains(&Some(Code::Interrupted))) => {
             Err(Failure::interrupted())
         }
         Some(code) => Err(Failure::reported(code)),
-        None => Ok(()),
+        None => unreported.map_or(Ok(()), Err),
     }
+}
+
+/// Whether every other export would meet the same: refused credentials, a full or closed target.
+fn dooms_others(error: &ExportError) -> bool {
+    if error.kind() == ExportErrorKind::PermissionDenied {
+        return true;
+    }
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref());
+    cause.is_some_and(|error: &SinkError| {
+        matches!(
+            error.kind(),
+            SinkErrorKind::StorageFull | SinkErrorKind::PermissionDenied
+        )
+    })
 }
 
 async fn one(
@@ -148,6 +194,8 @@ mod tests {
         assert!(refuse_shared_names(Some(&template("{machine}.csv")), &both).is_ok());
         assert!(refuse_shared_names(Some(&template("{job}.csv")), &both).is_ok());
         assert!(refuse_shared_names(None, &both).is_ok());
+        let same = [machine("a"), machine("b"), machine("a")];
+        assert_eq!(each_once(same.to_vec()), both);
         let twice = [
             Source::job("j".parse().unwrap()),
             Source::job("j".parse().unwrap()),

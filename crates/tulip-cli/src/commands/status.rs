@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use tulip_archive::ExportError;
-use tulip_archive::poll::{PollPolicy, PollState, Poller};
+use tulip_archive::poll::{PollError, PollPolicy, PollState, Poller};
 use tulip_core::{JobId, JobStatus};
 use tulip_http::Client;
 
@@ -26,7 +26,9 @@ struct Report<'a> {
 pub(crate) async fn run(args: StatusArgs, shutdown: &Shutdown) -> Result<(), Failure> {
     let client = connect::client(&args.connection)?;
     if args.wait {
-        shutdown.guard(wait(&client, &args)).await??;
+        if let Err(error) = shutdown.guard(wait(&client, &args)).await? {
+            return told(&args, error);
+        }
         let report = Report {
             job: &args.job,
             status: &JobStatus::Complete,
@@ -53,17 +55,39 @@ pub(crate) async fn run(args: StatusArgs, shutdown: &Shutdown) -> Result<(), Fai
     }
 }
 
-async fn wait(client: &Client, args: &StatusArgs) -> Result<(), Failure> {
+async fn wait(client: &Client, args: &StatusArgs) -> Result<(), PollError> {
     let policy = PollPolicy::default().deadline(args.timeout);
     let mut poller = Poller::new(client, args.job.clone(), policy);
     while let Some(state) = poller.next().await {
-        match state.map_err(ExportError::from)? {
+        match state? {
             PollState::Complete(_) => break,
             PollState::InProgress { status, .. } => tracing::info!(job = %args.job, %status),
             _ => {}
         }
     }
     Ok(())
+}
+
+/// A job that has failed is told like any other state, on stdout.
+fn told(args: &StatusArgs, error: PollError) -> Result<(), Failure> {
+    let PollError::Failed {
+        job,
+        status,
+        details,
+    } = &error
+    else {
+        return Err(ExportError::from(error).into());
+    };
+    let report = Report {
+        job,
+        status: &JobStatus::from(status.clone()),
+        complete: false,
+        failed: true,
+        downloadable: false,
+        details: details.as_deref(),
+    };
+    print(&report, args.json)?;
+    Err(Failure::reported(Code::Job))
 }
 
 fn print(report: &Report<'_>, json: bool) -> Result<(), Failure> {

@@ -64,6 +64,53 @@ fn missing_or_malformed_credentials() {
 }
 
 #[test]
+fn secrets_in_the_wrong_place_are_not_echoed() {
+    refused(
+        &[("TULIP_BASE_URL", "s3cretWithoutAnyDot"), KEY, SECRET],
+        &EXPORT,
+        "it has no scheme",
+    );
+    let workspace = ("TULIP_WORKSPACE_ID", "two words of a s3cret");
+    refused(
+        &[BASE, KEY, SECRET, workspace],
+        &EXPORT,
+        "does not hold a workspace id",
+    );
+}
+
+#[test]
+fn flags_go_before_the_environment_and_are_named_as_given() {
+    let header = ("TULIP_AUTH", "Basic YXBpa2V5LjJfYWI6czNjcmV0");
+    let args = ["machines", "--api-key", "other"];
+    refused(
+        &[BASE, header],
+        &args,
+        "--api-key is given but TULIP_API_SECRET is not set",
+    );
+    refused(
+        &[BASE, KEY, SECRET],
+        &["machines", "--base-url", "acme.tulip.co"],
+        "--base-url: ",
+    );
+    let bench = Bench::start();
+    let credentials = bench.emulator.credentials();
+    let mut command = bench.command();
+    command
+        .env("TULIP_AUTH", header.1)
+        .env("TULIP_BASE_URL_FILE", "/nowhere");
+    let base = bench.emulator.base_url().to_string();
+    let args = [
+        "machines",
+        "--api-key",
+        credentials.key(),
+        "--base-url",
+        &base,
+    ];
+    let ran = run(&mut command, &args);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+}
+
+#[test]
 fn base_urls_that_are_none() {
     for (url, says) in [
         ("acme.tulip.co", "did you mean https://acme.tulip.co?"),
@@ -104,7 +151,7 @@ fn job_ids_that_are_none() {
     refused(
         &set,
         &["machines", "--workspace", "a/b"],
-        "TULIP_WORKSPACE_ID",
+        "--workspace is not a workspace id",
     );
 }
 
@@ -144,8 +191,18 @@ fn targets_and_templates_that_are_none() {
     refused(&set, &name("../{job}.csv"), "climbs out");
     refused(&set, &name("/{job}.csv"), "is absolute");
     refused(&set, &name("{machine}.csv"), "not known for job j");
-    let twice = ["export", "--job", "j", "j", "--to", "out"];
-    refused(&set, &twice, "would both be stored as j.csv");
+    let same = [
+        "export",
+        "--job",
+        "j",
+        "k",
+        "--to",
+        "out",
+        "--name",
+        "{date}.csv",
+    ];
+    refused(&set, &same, "job j and job k would both be stored as ");
+    refused(&set, &to("s3:lake/x"), "s3: is not followed by //");
 }
 
 #[test]
@@ -165,6 +222,11 @@ fn numbers_and_durations_that_are_none() {
         &set,
         &with("--if-exists", "ask"),
         "[possible values: skip, overwrite, fail]",
+    );
+    refused(
+        &set,
+        &with("--stall-timeout", "0"),
+        "it must be more than 0",
     );
     refused(&set, &["export", "--to", "out"], "--all");
     refused(
@@ -189,7 +251,6 @@ fn a_deadline_of_zero_is_none_and_is_said() {
         "out",
         "--timeout",
         "0",
-        "-v",
     ]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(ran.stderr.contains("no deadline"), "{ran:?}");

@@ -1,5 +1,5 @@
 use tulip_core::{Credentials, Scope};
-use tulip_emulator::{Endpoint, JobScript, Reply, TokenKind};
+use tulip_emulator::{Endpoint, Fault, JobScript, Reply, TokenKind};
 
 use crate::support::{Bench, files, run};
 
@@ -70,7 +70,10 @@ fn a_job_that_failed_is_unknown_or_missed_its_deadline_is_4() {
         let args = [&["status", job, "--wait"], more].concat();
         let ran = bench.run(&args);
         assert_eq!(ran.code, Some(4), "{ran:?}");
-        assert!(ran.stderr.contains(says), "{ran:?}");
+        assert!(
+            ran.stdout.contains(says) || ran.stderr.contains(says),
+            "{ran:?}"
+        );
     }
     let ran = bench.run(&["status", failed.as_str()]);
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(4), ""));
@@ -136,6 +139,79 @@ fn anything_else_is_1() {
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.stderr.contains("Blocked by your company"), "{ran:?}");
     assert_eq!(files(bench.folder.path()), Vec::<String>::new());
+}
+
+#[test]
+fn a_server_that_is_not_tulip_is_1_whatever_it_answers() {
+    let bench = Bench::start();
+    let page = Reply::html(404, "<title>nginx</title>");
+    for (endpoint, args) in [
+        (Endpoint::Machines, &["machines"][..]),
+        (Endpoint::Status, &["status", "j"]),
+        (Endpoint::Status, &["export", "--job", "j", "--to", "out"]),
+    ] {
+        bench.emulator.fail_next(endpoint, 1, page.clone());
+        let ran = bench.run(args);
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(
+            ran.stderr
+                .contains("check that the base URL is a Tulip instance"),
+            "{ran:?}"
+        );
+    }
+}
+
+#[test]
+fn exports_that_would_fail_for_the_same_reason_are_not_begun() {
+    let bench = Bench::start();
+    let reader = bench
+        .emulator
+        .issue_token(TokenKind::Workspace, &[Scope::MachinesRead])
+        .unwrap();
+    let args = ["export", "--all", "--to", "out", "--concurrency", "1"];
+    let ran = run(&mut bench.command_as(&reader), &args);
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    assert!(ran.stderr.contains("2 more were not begun"), "{ran:?}");
+    assert_eq!(bench.emulator.requests().count(Endpoint::Start), 1);
+}
+
+#[test]
+fn the_archive_of_a_failed_machine_export_can_be_fetched_by_its_job() {
+    let bench = Bench::start();
+    let machine = bench.machine();
+    bench
+        .emulator
+        .fail_next(Endpoint::Asset, 1, Fault::Cut { after: 100 });
+    let ran = bench.run(&["export", "--machine", machine.as_str(), "--to", "out"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let job = bench.emulator.jobs()[0].id.clone();
+    assert!(
+        ran.stderr
+            .contains(&format!("rather than start another: --job {job}")),
+        "{ran:?}"
+    );
+    assert_eq!(
+        bench
+            .run(&["export", "--job", job.as_str(), "--to", "out"])
+            .code,
+        Some(0)
+    );
+}
+
+#[test]
+fn a_machine_named_twice_is_exported_once() {
+    let bench = Bench::start();
+    let machine = bench.machine();
+    let ran = bench.run(&[
+        "export",
+        "--to",
+        "out",
+        "--machine",
+        machine.as_str(),
+        machine.as_str(),
+    ]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(bench.emulator.jobs().len(), 1);
 }
 
 #[test]

@@ -5,7 +5,12 @@ use tulip_emulator::{Endpoint, JobScript, Reply};
 use crate::support::{Bench, files};
 
 /// What only a signed URL has.
-const SIGNED: [&str; 3] = ["X-Amz-Signature", "X-Amz-Credential", "X-Amz-"];
+const SIGNED: [&str; 4] = [
+    "X-Amz-Signature=1",
+    "X-Amz-Credential=A",
+    "X-Amz-Date=2",
+    "\u{1b}",
+];
 
 #[test]
 fn neither_success_nor_failure_shows_a_secret_or_a_signature() {
@@ -25,6 +30,8 @@ fn neither_success_nor_failure_shows_a_secret_or_a_signature() {
         JobScript::new().truncated(700),
         JobScript::new().declared_length(9_999_999),
         JobScript::new().url_requests(0),
+        JobScript::new().statuses(["zip https://h/x?X-Amz-Signature=1\u{1b}[2J", "complete"]),
+        JobScript::new().fails("see https://h/a'b?X-Amz-Signature=1 or /x?X-Amz-Signature=p4ss"),
         JobScript::new().resource("https://u:p4ss@h.invalid/x?X-Amz-Signature=1"),
         JobScript::new().resource("ftp://h.invalid/x?X-Amz-Signature=1"),
     ];

@@ -225,6 +225,61 @@ fn the_demo_leaves_archives_with_receipts_and_says_what_to_try_next() {
 }
 
 #[test]
+fn an_emulator_on_this_machine_is_reached_past_a_proxy() {
+    let bench = Bench::start();
+    let mut command = bench.command();
+    for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy"] {
+        command.env(name, "http://127.0.0.1:1");
+    }
+    let job = bench.job(JobScript::new());
+    let ran = run(
+        &mut command,
+        &["export", "--job", job.as_str(), "--to", "out"],
+    );
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_leaves_costs_no_archive() {
+    let bench = Bench::start();
+    let credentials = bench.emulator.credentials();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("tulip"));
+    command
+        .args([
+            "export",
+            "--all",
+            "--to",
+            "out",
+            "--json",
+            "--concurrency",
+            "1",
+        ])
+        .env_clear()
+        .current_dir(bench.folder.path())
+        .env("TULIP_BASE_URL", bench.emulator.base_url().to_string())
+        .env("TULIP_API_KEY", credentials.key())
+        .env("TULIP_API_SECRET", credentials.expose_secret())
+        .stdout(writer);
+    assert_eq!(command.status().unwrap().code(), Some(1));
+    assert_eq!(files(bench.folder.path()).len(), 6);
+}
+
+#[test]
+fn a_failed_job_that_was_waited_for_is_told_as_json() {
+    let bench = Bench::start();
+    let job = bench.job(JobScript::new().pending_polls(1).fails("out of disk"));
+    let ran = bench.run(&["status", job.as_str(), "--wait", "--json"]);
+    assert_eq!(ran.code, Some(4), "{ran:?}");
+    assert_eq!(
+        (&ran.json()[0]["failed"], &ran.json()[0]["details"]),
+        (&json!(true), &json!("out of disk"))
+    );
+}
+
+#[test]
 fn sinks_are_listed() {
     let ran = run(&mut bare(), &["sinks"]);
     assert!(
@@ -269,7 +324,7 @@ fn help_teaches_with_examples_and_documents_exit_codes() {
 #[test]
 fn log_lines_are_json_on_request() {
     let bench = Bench::start();
-    let job = bench.job(JobScript::new().pending_polls(1));
+    let job = bench.job(JobScript::new().pending_polls(1).fails("out of disk"));
     let args = [
         "export",
         "--job",

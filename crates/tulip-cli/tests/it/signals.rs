@@ -32,13 +32,14 @@ fn signal(child: &Child, name: &str) {
 
 #[test]
 fn the_first_signal_ends_an_export_in_order_with_130() {
-    for name in ["INT", "TERM"] {
+    for name in ["INT", "TERM", "HUP"] {
         let bench = Bench::start();
         let job = bench.job(JobScript::new().rows(120_000));
         bench
             .emulator
             .fail_next(Endpoint::Asset, 1, Fault::Stall { after: 9_000_000 });
-        let mut child = spawn(&bench, &["export", "--job", job.as_str(), "--to", "out"]);
+        let args = ["export", "--job", job.as_str(), "--to", "out", "--json"];
+        let mut child = spawn(&bench, &args);
         bench.block_on(bench.emulator.wait_for_requests(Endpoint::Asset, 1));
         signal(&child, name);
         let mut stderr = String::new();
@@ -50,6 +51,17 @@ fn the_first_signal_ends_an_export_in_order_with_130() {
             .unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(130), "{stderr}");
         assert!(stderr.contains("interrupted"), "{stderr}");
+        let mut stdout = String::new();
+        child
+            .stdout
+            .take()
+            .unwrap()
+            .read_to_string(&mut stdout)
+            .unwrap();
+        assert!(
+            stdout.contains(r#""outcome":"failed""#) && stdout.contains("130"),
+            "{stdout}"
+        );
         assert_eq!(files(bench.folder.path()), Vec::<String>::new());
     }
 }
