@@ -18,7 +18,7 @@ pub(crate) fn from_transport(error: reqwest::Error, endpoint: Endpoint) -> Error
 /// A connection that was never made is always safe to repeat, so that is asked before timeouts,
 /// which it can also be.
 fn kind_of(error: &reqwest::Error) -> ErrorKind {
-    if chain(error).any(|e| e.is::<rustls::Error>()) || mentions_certificate(error) {
+    if chain(error).any(is_tls) {
         ErrorKind::Tls
     } else if error.is_redirect() {
         ErrorKind::Redirect
@@ -31,12 +31,12 @@ fn kind_of(error: &reqwest::Error) -> ErrorKind {
     }
 }
 
-/// TLS errors reach us inside an I/O error, whose `source` skips the error that it wraps.
-fn mentions_certificate(error: &reqwest::Error) -> bool {
-    chain(error)
-        .filter_map(|e| e.downcast_ref::<std::io::Error>())
-        .filter_map(std::io::Error::get_ref)
-        .any(|inner| inner.is::<rustls::Error>())
+/// TLS errors reach us inside I/O errors, one in the other, whose `source` skips what they wrap.
+fn is_tls(error: &(dyn StdError + 'static)) -> bool {
+    let wrapped = error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref);
+    error.is::<rustls::Error>() || wrapped.is_some_and(|inner| is_tls(inner))
 }
 
 fn chain<'a>(

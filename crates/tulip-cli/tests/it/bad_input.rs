@@ -206,6 +206,15 @@ fn targets_and_templates_that_are_none() {
 }
 
 #[test]
+fn a_container_without_certificates_is_no_reason_to_fail() {
+    let nowhere = [("SSL_CERT_FILE", "/nowhere"), ("SSL_CERT_DIR", "/nowhere")];
+    let set = [&[BASE, KEY, SECRET], nowhere.as_slice()].concat();
+    // The client has been made when the target is looked at.
+    let args = ["export", "--job", "j", "--to", "pigeon://loft"];
+    refused(&set, &args, "no sink has the scheme");
+}
+
+#[test]
 fn numbers_and_durations_that_are_none() {
     let set = [BASE, KEY, SECRET];
     let with = |flag, value| ["export", "--all", "--to", "out", flag, value];

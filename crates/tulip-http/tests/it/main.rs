@@ -4,4 +4,5 @@
 mod api;
 mod asset;
 mod server;
+mod tls;
 mod types;

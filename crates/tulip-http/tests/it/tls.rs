@@ -1,0 +1,113 @@
+//! Which servers are trusted, and that encryption is never left.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring::default_provider;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tulip_core::{Credentials, ResourceUrl};
+use tulip_http::{Client, ErrorKind, Settings};
+
+use crate::server::{Server, json, reply};
+
+/// A server with a certificate of its own authority, that gives every connection one reply.
+struct TlsServer {
+    url: String,
+    ca_file: PathBuf,
+    _folder: TempDir,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl TlsServer {
+    async fn start(answer: Vec<u8>) -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &ca).unwrap();
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://{}", listener.local_addr().unwrap());
+        let task = tokio::spawn(async move {
+            loop {
+                let (socket, _) = listener.accept().await.unwrap();
+                // A client that does not trust the certificate leaves here.
+                let Ok(mut socket) = acceptor.accept(socket).await else {
+                    continue;
+                };
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(socket.read_u8().await.unwrap());
+                }
+                let _ = socket.write_all(&answer).await;
+                let _ = socket.shutdown().await;
+            }
+        });
+        let folder = TempDir::new().unwrap();
+        let ca_file = folder.path().join("ca.pem");
+        std::fs::write(&ca_file, ca.pem()).unwrap();
+        Self {
+            url,
+            ca_file,
+            _folder: folder,
+            task,
+        }
+    }
+
+    fn settings(&self) -> Settings {
+        let credentials = Credentials::new("apikey.2_a", "s3cret").unwrap();
+        Settings::new(self.url.parse().unwrap(), credentials)
+    }
+
+    /// A client that trusts this server's authority.
+    fn client(&self) -> Client {
+        let mut settings = self.settings();
+        settings.ca_file = Some(self.ca_file.clone());
+        Client::builder(settings).build().unwrap()
+    }
+}
+
+impl Drop for TlsServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+#[tokio::test]
+async fn an_authority_of_ones_own_is_trusted_by_its_file_alone() {
+    let server = TlsServer::start(json("200 OK", "[]")).await;
+    assert!(server.client().machines().await.unwrap().is_empty());
+    let stranger = Client::builder(server.settings()).build().unwrap();
+    let error = stranger.machines().await.unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Tls, 1));
+    assert!(error.to_string().contains("name its CA file"), "{error}");
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains("certificate"), "{cause}");
+}
+
+#[tokio::test]
+async fn a_redirect_from_https_to_http_is_not_followed() {
+    let thief = Server::start([reply("200 OK", "", "State\n")]).await;
+    let location = format!("Location: {}/x?sig=5ig\r\n", thief.url);
+    let server = TlsServer::start(reply("302 Found", &location, "")).await;
+    let resource = ResourceUrl::parse(&format!("{}/x", server.url)).unwrap();
+    let error = server.client().open_asset(&resource).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Redirect);
+    assert!(format!("{error:?}").contains("leaves https"), "{error:?}");
+    assert!(!format!("{error} {error:?}").contains("5ig"));
+    assert!(thief.requests().is_empty());
+}
