@@ -4,6 +4,8 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
 /// Why credentials cannot be used. Never holds the secret.
@@ -53,7 +55,7 @@ pub enum CredentialsError {
 /// An API key and its secret.
 ///
 /// The secret is wiped from memory on drop and masked in `Debug`. There is no `Display` and no
-/// `Serialize`.
+/// `Serialize`; `Deserialize` reads an object with `key` and `secret`.
 ///
 /// ```
 /// use tulip_core::Credentials;
@@ -62,10 +64,33 @@ pub enum CredentialsError {
 /// assert_eq!(format!("{pasted:?}"), "Credentials { key: \"apikey.2_a\", secret: [redacted] }");
 /// # Ok::<(), tulip_core::CredentialsError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Parts")]
 pub struct Credentials {
     key: String,
     secret: Zeroizing<String>,
+}
+
+#[derive(Deserialize)]
+struct Parts {
+    #[serde(deserialize_with = "text")]
+    key: Zeroizing<String>,
+    #[serde(deserialize_with = "text")]
+    secret: Zeroizing<String>,
+}
+
+/// A text, without its value in the error where it is none.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Zeroizing<String>, D::Error> {
+    String::deserialize(deserializer)
+        .map(Zeroizing::new)
+        .map_err(|_| D::Error::custom("a text was expected"))
+}
+
+impl TryFrom<Parts> for Credentials {
+    type Error = CredentialsError;
+    fn try_from(parts: Parts) -> Result<Self, CredentialsError> {
+        Self::new(&parts.key, &parts.secret)
+    }
 }
 
 impl Credentials {
@@ -285,6 +310,23 @@ mod tests {
             ("k\0", "s"),
         ] {
             assert!(Credentials::new(key, secret).is_err(), "{key:?} {secret:?}");
+        }
+    }
+
+    #[test]
+    fn configuration_is_read_and_its_errors_do_not_show_the_secret() {
+        let json = r#"{"key":"apikey.2_ab","secret":"s3cret","note":1}"#;
+        let read: Credentials = serde_json::from_str(json).unwrap();
+        assert_eq!(read, Credentials::new("apikey.2_ab", "s3cret").unwrap());
+        for json in [
+            r#"{"key":"k","secret":73577}"#,
+            r#"{"key":"k","secret":["73577"]}"#,
+            r#"{"key":"a:b","secret":"73577"}"#,
+        ] {
+            let error = serde_json::from_str::<Credentials>(json)
+                .unwrap_err()
+                .to_string();
+            assert!(!error.contains("73577"), "{error}");
         }
     }
 

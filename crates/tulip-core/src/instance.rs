@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::WorkspaceId;
@@ -67,8 +68,22 @@ pub enum InstanceUrlError {
 /// );
 /// # Ok::<(), tulip_core::InstanceUrlError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct InstanceUrl(Url);
+
+impl TryFrom<String> for InstanceUrl {
+    type Error = InstanceUrlError;
+    fn try_from(text: String) -> Result<Self, InstanceUrlError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<InstanceUrl> for String {
+    fn from(instance: InstanceUrl) -> Self {
+        instance.to_string()
+    }
+}
 
 impl InstanceUrl {
     /// Parses the address.
@@ -233,6 +248,15 @@ mod tests {
             assert!(message.contains(says), "{text}: {message}");
             assert!(!message.contains("s3cret"), "{message}");
         }
+    }
+
+    #[test]
+    fn instances_round_trip_through_serde() {
+        let read: InstanceUrl = serde_json::from_str("\"https://acme.tulip.co/\"").unwrap();
+        assert_eq!(
+            serde_json::to_string(&read).unwrap(),
+            "\"https://acme.tulip.co\""
+        );
     }
 
     #[test]

@@ -94,8 +94,16 @@ pub enum ResourceUrlError {
 /// assert_eq!(url.expose().query(), Some("X-Amz-Signature=f257"));
 /// # Ok::<(), tulip_core::ResourceUrlError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "RawResource")]
 pub struct ResourceUrl(Url);
+
+impl TryFrom<RawResource> for ResourceUrl {
+    type Error = ResourceUrlError;
+    fn try_from(raw: RawResource) -> Result<Self, ResourceUrlError> {
+        raw.parse()
+    }
+}
 
 impl ResourceUrl {
     /// Parses `text`.
@@ -177,6 +185,8 @@ mod tests {
             serde_json::to_string(&url).unwrap(),
             r#""https://h.example:8443/[redacted]""#
         );
+        let read: ResourceUrl = serde_json::from_str(&format!("\"{text}\"")).unwrap();
+        assert_eq!(read, url);
         let raw = RawResource::from(text.to_owned());
         assert_eq!(format!("{raw:?}"), "https://h.example:8443/[redacted]");
         assert_eq!(

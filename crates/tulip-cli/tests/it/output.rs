@@ -239,6 +239,34 @@ fn an_emulator_on_this_machine_is_reached_past_a_proxy() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
 }
 
+#[test]
+fn other_instances_are_reached_through_the_systems_proxy() {
+    use std::io::{BufRead as _, Write as _};
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = proxy.local_addr().unwrap();
+    let seen = std::thread::spawn(move || {
+        let (mut socket, _) = proxy.accept().unwrap();
+        let mut reader = std::io::BufReader::new(socket.try_clone().unwrap());
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            reader.read_line(&mut head).unwrap();
+        }
+        let reply = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n[]";
+        socket.write_all(reply.as_bytes()).unwrap();
+        head
+    });
+    let mut command = bare();
+    command
+        .env("http_proxy", format!("http://{address}"))
+        .env("TULIP_BASE_URL", "http://acme.tulip.invalid")
+        .env("TULIP_AUTH", "YXBpa2V5LjJfYWI6czNjcmV0");
+    let ran = run(&mut command, &["machines", "--json"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let head = seen.join().unwrap();
+    let line = "GET http://acme.tulip.invalid/api/v3/machines HTTP/1.1";
+    assert!(head.starts_with(line), "{head}");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_reader_that_leaves_costs_no_archive() {
