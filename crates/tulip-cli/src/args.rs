@@ -16,7 +16,7 @@ use crate::values;
 #[command(name = "tulip", version, max_term_width = 100, after_long_help = EXAMPLES)]
 pub(crate) struct Cli {
     /// Says more on stderr: -v what is done, -vv every call, -vvv everything
-    #[arg(short, long, action = ArgAction::Count, global = true)]
+    #[arg(short, long, action = ArgAction::Count, global = true, help_heading = "Output")]
     pub(crate) verbose: u8,
     /// How log lines are written to stderr
     #[arg(
@@ -55,8 +55,8 @@ Exit codes:
   1    anything else, or several exports that ended differently
   2    usage or configuration
   3    Tulip refused the credentials, or what they may do
-  4    the job failed, is unknown, or missed its deadline at Tulip
-  5    the target could not be reached or written
+  4    the job failed or missed its deadline at Tulip, or the job or machine is unknown there
+  5    the target could not be reached or written, or has an object that --if-exists fail keeps
   130  interrupted";
 
 /// Whatever is said on stderr: text, or one JSON object a line.
@@ -150,7 +150,7 @@ pub(crate) struct EmulateArgs {
     /// How long a job takes, for example 5s
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = values::duration)]
     pub(crate) pending: Duration,
-    /// What all that is made up follows from
+    /// Seed of all ids, secrets and records: the same seed gives the same instance
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
 }

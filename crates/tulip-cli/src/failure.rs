@@ -5,6 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use tulip_archive::{ExportError, ExportErrorKind};
+use tulip_emulator::EmulatorError;
 use tulip_http::{BuildError, SettingsError};
 
 use crate::progress::Progress;
@@ -60,7 +61,7 @@ impl Failure {
     /// Says it on stderr and gives the exit code.
     pub(crate) fn report(self, progress: &Progress) -> ExitCode {
         if let Some(message) = self.message {
-            progress.say(&format!("error: {message}"));
+            progress.error(&message);
         }
         ExitCode::from(self.code as u8)
     }
@@ -88,6 +89,11 @@ pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
         next = cause.source();
     }
     text
+}
+
+/// An emulator does not start because of what it was asked for, or where it should listen.
+pub(crate) fn emulator_failure(error: EmulatorError) -> Failure {
+    Failure::usage(chain(&error))
 }
 
 impl From<ExportError> for Failure {

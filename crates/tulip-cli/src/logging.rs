@@ -7,7 +7,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::prelude::*;
 
 use crate::args::LogFormat;
-use crate::progress::Progress;
+use crate::progress::{NOTES, Progress};
 
 /// Our crates. Others stay silent at every level: an HTTP stack logs URLs.
 const TARGETS: [&str; 6] = [
@@ -27,7 +27,9 @@ pub(crate) fn init(verbose: u8, format: LogFormat, progress: &Progress) {
         2 => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     };
-    let filter = Targets::new().with_targets(TARGETS.map(|target| (target, level)));
+    let filter = Targets::new()
+        .with_targets(TARGETS.map(|target| (target, level)))
+        .with_target(NOTES, level.max(LevelFilter::INFO));
     let writer = BesideProgress(progress.clone());
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(writer)

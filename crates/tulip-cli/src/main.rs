@@ -44,7 +44,7 @@ fn run(cli: Cli, progress: &Progress) -> Result<(), Failure> {
         let shutdown = Shutdown::install(progress)?;
         match cli.command {
             Command::Demo(args) => commands::demo::run(args, progress, &shutdown).await,
-            Command::Emulate(args) => commands::emulate::run(args, &shutdown).await,
+            Command::Emulate(args) => commands::emulate::run(args, progress, &shutdown).await,
             Command::Status(args) => commands::status::run(args, &shutdown).await,
             Command::Machines(args) => commands::machines::run(args, &shutdown).await,
             Command::Export(args) => commands::export::run(args, progress, &shutdown).await,

@@ -8,6 +8,9 @@ use tulip_archive::Event;
 
 use crate::args::LogFormat;
 
+/// The target of log lines that stand for what is said; shown at every verbosity.
+pub(crate) const NOTES: &str = "tulip::notes";
+
 const WAITING: &str = "{spinner} {prefix:<28!} {wide_msg}";
 const KNOWN: &str = "{spinner} {prefix:<28!} [{bar:24}] {decimal_bytes:>9} of {decimal_total_bytes:<9} {decimal_bytes_per_sec:>10}, {eta} left {wide_msg}";
 const UNKNOWN: &str =
@@ -51,13 +54,22 @@ impl Progress {
     /// Says a line on stderr.
     pub(crate) fn say(&self, line: &str) {
         if self.json {
-            tracing::warn!("{}", line.trim());
+            tracing::info!(target: NOTES, "{}", line.trim());
             return;
         }
         self.beside(|| {
             // Nobody is left to tell when stderr is closed.
             let _ = writeln!(io::stderr(), "{line}");
         });
+    }
+
+    /// Says what went wrong on stderr.
+    pub(crate) fn error(&self, message: &str) {
+        if self.json {
+            tracing::error!(target: NOTES, "{message}");
+            return;
+        }
+        self.say(&format!("error: {message}"));
     }
 
     /// The line below the bars that counts archives.

@@ -12,7 +12,7 @@ use crate::api::Api;
 use crate::asset::AssetHost;
 use crate::csv::{CsvArchive, CsvError};
 use crate::emulator::Emulator;
-use crate::error::EmulatorError;
+use crate::error::{EmulatorError, MAX_MACHINES};
 use crate::instance::{Instance, Parts};
 use crate::script::JobScript;
 use crate::server::Server;
@@ -60,7 +60,7 @@ impl EmulatorBuilder {
         self
     }
 
-    /// How many machines there are. 3 by default, one of each kind.
+    /// How many machines there are. 3 by default, one of each kind; 100,000 at most.
     pub fn machines(mut self, count: usize) -> Self {
         self.machines = count;
         self
@@ -120,10 +120,15 @@ impl EmulatorBuilder {
     ///
     /// # Errors
     /// [`EmulatorError`] when an address cannot be listened on, the public host makes no URL, or
-    /// there are too many rows.
+    /// there are too many rows or machines.
     pub async fn start(self) -> Result<Emulator, EmulatorError> {
         if self.rows > CsvArchive::MAX_ROWS {
             return Err(CsvError::TooManyRows { rows: self.rows }.into());
+        }
+        if self.machines > MAX_MACHINES {
+            return Err(EmulatorError::TooManyMachines {
+                machines: self.machines,
+            });
         }
         let (api, api_address) = bind(self.listen).await?;
         let (assets, asset_address) = bind(self.listen_assets).await?;

@@ -7,6 +7,9 @@ use tulip_core::{CredentialsError, InstanceUrlError, MachineId};
 
 use crate::csv::CsvError;
 
+/// The most machines that an emulator has.
+pub(crate) const MAX_MACHINES: usize = 100_000;
+
 /// Why an emulator did not start, or cannot answer its own process.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -30,6 +33,12 @@ pub enum EmulatorError {
     /// The archives would be too long.
     #[error(transparent)]
     Rows(#[from] CsvError),
+    /// There would be too many machines.
+    #[error("an emulator has at most {MAX_MACHINES} machines, not {machines}")]
+    TooManyMachines {
+        /// How many were asked for.
+        machines: usize,
+    },
     /// There is no such machine.
     #[error("the emulator has no machine {0}")]
     UnknownMachine(

@@ -24,7 +24,7 @@ use crate::tokens::Tokens;
 /// The customer in replies that start a job.
 pub(crate) const CUSTOMER: &str = "factory";
 /// Templates kept for the machines used last, about 0.7 MiB each.
-const TEMPLATES_KEPT: usize = 16;
+const TEMPLATES_KEPT: usize = 64;
 
 /// The state of an instance.
 pub(crate) struct Instance {
@@ -174,12 +174,18 @@ impl Instance {
             return Err(EmulatorError::UnknownMachine(machine.clone()));
         };
         let seed = machine_seed(self.seed, machine);
-        let mut templates = lock(&self.templates);
-        let known = templates.iter().position(|(known, _)| known == machine);
-        let template = match known.map(|at| templates.remove(at).1) {
+        let kept = {
+            let templates = lock(&self.templates);
+            let known = templates.iter().find(|(known, _)| known == machine);
+            known.map(|(_, template)| Arc::clone(template))
+        };
+        // Built outside the lock: downloads of other machines need not wait for it.
+        let template = match kept {
             Some(template) if template.covers(rows) => template,
             _ => Arc::new(Template::build(seed, kind, rows)),
         };
+        let mut templates = lock(&self.templates);
+        templates.retain(|(known, _)| known != machine);
         templates.insert(0, (machine.clone(), Arc::clone(&template)));
         templates.truncate(TEMPLATES_KEPT);
         drop(templates);

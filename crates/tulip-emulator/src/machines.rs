@@ -32,7 +32,7 @@ impl Machines {
                 MachineType::new(id, kind.name())
             })
             .collect();
-        let mut kinds = Vec::with_capacity(count);
+        let mut kinds = Vec::new();
         let turns = MachineKind::ALL.into_iter().enumerate().cycle();
         for ((nth_type, kind), nth) in turns.zip(0..count) {
             let stems = stems(kind);

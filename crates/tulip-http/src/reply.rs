@@ -95,8 +95,8 @@ pub(crate) async fn refusal(response: Response, endpoint: &Endpoint, scrub: Scru
             error
         }
         Err(_) if html || body.trim_ascii_start().starts_with(b"<") => {
-            if status == StatusCode::NOT_FOUND {
-                // Tulip says in JSON what it does not know; this is some other server.
+            // Tulip refuses in JSON; a page comes from something between, such as an allowlist.
+            if matches!(status.as_u16(), 401 | 403 | 404) {
                 error.inner_mut().kind = ErrorKind::InvalidReply;
             }
             error.with_found(html_page(&body, scrub))

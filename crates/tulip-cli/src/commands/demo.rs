@@ -9,7 +9,7 @@ use tulip_http::{Client, Settings};
 
 use super::fleet::{self, Finished};
 use crate::args::DemoArgs;
-use crate::failure::{Failure, chain};
+use crate::failure::{Failure, chain, emulator_failure};
 use crate::output;
 use crate::progress::Progress;
 use crate::shutdown::Shutdown;
@@ -28,7 +28,7 @@ pub(crate) async fn run(
         .default_script(JobScript::new().pending_polls(PENDING_POLLS))
         .start()
         .await
-        .map_err(|error| Failure::other(chain(&error)))?;
+        .map_err(emulator_failure)?;
     progress.say(&format!(
         "a Tulip emulator listens on {}",
         emulator.base_url()
@@ -54,7 +54,7 @@ pub(crate) async fn run(
     let report = |finished: &Finished| {
         match &finished.result {
             Ok(outcome) => rows.push(row(finished, outcome)),
-            Err(error) => progress.say(&format!("error: {}", chain(error))),
+            Err(error) => progress.error(&chain(error)),
         }
         Ok(())
     };

@@ -117,11 +117,7 @@ fn say(progress: &Progress, finished: &Finished) -> Result<(), Failure> {
         // Interrupting is no news to whoever did it; that the command was is said at its end.
         Err(error) if error.kind() == ExportErrorKind::Cancelled => Ok(()),
         Err(error) => {
-            progress.say(&format!(
-                "error: {}{}",
-                chain(error),
-                again(finished, error)
-            ));
+            progress.error(&format!("{}{}", chain(error), again(finished, error)));
             Ok(())
         }
     }
@@ -135,7 +131,7 @@ fn again(finished: &Finished, error: &ExportError) -> String {
     ) || error.is_retryable();
     match (error.job(), finished.source.known_job()) {
         (Some(job), None) if archive_is_there => {
-            format!("; its archive is at Tulip, so rather than start another: --job {job}")
+            format!("; to fetch this archive instead of starting another: --job {job}")
         }
         _ => String::new(),
     }

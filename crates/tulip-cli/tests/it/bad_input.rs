@@ -249,6 +249,24 @@ fn numbers_and_durations_that_are_none() {
 }
 
 #[test]
+fn an_emulator_of_impossible_size_is_refused() {
+    for (args, says) in [
+        (
+            ["emulate", "--machines", "18446744073709551615"],
+            "at most 100000 machines",
+        ),
+        (
+            ["demo", "--rows", "18446744073709551615"],
+            "rows are more than",
+        ),
+    ] {
+        let ran = run(&mut bare(), &args);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(ran.stderr.contains(says), "{ran:?}");
+    }
+}
+
+#[test]
 fn a_deadline_of_zero_is_none_and_is_said() {
     let bench = Bench::start();
     let job = bench.job(JobScript::new().pending_polls(1));

@@ -187,7 +187,7 @@ fn the_archive_of_a_failed_machine_export_can_be_fetched_by_its_job() {
     let job = bench.emulator.jobs()[0].id.clone();
     assert!(
         ran.stderr
-            .contains(&format!("rather than start another: --job {job}")),
+            .contains(&format!("instead of starting another: --job {job}")),
         "{ran:?}"
     );
     assert_eq!(

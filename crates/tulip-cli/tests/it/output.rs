@@ -365,11 +365,29 @@ fn log_lines_are_json_on_request() {
     ];
     let ran = bench.run(&args);
     assert!(ran.stderr.lines().count() > 2, "{ran:?}");
-    for line in ran.stderr.lines() {
-        let line: serde_json::Value = serde_json::from_str(line).unwrap();
-        assert!(
-            line["level"].is_string() && line["timestamp"].is_string(),
-            "{line}"
-        );
-    }
+    let lines = ran.stderr.lines();
+    let lines: Vec<serde_json::Value> = lines.map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert!(
+        lines.iter().all(|line| line["timestamp"].is_string()),
+        "{ran:?}"
+    );
+    // Without -v too, what went wrong is there, and is an error.
+    let ran = bench.run(&[
+        "export",
+        "--job",
+        job.as_str(),
+        "--to",
+        "out",
+        "--log-format",
+        "json",
+    ]);
+    let line: serde_json::Value = serde_json::from_str(ran.stderr.trim()).unwrap();
+    assert_eq!(line["level"], "ERROR");
+    assert!(
+        line["fields"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("out of disk"),
+        "{line}"
+    );
 }

@@ -85,21 +85,26 @@ fn the_emulator_prints_lines_to_paste_and_serves_until_it_is_ended() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut command = bare();
-    for line in BufReader::new(child.stdout.as_mut().unwrap())
+    let lines = BufReader::new(child.stdout.as_mut().unwrap())
         .lines()
-        .take(3)
-    {
-        let line = line.unwrap();
-        let (name, value) = line
-            .strip_prefix("export ")
-            .unwrap()
-            .split_once('=')
-            .unwrap();
-        command.env(name, value);
+        .take(7);
+    let lines: Vec<String> = lines.map(Result::unwrap).collect();
+    let set = |prefix: &'static str| {
+        let pairs = lines
+            .iter()
+            .filter_map(move |line| line.strip_prefix(prefix)?.split_once('='));
+        pairs.map(|(name, value)| (name.to_owned(), value.to_owned()))
+    };
+    let workspace: Vec<_> = set("export ").collect();
+    // The commented lines go on top of the others.
+    let account: Vec<_> = set("export ").chain(set("# export ")).collect();
+    assert_eq!((workspace.len(), account.len()), (3, 6));
+    for variables in [workspace, account] {
+        let mut command = bare();
+        command.envs(variables);
+        let ran = run(&mut command, &["machines", "--json"]);
+        assert_eq!((ran.code, ran.json().len()), (Some(0), 2), "{ran:?}");
     }
-    let ran = run(&mut command, &["machines", "--json"]);
-    assert_eq!((ran.code, ran.json().len()), (Some(0), 2));
     signal(&child, "TERM");
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }

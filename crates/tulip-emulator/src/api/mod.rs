@@ -51,7 +51,7 @@ impl Handler for Api {
         self.0.log_api(ApiRequest {
             endpoint,
             method: head.method.to_string(),
-            path: head.uri.path().to_owned(),
+            path: shortened(head.uri.path().as_bytes()),
             status,
             authorization: head.headers.contains_key(AUTHORIZATION),
             user_agent: text(&head.headers, &USER_AGENT),
@@ -147,10 +147,19 @@ fn refuse(none: NoRoute) -> ApiError {
     }
 }
 
+/// The most bytes that the log keeps of one text.
+const MAX_LOGGED: usize = 1024;
+
 /// A header for the log.
 pub(crate) fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let value = headers.get(name)?;
-    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+    Some(shortened(value.as_bytes()))
+}
+
+/// A text for the log, which must not grow with what clients send.
+fn shortened(text: &[u8]) -> String {
+    let kept = &text[..text.len().min(MAX_LOGGED)];
+    String::from_utf8_lossy(kept).into_owned()
 }
 
 /// Puts a fault's limit on a body.

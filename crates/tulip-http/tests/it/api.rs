@@ -172,18 +172,19 @@ async fn replies_that_are_not_the_expected_json_are_said_to_be_so() {
 }
 
 #[tokio::test]
-async fn an_error_page_that_is_not_json_is_still_shown() {
-    let page = reply(
-        "403 Forbidden",
-        "Content-Type: text/html\r\n",
-        "<title>Your IP is blocked</title>",
-    );
-    let error = failed_status(page).await;
-    assert!(error.is_permission_denied());
-    assert!(
-        error.to_string().contains(r#"title "Your IP is blocked""#),
-        "{error}"
-    );
+async fn an_error_page_that_is_not_json_is_shown_and_not_taken_for_tulips_refusal() {
+    for line in ["401 Unauthorized", "403 Forbidden"] {
+        let page = "<title>Your IP is blocked</title>";
+        let error = failed_status(reply(line, "Content-Type: text/html\r\n", page)).await;
+        assert_eq!(error.kind(), ErrorKind::InvalidReply);
+        assert!(!error.is_permission_denied());
+        let text = error.to_string();
+        assert!(text.contains(r#"title "Your IP is blocked""#), "{text}");
+        assert!(
+            text.contains(&line[..3]) && text.contains("allowlist"),
+            "{text}"
+        );
+    }
     let text = failed_status(reply("400 Bad Request", "", "what?\nno")).await;
     assert!(text.to_string().contains(r#"it says "what? no""#), "{text}");
 }
