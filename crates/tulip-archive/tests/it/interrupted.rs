@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tulip_archive::{Event, ExportErrorKind, Exporter, KeyTemplate, Source};
+use tulip_archive::{Client, Event, ExportErrorKind, Exporter, KeyTemplate, Source};
 use tulip_emulator::{Endpoint, Fault, JobScript};
 
 use crate::support::{Bench, fast, receipt};
@@ -22,7 +22,11 @@ async fn with_previous() -> (Bench, Vec<u8>) {
 }
 
 async fn latest(bench: &Bench) -> Exporter {
-    let builder = Exporter::builder(bench.impatient()).poll(fast());
+    latest_by(bench, bench.impatient()).await
+}
+
+async fn latest_by(bench: &Bench, client: Client) -> Exporter {
+    let builder = Exporter::builder(client).poll(fast());
     let builder = builder.to(bench.folder.path().to_str().unwrap());
     let name = KeyTemplate::parse("latest.csv").unwrap();
     builder.name(name).build().await.unwrap()
@@ -36,7 +40,7 @@ fn is_untouched(bench: &Bench, previous: &[u8]) {
 #[tokio::test]
 async fn a_download_that_breaks_off_or_stalls_leaves_the_previous_object() {
     let (bench, previous) = with_previous().await;
-    let exporter = latest(&bench).await;
+    let (patient, restless) = (bench.impatient(), bench.restless());
     for fault in [
         Fault::Cut { after: 100 },
         Fault::Cut { after: 9_000_000 },
@@ -45,7 +49,14 @@ async fn a_download_that_breaks_off_or_stalls_leaves_the_previous_object() {
     ] {
         let job = bench.job(JobScript::new().rows(ROWS));
         bench.emulator.fail_next(Endpoint::Asset, 1, fault.clone());
-        let error = exporter.export(Source::job(job)).await.unwrap_err();
+        let client = match fault {
+            Fault::Stall { .. } => &restless,
+            _ => &patient,
+        };
+        let exporter = latest_by(&bench, client.clone()).await;
+        let export = exporter.export(Source::job(job.clone()));
+        let error = export.await.unwrap_err();
+        assert_eq!(error.job(), Some(&job));
         assert_eq!(
             error.kind(),
             ExportErrorKind::Download,
