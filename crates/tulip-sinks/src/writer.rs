@@ -157,7 +157,8 @@ impl ObjectWriter {
         self.target.publish(self.written, etag).await
     }
 
-    /// Gathers the parts, then gives the object its name; whatever fails, nothing stays behind.
+    /// Gathers the parts, then gives the object its name. Nothing stays behind a failure, except
+    /// where completing the upload itself fails: what that leaves is swept later.
     async fn commit(&mut self) -> Result<StoredObject, SinkError> {
         if self.filled > 0 {
             self.send_part().await?;

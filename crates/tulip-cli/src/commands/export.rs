@@ -114,8 +114,14 @@ fn say(progress: &Progress, finished: &Finished) -> Result<(), Failure> {
             progress
                 .beside(|| output::line(&format!("skipped {location}: it exists already{note}")))
         }
-        // Interrupting is no news to whoever did it; that the command was is said at its end.
-        Err(error) if error.kind() == ExportErrorKind::Cancelled => Ok(()),
+        // Interrupting is no news to whoever did it, but which job goes on at Tulip is.
+        Err(error) if error.kind() == ExportErrorKind::Cancelled => {
+            let again = again(finished, error);
+            if !again.is_empty() {
+                progress.say(&format!("{} was interrupted{again}", finished.source));
+            }
+            Ok(())
+        }
         Err(error) => {
             progress.error(&format!("{}{}", chain(error), again(finished, error)));
             Ok(())

@@ -67,6 +67,35 @@ fn the_first_signal_ends_an_export_in_order_with_130() {
 }
 
 #[test]
+fn an_interrupted_machine_export_tells_the_job_that_goes_on() {
+    let bench = Bench::start();
+    let pending = JobScript::new().pending_until_released();
+    bench.emulator.script_next(pending);
+    let machine = bench.machine();
+    let mut child = spawn(
+        &bench,
+        &["export", "--machine", machine.as_str(), "--to", "out"],
+    );
+    bench.block_on(bench.emulator.wait_for_requests(Endpoint::Status, 1));
+    signal(&child, "INT");
+    let mut stderr = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut stderr)
+        .unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{stderr}");
+    let job = bench.emulator.jobs()[0].id.clone();
+    assert!(
+        stderr.contains(&format!(
+            "was interrupted; to fetch this archive instead of starting another: --job {job}"
+        )),
+        "{stderr}"
+    );
+}
+
+#[test]
 fn waiting_for_a_job_is_interrupted_with_130() {
     let bench = Bench::start();
     let job = bench.job(JobScript::new().pending_until_released());
