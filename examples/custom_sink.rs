@@ -10,7 +10,8 @@ use bytes::Bytes;
 use tulip_archive::{Client, Exporter, Settings, Source};
 use tulip_core::ObjectKey;
 use tulip_core::sink::{
-    OpenOptions, Sink, SinkError, SinkFactory, SinkUrl, SinkWriter, StoredObject, async_trait,
+    ConnectOptions, OpenOptions, Sink, SinkError, SinkFactory, SinkUrl, SinkWriter, StoredObject,
+    async_trait,
 };
 use tulip_emulator::Emulator;
 
@@ -29,7 +30,7 @@ impl SinkFactory for CountFactory {
     fn example(&self) -> &str {
         "count://stdout"
     }
-    async fn connect(&self, _: &SinkUrl) -> Result<Arc<dyn Sink>, SinkError> {
+    async fn connect(&self, _: &SinkUrl, _: &ConnectOptions) -> Result<Arc<dyn Sink>, SinkError> {
         Ok(Arc::new(CountSink))
     }
 }

@@ -1,7 +1,9 @@
 //! An export from its first byte to its receipt.
 
 use tracing::warn;
-use tulip_core::sink::{OpenOptions, Sink, SinkErrorKind, SinkWriter, StoredObject, WriteMode};
+use tulip_core::sink::{
+    Metadata, OpenOptions, Sink, SinkErrorKind, SinkWriter, StoredObject, WriteMode,
+};
 use tulip_core::{JobId, ObjectKey, Receipt, ReceiptObject, Timestamp, Tool};
 use tulip_http::Asset;
 
@@ -38,7 +40,8 @@ impl Run {
         let options = OpenOptions::default()
             .with_mode(mode)
             .with_content_type("text/csv")
-            .with_size_hint(asset.length());
+            .with_size_hint(asset.length())
+            .with_metadata(self.metadata(&job));
         let opened = tokio::select! {
             biased;
             () = &mut shutdown => return Err(cancelled()),
@@ -61,6 +64,10 @@ impl Run {
             }
         };
         (self.observer)(Event::Committing);
+        writer.annotate(&Metadata::from([(
+            "tulip-checksum".to_owned(),
+            inspection.checksum.to_string(),
+        )]));
         let stored = match writer.close().await {
             Ok(stored) => stored,
             Err(error) if error.kind() == SinkErrorKind::AlreadyExists && self.skips() => {
@@ -80,13 +87,32 @@ impl Run {
             );
             return Err(ExportError::new(ExportErrorKind::Sink, what));
         }
+        if let Some(kept) = &stored.checksum
+            && inspection.agrees_with(kept) == Some(false)
+        {
+            let what = format!(
+                "{location} holds other bytes than were sent: the store computed {kept}; \
+                 do not use it, export it again"
+            );
+            return Err(ExportError::new(ExportErrorKind::Sink, what).retryable(true));
+        }
         let receipt = self.receipt(job, key, stored, inspection, &asset);
-        store_receipt(sink.as_ref(), &receipt, &location).await?;
+        let metadata = self.metadata(&receipt.job);
+        store_receipt(sink.as_ref(), &receipt, metadata, &location).await?;
         (self.observer)(Event::Exported { receipt: &receipt });
         Ok(Outcome::Exported {
             receipt: Box::new(receipt),
             location,
         })
+    }
+
+    /// What is kept beside the object.
+    fn metadata(&self, job: &JobId) -> Metadata {
+        let mut metadata = Metadata::from([("tulip-job".to_owned(), job.to_string())]);
+        if let Some(machine) = &self.source.machine {
+            metadata.insert("tulip-machine".to_owned(), machine.to_string());
+        }
+        metadata
     }
 
     fn skips(&self) -> bool {
@@ -159,6 +185,7 @@ impl Run {
 async fn store_receipt(
     sink: &dyn Sink,
     receipt: &Receipt,
+    mut metadata: Metadata,
     location: &str,
 ) -> Result<(), ExportError> {
     let what = || format!("{location} is stored and whole, but its receipt is not");
@@ -166,7 +193,11 @@ async fn store_receipt(
         .to_json()
         .map_err(|error| ExportError::new(ExportErrorKind::Sink, what()).with_cause(error))?;
     let failed = |error| ExportError::sink(what(), error);
-    let options = OpenOptions::default().with_content_type("application/json");
+    metadata.insert("tulip-checksum".to_owned(), receipt.checksum.to_string());
+    let options = OpenOptions::default()
+        .with_content_type("application/json")
+        .with_size_hint(Some(json.len() as u64))
+        .with_metadata(metadata);
     let key = receipt.object.key.receipt();
     let mut writer = sink.open(&key, &options).await.map_err(failed)?;
     match writer.write(json.into()).await {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 use tulip_core::ChecksumAlgorithm;
-use tulip_core::sink::{RegistryError, Sink, SinkError, SinkRegistry, SinkUrl, SinkUrlError};
+use tulip_core::sink::{
+    ConnectOptions, RegistryError, Sink, SinkError, SinkRegistry, SinkUrl, SinkUrlError,
+};
 use tulip_http::Client;
 
 use crate::poll::PollPolicy;
@@ -51,6 +53,7 @@ impl Exporter {
         ExporterBuilder {
             client,
             target: Target::Missing,
+            sink_options: Vec::new(),
             registry: None,
             name: None,
             algorithm: ChecksumAlgorithm::default(),
@@ -99,6 +102,7 @@ enum Target {
 pub struct ExporterBuilder {
     client: Client,
     target: Target,
+    sink_options: Vec<(String, String)>,
     registry: Option<SinkRegistry>,
     name: Option<KeyTemplate>,
     algorithm: ChecksumAlgorithm,
@@ -127,6 +131,21 @@ impl ExporterBuilder {
     pub fn to_sink(mut self, sink: Arc<dyn Sink>) -> Self {
         self.target = Target::Sink(sink);
         self
+    }
+
+    /// One more option of the target, as if it stood in the URL's query; `tulip sinks` lists what
+    /// each sink takes.
+    #[must_use]
+    pub fn sink_option(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.sink_options.push((name.into(), value.into()));
+        self
+    }
+
+    /// How many bytes of archives the sink may hold in memory, instead of its default: the option
+    /// `memory` of every built-in sink. More lets more parts be on their way at once.
+    #[must_use]
+    pub fn memory(self, bytes: u64) -> Self {
+        self.sink_option("memory", bytes.to_string())
     }
 
     /// The sinks that URLs are looked up in; by default [`SinkRegistry::linked`].
@@ -178,10 +197,18 @@ impl ExporterBuilder {
     /// [`ExportError`] of kind [`ExportErrorKind::InvalidRequest`] when no target is set, it
     /// cannot be used, no sink has its scheme, or the sink cannot do what `if_exists` asks for.
     pub async fn build(self) -> Result<Exporter, ExportError> {
+        let network = self.client.connect_options();
         let sink = match self.target {
-            Target::Sink(sink) => sink,
-            Target::Url(url) => connect(self.registry, &url).await?,
-            Target::Text(text) => connect(self.registry, &parse_target(&text)?).await?,
+            Target::Sink(sink) if self.sink_options.is_empty() => sink,
+            Target::Sink(_) => {
+                let what = "sink options go with a URL; a sink that is there already has its own";
+                return Err(ExportError::new(ExportErrorKind::InvalidRequest, what));
+            }
+            Target::Url(url) => connect(self.registry, url, &self.sink_options, network).await?,
+            Target::Text(text) => {
+                let url = parse_target(&text)?;
+                connect(self.registry, url, &self.sink_options, network).await?
+            }
             Target::Missing => {
                 let what = "no target: say where archives go with .to(…)";
                 return Err(ExportError::new(ExportErrorKind::InvalidRequest, what));
@@ -217,13 +244,19 @@ impl ExporterBuilder {
 
 async fn connect(
     registry: Option<SinkRegistry>,
-    url: &SinkUrl,
+    mut url: SinkUrl,
+    options: &[(String, String)],
+    network: &ConnectOptions,
 ) -> Result<Arc<dyn Sink>, ExportError> {
     let registry = match registry {
         Some(registry) => registry,
         None => SinkRegistry::linked()?,
     };
-    registry.connect(url).await.map_err(|error: SinkError| {
+    for (name, value) in options {
+        url = url.with_option(name, value);
+    }
+    let connected = registry.connect(&url, network).await;
+    connected.map_err(|error: SinkError| {
         let kind = match error.kind() {
             tulip_core::sink::SinkErrorKind::InvalidTarget => ExportErrorKind::InvalidRequest,
             _ => ExportErrorKind::Sink,

@@ -10,6 +10,8 @@ pub struct Inspector {
     bytes: u64,
     framer: Framer,
     digester: Digester,
+    /// What stores compute, beside an algorithm that they do not.
+    crc: Option<Digester>,
 }
 
 /// What a whole archive was found to be.
@@ -22,6 +24,20 @@ pub struct Inspection {
     pub framing: Framing,
     /// Its checksum.
     pub checksum: Checksum,
+    crc: Option<Checksum>,
+}
+
+impl Inspection {
+    /// Whether a store's checksum is that of these bytes; `None` for an algorithm that was not
+    /// computed here. CRC-64/NVME always is.
+    #[must_use]
+    pub fn agrees_with(&self, stored: &Checksum) -> Option<bool> {
+        [Some(&self.checksum), self.crc.as_ref()]
+            .into_iter()
+            .flatten()
+            .find(|own| own.algorithm() == stored.algorithm())
+            .map(|own| own == stored)
+    }
 }
 
 impl Inspector {
@@ -32,6 +48,8 @@ impl Inspector {
             bytes: 0,
             framer: Framer::new().final_line_break(final_line_break),
             digester: Digester::new(algorithm),
+            crc: (algorithm != ChecksumAlgorithm::Crc64Nvme)
+                .then(|| Digester::new(ChecksumAlgorithm::Crc64Nvme)),
         }
     }
 
@@ -42,6 +60,9 @@ impl Inspector {
     pub fn update(&mut self, chunk: &[u8]) -> Result<(), FramingError> {
         self.bytes += chunk.len() as u64;
         self.digester.update(chunk);
+        if let Some(crc) = &mut self.crc {
+            crc.update(chunk);
+        }
         self.framer.update(chunk)
     }
 
@@ -66,6 +87,7 @@ impl Inspector {
             bytes: self.bytes,
             framing: self.framer.finish()?,
             checksum: self.digester.finish()?,
+            crc: self.crc.map(Digester::finish).transpose()?,
         })
     }
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::{Attempt, Policy};
 
+use tulip_core::sink::ConnectOptions;
+
 use crate::client::{Client, Shared};
 use crate::{ExponentialBackoff, RetryPolicy, Settings, tls};
 
@@ -153,7 +155,13 @@ impl ClientBuilder {
             .no_zstd()
             .build();
         let http = |error: reqwest::Error| BuildError::Http(error.without_url().to_string());
+        let mut connect_options = ConnectOptions::default();
+        connect_options.ca_file = self.settings.ca_file;
+        connect_options.user_agent = user_agent.to_str().ok().map(str::to_owned);
+        connect_options.connect_timeout = self.connect_timeout;
+        connect_options.stall_timeout = self.stall_timeout;
         Ok(Client::new(Shared {
+            connect_options,
             api: api.map_err(http)?,
             assets: assets.map_err(http)?,
             instance: self.settings.instance,

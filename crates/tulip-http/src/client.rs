@@ -6,6 +6,7 @@ use std::sync::Arc;
 use reqwest::Method;
 use tokio::time::Instant;
 use tracing::debug;
+use tulip_core::sink::ConnectOptions;
 use tulip_core::{
     ArchiveJob, Credentials, InstanceUrl, JobId, MachineId, MachineType, ResourceUrl, WorkspaceId,
 };
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) api: reqwest::Client,
     pub(crate) assets: reqwest::Client,
     pub(crate) instance: InstanceUrl,
+    pub(crate) connect_options: ConnectOptions,
     pub(crate) credentials: Credentials,
     pub(crate) workspace: Option<WorkspaceId>,
     pub(crate) retry: Arc<dyn RetryPolicy>,
@@ -84,6 +86,12 @@ impl Client {
     #[must_use]
     pub fn workspace(&self) -> Option<&WorkspaceId> {
         self.shared.workspace.as_ref()
+    }
+
+    /// How this client reaches the network, for sinks that should do it in the same way.
+    #[must_use]
+    pub fn connect_options(&self) -> &ConnectOptions {
+        &self.shared.connect_options
     }
 
     /// `GET /machines/archive/csv/{jobID}`: how far an archive job is. Needs `machines:read`.

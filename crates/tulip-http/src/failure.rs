@@ -17,7 +17,7 @@ pub(crate) fn from_transport(error: reqwest::Error, endpoint: Endpoint) -> Error
 
 /// A connection that was never made is always safe to repeat, so that is asked before timeouts,
 /// which it can also be.
-fn kind_of(error: &reqwest::Error) -> ErrorKind {
+pub(crate) fn kind_of(error: &reqwest::Error) -> ErrorKind {
     if chain(error).any(is_tls) {
         ErrorKind::Tls
     } else if error.is_redirect() {
@@ -52,7 +52,7 @@ fn chain<'a>(
 
 /// The most telling texts of the chain: its end, with what stands before it if that adds
 /// something.
-fn cause_of(error: &reqwest::Error) -> String {
+pub(crate) fn cause_of(error: &reqwest::Error) -> String {
     let mut texts: Vec<String> = chain(error).map(ToString::to_string).collect();
     texts.dedup_by(|next, kept| kept.contains(next.as_str()));
     let tail = texts.len().saturating_sub(2);

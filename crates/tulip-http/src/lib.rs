@@ -10,6 +10,7 @@ mod reply;
 mod retry;
 mod settings;
 mod tls;
+mod transport;
 
 pub use asset::Asset;
 pub use builder::{BuildError, ClientBuilder};
@@ -18,3 +19,4 @@ pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind};
 pub use retry::{Attempt, ExponentialBackoff, NoRetry, RetryPolicy, Verdict};
 pub use settings::{Settings, SettingsError};
+pub use transport::{Transport, TransportBody, TransportError};

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use object_store::local::LocalFileSystem;
 use tulip_core::ObjectKey;
 use tulip_core::sink::{
-    Capabilities, OpenOptions, Sink, SinkError, SinkErrorKind, SinkFactory, SinkUrl, SinkWriter,
-    StoredObject,
+    Capabilities, ConnectOptions, OpenOptions, Sink, SinkError, SinkErrorKind, SinkFactory,
+    SinkUrl, SinkWriter, StoredObject,
 };
 
 use crate::error::from_io;
@@ -26,6 +26,8 @@ const BUFFERING: Buffering = Buffering {
     part: 4 * 1024 * 1024,
     in_flight: 2,
 };
+
+const CAPABILITIES: Capabilities = Capabilities::NONE.with_lookup().with_atomic_create();
 
 struct FsFactory;
 
@@ -43,12 +45,16 @@ impl SinkFactory for FsFactory {
         "./out or file:///data/tulip"
     }
 
-    async fn connect(&self, url: &SinkUrl) -> Result<Arc<dyn Sink>, SinkError> {
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
+    }
+
+    fn feature(&self) -> Option<&str> {
+        Some("fs")
+    }
+
+    async fn connect(&self, url: &SinkUrl, _: &ConnectOptions) -> Result<Arc<dyn Sink>, SinkError> {
         let invalid = |what: String| SinkError::new(SinkErrorKind::InvalidTarget, what);
-        if let Some((name, _)) = url.options().next() {
-            let what = format!("the file sink has no option {name:?}; it has none");
-            return Err(invalid(what));
-        }
         let folder = url
             .to_file_path()
             .ok_or_else(|| invalid(format!("{url} is not the URL of a local folder")))?;
@@ -109,7 +115,7 @@ impl Sink for FsSink {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::default().with_lookup().with_atomic_create()
+        CAPABILITIES
     }
 
     /// Creates the folder where it is missing, and a file in it that is removed at once.

@@ -9,8 +9,8 @@ use tulip_archive::{
 };
 use tulip_core::ObjectKey;
 use tulip_core::sink::{
-    OpenOptions, Sink, SinkError, SinkErrorKind, SinkFactory, SinkRegistry, SinkUrl, SinkWriter,
-    StoredObject, async_trait,
+    ConnectOptions, OpenOptions, Sink, SinkError, SinkErrorKind, SinkFactory, SinkRegistry,
+    SinkUrl, SinkWriter, StoredObject, async_trait,
 };
 use tulip_emulator::{Endpoint, JobScript};
 
@@ -128,7 +128,7 @@ impl SinkFactory for Memory {
     fn example(&self) -> &str {
         "memory://x"
     }
-    async fn connect(&self, _: &SinkUrl) -> Result<Arc<dyn Sink>, SinkError> {
+    async fn connect(&self, _: &SinkUrl, _: &ConnectOptions) -> Result<Arc<dyn Sink>, SinkError> {
         Ok(Arc::new(self.clone()))
     }
 }

@@ -1,12 +1,18 @@
 //! [`Sink`] and [`SinkWriter`].
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{SinkError, SinkErrorKind};
-use crate::ObjectKey;
+use crate::{Checksum, ObjectKey};
+
+/// What a store keeps beside an object, by name: `tulip-job`, `tulip-machine`, `tulip-checksum`.
+/// Names are lower case ASCII letters, digits and hyphens, as HTTP headers want them; values are
+/// any text.
+pub type Metadata = BTreeMap<String, String>;
 
 /// A place where archives are kept.
 ///
@@ -76,6 +82,13 @@ pub trait SinkWriter: Send {
     /// [`SinkError`]; the object is lost then, and every later call fails too.
     async fn write(&mut self, chunk: Bytes) -> Result<(), SinkError>;
 
+    /// Adds metadata that only became known while the object was written, such as its checksum.
+    /// Called at most once, before [`SinkWriter::close`]. By default it is ignored, as is right
+    /// for a store that keeps none, or that takes it only at the beginning.
+    fn annotate(&mut self, metadata: &Metadata) {
+        let _ = metadata;
+    }
+
     /// Makes the object visible, whole, and durable as far as the store goes.
     ///
     /// # Errors
@@ -100,6 +113,12 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
+    /// Nothing beyond writing.
+    pub const NONE: Self = Self {
+        lookup: false,
+        atomic_create: false,
+    };
+
     /// The same capabilities with [`Capabilities::lookup`].
     #[must_use]
     pub const fn with_lookup(mut self) -> Self {
@@ -137,6 +156,8 @@ pub struct OpenOptions {
     pub content_type: Option<String>,
     /// How many bytes will come, where that is known.
     pub size_hint: Option<u64>,
+    /// What is to be kept beside the object, by stores that can.
+    pub metadata: Metadata,
 }
 
 impl OpenOptions {
@@ -160,6 +181,13 @@ impl OpenOptions {
         self.size_hint = bytes;
         self
     }
+
+    /// The same options with metadata.
+    #[must_use]
+    pub fn with_metadata(mut self, metadata: Metadata) -> Self {
+        self.metadata = metadata;
+        self
+    }
 }
 
 /// An object that a sink keeps.
@@ -170,19 +198,33 @@ pub struct StoredObject {
     pub bytes: u64,
     /// The entity tag that the store gave it, if it gives any.
     pub etag: Option<String>,
+    /// The checksum of its bytes by the store's own account, if it gives any that is known here.
+    pub checksum: Option<Checksum>,
 }
 
 impl StoredObject {
     /// An object of `bytes` bytes.
     #[must_use]
     pub const fn new(bytes: u64) -> Self {
-        Self { bytes, etag: None }
+        Self {
+            bytes,
+            etag: None,
+            checksum: None,
+        }
     }
 
     /// The same object with its entity tag.
     #[must_use]
     pub fn with_etag(mut self, etag: Option<String>) -> Self {
         self.etag = etag;
+        self
+    }
+
+    /// The same object with the checksum that the store computed: never one of our own, which
+    /// would be compared with itself.
+    #[must_use]
+    pub fn with_checksum(mut self, checksum: Option<Checksum>) -> Self {
+        self.checksum = checksum;
         self
     }
 }

@@ -44,12 +44,16 @@
 
 mod contract;
 mod error;
+mod options;
 mod registry;
 mod url;
 
 pub use async_trait::async_trait;
 
-pub use contract::{Capabilities, OpenOptions, Sink, SinkWriter, StoredObject, WriteMode};
+pub use contract::{
+    Capabilities, Metadata, OpenOptions, Sink, SinkWriter, StoredObject, WriteMode,
+};
 pub use error::{SinkError, SinkErrorKind};
+pub use options::{ConnectOptions, SinkOption};
 pub use registry::{RegistryError, SinkFactory, SinkRegistration, SinkRegistry};
 pub use url::{SinkUrl, SinkUrlError};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Sink, SinkError, SinkErrorKind, SinkUrl};
+use super::{Capabilities, ConnectOptions, Sink, SinkError, SinkErrorKind, SinkOption, SinkUrl};
 
 /// Makes sinks from the URLs of one scheme.
 #[async_trait]
@@ -20,11 +20,32 @@ pub trait SinkFactory: Send + Sync {
     /// A URL that shows the form, for example `s3://bucket/prefix`.
     fn example(&self) -> &str;
 
+    /// The options that the query of a URL may hold. The registry refuses any other before
+    /// [`SinkFactory::connect`] sees it. By default there are none.
+    fn options(&self) -> &[SinkOption] {
+        &[]
+    }
+
+    /// What the sinks of this scheme can do, where nothing about the single store says otherwise.
+    /// By default nothing beyond writing.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
+
+    /// The cargo feature that brings this sink, for a built-in one.
+    fn feature(&self) -> Option<&str> {
+        None
+    }
+
     /// Makes the sink of `url`. Whether it can be reached and written is [`Sink::probe`]'s.
     ///
     /// # Errors
     /// [`SinkErrorKind::InvalidTarget`] when the URL or an option in it cannot be used.
-    async fn connect(&self, url: &SinkUrl) -> Result<Arc<dyn Sink>, SinkError>;
+    async fn connect(
+        &self,
+        url: &SinkUrl,
+        options: &ConnectOptions,
+    ) -> Result<Arc<dyn Sink>, SinkError>;
 }
 
 impl fmt::Debug for dyn SinkFactory {
@@ -58,7 +79,9 @@ inventory::collect!(SinkRegistration);
 ///
 /// ```
 /// use std::sync::Arc;
-/// use tulip_core::sink::{Sink, SinkError, SinkErrorKind, SinkFactory, SinkRegistry, SinkUrl, async_trait};
+/// use tulip_core::sink::{
+///     ConnectOptions, Sink, SinkError, SinkErrorKind, SinkFactory, SinkRegistry, SinkUrl, async_trait,
+/// };
 ///
 /// struct Pigeon;
 ///
@@ -67,7 +90,7 @@ inventory::collect!(SinkRegistration);
 ///     fn scheme(&self) -> &str { "pigeon" }
 ///     fn summary(&self) -> &str { "carrier pigeons (RFC 1149)" }
 ///     fn example(&self) -> &str { "pigeon://loft" }
-///     async fn connect(&self, url: &SinkUrl) -> Result<Arc<dyn Sink>, SinkError> {
+///     async fn connect(&self, url: &SinkUrl, _: &ConnectOptions) -> Result<Arc<dyn Sink>, SinkError> {
 ///         Err(SinkError::new(SinkErrorKind::Unavailable, format!("{url} has flown")))
 ///     }
 /// }
@@ -204,12 +227,19 @@ impl SinkRegistry {
     ///
     /// # Errors
     /// [`SinkErrorKind::InvalidTarget`] when no sink has the scheme, naming those that are there
-    /// and the feature that would bring a known one; otherwise the factory's error.
-    pub async fn connect(&self, url: &SinkUrl) -> Result<Arc<dyn Sink>, SinkError> {
-        match self.entries.get(url.scheme()) {
-            Some(entry) => entry.factory().connect(url).await,
-            None => Err(self.unknown(url.scheme())),
-        }
+    /// and the feature that would bring a known one, or when the URL holds an option that the sink
+    /// does not know, or one twice; otherwise the factory's error.
+    pub async fn connect(
+        &self,
+        url: &SinkUrl,
+        options: &ConnectOptions,
+    ) -> Result<Arc<dyn Sink>, SinkError> {
+        let Some(entry) = self.entries.get(url.scheme()) else {
+            return Err(self.unknown(url.scheme()));
+        };
+        let factory = entry.factory();
+        SinkOption::check(url, factory.options())?;
+        factory.connect(url, options).await
     }
 
     fn unknown(&self, scheme: &str) -> SinkError {
@@ -258,7 +288,11 @@ mod tests {
         fn example(&self) -> &str {
             "x://"
         }
-        async fn connect(&self, _: &SinkUrl) -> Result<Arc<dyn Sink>, SinkError> {
+        async fn connect(
+            &self,
+            _: &SinkUrl,
+            _: &ConnectOptions,
+        ) -> Result<Arc<dyn Sink>, SinkError> {
             Err(SinkError::new(SinkErrorKind::Unavailable, "reached"))
         }
     }
@@ -301,7 +335,8 @@ mod tests {
     fn an_unknown_scheme_names_what_is_there_and_the_feature() {
         let mut registry = SinkRegistry::empty();
         let connect = |registry: &SinkRegistry, url: &str| {
-            now(registry.connect(&url.parse().unwrap())).unwrap_err()
+            let options = ConnectOptions::default();
+            now(registry.connect(&url.parse().unwrap(), &options)).unwrap_err()
         };
         let error = connect(&registry, "ftp://h/x");
         assert!(error.to_string().contains("there is none here"), "{error}");
@@ -320,5 +355,7 @@ mod tests {
                 .to_string()
                 .contains("reached")
         );
+        let error = connect(&registry, "mine://x?depth=1");
+        assert_eq!(error.kind(), SinkErrorKind::InvalidTarget);
     }
 }

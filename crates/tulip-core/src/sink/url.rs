@@ -115,6 +115,29 @@ impl SinkUrl {
             .map(|(name, value)| (name.into_owned(), value.into_owned()))
     }
 
+    /// The value of one option.
+    #[must_use]
+    pub fn option(&self, name: &str) -> Option<String> {
+        self.options()
+            .find(|(found, _)| found == name)
+            .map(|(_, value)| value)
+    }
+
+    /// The same address with one more option.
+    ///
+    /// ```
+    /// use tulip_core::sink::SinkUrl;
+    /// let url: SinkUrl = "s3://lake/tulip".parse()?;
+    /// let url = url.with_option("endpoint", "http://127.0.0.1:9000");
+    /// assert_eq!(url.option("endpoint").as_deref(), Some("http://127.0.0.1:9000"));
+    /// # Ok::<(), tulip_core::sink::SinkUrlError>(())
+    /// ```
+    #[must_use]
+    pub fn with_option(mut self, name: &str, value: &str) -> Self {
+        self.0.query_pairs_mut().append_pair(name, value);
+        self
+    }
+
     /// The path of a `file` URL; `None` for any other.
     #[must_use]
     pub fn to_file_path(&self) -> Option<PathBuf> {

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 use tulip_core::ObjectKey;
 use tulip_core::sink::{
-    OpenOptions, Sink, SinkError, SinkErrorKind, SinkRegistry, SinkUrl, StoredObject, WriteMode,
+    ConnectOptions, OpenOptions, Sink, SinkError, SinkErrorKind, SinkRegistry, SinkUrl,
+    StoredObject, WriteMode,
 };
 use tulip_sinks as _;
 
@@ -15,7 +16,11 @@ const LARGE: usize = 9 * 1024 * 1024 + 17;
 
 async fn sink(folder: &Path) -> Arc<dyn Sink> {
     let url = SinkUrl::from_path(folder).unwrap();
-    SinkRegistry::linked().unwrap().connect(&url).await.unwrap()
+    let registry = SinkRegistry::linked().unwrap();
+    registry
+        .connect(&url, &ConnectOptions::default())
+        .await
+        .unwrap()
 }
 
 fn key(text: &str) -> ObjectKey {
@@ -310,7 +315,7 @@ async fn options_that_the_sink_does_not_have_are_refused() {
     let url: SinkUrl = "file:///data?fsync=no".parse().unwrap();
     let error = SinkRegistry::linked()
         .unwrap()
-        .connect(&url)
+        .connect(&url, &ConnectOptions::default())
         .await
         .unwrap_err();
     assert_eq!(error.kind(), SinkErrorKind::InvalidTarget);

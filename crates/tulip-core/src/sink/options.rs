@@ -1,0 +1,124 @@
+//! What can be said about a sink beside its address.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{SinkError, SinkErrorKind, SinkUrl};
+
+/// One option that a sink takes in its URL's query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SinkOption {
+    /// Its name, for example `region`. One that ends in `.NAME` stands for any name there:
+    /// `metadata.NAME` allows `metadata.team`.
+    pub name: &'static str,
+    /// One line for people: what it does, the values that it takes, its default.
+    pub summary: &'static str,
+}
+
+impl SinkOption {
+    /// An option by name and summary.
+    #[must_use]
+    pub const fn new(name: &'static str, summary: &'static str) -> Self {
+        Self { name, summary }
+    }
+
+    fn allows(&self, name: &str) -> bool {
+        match self.name.strip_suffix("NAME") {
+            Some(prefix) => name
+                .strip_prefix(prefix)
+                .is_some_and(|rest| !rest.is_empty()),
+            None => self.name == name,
+        }
+    }
+
+    /// Refuses a URL that holds an option which is not among `known`, or one twice.
+    ///
+    /// # Errors
+    /// [`SinkErrorKind::InvalidTarget`], naming the options that are known. Values are never
+    /// shown.
+    pub(super) fn check(url: &SinkUrl, known: &[Self]) -> Result<(), SinkError> {
+        let invalid = |what: String| Err(SinkError::new(SinkErrorKind::InvalidTarget, what));
+        let scheme = url.scheme();
+        let mut seen = Vec::new();
+        for (name, _) in url.options() {
+            if !known.iter().any(|option| option.allows(&name)) {
+                let names: Vec<_> = known.iter().map(|option| option.name).collect();
+                let known = match names.as_slice() {
+                    [] => "it has none".to_owned(),
+                    names => format!("it has: {}", names.join(", ")),
+                };
+                return invalid(format!("the {scheme} sink has no option {name:?}; {known}"));
+            }
+            if seen.contains(&name) {
+                return invalid(format!("the option {name:?} is given twice"));
+            }
+            seen.push(name);
+        }
+        Ok(())
+    }
+}
+
+/// What all sinks of a program have in common, whatever their address: how it reaches the network.
+/// A sink that does not need it ignores it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConnectOptions {
+    /// More certificate authorities to trust, as a PEM file.
+    pub ca_file: Option<PathBuf>,
+    /// What the program calls itself.
+    pub user_agent: Option<String>,
+    /// How long making a connection may take.
+    pub connect_timeout: Duration,
+    /// How long a server may be silent, or take nothing of what is sent.
+    pub stall_timeout: Duration,
+}
+
+impl Default for ConnectOptions {
+    /// No further authority, no name, 10 s to connect and 60 s of silence.
+    fn default() -> Self {
+        Self {
+            ca_file: None,
+            user_agent: None,
+            connect_timeout: Duration::from_secs(10),
+            stall_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: [SinkOption; 2] = [
+        SinkOption::new("region", "where the bucket is"),
+        SinkOption::new("metadata.NAME", "kept beside each object"),
+    ];
+
+    fn check(url: &str, known: &[SinkOption]) -> Result<(), String> {
+        SinkOption::check(&url.parse().unwrap(), known).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn known_options_pass_and_names_may_be_open() {
+        assert_eq!(
+            check("s3://b?region=x&metadata.team=y&metadata.a=z", &KNOWN),
+            Ok(())
+        );
+        assert_eq!(check("s3://b", &[]), Ok(()));
+    }
+
+    #[test]
+    fn unknown_and_repeated_options_are_refused_without_their_values() {
+        let unknown = check("s3://b?regoin=5ecret", &KNOWN).unwrap_err();
+        assert!(
+            unknown.contains(r#"no option "regoin"; it has: region, metadata.NAME"#),
+            "{unknown}"
+        );
+        assert!(!unknown.contains("5ecret"), "{unknown}");
+        assert!(check("s3://b?metadata.=x", &KNOWN).is_err());
+        let none = check("mine://b?a=1", &[]).unwrap_err();
+        assert!(none.contains("it has none"), "{none}");
+        let twice = check("s3://b?region=x&region=y", &KNOWN).unwrap_err();
+        assert!(twice.contains("given twice"), "{twice}");
+    }
+}
