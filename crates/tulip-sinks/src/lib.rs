@@ -1,12 +1,8 @@
 #![doc = include_str!("../README.md")]
 
-#[cfg(feature = "fs")]
-mod error;
+#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+mod cloud;
 #[cfg(feature = "fs")]
 mod fs;
-#[cfg(feature = "fs")]
-mod staging;
-#[cfg(feature = "fs")]
-mod store;
-#[cfg(feature = "fs")]
-mod writer;
+#[cfg(any(feature = "fs", feature = "s3", feature = "gcs", feature = "azure"))]
+mod object;

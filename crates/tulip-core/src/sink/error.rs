@@ -55,6 +55,8 @@ impl SinkErrorKind {
 pub struct SinkError {
     kind: SinkErrorKind,
     message: String,
+    reason: Option<String>,
+    advice: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -64,8 +66,19 @@ impl SinkError {
         Self {
             kind,
             message: message.into(),
+            reason: None,
+            advice: None,
             source: None,
         }
+    }
+
+    /// The same error in more exact words than those of its kind: why, as in "no such bucket", and
+    /// what to do about it.
+    #[must_use]
+    pub fn with_reason(mut self, reason: impl Into<String>, advice: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self.advice = Some(advice.into());
+        self
     }
 
     /// The same error with its cause, which must hold no secret either.
@@ -109,6 +122,9 @@ impl SinkError {
 impl fmt::Display for SinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
+        if let (Some(reason), Some(advice)) = (&self.reason, &self.advice) {
+            return write!(f, ": {reason} ({advice})");
+        }
         match self.kind {
             SinkErrorKind::NotFound => f.write_str(": it is not there")?,
             SinkErrorKind::PermissionDenied => f.write_str(": access denied")?,
@@ -142,6 +158,16 @@ mod tests {
         assert_eq!(error.source().unwrap().to_string(), "disk on fire");
         let plain = SinkError::new(SinkErrorKind::Other, "the child process ended early");
         assert_eq!(plain.to_string(), "the child process ended early");
+    }
+
+    #[test]
+    fn more_exact_words_stand_in_for_those_of_the_kind() {
+        let error = SinkError::new(SinkErrorKind::NotFound, "cannot write s3://lake/a.csv")
+            .with_reason("no such bucket", "create it first");
+        assert_eq!(
+            error.to_string(),
+            "cannot write s3://lake/a.csv: no such bucket (create it first)"
+        );
     }
 
     #[test]

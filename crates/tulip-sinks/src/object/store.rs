@@ -3,13 +3,18 @@
 use std::sync::Arc;
 
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt as _};
-use tulip_core::ObjectKey;
+use object_store::{Attributes, ObjectStore, ObjectStoreExt as _};
 use tulip_core::sink::{OpenOptions, SinkError, SinkErrorKind, SinkWriter, StoredObject};
+use tulip_core::{Checksum, ObjectKey};
 
-use crate::error::from_store;
-use crate::staging;
-use crate::writer::{Buffering, ObjectWriter, Target};
+use crate::object::error::from_store;
+use crate::object::parts::{Buffering, Window};
+use crate::object::staging;
+use crate::object::writer::{ObjectWriter, Route, Target};
+
+/// The checksum that a store computed of an object, beside the result of a put.
+#[derive(Debug, Clone)]
+pub(crate) struct StoreChecksum(pub(crate) Checksum);
 
 /// Objects below a prefix of a store.
 #[derive(Debug)]
@@ -17,12 +22,32 @@ pub(crate) struct Store {
     pub(crate) store: Arc<dyn ObjectStore>,
     pub(crate) root: Path,
     pub(crate) buffering: Buffering,
+    pub(crate) window: Window,
 }
 
 impl Store {
+    pub(crate) fn new(store: Arc<dyn ObjectStore>, root: Path, buffering: Buffering) -> Self {
+        Self {
+            store,
+            root,
+            buffering,
+            window: Window::new(buffering),
+        }
+    }
+
     /// The path of `key`: every segment as it is, none encoded or decoded.
-    fn path(&self, key: &ObjectKey) -> Result<Path, SinkError> {
+    pub(crate) fn path(&self, key: &ObjectKey) -> Result<Path, SinkError> {
         self.parse(key, key.as_str())
+    }
+
+    /// A path beside `key` that no other writer has.
+    pub(crate) fn staging(&self, key: &ObjectKey) -> Result<Path, SinkError> {
+        let (folder, name) = match key.as_str().rsplit_once('/') {
+            Some((folder, name)) => (format!("{folder}/"), name),
+            None => (String::new(), key.as_str()),
+        };
+        let staging = staging::name(name, fastrand::u32(..));
+        self.parse(key, &format!("{folder}{staging}"))
     }
 
     fn parse(&self, key: &ObjectKey, below: &str) -> Result<Path, SinkError> {
@@ -36,25 +61,30 @@ impl Store {
         })
     }
 
+    /// Begins an object that `store`, this one or another way to it, writes along `route`.
     pub(crate) fn open(
         &self,
         key: &ObjectKey,
         options: &OpenOptions,
+        store: Arc<dyn ObjectStore>,
+        route: Route,
+        attributes: Option<Attributes>,
         location: String,
     ) -> Result<Box<dyn SinkWriter>, SinkError> {
-        let (folder, name) = match key.as_str().rsplit_once('/') {
-            Some((folder, name)) => (format!("{folder}/"), name),
-            None => (String::new(), key.as_str()),
-        };
-        let staging = format!("{folder}{}", staging::name(name, fastrand::u32(..)));
         let target = Target {
-            store: self.store.clone(),
+            store,
             path: self.path(key)?,
-            staging: self.parse(key, &staging)?,
+            route,
             mode: options.mode,
+            attributes,
+            size_hint: options.size_hint,
             location,
         };
-        Ok(Box::new(ObjectWriter::new(target, self.buffering)))
+        Ok(Box::new(ObjectWriter::new(
+            target,
+            self.buffering,
+            self.window.clone(),
+        )))
     }
 
     pub(crate) async fn lookup(

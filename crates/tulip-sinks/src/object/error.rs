@@ -9,6 +9,12 @@ use tulip_core::sink::{SinkError, SinkErrorKind};
 
 /// Maps `error`, which happened while doing `what` ("cannot write …").
 pub(crate) fn from_store(error: StoreError, what: impl Into<String>) -> SinkError {
+    #[cfg(feature = "_cloud")]
+    if let Some(answer) = crate::cloud::answer::explain(&error) {
+        return SinkError::new(answer.kind, what)
+            .with_reason(answer.reason, answer.advice)
+            .with_source(answer.cause);
+    }
     let kind = match &error {
         StoreError::NotFound { .. } => SinkErrorKind::NotFound,
         StoreError::AlreadyExists { .. } => SinkErrorKind::AlreadyExists,
@@ -28,12 +34,8 @@ pub(crate) fn from_store(error: StoreError, what: impl Into<String>) -> SinkErro
     SinkError::new(kind, what).with_source(cause)
 }
 
-/// Maps a plain I/O error.
-pub(crate) fn from_io(error: &io::Error, what: impl Into<String>) -> SinkError {
-    SinkError::new(kind_of(error.kind()), what).with_source(error.to_string())
-}
-
-fn kind_of(kind: io::ErrorKind) -> SinkErrorKind {
+/// The class of a plain I/O error.
+pub(crate) fn kind_of(kind: io::ErrorKind) -> SinkErrorKind {
     use io::ErrorKind as Io;
     match kind {
         Io::NotFound => SinkErrorKind::NotFound,

@@ -1,4 +1,4 @@
-//! The names under which files are staged, and what is left of them by runs that were killed.
+//! What is left of staged files by runs that were killed.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -8,11 +8,6 @@ use tracing::{debug, warn};
 /// Behind this time without a write nobody writes a staged file any more: a download that stalls
 /// is given up far sooner.
 const STALE: Duration = Duration::from_secs(3600);
-
-/// The staged name of the file `name`: hidden, and of its own for every writer.
-pub(crate) fn name(name: &str, unique: u32) -> String {
-    format!(".{name}.{unique:08x}.partial")
-}
 
 /// Whether a file name is one of ours, with or without the suffix that `object_store` adds while
 /// it writes.
@@ -54,6 +49,7 @@ pub(crate) fn sweep(folder: &Path, now: SystemTime) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::object::staging::name;
 
     #[test]
     fn only_our_own_names_count_as_staged() {

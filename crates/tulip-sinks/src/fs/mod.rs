@@ -1,7 +1,9 @@
 //! Local files.
 
+mod sweep;
+
 use std::collections::BTreeSet;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
@@ -11,20 +13,21 @@ use object_store::local::LocalFileSystem;
 use tulip_core::ObjectKey;
 use tulip_core::sink::{
     Capabilities, ConnectOptions, OpenOptions, Sink, SinkError, SinkErrorKind, SinkFactory,
-    SinkUrl, SinkWriter, StoredObject,
+    SinkOption, SinkUrl, SinkWriter, StoredObject,
 };
 
-use crate::error::from_io;
-use crate::staging;
-use crate::store::Store;
-use crate::writer::Buffering;
+use crate::object::error::kind_of;
+use crate::object::parts::{Buffering, MIB};
+use crate::object::settings::{self, Settings};
+use crate::object::store::Store;
+use crate::object::writer::Route;
 
 tulip_core::register_sink!(FsFactory);
 
 /// Files are written in order, one part after the other: more in flight would only cost memory.
 const BUFFERING: Buffering = Buffering {
-    part: 4 * 1024 * 1024,
-    in_flight: 2,
+    part: 4 * MIB,
+    memory: 12 * MIB,
 };
 
 const CAPABILITIES: Capabilities = Capabilities::NONE.with_lookup().with_atomic_create();
@@ -45,6 +48,10 @@ impl SinkFactory for FsFactory {
         "./out or file:///data/tulip"
     }
 
+    fn options(&self) -> &[SinkOption] {
+        &[settings::MEMORY, settings::PART_SIZE]
+    }
+
     fn capabilities(&self) -> Capabilities {
         CAPABILITIES
     }
@@ -55,6 +62,7 @@ impl SinkFactory for FsFactory {
 
     async fn connect(&self, url: &SinkUrl, _: &ConnectOptions) -> Result<Arc<dyn Sink>, SinkError> {
         let invalid = |what: String| SinkError::new(SinkErrorKind::InvalidTarget, what);
+        let buffering = Settings::of(url).buffering(BUFFERING)?;
         let folder = url
             .to_file_path()
             .ok_or_else(|| invalid(format!("{url} is not the URL of a local folder")))?;
@@ -66,11 +74,7 @@ impl SinkFactory for FsFactory {
         Ok(Arc::new(FsSink {
             folder,
             swept: Mutex::default(),
-            store: Store {
-                store: Arc::new(store),
-                root,
-                buffering: BUFFERING,
-            },
+            store: Store::new(Arc::new(store), root, buffering),
         }))
     }
 }
@@ -96,7 +100,7 @@ impl FsSink {
             Err(_) => false,
         };
         if first {
-            let sweep = move || staging::sweep(&folder, SystemTime::now());
+            let sweep = move || sweep::sweep(&folder, SystemTime::now());
             if let Err(error) = tokio::task::spawn_blocking(sweep).await {
                 tracing::warn!(%error, "stale staged files were not looked for");
             }
@@ -146,7 +150,13 @@ impl Sink for FsSink {
             return Err(SinkError::new(SinkErrorKind::InvalidTarget, what));
         }
         self.sweep_beside(&self.folder.join(key.as_str())).await;
-        self.store.open(key, options, self.location(key))
+        let staged = Route::Staged {
+            path: self.store.staging(key)?,
+            whole: true,
+        };
+        let store = self.store.store.clone();
+        self.store
+            .open(key, options, store, staged, None, self.location(key))
     }
 }
 
@@ -165,4 +175,9 @@ fn try_folder(folder: &Path) -> Result<(), SinkError> {
     written
         .and(removed)
         .map_err(|error| from_io(&error, format!("cannot write into the folder {shown}")))
+}
+
+/// Maps a plain I/O error.
+fn from_io(error: &io::Error, what: impl Into<String>) -> SinkError {
+    SinkError::new(kind_of(error.kind()), what).with_source(error.to_string())
 }

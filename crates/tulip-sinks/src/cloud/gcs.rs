@@ -1,0 +1,126 @@
+//! Google Cloud Storage.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use object_store::ObjectStore;
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey as Key};
+use tokio::sync::OnceCell;
+use tulip_core::sink::{
+    Capabilities, ConnectOptions, Sink, SinkError, SinkFactory, SinkOption, SinkUrl,
+};
+
+use super::common::{self, ALLOW_HTTP, ANONYMOUS, CloudUrl, ENDPOINT};
+use super::{CloudSink, CreateOnly, MetadataNames, Probe};
+use crate::object::settings::{self, Settings};
+use crate::object::store::Store;
+
+tulip_core::register_sink!(GcsFactory);
+
+const SERVICE_ACCOUNT: SinkOption = SinkOption::new(
+    "service_account",
+    "the file of a service account's key; else GOOGLE_SERVICE_ACCOUNT",
+);
+const APPLICATION_CREDENTIALS: SinkOption = SinkOption::new(
+    "application_credentials",
+    "the file of application default credentials; else GOOGLE_APPLICATION_CREDENTIALS, or gcloud's",
+);
+
+const OPTIONS: &[SinkOption] = &[
+    SERVICE_ACCOUNT,
+    APPLICATION_CREDENTIALS,
+    ANONYMOUS,
+    ENDPOINT,
+    common::STORAGE_CLASS,
+    common::METADATA,
+    common::CREATE_ONLY,
+    ALLOW_HTTP,
+    settings::MEMORY,
+    settings::PART_SIZE,
+];
+
+struct GcsFactory;
+
+#[async_trait]
+impl SinkFactory for GcsFactory {
+    fn scheme(&self) -> &str {
+        "gs"
+    }
+
+    fn summary(&self) -> &str {
+        "Google Cloud Storage"
+    }
+
+    fn example(&self) -> &str {
+        "gs://bucket/prefix"
+    }
+
+    fn options(&self) -> &[SinkOption] {
+        OPTIONS
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::NONE.with_lookup().with_atomic_create()
+    }
+
+    fn feature(&self) -> Option<&str> {
+        Some("gcs")
+    }
+
+    async fn connect(
+        &self,
+        url: &SinkUrl,
+        options: &ConnectOptions,
+    ) -> Result<Arc<dyn Sink>, SinkError> {
+        let target = CloudUrl(url);
+        target.check_metadata_names()?;
+        let builder = builder(target)?;
+        let is_google = builder.get_config_value(&Key::BaseUrl).is_none();
+        let builder = builder.with_http_connector(common::connector(options, None)?);
+        let build = |builder: GoogleCloudStorageBuilder| builder.build().map_err(common::refused);
+        let probe = build(builder.clone().with_retry(common::probe_retries()))?;
+        let shared = builder
+            .with_credentials(probe.credentials().clone())
+            .with_retry(common::retries());
+        let store: Arc<dyn ObjectStore> = Arc::new(build(shared)?);
+        let buffering = Settings::of(url).buffering(common::BUFFERING)?;
+        Ok(Arc::new(CloudSink {
+            scheme: "gs",
+            shown: common::shown(url),
+            store: Store::new(store.clone(), target.prefix()?, buffering),
+            create: CreateOnly {
+                rule: target.create_rule(is_google)?,
+                store,
+                // The end of an upload takes no condition; a copy does.
+                parts_staged: true,
+                kept: OnceCell::new(),
+            },
+            probe: Probe {
+                store: Arc::new(probe),
+                needs_part: false,
+            },
+            attributes: target.attributes(),
+            names: MetadataNames::Headers,
+        }))
+    }
+}
+
+fn builder(target: CloudUrl<'_>) -> Result<GoogleCloudStorageBuilder, SinkError> {
+    let mut builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(target.bucket()?);
+    if let Some(path) = target.text(SERVICE_ACCOUNT) {
+        builder = builder.with_service_account_path(path);
+    }
+    if let Some(path) = target.text(APPLICATION_CREDENTIALS) {
+        builder = builder.with_application_credentials(path);
+    }
+    if target.flag(ANONYMOUS)? == Some(true) {
+        builder = builder.with_skip_signature(true);
+    }
+    if let Some(endpoint) = target.text(ENDPOINT) {
+        builder = builder.with_base_url(&endpoint);
+    }
+    if let Some(endpoint) = builder.get_config_value(&Key::BaseUrl) {
+        common::check_endpoint(&endpoint, target.flag(ALLOW_HTTP)? == Some(true))?;
+    }
+    Ok(builder)
+}

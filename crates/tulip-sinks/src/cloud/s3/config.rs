@@ -1,0 +1,288 @@
+//! Where S3 settings come from: the URL's options, then the environment, then a shared profile.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use object_store::ClientConfigKey;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey as Key, Checksum};
+use tulip_core::sink::{SinkError, SinkErrorKind, SinkOption};
+
+use super::process::ProcessCredentials;
+use super::profile::{Profile, Profiles, Secret};
+use crate::cloud::common::{self, ALLOW_HTTP, ANONYMOUS, CloudUrl, ENDPOINT};
+use crate::object::settings::invalid;
+
+pub(super) const REGION: SinkOption = SinkOption::new(
+    "region",
+    "the bucket's region; else AWS_REGION, else us-east-1",
+);
+pub(super) const PATH_STYLE: SinkOption = SinkOption::new(
+    "path_style",
+    "whether the bucket stands in the path: by default at an endpoint of your own, not at Amazon",
+);
+pub(super) const PROFILE: SinkOption =
+    SinkOption::new("profile", "a profile of ~/.aws; else AWS_PROFILE");
+pub(super) const ACCESS_KEY_ID: SinkOption =
+    SinkOption::new("access_key_id", "the access key; better AWS_ACCESS_KEY_ID");
+pub(super) const SECRET_ACCESS_KEY: SinkOption = SinkOption::new(
+    "secret_access_key",
+    "its secret; better AWS_SECRET_ACCESS_KEY, which no process list shows",
+);
+pub(super) const SESSION_TOKEN: SinkOption = SinkOption::new(
+    "session_token",
+    "the token of temporary credentials; better AWS_SESSION_TOKEN",
+);
+pub(super) const SSE: SinkOption = SinkOption::new(
+    "sse",
+    "server-side encryption: AES256, aws:kms, aws:kms:dsse or sse-c",
+);
+pub(super) const SSE_KMS_KEY_ID: SinkOption =
+    SinkOption::new("sse_kms_key_id", "the KMS key of aws:kms and aws:kms:dsse");
+pub(super) const SSE_BUCKET_KEY: SinkOption = SinkOption::new(
+    "sse_bucket_key",
+    "whether a bucket key spares calls of KMS: true or false",
+);
+pub(super) const SSE_CUSTOMER_KEY: SinkOption = SinkOption::new(
+    "sse_customer_key",
+    "the key of sse-c in base64; better AWS_SSE_CUSTOMER_KEY_BASE64",
+);
+pub(super) const CHECKSUM: SinkOption = SinkOption::new(
+    "checksum",
+    "what requests carry: crc64nvme (at Amazon), sha256 or none (elsewhere)",
+);
+pub(super) const UNSIGNED_PAYLOAD: SinkOption = SinkOption::new(
+    "unsigned_payload",
+    "true leaves payloads out of signatures: by default at Amazon, where TLS and checksums guard them",
+);
+pub(super) const REQUEST_PAYER: SinkOption =
+    SinkOption::new("request_payer", "true accepts the costs of requests");
+
+/// A variable of this process.
+pub(super) fn process_variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// All settings of one sink.
+pub(super) struct Config {
+    pub(super) builder: AmazonS3Builder,
+    /// Whether the store is Amazon's own.
+    pub(super) is_amazon: bool,
+    pub(super) ca_file: Option<PathBuf>,
+}
+
+impl Config {
+    pub(super) fn of(
+        target: CloudUrl<'_>,
+        var: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, SinkError> {
+        target.check_metadata_names()?;
+        let bucket = target.bucket()?;
+        let profile = profile(target, var)?;
+        let mut builder = AmazonS3Builder::from_env()
+            .with_bucket_name(&bucket)
+            .with_disable_bulk_delete(true);
+        builder = credentials(builder, target, var, profile.as_ref())?;
+        if let Some(region) = target
+            .text(REGION)
+            .or_else(|| var("AWS_REGION"))
+            .or_else(|| var("AWS_DEFAULT_REGION"))
+            .or_else(|| profile.as_ref()?.region.clone())
+        {
+            builder = builder.with_region(region);
+        }
+        let endpoint = target
+            .text(ENDPOINT)
+            .or_else(|| builder.get_config_value(&Key::S3Endpoint))
+            .or_else(|| builder.get_config_value(&Key::Endpoint))
+            .or_else(|| profile.as_ref()?.endpoint_url.clone());
+        builder = place(builder, target, &bucket, endpoint.as_deref())?;
+        builder = encryption(builder, target)?;
+        builder = integrity(builder, target, endpoint.is_none())?;
+        if let Some(pays) = target.flag(REQUEST_PAYER)? {
+            builder = builder.with_request_payer(pays);
+        }
+        Ok(Self {
+            builder,
+            is_amazon: endpoint.is_none(),
+            ca_file: var("AWS_CA_BUNDLE").map(PathBuf::from),
+        })
+    }
+}
+
+/// The profile that is asked for, or the default one where the environment has no credentials.
+fn profile(
+    target: CloudUrl<'_>,
+    var: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<Profile>, SinkError> {
+    let asked = target.text(PROFILE).or_else(|| var("AWS_PROFILE"));
+    let profiles = Profiles::read(var)?;
+    match asked {
+        Some(name) => profiles.get(&name).map(Some).ok_or_else(|| {
+            let what = format!("there is no AWS profile {name:?}; {}", profiles.places());
+            SinkError::new(SinkErrorKind::InvalidTarget, what)
+        }),
+        None => Ok(profiles.get("default")),
+    }
+}
+
+/// Credentials in the order of Amazon's own tools; a profile that the URL names goes first.
+fn credentials(
+    mut builder: AmazonS3Builder,
+    target: CloudUrl<'_>,
+    var: &dyn Fn(&str) -> Option<String>,
+    profile: Option<&Profile>,
+) -> Result<AmazonS3Builder, SinkError> {
+    if target.flag(ANONYMOUS)? == Some(true) {
+        return Ok(builder.with_skip_signature(true));
+    }
+    let given = [ACCESS_KEY_ID, SECRET_ACCESS_KEY].map(|option| target.text(option));
+    match given {
+        [Some(id), Some(secret)] => {
+            // Nothing of the environment's credentials may mix with these.
+            let token = target.text(SESSION_TOKEN);
+            return Ok(statics(builder, &id, &secret, token.as_deref()));
+        }
+        [None, None] => {}
+        _ => {
+            let reason = "access_key_id and secret_access_key go together";
+            return Err(invalid(ACCESS_KEY_ID.name, reason));
+        }
+    }
+    let from_url = target.text(PROFILE).is_some();
+    if var("AWS_ACCESS_KEY_ID").is_some() && !from_url {
+        return Ok(builder);
+    }
+    match profile.map(|profile| &profile.secret) {
+        Some(Secret::Keys { id, key, token }) => {
+            builder = statics(builder, id, key, token.as_deref());
+        }
+        Some(Secret::Process(command)) => {
+            let provider = ProcessCredentials::new(command.clone());
+            builder = builder.with_credentials(Arc::new(provider));
+        }
+        Some(Secret::WebIdentity {
+            role,
+            token_file,
+            session,
+        }) => {
+            builder = builder
+                .with_config(Key::RoleArn, role)
+                .with_config(Key::WebIdentityTokenFile, token_file);
+            if let Some(session) = session {
+                builder = builder.with_config(Key::RoleSessionName, session);
+            }
+        }
+        Some(Secret::Elsewhere { how }) => {
+            let name = profile
+                .map(|profile| profile.name.as_str())
+                .unwrap_or_default();
+            let error = SinkError::new(
+                SinkErrorKind::InvalidTarget,
+                format!("the AWS profile {name:?} gets its credentials by {how}"),
+            );
+            let advice = format!(
+                "let another profile say credential_process = aws configure export-credentials \
+                 --profile {name}"
+            );
+            return Err(error.with_reason("that is left to Amazon's own tools", advice));
+        }
+        Some(Secret::None) | None => {}
+    }
+    Ok(builder)
+}
+
+fn statics(builder: AmazonS3Builder, id: &str, key: &str, token: Option<&str>) -> AmazonS3Builder {
+    let credential = object_store::aws::AwsCredential {
+        key_id: id.to_owned(),
+        secret_key: key.to_owned(),
+        token: token.map(str::to_owned),
+    };
+    builder.with_credentials(Arc::new(object_store::StaticCredentialProvider::new(
+        credential,
+    )))
+}
+
+/// Where the bucket is.
+fn place(
+    builder: AmazonS3Builder,
+    target: CloudUrl<'_>,
+    bucket: &str,
+    endpoint: Option<&str>,
+) -> Result<AmazonS3Builder, SinkError> {
+    let path_style = target.flag(PATH_STYLE)?;
+    let Some(endpoint) = endpoint else {
+        // A bucket with dots has no certificate of its own.
+        let hosted = !path_style.unwrap_or(bucket.contains('.'));
+        return Ok(builder.with_virtual_hosted_style_request(hosted));
+    };
+    let from_env = builder.get_config_value(&Key::Client(ClientConfigKey::AllowHttp));
+    let allow_http = target
+        .flag(ALLOW_HTTP)?
+        .unwrap_or(from_env.as_deref() == Some("true"));
+    common::check_endpoint(endpoint, allow_http)?;
+    let endpoint = endpoint.trim_end_matches('/');
+    let from_env = builder.get_config_value(&Key::VirtualHostedStyleRequest);
+    let hosted = path_style.map_or(from_env.as_deref() == Some("true"), |path| !path);
+    let endpoint = match endpoint.split_once("://") {
+        Some((scheme, host)) if hosted && !host.starts_with(&format!("{bucket}.")) => {
+            format!("{scheme}://{bucket}.{host}")
+        }
+        _ => endpoint.to_owned(),
+    };
+    Ok(builder
+        .with_config(Key::S3Endpoint, endpoint)
+        .with_virtual_hosted_style_request(hosted))
+}
+
+fn encryption(
+    mut builder: AmazonS3Builder,
+    target: CloudUrl<'_>,
+) -> Result<AmazonS3Builder, SinkError> {
+    if target.flag(SSE_BUCKET_KEY)?.is_some() && target.text(SSE).is_none() {
+        return Err(invalid(SSE_BUCKET_KEY.name, "it goes with sse=aws:kms"));
+    }
+    for (option, key) in [
+        (SSE, "aws_server_side_encryption"),
+        (SSE_KMS_KEY_ID, "aws_sse_kms_key_id"),
+        (SSE_BUCKET_KEY, "aws_sse_bucket_key_enabled"),
+        (SSE_CUSTOMER_KEY, "aws_sse_customer_key_base64"),
+    ] {
+        if let Some(value) = target.text(option) {
+            let key: Key = key.parse().map_err(common::refused)?;
+            builder = builder.with_config(key, value);
+        }
+    }
+    Ok(builder)
+}
+
+/// What guards the bytes on their way. Stores that are not Amazon's may not know its newer
+/// checksums; they all verify a signed payload.
+fn integrity(
+    builder: AmazonS3Builder,
+    target: CloudUrl<'_>,
+    is_amazon: bool,
+) -> Result<AmazonS3Builder, SinkError> {
+    let builder = match target.text(CHECKSUM).as_deref() {
+        Some("crc64nvme") => builder.with_checksum_algorithm(Checksum::CRC64NVME),
+        Some("sha256") => builder.with_checksum_algorithm(Checksum::SHA256),
+        Some("none") => builder,
+        Some(_) => {
+            return Err(invalid(
+                CHECKSUM.name,
+                "crc64nvme, sha256 or none is wanted",
+            ));
+        }
+        None if is_amazon && builder.get_config_value(&Key::Checksum).is_none() => {
+            builder.with_checksum_algorithm(Checksum::CRC64NVME)
+        }
+        None => builder,
+    };
+    let set = builder.get_config_value(&Key::UnsignedPayload);
+    match target.flag(UNSIGNED_PAYLOAD)? {
+        Some(unsigned) => Ok(builder.with_unsigned_payload(unsigned)),
+        None if is_amazon && set.as_deref() != Some("true") => {
+            Ok(builder.with_unsigned_payload(true))
+        }
+        None => Ok(builder),
+    }
+}

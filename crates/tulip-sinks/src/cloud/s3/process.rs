@@ -1,0 +1,155 @@
+//! Credentials that a command prints, as `credential_process` of a profile says.
+
+use std::fmt;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use object_store::CredentialProvider;
+use object_store::aws::AwsCredential;
+use serde::Deserialize;
+use tokio::process::Command;
+use tokio::sync::Mutex;
+use tulip_core::Timestamp;
+
+/// Credentials are renewed this long before they expire.
+const EARLY: Duration = Duration::from_secs(300);
+
+/// How long the command may take; it may have to ask somebody.
+const LIMIT: Duration = Duration::from_secs(60);
+
+pub(super) struct ProcessCredentials {
+    command: String,
+    cached: Mutex<Option<(Arc<AwsCredential>, Option<SystemTime>)>>,
+}
+
+impl fmt::Debug for ProcessCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProcessCredentials")
+    }
+}
+
+/// What the command prints.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Printed {
+    version: u32,
+    access_key_id: String,
+    secret_access_key: String,
+    session_token: Option<String>,
+    expiration: Option<Timestamp>,
+}
+
+impl ProcessCredentials {
+    pub(super) fn new(command: String) -> Self {
+        Self {
+            command,
+            cached: Mutex::default(),
+        }
+    }
+
+    async fn run(&self) -> Result<Printed, String> {
+        #[cfg(windows)]
+        let mut command = Command::new("cmd.exe");
+        #[cfg(windows)]
+        command.arg("/C");
+        #[cfg(not(windows))]
+        let mut command = Command::new("sh");
+        #[cfg(not(windows))]
+        command.arg("-c");
+        let output = command
+            .arg(&self.command)
+            .stdin(Stdio::null())
+            .stderr(Stdio::inherit())
+            .kill_on_drop(true)
+            .output();
+        let output = tokio::time::timeout(LIMIT, output)
+            .await
+            .map_err(|_| format!("it took longer than {} s", LIMIT.as_secs()))?
+            .map_err(|error| format!("it cannot be started: {error}"))?;
+        if !output.status.success() {
+            return Err(format!("it ended with {}", output.status));
+        }
+        // The parser's message could quote a secret.
+        let printed: Printed = serde_json::from_slice(&output.stdout)
+            .map_err(|_| "it did not print the JSON of version 1".to_owned())?;
+        match printed.version {
+            1 => Ok(printed),
+            other => Err(format!("it printed version {other}, not 1")),
+        }
+    }
+}
+
+#[async_trait]
+impl CredentialProvider for ProcessCredentials {
+    type Credential = AwsCredential;
+
+    async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
+        let mut cached = self.cached.lock().await;
+        if let Some((credential, expires)) = &*cached
+            && expires.is_none_or(|at| at > SystemTime::now() + EARLY)
+        {
+            return Ok(credential.clone());
+        }
+        let printed = self.run().await.map_err(|reason| {
+            let source = format!("credential_process of the AWS profile failed: {reason}");
+            object_store::Error::Unauthenticated {
+                path: String::new(),
+                source: source.into(),
+            }
+        })?;
+        let credential = Arc::new(AwsCredential {
+            key_id: printed.access_key_id,
+            secret_key: printed.secret_access_key,
+            token: printed.session_token,
+        });
+        let expires = printed.expiration.map(|at| at.as_system_time());
+        *cached = Some((credential.clone(), expires));
+        Ok(credential)
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    async fn run(command: &str) -> Result<Arc<AwsCredential>, String> {
+        let provider = ProcessCredentials::new(command.to_owned());
+        let credential = provider.get_credential().await;
+        credential.map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn what_the_command_prints_is_used_until_it_expires() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let count = folder.path().join("count");
+        let print = |expires: &str| {
+            format!(
+                r#"echo x >> '{}'; echo '{{"Version":1,"AccessKeyId":"AK","SecretAccessKey":"s","Expiration":"{expires}"}}'"#,
+                count.display()
+            )
+        };
+        let fresh = ProcessCredentials::new(print("2999-01-01T00:00:00Z"));
+        assert_eq!(fresh.get_credential().await.unwrap().key_id, "AK");
+        fresh.get_credential().await.unwrap();
+        assert_eq!(std::fs::read_to_string(&count).unwrap().lines().count(), 1);
+        let expired = ProcessCredentials::new(print("2001-01-01T00:00:00Z"));
+        expired.get_credential().await.unwrap();
+        expired.get_credential().await.unwrap();
+        assert_eq!(std::fs::read_to_string(&count).unwrap().lines().count(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_command_that_fails_is_told_without_what_it_printed() {
+        let failed = run("exit 3").await.unwrap_err();
+        assert!(failed.contains("exit status: 3"), "{failed}");
+        let odd = run("echo 5ecret").await.unwrap_err();
+        assert!(
+            odd.contains("version 1") && !odd.contains("5ecret"),
+            "{odd}"
+        );
+        let newer = run(r#"echo '{"Version":2,"AccessKeyId":"a","SecretAccessKey":"b"}'"#).await;
+        assert!(newer.unwrap_err().contains("version 2"));
+    }
+}

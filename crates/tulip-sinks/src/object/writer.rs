@@ -1,0 +1,365 @@
+//! One object on its way into a store: a single put when it is small, otherwise parts of which a
+//! bounded number of bytes is in flight while the next is filled.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use object_store::path::Path;
+use object_store::{
+    Attributes, MultipartUpload, ObjectStore, ObjectStoreExt as _, PutMode, PutMultipartOptions,
+    PutOptions, PutPayload, PutResult, RenameOptions, RenameTargetMode,
+};
+use tokio::task::JoinSet;
+use tracing::{debug, warn};
+use tulip_core::sink::{Metadata, SinkError, SinkErrorKind, SinkWriter, StoredObject, WriteMode};
+
+use crate::object::attributes::add_metadata;
+use crate::object::error::from_store;
+use crate::object::parts::{Buffering, Window};
+use crate::object::store::StoreChecksum;
+
+/// Where an object goes.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) store: Arc<dyn ObjectStore>,
+    pub(crate) path: Path,
+    pub(crate) route: Route,
+    pub(crate) mode: WriteMode,
+    /// What the store keeps beside the object; `None` where it keeps nothing.
+    pub(crate) attributes: Option<Attributes>,
+    pub(crate) size_hint: Option<u64>,
+    /// For people.
+    pub(crate) location: String,
+}
+
+/// How an object becomes visible at once and whole.
+#[derive(Debug, Clone)]
+pub(crate) enum Route {
+    /// The store does it: nothing can be seen of a put or an upload before its end.
+    #[cfg(feature = "_cloud")]
+    Direct,
+    /// It is written under a name of its own, then renamed.
+    Staged {
+        path: Path,
+        /// Also what is put whole, which a store may do by itself although it does not for parts.
+        whole: bool,
+    },
+}
+
+impl Target {
+    fn staging_of_whole(&self) -> Option<&Path> {
+        match &self.route {
+            Route::Staged { path, whole: true } => Some(path),
+            _ => None,
+        }
+    }
+
+    fn staging_of_parts(&self) -> Option<&Path> {
+        match &self.route {
+            Route::Staged { path, .. } => Some(path),
+            #[cfg(feature = "_cloud")]
+            Route::Direct => None,
+        }
+    }
+
+    async fn put_whole(&self, payload: PutPayload) -> Result<StoredObject, SinkError> {
+        let bytes = payload.content_length() as u64;
+        let staging = self.staging_of_whole();
+        let mut options = PutOptions::from(self.attributes.clone().unwrap_or_default());
+        if staging.is_none() && self.mode == WriteMode::Create {
+            options.mode = PutMode::Create;
+        }
+        let path = staging.unwrap_or(&self.path);
+        let put = self.store.put_opts(path, payload, options).await;
+        let put = put.map_err(|error| self.failed(error))?;
+        self.publish(staging).await?;
+        Ok(stored(bytes, put))
+    }
+
+    async fn begin_parts(&self) -> Result<Box<dyn MultipartUpload>, SinkError> {
+        let path = self.staging_of_parts().unwrap_or(&self.path);
+        let options = PutMultipartOptions::from(self.attributes.clone().unwrap_or_default());
+        let begun = self.store.put_multipart_opts(path, options).await;
+        begun.map_err(|error| self.failed(error))
+    }
+
+    /// Gives what is staged whole its name.
+    async fn publish(&self, staging: Option<&Path>) -> Result<(), SinkError> {
+        let Some(staging) = staging else {
+            return Ok(());
+        };
+        let mode = match self.mode {
+            WriteMode::Create => RenameTargetMode::Create,
+            _ => RenameTargetMode::Overwrite,
+        };
+        let options = RenameOptions::new().with_target_mode(mode);
+        let renamed = self.store.rename_opts(staging, &self.path, options).await;
+        let Err(error) = renamed else {
+            return Ok(());
+        };
+        if let Err(left) = self.store.delete(staging).await {
+            let error = from_store(left, "it cannot be removed");
+            warn!(location = self.location, %staging, %error, "a staged object stays behind");
+        }
+        Err(self.failed(error))
+    }
+
+    fn failed(&self, error: object_store::Error) -> SinkError {
+        let creates = self.mode == WriteMode::Create;
+        let error = match error {
+            object_store::Error::Precondition { path, source } if creates => {
+                object_store::Error::AlreadyExists { path, source }
+            }
+            other => other,
+        };
+        from_store(error, format!("cannot write {}", self.location))
+    }
+}
+
+fn stored(bytes: u64, put: PutResult) -> StoredObject {
+    let checksum = put.extensions.get::<StoreChecksum>();
+    StoredObject::new(bytes)
+        .with_checksum(checksum.map(|checksum| checksum.0.clone()))
+        .with_etag(put.e_tag)
+}
+
+/// Chunks below this many bytes are copied together; larger ones are handed on as they are.
+const GATHER_BELOW: usize = 16 * 1024;
+
+pub(crate) struct ObjectWriter {
+    target: Target,
+    buffering: Buffering,
+    window: Window,
+    filling: Vec<Bytes>,
+    /// Small chunks, gathered: each would hold on to the whole buffer that it was read into.
+    gathering: BytesMut,
+    filled: u64,
+    /// Parts sent so far.
+    sent: u64,
+    written: u64,
+    upload: Option<Upload>,
+    failed: bool,
+}
+
+struct Upload {
+    parts: Box<dyn MultipartUpload>,
+    in_flight: JoinSet<object_store::Result<()>>,
+}
+
+impl ObjectWriter {
+    pub(crate) fn new(target: Target, buffering: Buffering, window: Window) -> Self {
+        Self {
+            target,
+            buffering,
+            window,
+            filling: Vec::new(),
+            gathering: BytesMut::new(),
+            filled: 0,
+            sent: 0,
+            written: 0,
+            upload: None,
+            failed: false,
+        }
+    }
+
+    fn part_size(&self) -> u64 {
+        self.buffering.part_size(self.sent, self.target.size_hint)
+    }
+
+    async fn take(&mut self, mut chunk: Bytes) -> Result<(), SinkError> {
+        while !chunk.is_empty() {
+            // A full part goes when more comes, so that an object of one part is put whole.
+            if self.filled == self.part_size() {
+                self.send_part().await?;
+            }
+            let room = self.part_size() - self.filled;
+            let room = usize::try_from(room).unwrap_or(usize::MAX);
+            let piece = chunk.split_to(room.min(chunk.len()));
+            self.filled += piece.len() as u64;
+            self.written += piece.len() as u64;
+            if piece.len() < GATHER_BELOW {
+                self.gathering.extend_from_slice(&piece);
+            } else {
+                self.flush_gathering();
+                self.filling.push(piece);
+            }
+        }
+        Ok(())
+    }
+
+    fn flush_gathering(&mut self) {
+        if !self.gathering.is_empty() {
+            self.filling.push(self.gathering.split().freeze());
+        }
+    }
+
+    fn payload(&mut self) -> PutPayload {
+        self.flush_gathering();
+        self.filled = 0;
+        PutPayload::from_iter(std::mem::take(&mut self.filling))
+    }
+
+    /// Sends what has been filled, waiting first until there is room in flight.
+    async fn send_part(&mut self) -> Result<(), SinkError> {
+        let payload = self.payload();
+        let bytes = payload.content_length() as u64;
+        let target = &self.target;
+        let upload = match &mut self.upload {
+            Some(upload) => upload,
+            None => self.upload.insert(Upload {
+                parts: target.begin_parts().await?,
+                in_flight: JoinSet::new(),
+            }),
+        };
+        // What has failed already is told now, not when everything has been read.
+        while let Some(ended) = upload.in_flight.try_join_next() {
+            joined(ended, target)?;
+        }
+        let admitted = loop {
+            tokio::select! {
+                biased;
+                admitted = self.window.admit(bytes) => break admitted,
+                Some(ended) = upload.in_flight.join_next() => joined(ended, target)?,
+            }
+        };
+        let sending = upload.parts.put_part(payload);
+        upload.in_flight.spawn(async move {
+            let result = sending.await;
+            drop(admitted);
+            result
+        });
+        self.sent += 1;
+        if !self.buffering.overlaps(bytes) {
+            while let Some(ended) = upload.in_flight.join_next().await {
+                joined(ended, target)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gathers the parts and makes the object visible.
+    async fn commit(&mut self) -> Result<StoredObject, SinkError> {
+        if self.filled > 0 {
+            self.send_part().await?;
+        }
+        let target = &self.target;
+        let Some(upload) = &mut self.upload else {
+            return Err(ended(target));
+        };
+        while let Some(ended) = upload.in_flight.join_next().await {
+            joined(ended, target)?;
+        }
+        let result = upload.parts.complete().await;
+        let put = result.map_err(|error| target.failed(error))?;
+        // From here on there is an object, no longer an upload that could be aborted.
+        self.upload = None;
+        target.publish(target.staging_of_parts()).await?;
+        Ok(stored(self.written, put))
+    }
+
+    async fn discard(&mut self) -> Result<(), SinkError> {
+        self.failed = true;
+        self.filling.clear();
+        self.gathering.clear();
+        match self.upload.take() {
+            Some(upload) => abort(upload, &self.target.location).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Removes what was staged after a failure, of which the first is what the caller gets.
+    async fn after(&mut self, first: SinkError) -> SinkError {
+        if let Err(error) = self.discard().await {
+            warn!(location = self.target.location, %error, "an unfinished upload stays behind");
+        }
+        first
+    }
+}
+
+async fn abort(mut upload: Upload, location: &str) -> Result<(), SinkError> {
+    upload.in_flight.shutdown().await;
+    let aborted = upload.parts.abort().await;
+    aborted.map_err(|error| {
+        let what = format!("cannot remove the unfinished upload of {location}");
+        from_store(error, what)
+    })
+}
+
+fn joined(
+    ended: Result<object_store::Result<()>, tokio::task::JoinError>,
+    target: &Target,
+) -> Result<(), SinkError> {
+    match ended {
+        Ok(result) => result.map_err(|error| target.failed(error)),
+        Err(error) => Err(target.failed(error.into())),
+    }
+}
+
+fn ended(target: &Target) -> SinkError {
+    let what = format!("{} was given up after an earlier error", target.location);
+    SinkError::new(SinkErrorKind::Other, what)
+}
+
+impl Drop for ObjectWriter {
+    /// Without an abort, an upload would wait at the store, unseen and paid for.
+    fn drop(&mut self) {
+        let Some(upload) = self.upload.take() else {
+            return;
+        };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        let location = std::mem::take(&mut self.target.location);
+        runtime.spawn(async move {
+            match abort(upload, &location).await {
+                Ok(()) => debug!(location, "removed the upload of a dropped writer"),
+                Err(error) => warn!(location, %error, "an unfinished upload stays behind"),
+            }
+        });
+    }
+}
+
+#[async_trait]
+impl SinkWriter for ObjectWriter {
+    async fn write(&mut self, chunk: Bytes) -> Result<(), SinkError> {
+        if self.failed {
+            return Err(ended(&self.target));
+        }
+        // A write that is dropped half-way has lost bytes: the writer must not be closed then.
+        self.failed = true;
+        match self.take(chunk).await {
+            Ok(()) => {
+                self.failed = false;
+                Ok(())
+            }
+            Err(error) => Err(self.after(error).await),
+        }
+    }
+
+    /// Stores take metadata when an upload begins: what comes later is kept only beside objects
+    /// that are put whole.
+    fn annotate(&mut self, metadata: &Metadata) {
+        if let Some(attributes) = &mut self.target.attributes {
+            add_metadata(attributes, metadata);
+        }
+    }
+
+    async fn close(mut self: Box<Self>) -> Result<StoredObject, SinkError> {
+        if self.failed {
+            return Err(ended(&self.target));
+        }
+        if self.upload.is_none() {
+            let payload = self.payload();
+            return self.target.put_whole(payload).await;
+        }
+        match self.commit().await {
+            Ok(stored) => Ok(stored),
+            Err(error) => Err(self.after(error).await),
+        }
+    }
+
+    async fn abort(mut self: Box<Self>) -> Result<(), SinkError> {
+        self.discard().await
+    }
+}
