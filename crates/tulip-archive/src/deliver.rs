@@ -2,7 +2,7 @@
 
 use tracing::warn;
 use tulip_core::sink::{
-    Metadata, OpenOptions, Sink, SinkErrorKind, SinkWriter, StoredObject, WriteMode,
+    Metadata, OpenOptions, Sink, SinkError, SinkErrorKind, SinkWriter, StoredObject, WriteMode,
 };
 use tulip_core::{JobId, ObjectKey, Receipt, ReceiptObject, Timestamp, Tool};
 use tulip_http::Asset;
@@ -31,21 +31,15 @@ impl Run {
             key: &key,
             length: asset.length(),
         });
-        let mode = match self.exporter.shared.if_exists {
-            IfExists::Overwrite => WriteMode::Overwrite,
-            // Without an atomic create the look before is all that can be had.
-            _ if !sink.capabilities().atomic_create => WriteMode::Overwrite,
-            _ => WriteMode::Create,
-        };
         let options = OpenOptions::default()
-            .with_mode(mode)
             .with_content_type("text/csv")
             .with_size_hint(asset.length())
             .with_metadata(self.metadata(&job));
+        let if_exists = self.exporter.shared.if_exists;
         let opened = tokio::select! {
             biased;
             () = &mut shutdown => return Err(cancelled()),
-            opened = sink.open(&key, &options) => opened,
+            opened = open(sink.as_ref(), if_exists, &key, options) => opened,
         };
         let mut writer =
             opened.map_err(|error| ExportError::sink("the object could not be begun", error))?;
@@ -179,6 +173,26 @@ impl Run {
             tool: Tool::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")),
         }
     }
+}
+
+/// Begins the object. Where it must not be replaced and the sink cannot promise that by
+/// itself, the look before is all that can be had.
+async fn open(
+    sink: &dyn Sink,
+    if_exists: IfExists,
+    key: &ObjectKey,
+    options: OpenOptions,
+) -> Result<Box<dyn SinkWriter>, SinkError> {
+    let keeps = if_exists != IfExists::Overwrite;
+    if keeps && sink.capabilities().atomic_create {
+        let create = options.clone().with_mode(WriteMode::Create);
+        match sink.open(key, &create).await {
+            // Some sinks learn only now that their store does not keep such a promise.
+            Err(error) if error.kind() == SinkErrorKind::Unsupported => {}
+            opened => return opened,
+        }
+    }
+    sink.open(key, &options).await
 }
 
 /// Writes the receipt beside the object, last: where it lies, the object is whole.

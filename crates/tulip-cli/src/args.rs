@@ -49,6 +49,7 @@ Environment (flags go first; each but TULIP_CA_FILE also as NAME_FILE, the path 
   TULIP_AUTH          instead of both: the \"Auth Header\" of Tulip's token page
   TULIP_WORKSPACE_ID  the workspace, for an account token
   TULIP_CA_FILE       more certificate authorities to trust (PEM)
+  AWS_… GOOGLE_… AZURE_…  credentials and settings of s3://, gs:// and az:// targets
 
 Exit codes:
   0    all done
@@ -79,7 +80,7 @@ pub(crate) enum Command {
     Machines(MachinesArgs),
     /// Exports archives of jobs or machines
     Export(ExportArgs),
-    /// Lists the sinks that archives can go to
+    /// Lists the sinks that archives can go to, or checks one
     Sinks(SinksArgs),
     /// Prints shell completions
     Completions(CompletionsArgs),
@@ -201,7 +202,9 @@ Examples:
   tulip export --job evsLrbKLQgX8YWE4v --to ./archives
   tulip export --machine g56RCoZCtzv7borvp --to /data/tulip --digest sha256
   tulip export --all --to ./archives --name '{date}/{machine}.csv' --if-exists skip
-  tulip export --all --to ./archives --concurrency 8 --json | jq -r .location")]
+  tulip export --all --to ./archives --concurrency 8 --json | jq -r .location
+  tulip export --all --to s3://lake/tulip --sink-option storage_class=STANDARD_IA
+  tulip export --all --to gs://lake/tulip --memory 80MiB")]
 pub(crate) struct ExportArgs {
     /// Export the archives of these jobs
     #[arg(long, value_name = "JOB", num_args = 1.., group = "source")]
@@ -215,6 +218,8 @@ pub(crate) struct ExportArgs {
     /// Where the archives go: a path or a URL (see `tulip sinks`)
     #[arg(long, value_name = "URL")]
     pub(crate) to: String,
+    #[command(flatten)]
+    pub(crate) sink: SinkSettings,
     /// How the objects are named
     #[arg(long, value_name = "TEMPLATE")]
     pub(crate) name: Option<KeyTemplate>,
@@ -251,9 +256,66 @@ pub(crate) enum ExistsRule {
     Fail,
 }
 
+/// What is said about a target beside its URL.
 #[derive(Debug, Args)]
+pub(crate) struct SinkSettings {
+    /// An option of the target, as `tulip sinks` lists them; can be given several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = values::sink_option)]
+    pub(crate) sink_option: Vec<(String, String)>,
+    /// How much of each archive the target may hold in memory, for example 80MiB: the same as
+    /// --sink-option memory=80MiB
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<String>,
+}
+
+impl SinkSettings {
+    /// All options, by name.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        let memory = self.memory.as_deref().map(|size| ("memory", size));
+        let named = self.sink_option.iter();
+        named
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .chain(memory)
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_long_help = "\
+Options go into the URL's query, s3://lake/tulip?region=eu-west-1, or into --sink-option. What is
+not said there comes from the environment that the store's own tools use: AWS_… and the profiles of
+~/.aws, GOOGLE_…, AZURE_….
+
+Examples:
+  tulip sinks
+  tulip sinks check s3://lake/tulip
+  tulip sinks check s3://lake/tulip --sink-option endpoint=https://minio.plant.example"
+)]
 pub(crate) struct SinksArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<SinksCommand>,
     /// Print one JSON object per sink
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SinksCommand {
+    /// Checks that a target can be reached and written, and leaves nothing there
+    Check(CheckArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// The target: a path or a URL
+    pub(crate) url: String,
+    #[command(flatten)]
+    pub(crate) sink: SinkSettings,
+    /// More certificate authorities to trust, as PEM [env: TULIP_CA_FILE]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Print a JSON object
     #[arg(long)]
     pub(crate) json: bool,
 }

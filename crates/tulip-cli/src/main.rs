@@ -49,7 +49,7 @@ fn run(cli: Cli, progress: &Progress) -> Result<(), Failure> {
             Command::Machines(args) => commands::machines::run(args, &shutdown).await,
             Command::Export(args) => commands::export::run(args, progress, &shutdown).await,
             Command::Completions(args) => commands::completions::run(&args),
-            Command::Sinks(args) => commands::sinks::run(&args),
+            Command::Sinks(args) => commands::sinks::run(args, &shutdown).await,
         }
     });
     runtime.shutdown_timeout(LAST_WORK);

@@ -22,6 +22,16 @@ pub(crate) fn some_time(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// An option of a target. What stands behind the `=` is not shown: it can be a secret.
+pub(crate) fn sink_option(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok((name.trim().to_owned(), value.to_owned()))
+        }
+        _ => Err("write NAME=VALUE; `tulip sinks` lists the names".to_owned()),
+    }
+}
+
 /// A count that cannot be zero.
 pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
@@ -60,6 +70,14 @@ mod tests {
     fn some_limits_cannot_be_zero() {
         assert_eq!(some_time("5s"), Ok(Duration::from_secs(5)));
         assert!(some_time("0").is_err() && some_time("0s").is_err() && some_time("5").is_err());
+    }
+
+    #[test]
+    fn options_have_a_name_and_a_value() {
+        let option = |text| sink_option(text).map_err(drop);
+        assert_eq!(option("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
+        assert_eq!(option("a="), Ok(("a".to_owned(), String::new())));
+        assert!(option("a").is_err() && option("=b").is_err());
     }
 
     #[test]

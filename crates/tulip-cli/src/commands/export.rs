@@ -34,6 +34,9 @@ pub(crate) async fn run(
             ExistsRule::Fail => IfExists::Fail,
         })
         .poll(PollPolicy::default().deadline(args.timeout));
+    for (name, value) in args.sink.all() {
+        builder = builder.sink_option(name, value);
+    }
     if let Some(template) = &args.name {
         builder = builder.name(template.clone());
     }

@@ -1,27 +1,151 @@
 //! `tulip sinks`
 
 use serde_json::json;
-use tulip_core::sink::SinkRegistry;
+use tulip_archive::{ExportError, parse_target};
+use tulip_core::ObjectKey;
+use tulip_core::sink::{
+    Capabilities, ConnectOptions, OpenOptions, Sink, SinkError, SinkErrorKind, SinkFactory,
+    SinkRegistry, WriteMode,
+};
 
-use crate::args::SinksArgs;
-use crate::failure::Failure;
+use crate::args::{CheckArgs, SinksArgs, SinksCommand};
+use crate::failure::{Code, Failure, chain};
 use crate::output;
+use crate::shutdown::Shutdown;
 
-pub(crate) fn run(args: &SinksArgs) -> Result<(), Failure> {
+pub(crate) async fn run(args: SinksArgs, shutdown: &Shutdown) -> Result<(), Failure> {
     let registry = SinkRegistry::linked().map_err(|error| Failure::usage(error.to_string()))?;
-    if args.json {
-        return registry.factories().try_for_each(|sink| {
-            output::json(&json!({
-                "scheme": sink.scheme(),
-                "summary": sink.summary(),
-                "example": sink.example(),
-            }))
-        });
+    match args.command {
+        Some(SinksCommand::Check(args)) => check(&registry, args, shutdown).await,
+        None if args.json => registry
+            .factories()
+            .try_for_each(|sink| output::json(&described(sink))),
+        None => list(&registry),
     }
+}
+
+fn described(sink: &dyn SinkFactory) -> serde_json::Value {
+    let options: Vec<_> = sink
+        .options()
+        .iter()
+        .map(|option| json!({ "name": option.name, "summary": option.summary }))
+        .collect();
+    json!({
+        "scheme": sink.scheme(),
+        "summary": sink.summary(),
+        "example": sink.example(),
+        "feature": sink.feature(),
+        "capabilities": capabilities(sink.capabilities()),
+        "options": options,
+    })
+}
+
+fn capabilities(can: Capabilities) -> serde_json::Value {
+    json!({ "lookup": can.lookup, "atomic_create": can.atomic_create })
+}
+
+fn list(registry: &SinkRegistry) -> Result<(), Failure> {
     let row = |text: &str| text.to_owned();
     let rows: Vec<_> = registry
         .factories()
-        .map(|sink| [row(sink.scheme()), row(sink.summary()), row(sink.example())])
+        .map(|sink| {
+            [
+                row(sink.scheme()),
+                row(sink.summary()),
+                row(sink.feature().unwrap_or("-")),
+                words(sink.capabilities()),
+                row(sink.example()),
+            ]
+        })
         .collect();
-    output::table(["SCHEME", "WRITES TO", "EXAMPLE"], &rows)
+    let head = ["SCHEME", "WRITES TO", "FEATURE", "CAN", "EXAMPLE"];
+    output::table(head, &rows)?;
+    for sink in registry
+        .factories()
+        .filter(|sink| !sink.options().is_empty())
+    {
+        output::line("")?;
+        let rows: Vec<_> = sink
+            .options()
+            .iter()
+            .map(|option| [row(option.name), row(option.summary)])
+            .collect();
+        let head = format!("OPTIONS OF {}", sink.scheme());
+        output::table([head.as_str(), "WHAT IT SAYS"], &rows)?;
+    }
+    Ok(())
+}
+
+fn words(can: Capabilities) -> String {
+    let words = [(can.lookup, "look up"), (can.atomic_create, "create only")];
+    let words: Vec<_> = words
+        .iter()
+        .filter(|(can, _)| *can)
+        .map(|(_, word)| *word)
+        .collect();
+    match words.as_slice() {
+        [] => "write".to_owned(),
+        words => words.join(", "),
+    }
+}
+
+async fn check(
+    registry: &SinkRegistry,
+    args: CheckArgs,
+    shutdown: &Shutdown,
+) -> Result<(), Failure> {
+    let mut url = parse_target(&args.url).map_err(ExportError::from)?;
+    for (name, value) in args.sink.all() {
+        url = url.with_option(name, value);
+    }
+    let from_env = std::env::var_os("TULIP_CA_FILE").filter(|path| !path.is_empty());
+    let mut network = ConnectOptions::default();
+    network.ca_file = args.ca_file.or(from_env.map(Into::into));
+    let sink = registry.connect(&url, &network).await.map_err(|error| {
+        let code = match error.kind() {
+            SinkErrorKind::InvalidTarget => Code::Usage,
+            _ => Code::Sink,
+        };
+        Failure::new(code, chain(&error))
+    })?;
+    let failed = |error: SinkError| Failure::new(Code::Sink, chain(&error));
+    shutdown.guard(sink.probe()).await?.map_err(failed)?;
+    shutdown
+        .guard(learn(sink.as_ref()))
+        .await?
+        .map_err(failed)?;
+    let can = sink.capabilities();
+    if args.json {
+        return output::json(&json!({
+            "target": url.to_string(),
+            "scheme": sink.scheme(),
+            "writable": true,
+            "capabilities": capabilities(can),
+        }));
+    }
+    output::line(&format!("{url} can be written; it can: {}", words(can)))?;
+    if can.lookup && !can.atomic_create {
+        output::line(
+            "--if-exists skip and fail look before they write: of two exports at the same time \
+             the later one replaces the object",
+        )?;
+    }
+    Ok(())
+}
+
+/// Begins an object that must be new and gives it up: some stores show only then whether they
+/// keep such a request.
+async fn learn(sink: &dyn Sink) -> Result<(), SinkError> {
+    if !sink.capabilities().atomic_create {
+        return Ok(());
+    }
+    let Ok(key) = ObjectKey::new(&format!(".tulip-check.{:08x}", std::process::id())) else {
+        return Ok(());
+    };
+    let options = OpenOptions::default().with_mode(WriteMode::Create);
+    match sink.open(&key, &options).await {
+        Ok(writer) => writer.abort().await,
+        Err(error) if error.kind() == SinkErrorKind::Unsupported => Ok(()),
+        Err(error) => Err(error),
+    }
 }

@@ -53,6 +53,7 @@ const CODES: &[(&[&str], Kind, &str, &str)] = &[
             "InvalidClientTokenId",
             "UnrecognizedClientException",
             "InvalidSecurity",
+            "NotSignedUp",
             "InvalidAuthenticationInfo",
             "NoAuthenticationInformation",
         ],
@@ -159,7 +160,12 @@ pub(crate) fn explain(error: &StoreError) -> Option<Answer> {
     if let Some(transport) = find::<TransportError>(error) {
         return Some(unreached(transport));
     }
-    let code = tag(&text, "Code")?;
+    let code = match tag(&text, "Code") {
+        Some(code) => code,
+        // The store library's word for a redirection that leads nowhere.
+        None if text.contains("incorrectly configured region") => "PermanentRedirect",
+        None => return None,
+    };
     let (_, kind, reason, advice) = CODES.iter().find(|(codes, ..)| codes.contains(&code))?;
     let message = tag(&text, "Message").unwrap_or_default();
     let advice = match tag(&text, "Region") {
@@ -172,7 +178,10 @@ pub(crate) fn explain(error: &StoreError) -> Option<Answer> {
         kind: *kind,
         reason: (*reason).to_owned(),
         advice,
-        cause: redact_urls(&format!("{code}: {}", first_line(message))),
+        cause: match first_line(message) {
+            "" => code.to_owned(),
+            line => redact_urls(&format!("{code}: {line}")),
+        },
     })
 }
 

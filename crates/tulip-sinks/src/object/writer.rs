@@ -302,8 +302,12 @@ fn ended(target: &Target) -> SinkError {
 }
 
 impl Drop for ObjectWriter {
-    /// Without an abort, an upload would wait at the store, unseen and paid for.
+    /// Without an abort, an upload would wait at the store, unseen and paid for. Local files see to
+    /// that by themselves.
     fn drop(&mut self) {
+        if self.target.staging_of_whole().is_some() {
+            return;
+        }
         let Some(upload) = self.upload.take() else {
             return;
         };

@@ -1,15 +1,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use proptest::prelude::*;
 use tempfile::TempDir;
-use tulip_core::ObjectKey;
 use tulip_core::sink::{
-    ConnectOptions, OpenOptions, Sink, SinkError, SinkErrorKind, SinkRegistry, SinkUrl,
-    StoredObject, WriteMode,
+    ConnectOptions, OpenOptions, Sink, SinkErrorKind, SinkRegistry, SinkUrl, WriteMode,
 };
 use tulip_sinks as _;
+
+use crate::support::{bytes, key, put};
 
 /// Above what is kept for a single put, so that parts are used, and not a multiple of a part.
 const LARGE: usize = 9 * 1024 * 1024 + 17;
@@ -21,29 +20,6 @@ async fn sink(folder: &Path) -> Arc<dyn Sink> {
         .connect(&url, &ConnectOptions::default())
         .await
         .unwrap()
-}
-
-fn key(text: &str) -> ObjectKey {
-    ObjectKey::new(text).unwrap()
-}
-
-fn bytes(length: usize, seed: usize) -> Bytes {
-    (0..length).map(|i| ((i * 31 + seed) % 251) as u8).collect()
-}
-
-async fn put(
-    sink: &dyn Sink,
-    name: &str,
-    content: &Bytes,
-    mode: WriteMode,
-) -> Result<StoredObject, SinkError> {
-    let options = OpenOptions::default().with_mode(mode);
-    let mut writer = sink.open(&key(name), &options).await?;
-    let mut rest = content.clone();
-    while !rest.is_empty() {
-        writer.write(rest.split_to(rest.len().min(700_001))).await?;
-    }
-    writer.close().await
 }
 
 /// Every file below `folder`, hidden ones too.

@@ -3,3 +3,8 @@
 
 #[cfg(feature = "fs")]
 mod fs;
+#[cfg(feature = "s3")]
+mod s3;
+#[cfg(feature = "s3")]
+mod s3_server;
+mod support;

@@ -1,0 +1,236 @@
+//! An S3 server in this process: it verifies signatures, keeps objects as files, tells what it was
+//! asked, and refuses what a test wants refused.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::header::{HeaderName, IF_NONE_MATCH};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use s3s::auth::SimpleAuth;
+use s3s::service::{S3Service, S3ServiceBuilder};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+pub(crate) const KEY_ID: &str = "TESTKEY";
+pub(crate) const SECRET: &str = "test-secret";
+pub(crate) const BUCKET: &str = "lake";
+
+type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
+
+/// One request as the server saw it.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    pub(crate) method: Method,
+    /// Path and query, as sent.
+    pub(crate) target: String,
+    pub(crate) headers: BTreeMap<String, String>,
+}
+
+impl Seen {
+    pub(crate) fn is_part(&self) -> bool {
+        self.method == Method::PUT && self.target.contains("partNumber=")
+    }
+
+    pub(crate) fn is_abort(&self) -> bool {
+        self.method == Method::DELETE && self.target.contains("uploadId=")
+    }
+}
+
+/// An answer in place of the server's: a status and an S3 error code.
+pub(crate) type Refusal = (u16, &'static str);
+type Rule = Box<dyn FnMut(&Seen) -> Option<Refusal> + Send>;
+
+struct State {
+    rule: Mutex<Option<Rule>>,
+    /// Whether `If-None-Match` is ignored, as some servers do.
+    forgets_conditions: bool,
+    /// How many parts must be on their way at once before the first is taken.
+    gate: Option<usize>,
+    seen: watch::Sender<Vec<Seen>>,
+    parts: watch::Sender<Parts>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Parts {
+    now: usize,
+    pub(crate) most: usize,
+}
+
+pub(crate) struct S3Server {
+    pub(crate) endpoint: String,
+    folder: TempDir,
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+pub(crate) struct S3ServerBuilder {
+    forgets_conditions: bool,
+    gate: Option<usize>,
+}
+
+impl S3ServerBuilder {
+    pub(crate) fn forgets_conditions(mut self) -> Self {
+        self.forgets_conditions = true;
+        self
+    }
+
+    pub(crate) fn gate(mut self, parts: usize) -> Self {
+        self.gate = Some(parts);
+        self
+    }
+
+    pub(crate) async fn start(self) -> S3Server {
+        let folder = TempDir::new().unwrap();
+        std::fs::create_dir(folder.path().join(BUCKET)).unwrap();
+        let files = s3s_fs::FileSystem::new(folder.path()).unwrap();
+        let mut builder = S3ServiceBuilder::new(files);
+        builder.set_auth(SimpleAuth::from_single(KEY_ID, SECRET));
+        let service = builder.build();
+        let state = Arc::new(State {
+            rule: Mutex::default(),
+            forgets_conditions: self.forgets_conditions,
+            gate: self.gate,
+            seen: watch::Sender::default(),
+            parts: watch::Sender::default(),
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        // Ends with the test's runtime.
+        let files = folder.path().to_owned();
+        tokio::spawn(serve(listener, files, service, state.clone()));
+        S3Server {
+            endpoint,
+            folder,
+            state,
+        }
+    }
+}
+
+impl S3Server {
+    pub(crate) async fn start() -> Self {
+        S3ServerBuilder::default().start().await
+    }
+
+    /// Answers in the server's place where `rule` says so.
+    pub(crate) fn refuse(&self, rule: impl FnMut(&Seen) -> Option<Refusal> + Send + 'static) {
+        *self.state.rule.lock().unwrap() = Some(Box::new(rule));
+    }
+
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.state.seen.borrow().clone()
+    }
+
+    /// Waits until a request has been seen.
+    pub(crate) async fn until(&self, wanted: impl Fn(&Seen) -> bool) {
+        let mut seen = self.state.seen.subscribe();
+        seen.wait_for(|all| all.iter().any(&wanted)).await.unwrap();
+    }
+
+    pub(crate) fn parts(&self) -> Parts {
+        *self.state.parts.borrow()
+    }
+
+    fn path(&self, key: &str) -> PathBuf {
+        self.folder.path().join(BUCKET).join(key)
+    }
+
+    /// An object as it lies in the server.
+    pub(crate) fn object(&self, key: &str) -> Option<Vec<u8>> {
+        std::fs::read(self.path(key)).ok()
+    }
+
+    /// What unfinished uploads have left.
+    pub(crate) fn uploads(&self) -> Vec<String> {
+        let names = std::fs::read_dir(self.folder.path()).unwrap();
+        names
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.starts_with(".upload"))
+            .collect()
+    }
+}
+
+async fn serve(listener: TcpListener, files: PathBuf, service: S3Service, state: Arc<State>) {
+    while let Ok((socket, _)) = listener.accept().await {
+        let (files, service, state) = (files.clone(), service.clone(), state.clone());
+        let answer = service_fn(move |request| {
+            let (files, service, state) = (files.clone(), service.clone(), state.clone());
+            async move { Ok::<_, Infallible>(answer(request, files, service, state).await) }
+        });
+        tokio::spawn(async move {
+            let http = hyper::server::conn::http1::Builder::new();
+            let _ = http.serve_connection(TokioIo::new(socket), answer).await;
+        });
+    }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    files: PathBuf,
+    service: S3Service,
+    state: Arc<State>,
+) -> Response<Body> {
+    let seen = Seen {
+        method: request.method().clone(),
+        target: request.uri().to_string(),
+        headers: request.headers().iter().map(text).collect(),
+    };
+    state.seen.send_modify(|all| all.push(seen.clone()));
+    if state.forgets_conditions && request.headers().contains_key(IF_NONE_MATCH) {
+        // As if nothing were there: then nothing speaks against replacing it.
+        let key = request.uri().path().trim_start_matches('/');
+        let _ = std::fs::remove_file(files.join(key));
+    }
+    let refusal = state
+        .rule
+        .lock()
+        .unwrap()
+        .as_mut()
+        .and_then(|rule| rule(&seen));
+    if let Some((status, code)) = refusal {
+        // The client is told once it has been listened to.
+        let _ = request.into_body().collect().await;
+        return refused(status, code);
+    }
+    let is_part = seen.is_part();
+    if is_part {
+        state.parts.send_modify(|parts| {
+            parts.now += 1;
+            parts.most = parts.most.max(parts.now);
+        });
+        if let Some(gate) = state.gate {
+            let mut parts = state.parts.subscribe();
+            parts.wait_for(|parts| parts.most >= gate).await.unwrap();
+        }
+    }
+    let answer = service.call(request.map(s3s::Body::from)).await;
+    if is_part {
+        state.parts.send_modify(|parts| parts.now -= 1);
+    }
+    match answer {
+        Ok(response) => response.map(|body| body.map_err(Into::into).boxed_unsync()),
+        Err(error) => panic!("the server fails: {error:?}"),
+    }
+}
+
+fn text((name, value): (&HeaderName, &hyper::header::HeaderValue)) -> (String, String) {
+    let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+    (name.to_string(), value)
+}
+
+fn refused(status: u16, code: &str) -> Response<Body> {
+    let xml = format!("<Error><Code>{code}</Code><Message>said the test</Message></Error>");
+    let body = Full::new(Bytes::from(xml)).map_err(|never| match never {});
+    Response::builder()
+        .status(status)
+        .body(body.boxed_unsync())
+        .unwrap()
+}
