@@ -6,6 +6,7 @@ mod commands;
 mod connect;
 mod failure;
 mod logging;
+mod memory;
 mod output;
 mod progress;
 mod shutdown;
@@ -26,6 +27,7 @@ use crate::shutdown::Shutdown;
 const LAST_WORK: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
+    memory::settle();
     let cli = Cli::parse();
     let progress = Progress::new(cli.log_format);
     match run(cli, &progress) {
