@@ -41,8 +41,13 @@ impl Run {
             () = &mut shutdown => return Err(cancelled()),
             opened = open(sink.as_ref(), if_exists, &key, options) => opened,
         };
-        let mut writer =
-            opened.map_err(|error| ExportError::sink("the object could not be begun", error))?;
+        let mut writer = match opened {
+            Ok(writer) => writer,
+            Err(error) if error.is_already_exists() && self.skips() => {
+                return Ok(self.skipped(sink.as_ref(), key, location).await);
+            }
+            Err(error) => return Err(ExportError::sink("the object could not be begun", error)),
+        };
         let transferred = tokio::select! {
             biased;
             () = shutdown => Err(cancelled()),
@@ -64,13 +69,8 @@ impl Run {
         )]));
         let stored = match writer.close().await {
             Ok(stored) => stored,
-            Err(error) if error.kind() == SinkErrorKind::AlreadyExists && self.skips() => {
-                (self.observer)(Event::Skipped { key: &key });
-                return Ok(Outcome::Skipped {
-                    has_receipt: matches!(sink.lookup(&key.receipt()).await, Ok(Some(_))),
-                    key,
-                    location,
-                });
+            Err(error) if error.is_already_exists() && self.skips() => {
+                return Ok(self.skipped(sink.as_ref(), key, location).await);
             }
             Err(error) => return Err(ExportError::sink("the object could not be stored", error)),
         };
@@ -107,6 +107,16 @@ impl Run {
             metadata.insert("tulip-machine".to_owned(), machine.to_string());
         }
         metadata
+    }
+
+    /// Somebody else has stored the object since it was looked for.
+    async fn skipped(&mut self, sink: &dyn Sink, key: ObjectKey, location: String) -> Outcome {
+        (self.observer)(Event::Skipped { key: &key });
+        Outcome::Skipped {
+            has_receipt: matches!(sink.lookup(&key.receipt()).await, Ok(Some(_))),
+            key,
+            location,
+        }
     }
 
     fn skips(&self) -> bool {

@@ -60,6 +60,33 @@ fn without_features_no_store_comes_along() {
 }
 
 #[test]
+fn each_feature_brings_what_it_needs_and_no_more() {
+    let with = |features: &str| {
+        let features = ["--no-default-features", "--features", features];
+        tree("tulip-archive", &features)
+    };
+    let (s3, gcs, azure) = (with("s3"), with("gcs"), with("azure"));
+    let (fs, all) = (with("fs"), with("fs,s3,gcs,azure"));
+    // Local files need neither XML nor signatures; each cloud needs both.
+    assert!(!has(&fs, "quick-xml") && has(&fs, "walkdir"));
+    for (cloud, name) in [(&s3, "s3"), (&gcs, "gcs"), (&azure, "azure")] {
+        assert!(has(cloud, "quick-xml") && has(cloud, "ring"), "{name}");
+        assert!(!has(cloud, "walkdir"), "{name}");
+        assert!(cloud.is_subset(&all), "features are additive: {name}");
+    }
+    // Only S3 wants MD5 for its requests, only Azure parses batches.
+    assert!(has(&s3, "md-5") && !has(&gcs, "md-5") && !has(&azure, "md-5"));
+    assert!(has(&azure, "httparse"));
+    // The stores' requests go over our transport: no second HTTP client, no HTTP/2.
+    for name in ["h2", "aws-lc-rs", "aws-lc-sys", "native-tls", "aws-config"] {
+        assert!(!has(&all, name), "the sinks bring {name}");
+    }
+    for name in ["ring", "rustls", "reqwest", "hyper", "object_store"] {
+        assert_eq!(versions(&all, name), 1, "{name}");
+    }
+}
+
+#[test]
 fn there_is_one_tls_stack_with_one_crypto_provider() {
     let tree = tree("tulip-cli", &[]);
     for name in [

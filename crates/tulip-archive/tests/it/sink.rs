@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use tulip_archive::{
-    Event, ExportError, ExportErrorKind, Exporter, ExporterBuilder, IfExists, Source,
+    Event, ExportError, ExportErrorKind, Exporter, ExporterBuilder, IfExists, Outcome, Source,
 };
-use tulip_core::ObjectKey;
 use tulip_core::sink::{
-    ConnectOptions, OpenOptions, Sink, SinkError, SinkErrorKind, SinkFactory, SinkRegistry,
-    SinkUrl, SinkWriter, StoredObject, async_trait,
+    Capabilities, ConnectOptions, Metadata, OpenOptions, Sink, SinkError, SinkErrorKind,
+    SinkFactory, SinkRegistry, SinkUrl, SinkWriter, StoredObject, WriteMode, async_trait,
 };
+use tulip_core::{Checksum, ChecksumAlgorithm, ObjectKey};
 use tulip_emulator::{Endpoint, JobScript};
 
 use crate::support::{Bench, fast};
@@ -27,11 +27,18 @@ enum Weak {
     Receipt,
     /// It stores less than it was given.
     Short,
+    /// Its store computes another checksum than ours.
+    Garbled,
+    /// It learns only when asked that it cannot promise to create.
+    Forgetful,
+    /// Somebody else has stored the object just before.
+    Raced,
 }
 
 #[derive(Debug, Default)]
 struct State {
     objects: BTreeMap<String, Vec<u8>>,
+    metadata: BTreeMap<String, Metadata>,
     aborted: usize,
 }
 
@@ -45,6 +52,7 @@ struct Writer {
     sink: Memory,
     key: String,
     bytes: Vec<u8>,
+    metadata: Metadata,
 }
 
 impl Memory {
@@ -71,6 +79,19 @@ impl Sink for Memory {
         format!("memory://{key}")
     }
 
+    fn capabilities(&self) -> Capabilities {
+        match self.weak {
+            Weak::Forgetful | Weak::Raced => Capabilities::NONE.with_lookup().with_atomic_create(),
+            _ => Capabilities::NONE,
+        }
+    }
+
+    async fn lookup(&self, key: &ObjectKey) -> Result<Option<StoredObject>, SinkError> {
+        let state = self.state.lock().unwrap();
+        let found = state.objects.get(key.as_str());
+        Ok(found.map(|bytes| StoredObject::new(bytes.len() as u64)))
+    }
+
     async fn probe(&self) -> Result<(), SinkError> {
         self.fail_if(self.weak == Weak::Probe, "probe")
     }
@@ -78,15 +99,25 @@ impl Sink for Memory {
     async fn open(
         &self,
         key: &ObjectKey,
-        _: &OpenOptions,
+        options: &OpenOptions,
     ) -> Result<Box<dyn SinkWriter>, SinkError> {
         self.fail_if(self.weak == Weak::Open, "open")?;
+        let refused = match self.weak {
+            _ if options.mode != WriteMode::Create => None,
+            Weak::Forgetful => Some(SinkErrorKind::Unsupported),
+            Weak::Raced => Some(SinkErrorKind::AlreadyExists),
+            _ => None,
+        };
+        if let Some(kind) = refused {
+            return Err(SinkError::new(kind, "create"));
+        }
         let is_receipt = key.as_str().ends_with(".receipt.json");
         self.fail_if(self.weak == Weak::Receipt && is_receipt, "receipt")?;
         Ok(Box::new(Writer {
             sink: self.clone(),
             key: key.to_string(),
             bytes: Vec::new(),
+            metadata: options.metadata.clone(),
         }))
     }
 }
@@ -98,16 +129,19 @@ impl SinkWriter for Writer {
         self.sink.fail_if(self.sink.weak == Weak::Write, "write")
     }
 
+    fn annotate(&mut self, metadata: &Metadata) {
+        self.metadata.extend(metadata.clone());
+    }
+
     async fn close(self: Box<Self>) -> Result<StoredObject, SinkError> {
         self.sink.fail_if(self.sink.weak == Weak::Close, "close")?;
         let lost = u64::from(self.sink.weak == Weak::Short);
-        let stored = StoredObject::new(self.bytes.len() as u64 - lost);
-        self.sink
-            .state
-            .lock()
-            .unwrap()
-            .objects
-            .insert(self.key, self.bytes);
+        let other = Checksum::from_bytes(ChecksumAlgorithm::Crc64Nvme, &[7; 8]).unwrap();
+        let checksum = (self.sink.weak == Weak::Garbled).then_some(other);
+        let stored = StoredObject::new(self.bytes.len() as u64 - lost).with_checksum(checksum);
+        let mut state = self.sink.state.lock().unwrap();
+        state.metadata.insert(self.key.clone(), self.metadata);
+        state.objects.insert(self.key, self.bytes);
         Ok(stored)
     }
 
@@ -219,6 +253,81 @@ async fn a_sink_that_says_it_stored_less_is_not_believed_to_have_stored_all() {
     );
     // No receipt vouches for it.
     assert_eq!(sink.state.lock().unwrap().objects.len(), 1);
+}
+
+#[tokio::test]
+async fn job_machine_and_checksum_are_kept_beside_the_object_and_its_receipt() {
+    let bench = Bench::start().await;
+    let sink = Memory::new(Weak::Nowhere);
+    let exporter = into(&bench, &sink).build().await.unwrap();
+    let machine = bench.emulator.machine_ids()[0].clone();
+    let outcome = exporter.export(Source::machine(machine.clone())).await;
+    let receipt = outcome.unwrap().receipt().unwrap().clone();
+    let kept = Metadata::from([
+        ("tulip-job".to_owned(), receipt.job.to_string()),
+        ("tulip-machine".to_owned(), machine.to_string()),
+        ("tulip-checksum".to_owned(), receipt.checksum.to_string()),
+    ]);
+    let state = sink.state.lock().unwrap();
+    assert_eq!(state.metadata.len(), 2);
+    assert!(state.metadata.values().all(|metadata| *metadata == kept));
+}
+
+#[tokio::test]
+async fn a_store_that_computes_another_checksum_has_other_bytes() {
+    for algorithm in [ChecksumAlgorithm::Crc64Nvme, ChecksumAlgorithm::Sha256] {
+        let bench = Bench::start().await;
+        let sink = Memory::new(Weak::Garbled);
+        let exporter = into(&bench, &sink).checksum(algorithm).build().await;
+        let machine = bench.emulator.machine_ids()[0].clone();
+        let exported = exporter.unwrap().export(Source::machine(machine)).await;
+        let error = exported.unwrap_err();
+        assert_eq!(error.kind(), ExportErrorKind::Sink);
+        assert!(error.is_retryable());
+        assert!(error.to_string().contains("other bytes"), "{error}");
+        // No receipt vouches for it.
+        assert_eq!(sink.state.lock().unwrap().objects.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn where_a_sink_cannot_promise_to_create_it_is_looked_before() {
+    let bench = Bench::start().await;
+    let sink = Memory::new(Weak::Forgetful);
+    let builder = into(&bench, &sink).if_exists(IfExists::Fail);
+    let exporter = builder.build().await.unwrap();
+    let job = bench.emulator.add_job(JobScript::new()).unwrap();
+    exporter.export(Source::job(job.clone())).await.unwrap();
+    let error = exporter.export(Source::job(job)).await.unwrap_err();
+    assert!(error.to_string().contains("exists already"), "{error}");
+}
+
+#[tokio::test]
+async fn an_object_that_somebody_else_stored_in_between_is_skipped() {
+    let bench = Bench::start().await;
+    let sink = Memory::new(Weak::Raced);
+    let builder = into(&bench, &sink).if_exists(IfExists::Skip);
+    let exporter = builder.build().await.unwrap();
+    let machine = bench.emulator.machine_ids()[0].clone();
+    let outcome = exporter.export(Source::machine(machine)).await.unwrap();
+    assert!(matches!(outcome, Outcome::Skipped { .. }), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn options_go_with_a_url_and_unknown_ones_are_refused() {
+    let bench = Bench::start().await;
+    let built = into(&bench, &Memory::new(Weak::Nowhere)).memory(1 << 24);
+    let error = built.build().await.unwrap_err();
+    assert_eq!(error.kind(), ExportErrorKind::InvalidRequest);
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(
+        cause.contains(r#"no option "memory"; it has none"#),
+        "{cause}"
+    );
+    let sink = Arc::new(Memory::new(Weak::Nowhere));
+    let built = Exporter::builder(bench.client()).to_sink(sink).memory(1);
+    let error = built.build().await.unwrap_err();
+    assert_eq!(error.kind(), ExportErrorKind::InvalidRequest);
 }
 
 #[tokio::test]
