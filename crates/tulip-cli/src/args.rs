@@ -260,8 +260,8 @@ pub(crate) enum ExistsRule {
 #[derive(Debug, Args)]
 pub(crate) struct SinkSettings {
     /// An option of the target, as `tulip sinks` lists them; can be given several times
-    #[arg(long, value_name = "NAME=VALUE", value_parser = values::sink_option)]
-    pub(crate) sink_option: Vec<(String, String)>,
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) sink_option: Vec<String>,
     /// How much of each archive the target may hold in memory, for example 80MiB: the same as
     /// --sink-option memory=80MiB
     #[arg(long, value_name = "SIZE")]
@@ -269,13 +269,16 @@ pub(crate) struct SinkSettings {
 }
 
 impl SinkSettings {
-    /// All options, by name.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &str)> {
-        let memory = self.memory.as_deref().map(|size| ("memory", size));
+    /// All options, by name. They are read here and not by the parser of the command line, which
+    /// would show a wrong one in full: it can hold a secret.
+    pub(crate) fn all(&self) -> Result<Vec<(String, String)>, String> {
+        let memory = self.memory.iter();
+        let memory = memory.map(|size| Ok(("memory".to_owned(), size.clone())));
         let named = self.sink_option.iter();
         named
-            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .map(|text| values::sink_option(text))
             .chain(memory)
+            .collect()
     }
 }
 
@@ -302,7 +305,7 @@ pub(crate) struct SinksArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SinksCommand {
-    /// Checks that a target can be reached and written, and leaves nothing there
+    /// Checks that a target can be reached and written, and leaves no object there
     Check(CheckArgs),
 }
 

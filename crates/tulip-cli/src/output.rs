@@ -23,9 +23,19 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
 
 /// Prints rows below a head, each column as wide as its widest cell.
 pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> Result<(), Failure> {
+    table_of(Some(head), rows)
+}
+
+/// The rows of a table that needs no head.
+pub(crate) fn rows<const N: usize>(rows: &[[String; N]]) -> Result<(), Failure> {
+    table_of(None, rows)
+}
+
+fn table_of<const N: usize>(head: Option<[&str; N]>, rows: &[[String; N]]) -> Result<(), Failure> {
     let width = |at: usize| {
         let cells = rows.iter().map(|row| row[at].chars().count());
-        cells.chain([head[at].len()]).max().unwrap_or_default()
+        let head = head.map(|head| head[at].chars().count());
+        cells.chain(head).max().unwrap_or_default()
     };
     let widths: [usize; N] = std::array::from_fn(width);
     let print = |cells: [&str; N]| {
@@ -36,7 +46,9 @@ pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> Re
             .collect();
         line(padded.join("  ").trim_end())
     };
-    print(head)?;
+    if let Some(head) = head {
+        print(head)?;
+    }
     rows.iter()
         .try_for_each(|row| print(row.each_ref().map(String::as_str)))
 }

@@ -28,7 +28,7 @@ pub(crate) fn sink_option(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.trim().is_empty() => {
             Ok((name.trim().to_owned(), value.to_owned()))
         }
-        _ => Err("write NAME=VALUE; `tulip sinks` lists the names".to_owned()),
+        _ => Err("--sink-option wants NAME=VALUE; `tulip sinks` lists the names".to_owned()),
     }
 }
 

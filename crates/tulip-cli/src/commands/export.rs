@@ -34,7 +34,7 @@ pub(crate) async fn run(
             ExistsRule::Fail => IfExists::Fail,
         })
         .poll(PollPolicy::default().deadline(args.timeout));
-    for (name, value) in args.sink.all() {
+    for (name, value) in args.sink.all().map_err(Failure::usage)? {
         builder = builder.sink_option(name, value);
     }
     if let Some(template) = &args.name {

@@ -5,7 +5,7 @@ use tulip_archive::{ExportError, parse_target};
 use tulip_core::ObjectKey;
 use tulip_core::sink::{
     Capabilities, ConnectOptions, OpenOptions, Sink, SinkError, SinkErrorKind, SinkFactory,
-    SinkRegistry, WriteMode,
+    SinkOption, SinkRegistry, WriteMode,
 };
 
 use crate::args::{CheckArgs, SinksArgs, SinksCommand};
@@ -60,20 +60,29 @@ fn list(registry: &SinkRegistry) -> Result<(), Failure> {
         .collect();
     let head = ["SCHEME", "WRITES TO", "FEATURE", "CAN", "EXAMPLE"];
     output::table(head, &rows)?;
-    for sink in registry
-        .factories()
-        .filter(|sink| !sink.options().is_empty())
-    {
+    for (schemes, options) in options(registry) {
         output::line("")?;
-        let rows: Vec<_> = sink
-            .options()
+        output::line(&format!("Options of {}:", schemes.join(" and ")))?;
+        let rows: Vec<_> = options
             .iter()
-            .map(|option| [row(option.name), row(option.summary)])
+            .map(|option| [format!("  {}", option.name), row(option.summary)])
             .collect();
-        let head = format!("OPTIONS OF {}", sink.scheme());
-        output::table([head.as_str(), "WHAT IT SAYS"], &rows)?;
+        output::rows(&rows)?;
     }
     Ok(())
+}
+
+/// The options, each list once with the schemes that share it.
+fn options(registry: &SinkRegistry) -> Vec<(Vec<&str>, &[SinkOption])> {
+    let mut lists: Vec<(Vec<&str>, &[SinkOption])> = Vec::new();
+    for sink in registry.factories() {
+        match lists.iter_mut().find(|(_, known)| *known == sink.options()) {
+            Some((schemes, _)) => schemes.push(sink.scheme()),
+            None => lists.push((vec![sink.scheme()], sink.options())),
+        }
+    }
+    lists.retain(|(_, options)| !options.is_empty());
+    lists
 }
 
 fn words(can: Capabilities) -> String {
@@ -95,8 +104,8 @@ async fn check(
     shutdown: &Shutdown,
 ) -> Result<(), Failure> {
     let mut url = parse_target(&args.url).map_err(ExportError::from)?;
-    for (name, value) in args.sink.all() {
-        url = url.with_option(name, value);
+    for (name, value) in args.sink.all().map_err(Failure::usage)? {
+        url = url.with_option(&name, &value);
     }
     let from_env = std::env::var_os("TULIP_CA_FILE").filter(|path| !path.is_empty());
     let mut network = ConnectOptions::default();

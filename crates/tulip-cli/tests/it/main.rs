@@ -5,5 +5,6 @@ mod bad_input;
 mod exit_codes;
 mod leaks;
 mod output;
+mod s3;
 mod signals;
 mod support;

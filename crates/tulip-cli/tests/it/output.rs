@@ -314,8 +314,17 @@ fn sinks_are_listed() {
         ran.stdout.contains("file") && ran.stdout.contains("./out"),
         "{ran:?}"
     );
+    assert!(ran.stdout.contains("Options of s3 and s3a:"), "{ran:?}");
     let ran = run(&mut bare(), &["sinks", "--json"]);
-    assert_eq!(ran.json()[0]["scheme"], "file");
+    let sinks = ran.json();
+    let schemes: Vec<_> = sinks.iter().map(|sink| &sink["scheme"]).collect();
+    assert_eq!(schemes, ["az", "file", "gs", "s3", "s3a"]);
+    let s3 = &sinks[3];
+    assert_eq!(
+        (&s3["feature"], &s3["capabilities"]["lookup"]),
+        (&json!("s3"), &json!(true))
+    );
+    assert_eq!(s3["options"][0]["name"], "region");
 }
 
 #[test]

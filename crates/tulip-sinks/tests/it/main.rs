@@ -5,6 +5,4 @@
 mod fs;
 #[cfg(feature = "s3")]
 mod s3;
-#[cfg(feature = "s3")]
-mod s3_server;
 mod support;

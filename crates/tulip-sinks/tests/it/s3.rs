@@ -9,8 +9,8 @@ use tulip_core::sink::{
     Metadata, OpenOptions, Sink, SinkError, SinkErrorKind, SinkWriter, WriteMode,
 };
 
-use crate::s3_server::{BUCKET, KEY_ID, S3Server, S3ServerBuilder, SECRET, Seen};
 use crate::support::{bytes, connect, key, put};
+use tulip_test_s3::{BUCKET, KEY_ID, S3Server, S3ServerBuilder, SECRET, Seen};
 
 /// More than one part, and not a multiple of one.
 const LARGE: usize = 17 * 1024 * 1024 + 17;

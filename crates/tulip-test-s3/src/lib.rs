@@ -1,5 +1,6 @@
 //! An S3 server in this process: it verifies signatures, keeps objects as files, tells what it was
-//! asked, and refuses what a test wants refused.
+//! asked, and refuses what a test wants refused. It ends with the runtime that it was started in.
+#![expect(clippy::unwrap_used, reason = "a test's server panics where it fails")]
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -20,33 +21,42 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-pub(crate) const KEY_ID: &str = "TESTKEY";
-pub(crate) const SECRET: &str = "test-secret";
-pub(crate) const BUCKET: &str = "lake";
+/// The access key that the server knows.
+pub const KEY_ID: &str = "TESTKEY";
+/// Its secret.
+pub const SECRET: &str = "test-secret";
+/// The bucket that is there.
+pub const BUCKET: &str = "lake";
 
 type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
 /// One request as the server saw it.
 #[derive(Debug, Clone)]
-pub(crate) struct Seen {
-    pub(crate) method: Method,
+pub struct Seen {
+    /// Its method.
+    pub method: Method,
     /// Path and query, as sent.
-    pub(crate) target: String,
-    pub(crate) headers: BTreeMap<String, String>,
+    pub target: String,
+    /// Its headers, by name in lower case.
+    pub headers: BTreeMap<String, String>,
 }
 
 impl Seen {
-    pub(crate) fn is_part(&self) -> bool {
+    /// Whether it uploads a part.
+    #[must_use]
+    pub fn is_part(&self) -> bool {
         self.method == Method::PUT && self.target.contains("partNumber=")
     }
 
-    pub(crate) fn is_abort(&self) -> bool {
+    /// Whether it aborts an upload.
+    #[must_use]
+    pub fn is_abort(&self) -> bool {
         self.method == Method::DELETE && self.target.contains("uploadId=")
     }
 }
 
 /// An answer in place of the server's: a status and an S3 error code.
-pub(crate) type Refusal = (u16, &'static str);
+pub type Refusal = (u16, &'static str);
 type Rule = Box<dyn FnMut(&Seen) -> Option<Refusal> + Send>;
 
 struct State {
@@ -59,36 +69,46 @@ struct State {
     parts: watch::Sender<Parts>,
 }
 
+/// Parts on their way at once.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Parts {
+pub struct Parts {
     now: usize,
-    pub(crate) most: usize,
+    /// The most that there were.
+    pub most: usize,
 }
 
-pub(crate) struct S3Server {
-    pub(crate) endpoint: String,
+/// A running server.
+pub struct S3Server {
+    /// Its URL.
+    pub endpoint: String,
     folder: TempDir,
     state: Arc<State>,
 }
 
-#[derive(Default)]
-pub(crate) struct S3ServerBuilder {
+/// Sets up a server.
+#[derive(Debug, Default)]
+pub struct S3ServerBuilder {
     forgets_conditions: bool,
     gate: Option<usize>,
 }
 
 impl S3ServerBuilder {
-    pub(crate) fn forgets_conditions(mut self) -> Self {
+    /// The server ignores `If-None-Match`, as some do.
+    #[must_use]
+    pub fn forgets_conditions(mut self) -> Self {
         self.forgets_conditions = true;
         self
     }
 
-    pub(crate) fn gate(mut self, parts: usize) -> Self {
+    /// Takes no part before so many are on their way at once.
+    #[must_use]
+    pub fn gate(mut self, parts: usize) -> Self {
         self.gate = Some(parts);
         self
     }
 
-    pub(crate) async fn start(self) -> S3Server {
+    /// Starts the server on the current runtime.
+    pub async fn start(self) -> S3Server {
         let folder = TempDir::new().unwrap();
         std::fs::create_dir(folder.path().join(BUCKET)).unwrap();
         let files = s3s_fs::FileSystem::new(folder.path()).unwrap();
@@ -116,26 +136,31 @@ impl S3ServerBuilder {
 }
 
 impl S3Server {
-    pub(crate) async fn start() -> Self {
+    /// A server that behaves.
+    pub async fn start() -> Self {
         S3ServerBuilder::default().start().await
     }
 
     /// Answers in the server's place where `rule` says so.
-    pub(crate) fn refuse(&self, rule: impl FnMut(&Seen) -> Option<Refusal> + Send + 'static) {
+    pub fn refuse(&self, rule: impl FnMut(&Seen) -> Option<Refusal> + Send + 'static) {
         *self.state.rule.lock().unwrap() = Some(Box::new(rule));
     }
 
-    pub(crate) fn seen(&self) -> Vec<Seen> {
+    /// All requests so far.
+    #[must_use]
+    pub fn seen(&self) -> Vec<Seen> {
         self.state.seen.borrow().clone()
     }
 
     /// Waits until a request has been seen.
-    pub(crate) async fn until(&self, wanted: impl Fn(&Seen) -> bool) {
+    pub async fn until(&self, wanted: impl Fn(&Seen) -> bool) {
         let mut seen = self.state.seen.subscribe();
         seen.wait_for(|all| all.iter().any(&wanted)).await.unwrap();
     }
 
-    pub(crate) fn parts(&self) -> Parts {
+    /// How many parts were on their way.
+    #[must_use]
+    pub fn parts(&self) -> Parts {
         *self.state.parts.borrow()
     }
 
@@ -144,12 +169,14 @@ impl S3Server {
     }
 
     /// An object as it lies in the server.
-    pub(crate) fn object(&self, key: &str) -> Option<Vec<u8>> {
+    #[must_use]
+    pub fn object(&self, key: &str) -> Option<Vec<u8>> {
         std::fs::read(self.path(key)).ok()
     }
 
     /// What unfinished uploads have left.
-    pub(crate) fn uploads(&self) -> Vec<String> {
+    #[must_use]
+    pub fn uploads(&self) -> Vec<String> {
         let names = std::fs::read_dir(self.folder.path()).unwrap();
         names
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -233,4 +260,10 @@ fn refused(status: u16, code: &str) -> Response<Body> {
         .status(status)
         .body(body.boxed_unsync())
         .unwrap()
+}
+
+impl std::fmt::Debug for S3Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "S3Server({})", self.endpoint)
+    }
 }
