@@ -42,6 +42,8 @@
 //! }
 //! ```
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod contract;
 mod error;
 mod options;

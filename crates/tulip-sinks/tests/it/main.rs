@@ -1,6 +1,7 @@
 //! The built-in sinks, through their public contract.
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
+mod conformance;
 #[cfg(feature = "fs")]
 mod fs;
 #[cfg(feature = "s3")]

@@ -1,0 +1,86 @@
+//! What a sink says that it can do, and does.
+
+use super::{Result, check, failed, holds, key, open, put, store, write};
+use crate::sink::conformance::content::{LARGE, bytes};
+use crate::sink::conformance::{Fixture, Verdict};
+use crate::sink::{SinkErrorKind, WriteMode};
+
+pub(in super::super) async fn probe(fixture: &dyn Fixture) -> Result {
+    fixture.sink().probe().await?;
+    super::no_leftovers(fixture, "after a probe").await?;
+    Ok(Verdict::Passed)
+}
+
+pub(in super::super) async fn create(fixture: &dyn Fixture) -> Result {
+    if !fixture.sink().capabilities().atomic_create {
+        let key = key("create/unsupported.csv")?;
+        return match open(fixture, &key, WriteMode::Create).await {
+            Err(error) if error.kind() == SinkErrorKind::Unsupported => Ok(Verdict::Passed),
+            Err(error) => Err(error.into()),
+            Ok(_) => failed("an object that must be new is begun without atomic_create"),
+        };
+    }
+    for (name, size) in [("small", 11), ("large", LARGE)] {
+        let there = key(&format!("create/{name}.csv"))?;
+        let (first, second) = (bytes(16, size), bytes(17, size + 1));
+        put(fixture, &there, WriteMode::Create, &first).await?;
+        match put(fixture, &there, WriteMode::Create, &second).await {
+            Err(error) if error.is_already_exists() => {}
+            Err(error) => return Err(error.into()),
+            Ok(_) => return failed(format!("{there} is made a second time")),
+        }
+        holds(fixture, &there, Some(&first), "after a second create").await?;
+        one_wins(fixture, name, size).await?;
+    }
+    super::no_leftovers(fixture, "after a create that was refused").await?;
+    Ok(Verdict::Passed)
+}
+
+/// Of two writers that both began while nothing was there, one gets the key.
+async fn one_wins(fixture: &dyn Fixture, name: &str, size: usize) -> Result<()> {
+    let raced = key(&format!("create/raced-{name}.csv"))?;
+    let contents = [bytes(18, size), bytes(19, size)];
+    let mut writers = Vec::new();
+    for content in &contents {
+        let mut writer = open(fixture, &raced, WriteMode::Create).await?;
+        write(writer.as_mut(), content).await?;
+        writers.push(writer);
+    }
+    let mut winners = Vec::new();
+    for (writer, content) in writers.into_iter().zip(&contents) {
+        match writer.close().await {
+            Ok(_) => winners.push(content),
+            Err(error) if error.is_already_exists() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    match winners.as_slice() {
+        [winner] => holds(fixture, &raced, Some(winner), "after a race").await,
+        several => failed(format!("{} writers made {raced}", several.len())),
+    }
+}
+
+pub(in super::super) async fn lookup(fixture: &dyn Fixture) -> Result {
+    let (there, missing) = (key("lookup/there.csv")?, key("lookup/missing.csv")?);
+    let content = bytes(30, 12_345);
+    store(fixture, &there, &content).await?;
+    let sink = fixture.sink();
+    if !sink.capabilities().lookup {
+        return match sink.lookup(&there).await {
+            Err(error) if error.kind() == SinkErrorKind::Unsupported => Ok(Verdict::Passed),
+            Err(error) => Err(error.into()),
+            Ok(_) => failed("a lookup answers without the capability"),
+        };
+    }
+    let found = sink.lookup(&there).await?.map(|object| object.bytes);
+    check(
+        found == Some(content.len() as u64),
+        format!(
+            "{there} is looked up as {found:?}, not {} bytes",
+            content.len()
+        ),
+    )?;
+    let found = sink.lookup(&missing).await?;
+    check(found.is_none(), format!("{missing} is found"))?;
+    Ok(Verdict::Passed)
+}

@@ -1,0 +1,102 @@
+//! Which bytes an object has.
+
+use bytes::Bytes;
+
+use super::{Result, check, failed, holds, key, open, store, write};
+use crate::sink::WriteMode;
+use crate::sink::conformance::content::{LARGE, bytes};
+use crate::sink::conformance::{Fixture, Verdict};
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+async fn in_chunks(fixture: &dyn Fixture, name: &str, sizes: &[usize]) -> Result {
+    let key = key(name)?;
+    let content = bytes(8, sizes.iter().sum());
+    let mut writer = open(fixture, &key, WriteMode::Overwrite).await?;
+    let mut rest = content.clone();
+    for size in sizes {
+        writer.write(rest.split_to(*size)).await?;
+    }
+    let stored = writer.close().await?;
+    check(
+        stored.bytes == content.len() as u64,
+        format!("close says {} bytes of {}", stored.bytes, content.len()),
+    )?;
+    holds(fixture, &key, Some(&content), "after close").await?;
+    Ok(Verdict::Passed)
+}
+
+pub(in super::super) async fn any_size(fixture: &dyn Fixture) -> Result {
+    let sizes = [
+        0,
+        1,
+        13,
+        16 * KIB - 1,
+        16 * KIB,
+        64 * KIB + 1,
+        MIB,
+        9 * MIB + 3,
+        0,
+        20 * MIB,
+        2,
+    ];
+    in_chunks(fixture, "chunks/any.csv", &sizes).await
+}
+
+pub(in super::super) async fn many_small(fixture: &dyn Fixture) -> Result {
+    in_chunks(fixture, "chunks/small.csv", &[97; 20_000]).await
+}
+
+pub(in super::super) async fn empty(fixture: &dyn Fixture) -> Result {
+    let nothing = Bytes::new();
+    let never = key("empty/never-written.csv")?;
+    store(fixture, &never, &nothing).await?;
+    holds(fixture, &never, Some(&nothing), "after close").await?;
+    in_chunks(fixture, "empty/empty-chunks.csv", &[0, 0, 0]).await?;
+    let replaced = key("empty/replaced.csv")?;
+    store(fixture, &replaced, &bytes(9, 100)).await?;
+    store(fixture, &replaced, &nothing).await?;
+    holds(fixture, &replaced, Some(&nothing), "after close").await?;
+    Ok(Verdict::Passed)
+}
+
+pub(in super::super) async fn concurrent(fixture: &dyn Fixture) -> Result {
+    let mut open_ones = Vec::new();
+    for (seed, size) in [(10, LARGE), (11, 100_000), (12, LARGE / 2)] {
+        let key = key(&format!("concurrent/{seed}.csv"))?;
+        let content = bytes(seed, size);
+        let writer = open(fixture, &key, WriteMode::Overwrite).await?;
+        open_ones.push((key, content.clone(), content, writer));
+    }
+    while open_ones.iter().any(|(_, _, rest, _)| !rest.is_empty()) {
+        for (_, _, rest, writer) in &mut open_ones {
+            let chunk = rest.split_to(rest.len().min(500_009));
+            writer.write(chunk).await?;
+        }
+    }
+    for (key, content, _, writer) in open_ones {
+        writer.close().await?;
+        holds(fixture, &key, Some(&content), "beside others").await?;
+    }
+    Ok(Verdict::Passed)
+}
+
+pub(in super::super) async fn same_key(fixture: &dyn Fixture) -> Result {
+    let key = key("concurrent/same.csv")?;
+    let contents = [bytes(13, LARGE), bytes(14, LARGE + 1)];
+    let mut writers = Vec::new();
+    for content in &contents {
+        let mut writer = open(fixture, &key, WriteMode::Overwrite).await?;
+        write(writer.as_mut(), content).await?;
+        writers.push(writer);
+    }
+    for writer in writers {
+        writer.close().await?;
+    }
+    match fixture.read(&key).await? {
+        Some(found) if contents.iter().any(|content| *content == found) => Ok(Verdict::Passed),
+        Some(_) => failed(format!("{key} is neither of the two that were written")),
+        None => failed(format!("{key} is not there")),
+    }
+}

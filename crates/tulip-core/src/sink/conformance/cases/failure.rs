@@ -1,0 +1,44 @@
+//! What follows a failure.
+
+use super::{Result, check, failed, holds, key};
+use crate::sink::OpenOptions;
+use crate::sink::conformance::content::bytes;
+use crate::sink::conformance::{Fixture, Verdict};
+
+/// How much is written before a sink is believed not to fail.
+const CHUNKS: usize = 64;
+
+pub(in super::super) async fn stays(fixture: &dyn Fixture) -> Result {
+    let Some(sink) = fixture.failing().await else {
+        return Ok(Verdict::Skipped(
+            "the fixture has no sink whose writes fail".to_owned(),
+        ));
+    };
+    let chunk = bytes(15, 1024 * 1024);
+    for closed in [true, false] {
+        let key = key(&format!("failed/{closed}.csv"))?;
+        let mut writer = sink.open(&key, &OpenOptions::default()).await?;
+        let mut has_failed = false;
+        for _ in 0..CHUNKS {
+            has_failed = writer.write(chunk.clone()).await.is_err();
+            if has_failed {
+                break;
+            }
+        }
+        if !has_failed {
+            return failed(format!("{CHUNKS} MiB were written and none failed"));
+        }
+        let again = writer.write(chunk.clone()).await;
+        check(again.is_err(), "a write succeeds after one that failed")?;
+        match closed {
+            true => {
+                let closed = writer.close().await;
+                check(closed.is_err(), "close succeeds after a write that failed")?;
+            }
+            false => writer.abort().await?,
+        }
+        holds(fixture, &key, None, "after a write that failed").await?;
+    }
+    super::no_leftovers(fixture, "after a write that failed").await?;
+    Ok(Verdict::Passed)
+}

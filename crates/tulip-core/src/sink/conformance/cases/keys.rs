@@ -1,0 +1,39 @@
+//! What an object is called.
+
+use super::{Result, holds, key, store};
+use crate::sink::conformance::content::bytes;
+use crate::sink::conformance::{Fixture, Verdict};
+
+/// Names that something on the way could take for something else, and their twins.
+const NAMES: [&str; 16] = [
+    "a b.csv",
+    "a%20b.csv",
+    "a%2520b.csv",
+    "a+b.csv",
+    "100%.csv",
+    "a%2Fb.csv",
+    "Mühle 07.csv",
+    "日本.csv",
+    "🌷.csv",
+    "a&b=c.csv",
+    "what?.csv",
+    "a#b.csv",
+    "it's \"so\".csv",
+    ".hidden.csv",
+    "deep/er/and/deeper.csv",
+    "(a);b,c@d:e!.csv",
+];
+
+pub(in super::super) async fn as_they_are(fixture: &dyn Fixture) -> Result {
+    for (seed, name) in NAMES.iter().enumerate() {
+        let key = key(&format!("keys/{name}"))?;
+        store(fixture, &key, &bytes(20 + seed as u64, 64)).await?;
+    }
+    // Only now: a name that was changed has replaced its twin.
+    for (seed, name) in NAMES.iter().enumerate() {
+        let key = key(&format!("keys/{name}"))?;
+        let content = bytes(20 + seed as u64, 64);
+        holds(fixture, &key, Some(&content), "beside its twins").await?;
+    }
+    Ok(Verdict::Passed)
+}

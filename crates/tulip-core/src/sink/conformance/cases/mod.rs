@@ -1,0 +1,94 @@
+//! The cases, and what they have in common.
+
+pub(super) mod atomicity;
+pub(super) mod capabilities;
+pub(super) mod content;
+pub(super) mod failure;
+pub(super) mod keys;
+
+use bytes::Bytes;
+
+use super::content::difference;
+use super::{Failure, Fixture, Verdict};
+use crate::ObjectKey;
+use crate::sink::{OpenOptions, SinkError, SinkWriter, StoredObject, WriteMode};
+
+type Result<T = Verdict> = std::result::Result<T, Failure>;
+
+/// A key of the suite's own.
+pub(super) fn key(name: &str) -> Result<ObjectKey> {
+    Ok(ObjectKey::new(&format!("conformance/{name}"))?)
+}
+
+/// A failure in words of its own.
+fn failed<T>(what: impl Into<String>) -> Result<T> {
+    Err(what.into().into())
+}
+
+fn check(holds: bool, otherwise: impl Into<String>) -> Result<()> {
+    match holds {
+        true => Ok(()),
+        false => failed(otherwise),
+    }
+}
+
+async fn open(fixture: &dyn Fixture, key: &ObjectKey, mode: WriteMode) -> Opened {
+    let options = OpenOptions::default()
+        .with_mode(mode)
+        .with_content_type("text/csv")
+        .with_metadata([("tulip-job".to_owned(), "j".to_owned())].into());
+    fixture.sink().open(key, &options).await
+}
+
+type Opened = std::result::Result<Box<dyn SinkWriter>, SinkError>;
+
+async fn write(writer: &mut dyn SinkWriter, content: &Bytes) -> std::result::Result<(), SinkError> {
+    let mut rest = content.clone();
+    while !rest.is_empty() {
+        writer.write(rest.split_to(rest.len().min(300_007))).await?;
+    }
+    Ok(())
+}
+
+async fn put(
+    fixture: &dyn Fixture,
+    key: &ObjectKey,
+    mode: WriteMode,
+    content: &Bytes,
+) -> std::result::Result<StoredObject, SinkError> {
+    let mut writer = open(fixture, key, mode).await?;
+    write(writer.as_mut(), content).await?;
+    writer.close().await
+}
+
+async fn store(fixture: &dyn Fixture, key: &ObjectKey, content: &Bytes) -> Result<()> {
+    let stored = put(fixture, key, WriteMode::Overwrite, content).await?;
+    let (said, sent) = (stored.bytes, content.len());
+    check(
+        said == sent as u64,
+        format!("close says that {said} bytes are stored; {sent} were written"),
+    )
+}
+
+/// Demands that `key` holds `content`, or nothing.
+async fn holds(
+    fixture: &dyn Fixture,
+    key: &ObjectKey,
+    content: Option<&Bytes>,
+    when: &str,
+) -> Result<()> {
+    match (content, fixture.read(key).await?) {
+        (None, None) => Ok(()),
+        (None, Some(found)) => failed(format!("{key} has {} bytes {when}", found.len())),
+        (Some(_), None) => failed(format!("{key} is not there {when}")),
+        (Some(content), Some(found)) => match difference(content, &found) {
+            None => Ok(()),
+            Some(how) => failed(format!("{key} is not what was written {when}: {how}")),
+        },
+    }
+}
+
+async fn no_leftovers(fixture: &dyn Fixture, when: &str) -> Result<()> {
+    let left = fixture.leftovers().await?;
+    check(left.is_empty(), format!("{} stays {when}", left.join(", ")))
+}

@@ -1,0 +1,292 @@
+//! The suite against a sink that keeps the contract, and ones that break it in one way each.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+
+use super::*;
+use crate::sink::{
+    Capabilities, Sink, SinkError, SinkErrorKind, SinkWriter, StoredObject, WriteMode,
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    None,
+    VisibleAtOnce,
+    TruncatesAtOpen,
+    AbortCommits,
+    AbortLeaves,
+    DropCommits,
+    LosesSmallChunks,
+    SwapsChunks,
+    DecodesKeys,
+    NoEmptyObjects,
+    SharesBuffers,
+    ReplacesOnCreate,
+    ForgetsFailure,
+    MiscountsBytes,
+    FindsNothing,
+    ClosedForProbe,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    objects: BTreeMap<String, Vec<u8>>,
+    staged: Vec<String>,
+    shared: Bytes,
+}
+
+#[derive(Debug, Clone)]
+struct Memory {
+    fault: Fault,
+    /// Writes fail.
+    broken: bool,
+    state: Arc<Mutex<State>>,
+}
+
+struct Writer {
+    sink: Memory,
+    key: String,
+    mode: WriteMode,
+    bytes: Vec<u8>,
+    failed: bool,
+}
+
+impl Memory {
+    fn is(&self, fault: Fault) -> bool {
+        self.fault == fault
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+        work(&mut self.state.lock().unwrap())
+    }
+}
+
+#[async_trait]
+impl Sink for Memory {
+    fn scheme(&self) -> &str {
+        "memory"
+    }
+
+    fn location(&self, key: &ObjectKey) -> String {
+        format!("memory://{key}")
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::NONE.with_lookup().with_atomic_create()
+    }
+
+    async fn probe(&self) -> Result<(), SinkError> {
+        match self.is(Fault::ClosedForProbe) {
+            true => Err(SinkError::new(SinkErrorKind::PermissionDenied, "closed")),
+            false => Ok(()),
+        }
+    }
+
+    async fn lookup(&self, key: &ObjectKey) -> Result<Option<StoredObject>, SinkError> {
+        let found = self.with(|state| state.objects.get(key.as_str()).map(Vec::len));
+        let found = found.filter(|_| !self.is(Fault::FindsNothing));
+        Ok(found.map(|bytes| StoredObject::new(bytes as u64)))
+    }
+
+    async fn open(
+        &self,
+        key: &ObjectKey,
+        options: &OpenOptions,
+    ) -> Result<Box<dyn SinkWriter>, SinkError> {
+        let key = match self.is(Fault::DecodesKeys) {
+            true => key.as_str().replace("%20", " "),
+            false => key.to_string(),
+        };
+        self.with(|state| {
+            if self.is(Fault::TruncatesAtOpen) && state.objects.contains_key(&key) {
+                state.objects.insert(key.clone(), Vec::new());
+            }
+            if self.is(Fault::AbortLeaves) {
+                state.staged.push(key.clone());
+            }
+        });
+        Ok(Box::new(Writer {
+            sink: self.clone(),
+            key,
+            mode: options.mode,
+            bytes: Vec::new(),
+            failed: false,
+        }))
+    }
+}
+
+impl Writer {
+    fn commit(&mut self) -> Result<StoredObject, SinkError> {
+        let bytes = std::mem::take(&mut self.bytes);
+        let stored =
+            (bytes.len() as u64).saturating_sub(u64::from(self.sink.is(Fault::MiscountsBytes)));
+        self.sink.with(|state| {
+            let there = state.objects.contains_key(&self.key);
+            if there && self.mode == WriteMode::Create && !self.sink.is(Fault::ReplacesOnCreate) {
+                return Err(SinkError::new(SinkErrorKind::AlreadyExists, "there"));
+            }
+            if !(bytes.is_empty() && self.sink.is(Fault::NoEmptyObjects)) {
+                state.objects.insert(self.key.clone(), bytes);
+            }
+            state.staged.retain(|staged| *staged != self.key);
+            Ok(StoredObject::new(stored))
+        })
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if self.sink.is(Fault::DropCommits) && !self.bytes.is_empty() {
+            let _ = self.commit();
+        }
+    }
+}
+
+#[async_trait]
+impl SinkWriter for Writer {
+    async fn write(&mut self, mut chunk: Bytes) -> Result<(), SinkError> {
+        if self.sink.broken && (!self.failed || !self.sink.is(Fault::ForgetsFailure)) {
+            self.failed = true;
+            return Err(SinkError::new(SinkErrorKind::StorageFull, "full"));
+        }
+        if self.sink.is(Fault::LosesSmallChunks) && chunk.len() == 1 {
+            return Ok(());
+        }
+        if self.sink.is(Fault::SharesBuffers) {
+            // What the writer before has left there.
+            self.sink
+                .with(|state| std::mem::swap(&mut state.shared, &mut chunk));
+        }
+        match self.sink.is(Fault::SwapsChunks) && chunk.len() == 97 {
+            true => self
+                .bytes
+                .splice(0..0, chunk.iter().copied())
+                .for_each(drop),
+            false => self.bytes.extend_from_slice(&chunk),
+        }
+        if self.sink.is(Fault::VisibleAtOnce) {
+            let (key, bytes) = (self.key.clone(), self.bytes.clone());
+            self.sink.with(|state| state.objects.insert(key, bytes));
+        }
+        Ok(())
+    }
+
+    async fn close(mut self: Box<Self>) -> Result<StoredObject, SinkError> {
+        if self.failed && !self.sink.is(Fault::ForgetsFailure) {
+            return Err(SinkError::new(SinkErrorKind::Other, "given up"));
+        }
+        self.commit()
+    }
+
+    async fn abort(mut self: Box<Self>) -> Result<(), SinkError> {
+        if self.sink.is(Fault::AbortCommits) {
+            self.commit()?;
+        }
+        self.bytes.clear();
+        Ok(())
+    }
+}
+
+struct Bench(Memory);
+
+#[async_trait]
+impl Fixture for Bench {
+    fn sink(&self) -> Arc<dyn Sink> {
+        Arc::new(self.0.clone())
+    }
+
+    async fn read(&self, key: &ObjectKey) -> Result<Option<Vec<u8>>, Failure> {
+        Ok(self
+            .0
+            .with(|state| state.objects.get(key.as_str()).cloned()))
+    }
+
+    async fn leftovers(&self) -> Result<Vec<String>, Failure> {
+        Ok(self.0.with(|state| state.staged.clone()))
+    }
+
+    async fn failing(&self) -> Option<Arc<dyn Sink>> {
+        let broken = true;
+        Some(Arc::new(Memory {
+            broken,
+            ..self.0.clone()
+        }))
+    }
+}
+
+async fn report(fault: Fault) -> Report {
+    let sink = Memory {
+        fault,
+        broken: false,
+        state: Arc::default(),
+    };
+    run(&Bench(sink)).await
+}
+
+#[tokio::test]
+async fn a_sink_that_keeps_the_contract_passes_every_case() {
+    let report = report(Fault::None).await;
+    report.assert_passed();
+    assert_eq!(report.cases().len(), 14);
+    let all = report.cases().iter();
+    assert!(
+        all.clone().all(|case| case.verdict == Verdict::Passed),
+        "{report}"
+    );
+    assert_eq!(report.to_string().lines().count(), 14);
+}
+
+#[tokio::test]
+async fn each_breach_is_found_by_the_case_that_names_it() {
+    for (fault, case) in [
+        (Fault::VisibleAtOnce, "nothing is visible before close"),
+        (
+            Fault::TruncatesAtOpen,
+            "an overwritten object is intact until close",
+        ),
+        (Fault::AbortCommits, "an abort leaves nothing"),
+        (Fault::AbortLeaves, "an abort leaves nothing"),
+        (
+            Fault::DropCommits,
+            "a dropped writer leaves nothing visible",
+        ),
+        (
+            Fault::LosesSmallChunks,
+            "chunks of any size arrive in order",
+        ),
+        (Fault::SwapsChunks, "many small chunks arrive in order"),
+        (Fault::DecodesKeys, "keys are kept as they are"),
+        (Fault::NoEmptyObjects, "an empty object is an object"),
+        (Fault::SharesBuffers, "concurrent writers do not mix"),
+        (
+            Fault::ReplacesOnCreate,
+            "an object that is there is kept if asked",
+        ),
+        (
+            Fault::ForgetsFailure,
+            "an error after a failed write stays an error",
+        ),
+        (Fault::MiscountsBytes, "chunks of any size arrive in order"),
+        (Fault::FindsNothing, "a lookup finds what is there"),
+        (Fault::ClosedForProbe, "a probe succeeds"),
+    ] {
+        let report = report(fault).await;
+        assert!(!report.passed(), "{fault:?}");
+        let found = report.cases().iter().find(|found| found.name == case);
+        let verdict = &found.unwrap().verdict;
+        assert!(
+            matches!(verdict, Verdict::Failed(_)),
+            "{fault:?}:\n{report}"
+        );
+    }
+}
+
+#[test]
+#[should_panic(expected = "FAILED   a probe succeeds: closed")]
+fn a_report_says_what_failed() {
+    let mut report = Report::default();
+    report.add("a probe succeeds", Err("closed".into()));
+    report.assert_passed();
+}

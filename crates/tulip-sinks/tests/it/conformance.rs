@@ -1,0 +1,130 @@
+//! The contract's suite over the sinks that need nothing but this process.
+
+use std::sync::Arc;
+
+use tulip_core::ObjectKey;
+use tulip_core::sink::conformance::{self, Failure, Fixture};
+use tulip_core::sink::{Sink, async_trait};
+
+use crate::support::connect;
+
+#[cfg(feature = "fs")]
+mod fs {
+    use std::path::Path;
+
+    use tempfile::TempDir;
+    use tulip_core::sink::SinkUrl;
+
+    use super::*;
+
+    struct Folder {
+        folder: TempDir,
+        sink: Arc<dyn Sink>,
+    }
+
+    #[async_trait]
+    impl Fixture for Folder {
+        fn sink(&self) -> Arc<dyn Sink> {
+            self.sink.clone()
+        }
+
+        async fn read(&self, key: &ObjectKey) -> Result<Option<Vec<u8>>, Failure> {
+            Ok(std::fs::read(self.folder.path().join(key.as_str())).ok())
+        }
+
+        async fn leftovers(&self) -> Result<Vec<String>, Failure> {
+            Ok(staged(self.folder.path()))
+        }
+
+        /// A file stands where the objects' folder would be.
+        async fn failing(&self) -> Option<Arc<dyn Sink>> {
+            let in_the_way = self.folder.path().join("conformance/failed");
+            std::fs::write(in_the_way, "").ok()?;
+            Some(self.sink.clone())
+        }
+    }
+
+    fn staged(folder: &Path) -> Vec<String> {
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            match path.is_dir() {
+                true => found.extend(staged(&path)),
+                false if name.contains(".partial") => found.push(name),
+                false => {}
+            }
+        }
+        found
+    }
+
+    #[tokio::test]
+    async fn local_files_keep_the_contract() {
+        let folder = TempDir::new().unwrap();
+        let url = SinkUrl::from_path(folder.path()).unwrap();
+        let sink = connect(url.expose().as_str(), &[]).await.unwrap();
+        let report = conformance::run(&Folder { folder, sink }).await;
+        report.assert_passed();
+    }
+}
+
+#[cfg(feature = "s3")]
+mod s3 {
+    use tulip_test_s3::{KEY_ID, S3Server, S3ServerBuilder, SECRET};
+
+    use super::*;
+
+    struct Bucket {
+        server: S3Server,
+        sink: Arc<dyn Sink>,
+    }
+
+    #[async_trait]
+    impl Fixture for Bucket {
+        fn sink(&self) -> Arc<dyn Sink> {
+            self.sink.clone()
+        }
+
+        async fn read(&self, key: &ObjectKey) -> Result<Option<Vec<u8>>, Failure> {
+            Ok(self.server.object(&format!("tulip/{key}")))
+        }
+
+        async fn leftovers(&self) -> Result<Vec<String>, Failure> {
+            Ok(self.server.uploads())
+        }
+
+        /// The server takes no part below this prefix.
+        async fn failing(&self) -> Option<Arc<dyn Sink>> {
+            self.server.refuse(|seen| {
+                let refused = seen.is_part() && seen.target.contains("/failed/");
+                refused.then_some((403, "AccessDenied"))
+            });
+            Some(self.sink.clone())
+        }
+    }
+
+    async fn bucket(server: S3Server) -> Bucket {
+        let options = [
+            ("endpoint", server.endpoint.as_str()),
+            ("access_key_id", KEY_ID),
+            ("secret_access_key", SECRET),
+        ];
+        let sink = connect("s3://lake/tulip", &options).await.unwrap();
+        Bucket { server, sink }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_keeps_conditions_keeps_the_contract() {
+        let bucket = bucket(S3Server::start().await).await;
+        conformance::run(&bucket).await.assert_passed();
+        assert!(bucket.sink.capabilities().atomic_create);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_forgets_conditions_keeps_the_rest() {
+        let server = S3ServerBuilder::default().forgets_conditions();
+        let bucket = bucket(server.start().await).await;
+        conformance::run(&bucket).await.assert_passed();
+        assert!(!bucket.sink.capabilities().atomic_create);
+    }
+}
