@@ -96,6 +96,16 @@ const CODES: &[(&[&str], Kind, &str, &str)] = &[
     ),
     (
         &[
+            "InvalidBlockList",
+            "NoSuchUpload",
+            "ConditionalRequestConflict",
+        ],
+        Kind::Unavailable,
+        "somebody else has stored or removed it at the same time",
+        "see what is there, then try again",
+    ),
+    (
+        &[
             "SlowDown",
             "ServiceUnavailable",
             "InternalError",

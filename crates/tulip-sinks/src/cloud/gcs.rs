@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use object_store::ObjectStore;
-use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey as Key};
+use object_store::gcp::{GcpCredential, GoogleCloudStorageBuilder, GoogleConfigKey as Key};
+use object_store::{ObjectStore, StaticCredentialProvider};
 use tokio::sync::OnceCell;
 use tulip_core::sink::{
     Capabilities, ConnectOptions, Sink, SinkError, SinkFactory, SinkOption, SinkUrl,
@@ -114,7 +114,12 @@ fn builder(target: CloudUrl<'_>) -> Result<GoogleCloudStorageBuilder, SinkError>
         builder = builder.with_application_credentials(path);
     }
     if target.flag(ANONYMOUS)? == Some(true) {
-        builder = builder.with_skip_signature(true);
+        // The store library asks for a token all the same; an empty one is none.
+        let nobody = GcpCredential {
+            bearer: String::new(),
+        };
+        let nobody = StaticCredentialProvider::new(nobody);
+        builder = builder.with_credentials(Arc::new(nobody));
     }
     if let Some(endpoint) = target.text(ENDPOINT) {
         builder = builder.with_base_url(&endpoint);

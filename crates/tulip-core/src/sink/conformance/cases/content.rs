@@ -82,6 +82,7 @@ pub(in super::super) async fn concurrent(fixture: &dyn Fixture) -> Result {
     Ok(Verdict::Passed)
 }
 
+/// The later one may be refused, but what is there is one of them, whole.
 pub(in super::super) async fn same_key(fixture: &dyn Fixture) -> Result {
     let key = key("concurrent/same.csv")?;
     let contents = [bytes(13, LARGE), bytes(14, LARGE + 1)];
@@ -91,12 +92,21 @@ pub(in super::super) async fn same_key(fixture: &dyn Fixture) -> Result {
         write(writer.as_mut(), content).await?;
         writers.push(writer);
     }
-    for writer in writers {
-        writer.close().await?;
+    let mut stored = Vec::new();
+    let mut refusal = None;
+    for (writer, content) in writers.into_iter().zip(&contents) {
+        match writer.close().await {
+            Ok(_) => stored.push(content),
+            Err(error) => refusal = Some(error),
+        }
     }
-    match fixture.read(&key).await? {
-        Some(found) if contents.iter().any(|content| *content == found) => Ok(Verdict::Passed),
-        Some(_) => failed(format!("{key} is neither of the two that were written")),
-        None => failed(format!("{key} is not there")),
+    match (stored.as_slice(), refusal) {
+        ([], Some(error)) => return Err(error.into()),
+        (stored, _) => match fixture.read(&key).await? {
+            Some(found) if stored.iter().any(|content| **content == found) => {}
+            Some(_) => return failed(format!("{key} is none of those that were stored")),
+            None => return failed(format!("{key} is not there")),
+        },
     }
+    Ok(Verdict::Passed)
 }
