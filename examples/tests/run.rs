@@ -33,6 +33,19 @@ fn the_custom_sink_registers_itself_and_gets_every_archive() {
     );
 }
 
+#[cfg(unix)]
+#[test]
+fn a_linked_sink_pipes_every_archive_to_a_program() {
+    let mut pipe = example("pipe_to_program");
+    let output = pipe.args(["/bin/sh", "-c", "cat"]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.matches(".csv in /bin/sh").count(), 3, "{text}");
+    // What the program prints goes to stderr.
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(text.matches("\"checksum\"").count(), 3, "{text}");
+}
+
 #[tokio::test]
 async fn the_embedded_export_stores_an_archive() {
     let emulator = Emulator::start().await.unwrap();
