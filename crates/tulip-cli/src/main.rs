@@ -1,59 +1,7 @@
-//! The `tulip` command. Parses, sets up logging and signals, runs one command, maps its failure
-//! to an exit code.
-
-mod args;
-mod commands;
-mod connect;
-mod failure;
-mod logging;
-mod memory;
-mod output;
-mod progress;
-mod shutdown;
-mod values;
+//! The `tulip` command.
 
 use std::process::ExitCode;
-use std::time::Duration;
-
-use clap::Parser as _;
-
-use crate::args::{Cli, Command};
-use crate::failure::Failure;
-use crate::progress::Progress;
-use crate::shutdown::Shutdown;
-
-/// How long work that cannot be interrupted (a name look-up, a write to a dead disk) may hold up
-/// the end.
-const LAST_WORK: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
-    memory::settle();
-    let cli = Cli::parse();
-    let progress = Progress::new(cli.log_format);
-    match run(cli, &progress) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(&progress),
-    }
-}
-
-fn run(cli: Cli, progress: &Progress) -> Result<(), Failure> {
-    logging::init(cli.verbose, cli.log_format, progress);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::other(format!("the runtime cannot be started: {error}")))?;
-    let result = runtime.block_on(async {
-        let shutdown = Shutdown::install(progress)?;
-        match cli.command {
-            Command::Demo(args) => commands::demo::run(args, progress, &shutdown).await,
-            Command::Emulate(args) => commands::emulate::run(args, progress, &shutdown).await,
-            Command::Status(args) => commands::status::run(args, &shutdown).await,
-            Command::Machines(args) => commands::machines::run(args, &shutdown).await,
-            Command::Export(args) => commands::export::run(args, progress, &shutdown).await,
-            Command::Completions(args) => commands::completions::run(&args),
-            Command::Sinks(args) => commands::sinks::run(args, &shutdown).await,
-        }
-    });
-    runtime.shutdown_timeout(LAST_WORK);
-    result
+    tulip_cli::main()
 }
