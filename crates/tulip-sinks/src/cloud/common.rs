@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use object_store::path::Path;
-use object_store::{Attribute, Attributes, BackoffConfig, RetryConfig};
+use object_store::{Attribute, BackoffConfig, RetryConfig};
 use tulip_core::sink::{ConnectOptions, SinkError, SinkErrorKind, SinkOption, SinkUrl};
 use tulip_http::Transport;
 
 use super::CreateRule;
 use super::service::Connector;
-use crate::object::attributes::add_metadata;
+use crate::object::attributes::{Kept, MetadataNames};
 use crate::object::parts::{Buffering, MIB};
 use crate::object::settings::invalid;
 
@@ -107,17 +107,17 @@ impl CloudUrl<'_> {
     }
 
     /// What every object gets.
-    pub(super) fn attributes(self) -> Attributes {
-        let mut attributes = Attributes::new();
+    pub(super) fn kept(self, names: MetadataNames) -> Kept {
+        let mut kept = Kept::new(names);
         if let Some(class) = self.text(STORAGE_CLASS) {
-            attributes.insert(Attribute::StorageClass, class.into());
+            kept.set(Attribute::StorageClass, class);
         }
         let named = self.0.options().filter_map(|(name, value)| {
             let name = name.strip_prefix("metadata.")?;
             Some((name.to_ascii_lowercase(), value))
         });
-        add_metadata(&mut attributes, &named.collect());
-        attributes
+        kept.add(&named.collect());
+        kept
     }
 
     /// Metadata names go into headers.

@@ -11,7 +11,8 @@ use tulip_core::sink::{
 };
 
 use super::common::{self, ALLOW_HTTP, ANONYMOUS, CloudUrl, ENDPOINT};
-use super::{CloudSink, CreateOnly, MetadataNames, Probe};
+use super::{CloudSink, CreateOnly, Probe};
+use crate::object::attributes::MetadataNames;
 use crate::object::settings::{self, Settings};
 use crate::object::store::Store;
 
@@ -99,8 +100,7 @@ impl SinkFactory for GcsFactory {
                 store: Arc::new(probe),
                 needs_part: false,
             },
-            attributes: target.attributes(),
-            names: MetadataNames::Headers,
+            kept: target.kept(MetadataNames::Headers),
         }))
     }
 }

@@ -15,8 +15,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use object_store::path::Path;
 use object_store::{
-    Attribute, Attributes, CopyMode, CopyOptions, Error as StoreError, MultipartUpload as _,
-    ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload,
+    Attribute, CopyMode, CopyOptions, Error as StoreError, MultipartUpload as _, ObjectStore,
+    ObjectStoreExt as _, PutMode, PutOptions, PutPayload,
 };
 use tokio::sync::OnceCell;
 use tracing::{debug, warn};
@@ -25,7 +25,7 @@ use tulip_core::sink::{
     Capabilities, OpenOptions, Sink, SinkError, SinkErrorKind, SinkWriter, StoredObject, WriteMode,
 };
 
-use crate::object::attributes::add_metadata;
+use crate::object::attributes::Kept;
 use crate::object::error::from_store;
 use crate::object::store::Store;
 use crate::object::writer::Route;
@@ -41,8 +41,7 @@ struct CloudSink {
     /// The same store by fewer retries: somebody waits for what a probe finds.
     probe: Probe,
     /// What every object gets: its storage class, metadata from options.
-    attributes: Attributes,
-    names: MetadataNames,
+    kept: Kept,
 }
 
 /// How a store is asked not to replace an object.
@@ -74,16 +73,6 @@ struct Probe {
     needs_part: bool,
 }
 
-/// The names that a store allows in metadata.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum MetadataNames {
-    #[cfg(any(feature = "s3", feature = "gcs"))]
-    Headers,
-    /// Without hyphens.
-    #[cfg(feature = "azure")]
-    Identifiers,
-}
-
 impl CloudSink {
     fn below(&self, name: &str) -> Result<Path, SinkError> {
         let key = ObjectKey::new(name).map_err(|error| {
@@ -93,13 +82,13 @@ impl CloudSink {
         self.store.path(&key)
     }
 
-    fn attributes_of(&self, options: &OpenOptions) -> Attributes {
-        let mut attributes = self.attributes.clone();
+    fn kept_with(&self, options: &OpenOptions) -> Kept {
+        let mut kept = self.kept.clone();
         if let Some(media_type) = &options.content_type {
-            attributes.insert(Attribute::ContentType, media_type.clone().into());
+            kept.set(Attribute::ContentType, media_type.clone());
         }
-        add_metadata(&mut attributes, &self.names.of(&options.metadata));
-        attributes
+        kept.add(&options.metadata);
+        kept
     }
 
     async fn keeps_create_only(&self) -> Result<bool, SinkError> {
@@ -179,20 +168,6 @@ fn refused(result: &object_store::Result<()>) -> bool {
     )
 }
 
-impl MetadataNames {
-    fn of(self, metadata: &tulip_core::sink::Metadata) -> tulip_core::sink::Metadata {
-        match self {
-            #[cfg(any(feature = "s3", feature = "gcs"))]
-            Self::Headers => metadata.clone(),
-            #[cfg(feature = "azure")]
-            Self::Identifiers => metadata
-                .iter()
-                .map(|(name, value)| (name.replace('-', "_"), value.clone()))
-                .collect(),
-        }
-    }
-}
-
 #[async_trait]
 impl Sink for CloudSink {
     fn scheme(&self) -> &str {
@@ -261,9 +236,9 @@ impl Sink for CloudSink {
             true => (&self.create.store, Route::Direct),
             false => (&self.store.store, Route::Direct),
         };
-        let attributes = Some(self.attributes_of(options));
+        let kept = Some(self.kept_with(options));
         let location = self.location(key);
         self.store
-            .open(key, options, store.clone(), route, attributes, location)
+            .open(key, options, store.clone(), route, kept, location)
     }
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use object_store::path::Path;
-use object_store::{Attributes, ObjectStore, ObjectStoreExt as _};
+use object_store::{ObjectStore, ObjectStoreExt as _};
 use tulip_core::sink::{OpenOptions, SinkError, SinkErrorKind, SinkWriter, StoredObject};
 use tulip_core::{Checksum, ObjectKey};
 
+use crate::object::attributes::Kept;
 use crate::object::error::from_store;
 use crate::object::parts::{Buffering, Window};
 use crate::object::staging;
@@ -68,7 +69,7 @@ impl Store {
         options: &OpenOptions,
         store: Arc<dyn ObjectStore>,
         route: Route,
-        attributes: Option<Attributes>,
+        kept: Option<Kept>,
         location: String,
     ) -> Result<Box<dyn SinkWriter>, SinkError> {
         let target = Target {
@@ -76,7 +77,7 @@ impl Store {
             path: self.path(key)?,
             route,
             mode: options.mode,
-            attributes,
+            kept,
             size_hint: options.size_hint,
             location,
         };

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tracing::{debug, warn};
 use tulip_core::sink::{Metadata, SinkError, SinkErrorKind, SinkWriter, StoredObject, WriteMode};
 
-use crate::object::attributes::add_metadata;
+use crate::object::attributes::Kept;
 use crate::object::error::from_store;
 use crate::object::parts::{Buffering, Window};
 use crate::object::store::StoreChecksum;
@@ -27,7 +27,7 @@ pub(crate) struct Target {
     pub(crate) route: Route,
     pub(crate) mode: WriteMode,
     /// What the store keeps beside the object; `None` where it keeps nothing.
-    pub(crate) attributes: Option<Attributes>,
+    pub(crate) kept: Option<Kept>,
     pub(crate) size_hint: Option<u64>,
     /// For people.
     pub(crate) location: String,
@@ -63,10 +63,14 @@ impl Target {
         }
     }
 
+    fn attributes(&self) -> Attributes {
+        self.kept.as_ref().map(Kept::attributes).unwrap_or_default()
+    }
+
     async fn put_whole(&self, payload: PutPayload) -> Result<StoredObject, SinkError> {
         let bytes = payload.content_length() as u64;
         let staging = self.staging_of_whole();
-        let mut options = PutOptions::from(self.attributes.clone().unwrap_or_default());
+        let mut options = PutOptions::from(self.attributes());
         if staging.is_none() && self.mode == WriteMode::Create {
             options.mode = PutMode::Create;
         }
@@ -79,7 +83,7 @@ impl Target {
 
     async fn begin_parts(&self) -> Result<Box<dyn MultipartUpload>, SinkError> {
         let path = self.staging_of_parts().unwrap_or(&self.path);
-        let options = PutMultipartOptions::from(self.attributes.clone().unwrap_or_default());
+        let options = PutMultipartOptions::from(self.attributes());
         let begun = self.store.put_multipart_opts(path, options).await;
         begun.map_err(|error| self.failed(error))
     }
@@ -344,8 +348,8 @@ impl SinkWriter for ObjectWriter {
     /// Stores take metadata when an upload begins: what comes later is kept only beside objects
     /// that are put whole.
     fn annotate(&mut self, metadata: &Metadata) {
-        if let Some(attributes) = &mut self.target.attributes {
-            add_metadata(attributes, metadata);
+        if let Some(kept) = &mut self.target.kept {
+            kept.add(metadata);
         }
     }
 

@@ -1,7 +1,7 @@
 //! The contract's suite over stores that others wrote, which `scripts/servers.sh` starts:
 //!
 //! ```sh
-//! scripts/servers.sh cargo test -p tulip-sinks --features s3,gcs,azure --test servers -- --ignored
+//! scripts/servers.sh cargo test -p tulip-sinks --all-features --test servers -- --ignored
 //! ```
 #![cfg(all(feature = "s3", feature = "gcs", feature = "azure"))]
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]

@@ -16,7 +16,8 @@ use tulip_core::sink::{
 };
 
 use super::common::{self, CloudUrl};
-use super::{CloudSink, CreateOnly, MetadataNames, Probe};
+use super::{CloudSink, CreateOnly, Probe};
+use crate::object::attributes::MetadataNames;
 use crate::object::settings::{self, Settings};
 use crate::object::store::Store;
 use config::Config;
@@ -126,8 +127,7 @@ impl SinkFactory for S3Factory {
                 store: Arc::new(probe),
                 needs_part: false,
             },
-            attributes: target.attributes(),
-            names: MetadataNames::Headers,
+            kept: target.kept(MetadataNames::Headers),
         }))
     }
 }

@@ -58,6 +58,7 @@ async fn put(
 ) -> std::result::Result<StoredObject, SinkError> {
     let mut writer = open(fixture, key, mode).await?;
     write(writer.as_mut(), content).await?;
+    writer.annotate(&[("tulip-checksum".to_owned(), "crc64nvme:0".to_owned())].into());
     writer.close().await
 }
 
