@@ -1,7 +1,13 @@
 //! The contract's suite over stores that others wrote, which `scripts/servers.sh` starts:
 //!
 //! ```sh
-//! scripts/servers.sh cargo test -p tulip-sinks --all-features --test servers -- --ignored
+//! scripts/servers.sh cargo test -p tulip-sinks --all-features --test servers -- --ignored --skip garage
+//! ```
+//!
+//! Garage has a script of its own, which takes long when it runs first:
+//!
+//! ```sh
+//! scripts/servers.sh scripts/garage.sh cargo test -p tulip-sinks --all-features --test servers -- --ignored garage
 //! ```
 #![cfg(all(feature = "s3", feature = "gcs", feature = "azure"))]
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
@@ -46,14 +52,14 @@ impl Fixture for InFolder {
     }
 }
 
-/// A container that another client reads.
-struct InAzure {
+/// A store that another client reads.
+struct ByRclone {
     sink: Arc<dyn Sink>,
     remote: String,
 }
 
 #[async_trait]
-impl Fixture for InAzure {
+impl Fixture for ByRclone {
     fn sink(&self) -> Arc<dyn Sink> {
         self.sink.clone()
     }
@@ -127,7 +133,29 @@ async fn azurite() {
     let remote = format!(
         ":azureblob,account='{account}',key='{key}',endpoint='{endpoint}',use_emulator=false:lake/a tulip"
     );
-    let azure = InAzure { sink, remote };
+    let azure = ByRclone { sink, remote };
     shown(&conformance::run(&azure).await);
     assert!(azure.sink.capabilities().atomic_create);
+}
+
+/// Three nodes that each keep every object.
+#[tokio::test]
+#[ignore = "needs the nodes of scripts/garage.sh"]
+async fn garage() {
+    let endpoint = variable("TULIP_TEST_GARAGE_ENDPOINT");
+    let region = variable("TULIP_TEST_GARAGE_REGION");
+    let id = variable("TULIP_TEST_GARAGE_ACCESS_KEY_ID");
+    let secret = variable("TULIP_TEST_GARAGE_SECRET_ACCESS_KEY");
+    let options = [
+        ("endpoint", endpoint.as_str()),
+        ("region", &region),
+        ("access_key_id", &id),
+        ("secret_access_key", &secret),
+    ];
+    let sink = sink("s3://lake/a tulip", &options).await;
+    let remote = format!(
+        ":s3,provider=Other,access_key_id='{id}',secret_access_key='{secret}',region='{region}',\
+         endpoint='{endpoint}':lake/a tulip"
+    );
+    shown(&conformance::run(&ByRclone { sink, remote }).await);
 }
