@@ -2,9 +2,12 @@
 //! asked, and refuses what a test wants refused. It ends with the runtime that it was started in.
 #![expect(clippy::unwrap_used, reason = "a test's server panics where it fails")]
 
+mod authority;
+mod google;
+
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -20,6 +23,9 @@ use s3s::service::{S3Service, S3ServiceBuilder};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+
+use authority::Authority;
 
 /// The access key that the server knows.
 pub const KEY_ID: &str = "TESTKEY";
@@ -65,6 +71,7 @@ struct State {
     forgets_conditions: bool,
     /// How many parts must be on their way at once before the first is taken.
     gate: Option<usize>,
+    google: bool,
     seen: watch::Sender<Vec<Seen>>,
     parts: watch::Sender<Parts>,
 }
@@ -81,6 +88,7 @@ pub struct Parts {
 pub struct S3Server {
     /// Its URL.
     pub endpoint: String,
+    authority: Option<Authority>,
     folder: TempDir,
     state: Arc<State>,
 }
@@ -90,6 +98,8 @@ pub struct S3Server {
 pub struct S3ServerBuilder {
     forgets_conditions: bool,
     gate: Option<usize>,
+    google: bool,
+    tls: bool,
 }
 
 impl S3ServerBuilder {
@@ -107,28 +117,51 @@ impl S3ServerBuilder {
         self
     }
 
+    /// The server speaks the XML protocol of Google Cloud Storage, and asks for no credentials.
+    #[must_use]
+    pub fn google(mut self) -> Self {
+        self.google = true;
+        self
+    }
+
+    /// The server has a certificate of an authority that nobody knows yet.
+    #[must_use]
+    pub fn tls(mut self) -> Self {
+        self.tls = true;
+        self
+    }
+
     /// Starts the server on the current runtime.
     pub async fn start(self) -> S3Server {
         let folder = TempDir::new().unwrap();
         std::fs::create_dir(folder.path().join(BUCKET)).unwrap();
         let files = s3s_fs::FileSystem::new(folder.path()).unwrap();
         let mut builder = S3ServiceBuilder::new(files);
-        builder.set_auth(SimpleAuth::from_single(KEY_ID, SECRET));
+        if !self.google {
+            builder.set_auth(SimpleAuth::from_single(KEY_ID, SECRET));
+        }
         let service = builder.build();
         let state = Arc::new(State {
             rule: Mutex::default(),
             forgets_conditions: self.forgets_conditions,
             gate: self.gate,
+            google: self.google,
             seen: watch::Sender::default(),
             parts: watch::Sender::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let address = listener.local_addr().unwrap();
+        let authority = self.tls.then(Authority::new);
+        let tls = authority
+            .as_ref()
+            .map(|authority| authority.acceptor.clone());
+        let scheme = if self.tls { "https" } else { "http" };
         // Ends with the test's runtime.
         let files = folder.path().to_owned();
-        tokio::spawn(serve(listener, files, service, state.clone()));
+        tokio::spawn(serve(listener, tls, files, service, state.clone()));
         S3Server {
-            endpoint,
+            endpoint: format!("{scheme}://{address}"),
+            authority,
             folder,
             state,
         }
@@ -139,6 +172,12 @@ impl S3Server {
     /// A server that behaves.
     pub async fn start() -> Self {
         S3ServerBuilder::default().start().await
+    }
+
+    /// The certificate of a TLS server's authority, as a PEM file.
+    #[must_use]
+    pub fn ca_file(&self) -> PathBuf {
+        self.authority.as_ref().unwrap().file()
     }
 
     /// Answers in the server's place where `rule` says so.
@@ -174,6 +213,12 @@ impl S3Server {
         std::fs::read(self.path(key)).ok()
     }
 
+    /// Objects that were staged and are still there.
+    #[must_use]
+    pub fn staged(&self) -> Vec<String> {
+        partial(self.folder.path())
+    }
+
     /// What unfinished uploads have left.
     #[must_use]
     pub fn uploads(&self) -> Vec<String> {
@@ -185,22 +230,35 @@ impl S3Server {
     }
 }
 
-async fn serve(listener: TcpListener, files: PathBuf, service: S3Service, state: Arc<State>) {
+async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    files: PathBuf,
+    service: S3Service,
+    state: Arc<State>,
+) {
     while let Ok((socket, _)) = listener.accept().await {
         let (files, service, state) = (files.clone(), service.clone(), state.clone());
         let answer = service_fn(move |request| {
             let (files, service, state) = (files.clone(), service.clone(), state.clone());
             async move { Ok::<_, Infallible>(answer(request, files, service, state).await) }
         });
+        let tls = tls.clone();
         tokio::spawn(async move {
             let http = hyper::server::conn::http1::Builder::new();
-            let _ = http.serve_connection(TokioIo::new(socket), answer).await;
+            let Some(tls) = tls else {
+                let _ = http.serve_connection(TokioIo::new(socket), answer).await;
+                return;
+            };
+            if let Ok(socket) = tls.accept(socket).await {
+                let _ = http.serve_connection(TokioIo::new(socket), answer).await;
+            }
         });
     }
 }
 
 async fn answer(
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     files: PathBuf,
     service: S3Service,
     state: Arc<State>,
@@ -227,6 +285,11 @@ async fn answer(
         let _ = request.into_body().collect().await;
         return refused(status, code);
     }
+    if state.google
+        && let Err(response) = google::translate(&mut request, &files)
+    {
+        return *response;
+    }
     let is_part = seen.is_part();
     if is_part {
         state.parts.send_modify(|parts| {
@@ -246,6 +309,21 @@ async fn answer(
         Ok(response) => response.map(|body| body.map_err(Into::into).boxed_unsync()),
         Err(error) => panic!("the server fails: {error:?}"),
     }
+}
+
+fn partial(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(partial(&path)),
+            false if path.extension().is_some_and(|end| end == "partial") => {
+                found.push(path.display().to_string());
+            }
+            false => {}
+        }
+    }
+    found
 }
 
 fn text((name, value): (&HeaderName, &hyper::header::HeaderValue)) -> (String, String) {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use tulip_emulator::JobScript;
 
 use crate::support::{Bench, Ran, bare, run};
-use tulip_test_s3::{KEY_ID, S3Server, SECRET, Seen};
+use tulip_test_s3::{KEY_ID, S3Server, S3ServerBuilder, SECRET, Seen};
 
 /// More than one part.
 const LARGE: u64 = 120_000;
@@ -144,6 +144,37 @@ fn a_check_tells_what_a_target_can_do_and_leaves_nothing() {
     let ran = lake.run(&["sinks", "check", "s3://lake/x"]);
     assert_eq!(ran.code, Some(5));
     assert!(ran.stderr.contains("access denied"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_proxy_and_the_ca_file_of_the_command_are_those_of_its_targets() {
+    let lake = Lake::start();
+    // The store is known by a name that only the proxy, which is the server, can make sense of.
+    let mut proxied = lake.command();
+    proxied
+        .env("HTTP_PROXY", &lake.server.endpoint)
+        .env("AWS_ENDPOINT_URL", "http://store.example")
+        .env("AWS_ALLOW_HTTP", "true");
+    let ran = run(&mut proxied, &["sinks", "check", "s3://lake/x"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let seen = lake.server.seen();
+    assert!(seen[0].target.starts_with("http://store.example/lake/x/"));
+
+    let secure = S3ServerBuilder::default().tls();
+    let secure = lake.bench.block_on(secure.start());
+    let check = |ca_file: Option<std::path::PathBuf>| {
+        let mut command = lake.command();
+        command.env("AWS_ENDPOINT_URL", &secure.endpoint);
+        if let Some(file) = ca_file {
+            command.env("TULIP_CA_FILE", file);
+        }
+        run(&mut command, &["sinks", "check", "s3://lake/x"])
+    };
+    let unknown = check(None);
+    assert_eq!(unknown.code, Some(5));
+    let said = unknown.stderr;
+    assert!(said.contains("certificate is not trusted"), "{said}");
+    assert_eq!(check(Some(secure.ca_file())).code, Some(0));
 }
 
 #[test]

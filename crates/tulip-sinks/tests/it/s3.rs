@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use tulip_core::sink::{
-    Metadata, OpenOptions, Sink, SinkError, SinkErrorKind, SinkWriter, WriteMode,
+    ConnectOptions, Metadata, OpenOptions, Sink, SinkError, SinkErrorKind, SinkRegistry, SinkUrl,
+    SinkWriter, WriteMode,
 };
 
 use crate::support::{bytes, connect, key, put};
@@ -169,6 +170,45 @@ async fn a_server_that_forgets_conditions_is_found_out_and_not_believed() {
     assert!(server.object("tulip/a.csv").is_none() && no_probe_is_left(&server));
     let told = sink_with(&server, &[("create_only", "never")]).await;
     assert!(!told.capabilities().atomic_create);
+}
+
+#[cfg(feature = "gcs")]
+#[tokio::test]
+async fn google_gets_metadata_by_its_own_headers() {
+    let server = S3ServerBuilder::default().google().start().await;
+    let options = [
+        ("endpoint", server.endpoint.as_str()),
+        ("anonymous", "true"),
+    ];
+    let sink = connect("gs://lake/tulip", &options).await.unwrap();
+    let options = OpenOptions::default()
+        .with_content_type("text/csv")
+        .with_metadata(Metadata::from([("tulip-job".into(), "j".into())]));
+    let writer = sink.open(&key("a.csv"), &options).await.unwrap();
+    writer.close().await.unwrap();
+    let headers = &server.seen()[0].headers;
+    assert_eq!(headers["content-type"], "text/csv");
+    assert_eq!(headers["x-goog-meta-tulip-job"], "j");
+}
+
+#[tokio::test]
+async fn a_certificate_of_an_unknown_authority_is_named_so_and_a_ca_file_helps() {
+    let server = S3ServerBuilder::default().tls().start().await;
+    let url: SinkUrl = "s3://lake/tulip".parse().unwrap();
+    let url = url
+        .with_option("endpoint", &server.endpoint)
+        .with_option("access_key_id", KEY_ID)
+        .with_option("secret_access_key", SECRET);
+    let registry = SinkRegistry::linked().unwrap();
+    let mut network = ConnectOptions::default();
+    let unknown = registry.connect(&url, &network).await.unwrap();
+    let error = unknown.probe().await.unwrap_err();
+    let words = "the store's certificate is not trusted";
+    assert!(error.to_string().contains(words), "{}", full(&error));
+    assert!(!error.is_retryable());
+    network.ca_file = Some(server.ca_file());
+    let known = registry.connect(&url, &network).await.unwrap();
+    known.probe().await.unwrap();
 }
 
 #[tokio::test]

@@ -286,3 +286,125 @@ fn integrity(
         None => Ok(builder),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tulip_core::sink::SinkUrl;
+
+    use super::*;
+
+    const FILES: (&str, &str) = (
+        "[default]\nregion = eu-west-1\n[profile lake]\nregion = eu-north-1\n\
+         endpoint_url = https://lake.example\n[profile sso]\nsso_session = x\n",
+        "[default]\naws_access_key_id = DEFAULT\naws_secret_access_key = s\n\
+         [lake]\naws_access_key_id = LAKE\naws_secret_access_key = s\n",
+    );
+
+    /// Settings of a URL beside profiles and variables of the test's own.
+    async fn settings(url: &str, vars: &[(&str, &str)]) -> Result<Found, String> {
+        let folder = tempfile::TempDir::new().unwrap();
+        let files = [
+            folder.path().join("config"),
+            folder.path().join("credentials"),
+        ];
+        std::fs::write(&files[0], FILES.0).unwrap();
+        std::fs::write(&files[1], FILES.1).unwrap();
+        let variable = |name: &str| match name {
+            "AWS_CONFIG_FILE" => Some(files[0].display().to_string()),
+            "AWS_SHARED_CREDENTIALS_FILE" => Some(files[1].display().to_string()),
+            name => vars
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| (*value).to_owned()),
+        };
+        let url: SinkUrl = url.parse().unwrap();
+        let config = Config::of(CloudUrl(&url), &variable).map_err(|error| error.to_string())?;
+        let value = |key: Key| config.builder.get_config_value(&key);
+        let found = Found {
+            region: value(Key::Region),
+            endpoint: value(Key::S3Endpoint),
+            hosted: value(Key::VirtualHostedStyleRequest),
+            unsigned: value(Key::UnsignedPayload),
+            checksum: value(Key::Checksum),
+            key_id: String::new(),
+        };
+        let connector = common::connector(&Default::default(), None).unwrap();
+        let store = config
+            .builder
+            .with_http_connector(connector)
+            .build()
+            .unwrap();
+        let credential = store.credentials().get_credential().await;
+        Ok(Found {
+            key_id: credential.map(|c| c.key_id.clone()).unwrap_or_default(),
+            ..found
+        })
+    }
+
+    struct Found {
+        region: Option<String>,
+        endpoint: Option<String>,
+        hosted: Option<String>,
+        unsigned: Option<String>,
+        checksum: Option<String>,
+        key_id: String,
+    }
+
+    #[tokio::test]
+    async fn options_go_before_variables_and_variables_before_profiles() {
+        let found = settings("s3://b", &[]).await.unwrap();
+        assert_eq!(
+            (found.key_id.as_str(), found.region.as_deref()),
+            ("DEFAULT", Some("eu-west-1"))
+        );
+        let found = settings("s3://b?profile=lake", &[("AWS_REGION", "us-west-2")])
+            .await
+            .unwrap();
+        assert_eq!(
+            (found.key_id.as_str(), found.region.as_deref()),
+            ("LAKE", Some("us-west-2"))
+        );
+        assert_eq!(found.endpoint.as_deref(), Some("https://lake.example"));
+        let vars = [("AWS_PROFILE", "lake"), ("AWS_REGION", "us-west-2")];
+        let url = "s3://b?region=eu-central-1&access_key_id=OWN&secret_access_key=s";
+        let found = settings(url, &vars).await.unwrap();
+        assert_eq!(
+            (found.key_id.as_str(), found.region.as_deref()),
+            ("OWN", Some("eu-central-1"))
+        );
+    }
+
+    #[tokio::test]
+    async fn amazons_own_store_and_others_differ_in_what_they_are_sent() {
+        let found = settings("s3://b", &[]).await.unwrap();
+        assert_eq!(found.hosted.as_deref(), Some("true"));
+        assert_eq!(found.unsigned.as_deref(), Some("true"));
+        assert_eq!(found.checksum.as_deref(), Some("crc64nvme"));
+        let found = settings("s3://with.dots", &[]).await.unwrap();
+        assert_eq!(found.hosted.as_deref(), Some("false"));
+        let other = "s3://b?endpoint=https://minio.example/";
+        let found = settings(other, &[]).await.unwrap();
+        assert_eq!(found.hosted.as_deref(), Some("false"));
+        assert_eq!(found.unsigned.as_deref(), Some("false"));
+        assert_eq!(found.checksum, None);
+        let hosted = format!("{other}&path_style=false&unsigned_payload=true&checksum=sha256");
+        let found = settings(&hosted, &[]).await.unwrap();
+        assert_eq!(found.endpoint.as_deref(), Some("https://b.minio.example"));
+        assert_eq!(found.unsigned.as_deref(), Some("true"));
+        assert_eq!(found.checksum.as_deref(), Some("sha256"));
+    }
+
+    #[tokio::test]
+    async fn a_profile_that_only_amazons_tools_can_use_says_how_they_do() {
+        let error = settings("s3://b?profile=sso", &[]).await.err().unwrap();
+        assert!(
+            error.contains("single sign-on") && error.contains("export-credentials --profile sso"),
+            "{error}"
+        );
+        let error = settings("s3://b", &[("AWS_PROFILE", "nobody")])
+            .await
+            .err()
+            .unwrap();
+        assert!(error.contains("no AWS profile \"nobody\""), "{error}");
+    }
+}

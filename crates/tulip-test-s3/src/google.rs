@@ -1,0 +1,41 @@
+//! The XML protocol of Google Cloud Storage, as far as it differs from S3's: its headers, and that
+//! only puts and copies take a condition.
+
+use std::path::Path;
+
+use hyper::body::Incoming;
+use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use hyper::{Method, Request, Response};
+use percent_encoding::percent_decode_str;
+
+use crate::{Body, refused};
+
+/// Makes a request one of S3's, or answers it where its condition does not hold.
+pub(crate) fn translate(
+    request: &mut Request<Incoming>,
+    files: &Path,
+) -> Result<(), Box<Response<Body>>> {
+    let key = percent_decode_str(request.uri().path().trim_start_matches('/'));
+    let there = files.join(key.decode_utf8().unwrap().as_ref()).exists();
+    let headers = request.headers_mut();
+    headers.remove(AUTHORIZATION);
+    let condition = headers.remove("x-goog-if-generation-match");
+    if condition.is_some_and(|generation| generation == "0") && there {
+        return Err(Box::new(refused(412, "PreconditionFailed")));
+    }
+    let theirs: Vec<(HeaderName, HeaderValue)> = headers
+        .iter()
+        .filter(|(name, _)| name.as_str().starts_with("x-goog-"))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    for (name, value) in theirs {
+        headers.remove(&name);
+        let name = name.as_str().replacen("x-goog-", "x-amz-", 1);
+        headers.insert(HeaderName::try_from(name).unwrap(), value);
+    }
+    // A condition on anything else would not be Google's.
+    debug_assert!(
+        request.method() != Method::POST || !request.headers().contains_key("if-none-match")
+    );
+    Ok(())
+}
