@@ -122,7 +122,7 @@ await() { # NAME: its log tells http://127.0.0.1:PORT
   local name=$1 pid=${pids[-1]} deadline=$((SECONDS + START_DEADLINE))
   endpoint=
   while kill -0 "$pid" 2>/dev/null && ((SECONDS < deadline)); do
-    endpoint=$(grep -Eo 'http://127\.0\.0\.1:[1-9][0-9]*' "$temp/$name.log" | head -n 1 || true)
+    endpoint=$(grep -Eo 'http://127\.0\.0\.1:[1-9][0-9]*' "$temp/$name.log" 2>/dev/null | head -n 1 || true)
     # Any answer will do, a refusal too.
     if [[ $endpoint ]] && curl --silent --noproxy '*' --max-time 5 --output /dev/null "$endpoint/"; then
       return

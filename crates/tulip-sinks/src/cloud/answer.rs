@@ -177,7 +177,7 @@ pub(crate) fn explain(error: &StoreError) -> Option<Answer> {
         None => return None,
     };
     let (_, kind, reason, advice) = CODES.iter().find(|(codes, ..)| codes.contains(&code))?;
-    let message = tag(&text, "Message").unwrap_or_default();
+    let message = unescaped(tag(&text, "Message").unwrap_or_default());
     let advice = match tag(&text, "Region") {
         Some(region) if *kind == Kind::InvalidTarget => {
             format!("name its region, {region}, with the option region, or AWS_REGION")
@@ -188,7 +188,7 @@ pub(crate) fn explain(error: &StoreError) -> Option<Answer> {
         kind: *kind,
         reason: (*reason).to_owned(),
         advice,
-        cause: match first_line(message) {
+        cause: match first_line(&message) {
             "" => code.to_owned(),
             line => redact_urls(&format!("{code}: {line}")),
         },
@@ -240,6 +240,21 @@ pub(crate) fn tag<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     Some(value.trim())
 }
 
+/// XML's own entities, as what they stand for.
+fn unescaped(text: &str) -> String {
+    let entities = [
+        ("&apos;", "'"),
+        ("&quot;", "\""),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&amp;", "&"),
+    ];
+    let text = text.to_owned();
+    entities
+        .iter()
+        .fold(text, |text, (entity, sign)| text.replace(entity, sign))
+}
+
 fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
@@ -267,10 +282,11 @@ mod tests {
 
     #[test]
     fn a_wrong_region_is_told_with_the_right_one() {
-        let body = "<Error><Code>AuthorizationHeaderMalformed</Code><Message>m</Message>\
+        let body = "<Error><Code>AuthorizationHeaderMalformed</Code><Message>&apos;x&apos;</Message>\
             <Region>eu-north-1</Region></Error>";
         let answer = explain(&refusal(body)).unwrap();
         assert!(answer.advice.contains("eu-north-1"), "{}", answer.advice);
+        assert_eq!(answer.cause, "AuthorizationHeaderMalformed: 'x'");
         assert!(explain(&refusal("<Code>Novel</Code>")).is_none());
         assert!(explain(&refusal("no XML")).is_none());
     }

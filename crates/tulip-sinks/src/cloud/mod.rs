@@ -114,7 +114,7 @@ impl CloudSink {
                     && refused(&self.replace_by_parts(&path).await);
                 if let Err(error) = store.delete(&path).await {
                     let error = failed(error);
-                    warn!(target = self.shown, object = %path, %error, "a probe stays behind");
+                    warn!(sink = self.shown, object = %path, %error, "a probe stays behind");
                 }
                 kept
             }
@@ -123,7 +123,7 @@ impl CloudSink {
             Err(error) => return Err(failed(error)),
         };
         debug!(
-            target = self.shown,
+            sink = self.shown,
             kept, "tried whether create-only requests are kept"
         );
         Ok(kept)
@@ -156,7 +156,7 @@ impl CloudSink {
     async fn drop_upload(&self, upload: &mut dyn object_store::MultipartUpload) {
         if let Err(error) = upload.abort().await {
             let error = from_store(error, "cannot abort the upload of a probe");
-            warn!(target = self.shown, %error, "an unfinished upload stays behind");
+            warn!(sink = self.shown, %error, "an unfinished upload stays behind");
         }
     }
 }
