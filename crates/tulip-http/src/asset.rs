@@ -1,6 +1,7 @@
 //! The download of an archive.
 
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::Response;
@@ -19,12 +20,26 @@ pub struct Asset {
     length: Option<u64>,
     etag: Option<String>,
     attempts: u32,
+    stall_timeout: Duration,
+}
+
+/// Gives up a wait for a silent host.
+pub(crate) async fn within<T>(
+    limit: Duration,
+    endpoint: &Endpoint,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+        let silent = format!("nothing came for {} s", limit.as_secs_f32());
+        Err(Error::new(ErrorKind::Timeout, endpoint.clone()).with_cause(silent))
+    })
 }
 
 impl Asset {
     pub(crate) async fn from_response(
         response: Response,
         endpoint: Endpoint,
+        stall_timeout: Duration,
     ) -> Result<Self, Error> {
         if response.status().as_u16() != 200 {
             return Err(reply::refusal(response, &endpoint, &str::to_owned).await);
@@ -62,6 +77,7 @@ impl Asset {
             response,
             endpoint,
             attempts: 1,
+            stall_timeout,
         })
     }
 
@@ -94,10 +110,10 @@ impl Asset {
     /// [`ErrorKind::Timeout`] when nothing came for longer than the stall timeout,
     /// [`ErrorKind::Interrupted`] when the connection broke or ended before the announced length.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
-        self.response
-            .chunk()
-            .await
-            .map_err(|error| failure::from_transport(error, self.endpoint.clone()))
+        let endpoint = self.endpoint.clone();
+        let next = self.response.chunk();
+        let next = async { next.await.map_err(|e| failure::from_transport(e, endpoint)) };
+        within(self.stall_timeout, &self.endpoint, next).await
     }
 }
 

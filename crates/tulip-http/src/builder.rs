@@ -126,7 +126,6 @@ impl ClientBuilder {
                 .tls_backend_preconfigured(tls.clone())
                 .user_agent(user_agent.clone())
                 .connect_timeout(self.connect_timeout)
-                .read_timeout(self.stall_timeout)
                 .http1_only()
                 .referer(false)
                 .retry(reqwest::retry::never())
@@ -140,10 +139,13 @@ impl ClientBuilder {
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let api = base()
             .default_headers(headers)
+            .read_timeout(self.stall_timeout)
             .timeout(self.call_timeout)
             .redirect(Policy::none())
             .build();
         let mut headers = HeaderMap::new();
+        // Assets have no such limit of the HTTP stack's, which counts also while nobody reads: a
+        // sink that takes its time is not a host that is silent.
         // A compressed body would have other bytes, offsets and length than the archive.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let assets = base()

@@ -15,7 +15,7 @@ use crate::asset::Asset;
 use crate::builder::{BuildError, ClientBuilder};
 use crate::error::{Error, ErrorKind};
 use crate::retry::{RetryPolicy, Tries};
-use crate::{Endpoint, Settings, SettingsError, failure, reply};
+use crate::{Endpoint, Settings, SettingsError, asset, failure, reply};
 
 /// A client of one Tulip instance. Cloning is cheap; clones share their connections.
 ///
@@ -147,8 +147,11 @@ impl Client {
         endpoint: &Endpoint,
     ) -> Result<Asset, Error> {
         let request = self.shared.assets.get(resource.expose().clone());
-        let response = self.send(request, endpoint).await?;
-        Asset::from_response(response, endpoint.clone()).await
+        let limit = self.shared.connect_options.stall_timeout;
+        let sent = asset::within(limit, endpoint, self.send(request, endpoint));
+        let response = sent.await?;
+        let asset = Asset::from_response(response, endpoint.clone(), limit);
+        asset::within(limit, endpoint, asset).await
     }
 
     async fn call<T: serde::de::DeserializeOwned>(&self, endpoint: Endpoint) -> Result<T, Error> {

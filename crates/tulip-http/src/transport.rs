@@ -111,6 +111,7 @@ impl Transport {
                         body,
                         stall: self.stall,
                         silence: Box::pin(sleep_until(Instant::now() + self.stall)),
+                        waiting: false,
                     }));
                 }
                 () = sleep_until(limit) => {
@@ -210,6 +211,9 @@ pub struct TransportBody {
     body: reqwest::Body,
     stall: Duration,
     silence: Pin<Box<Sleep>>,
+    /// Whether the next bytes are being waited for. Time in which nobody asks for them is no
+    /// silence.
+    waiting: bool,
 }
 
 impl Body for TransportBody {
@@ -222,8 +226,12 @@ impl Body for TransportBody {
     ) -> Poll<Option<Result<Frame<Bytes>, TransportError>>> {
         let this = &mut *self;
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) {
-            this.silence.as_mut().reset(Instant::now() + this.stall);
+            this.waiting = false;
             return Poll::Ready(frame.map(|frame| frame.map_err(TransportError::new)));
+        }
+        if !this.waiting {
+            this.waiting = true;
+            this.silence.as_mut().reset(Instant::now() + this.stall);
         }
         std::task::ready!(this.silence.as_mut().poll(cx));
         Poll::Ready(Some(Err(TransportError::stalled(this.stall))))

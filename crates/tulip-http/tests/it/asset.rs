@@ -1,7 +1,9 @@
+use std::time::Duration;
+
 use tulip_core::ResourceUrl;
 use tulip_http::{Asset, Client, Error, ErrorKind};
 
-use crate::server::{Server, client, reply};
+use crate::server::{STALL, Server, client, reply};
 
 fn resource(server: &Server) -> ResourceUrl {
     ResourceUrl::parse(&format!("{}/bucket/x.csv?X-Amz-Signature=5ig", server.url)).unwrap()
@@ -33,6 +35,31 @@ async fn an_asset_is_asked_for_plainly_and_read_whole() {
     );
     assert!(!request.contains("authorization"), "{request}");
     assert!(request.contains("accept-encoding: identity"), "{request}");
+}
+
+/// A sink that takes its time is not a host that is silent.
+#[tokio::test]
+async fn time_in_which_nobody_reads_is_no_silence() {
+    let body = "x".repeat(4 << 20);
+    let server = Server::start([reply("200 OK", "", &body)]).await;
+    let mut asset = api().open_asset(&resource(&server)).await.unwrap();
+    let first = asset.chunk().await.unwrap().unwrap().len();
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(3600)).await;
+    tokio::time::resume();
+    assert_eq!(read(asset).await.unwrap().len(), body.len() - first);
+}
+
+#[tokio::test]
+async fn a_host_that_falls_silent_is_given_up() {
+    let head = b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\nState\n";
+    let server = Server::start([[head.as_slice(), STALL].concat()]).await;
+    let asset = api().open_asset(&resource(&server)).await.unwrap();
+    // Nothing else moves, so the clock does.
+    tokio::time::pause();
+    let error = read(asset).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert!(error.is_retryable(), "{error}");
 }
 
 #[tokio::test]

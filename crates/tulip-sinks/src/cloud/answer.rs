@@ -106,6 +106,17 @@ const CODES: &[(&[&str], Kind, &str, &str)] = &[
     ),
     (
         &[
+            "InvalidPart",
+            "InvalidPartOrder",
+            "IncompleteBody",
+            "BadDigest",
+        ],
+        Kind::Unavailable,
+        "a part did not arrive as it was sent",
+        "try again",
+    ),
+    (
+        &[
             "SlowDown",
             "ServiceUnavailable",
             "InternalError",
@@ -177,7 +188,6 @@ pub(crate) fn explain(error: &StoreError) -> Option<Answer> {
         None => return None,
     };
     let (_, kind, reason, advice) = CODES.iter().find(|(codes, ..)| codes.contains(&code))?;
-    let message = unescaped(tag(&text, "Message").unwrap_or_default());
     let advice = match tag(&text, "Region") {
         Some(region) if *kind == Kind::InvalidTarget => {
             format!("name its region, {region}, with the option region, or AWS_REGION")
@@ -188,10 +198,17 @@ pub(crate) fn explain(error: &StoreError) -> Option<Answer> {
         kind: *kind,
         reason: (*reason).to_owned(),
         advice,
-        cause: match first_line(&message) {
-            "" => code.to_owned(),
-            line => redact_urls(&format!("{code}: {line}")),
-        },
+        cause: said(&text).unwrap_or_else(|| code.to_owned()),
+    })
+}
+
+/// What the store itself said, on one line: its code and its message.
+pub(crate) fn said(text: &str) -> Option<String> {
+    let code = tag(text, "Code")?;
+    let message = unescaped(tag(text, "Message").unwrap_or_default());
+    Some(match message.lines().next().unwrap_or_default() {
+        "" => code.to_owned(),
+        line => redact_urls(&format!("{code}: {line}")),
     })
 }
 
@@ -255,10 +272,6 @@ fn unescaped(text: &str) -> String {
         .fold(text, |text, (entity, sign)| text.replace(entity, sign))
 }
 
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -288,6 +301,8 @@ mod tests {
         assert!(answer.advice.contains("eu-north-1"), "{}", answer.advice);
         assert_eq!(answer.cause, "AuthorizationHeaderMalformed: 'x'");
         assert!(explain(&refusal("<Code>Novel</Code>")).is_none());
+        let novel = said("403: <Code>Novel</Code>\n<Message>it &lt;differs\nRequestId:1</Message>");
+        assert_eq!(novel.as_deref(), Some("Novel: it <differs"));
         assert!(explain(&refusal("no XML")).is_none());
     }
 

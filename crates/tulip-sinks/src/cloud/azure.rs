@@ -20,7 +20,6 @@ use tulip_core::sink::{
 use super::common::{self, ALLOW_HTTP, ANONYMOUS, CloudUrl, ENDPOINT};
 use super::service::Hook;
 use super::{CloudSink, CreateOnly, Probe};
-use crate::object::attributes::MetadataNames;
 use crate::object::settings::{self, Settings, invalid};
 use crate::object::store::Store;
 
@@ -133,7 +132,7 @@ impl SinkFactory for AzureFactory {
                 store: Arc::new(probe),
                 needs_part: true,
             },
-            kept: target.kept(MetadataNames::Identifiers),
+            kept: target.kept(false),
         }))
     }
 }

@@ -10,7 +10,7 @@ use tulip_http::Transport;
 
 use super::CreateRule;
 use super::service::Connector;
-use crate::object::attributes::{Kept, MetadataNames};
+use crate::object::attributes::Kept;
 use crate::object::parts::{Buffering, MIB};
 use crate::object::settings::invalid;
 
@@ -106,9 +106,9 @@ impl CloudUrl<'_> {
         Ok(bucket.to_owned())
     }
 
-    /// What every object gets.
-    pub(super) fn kept(self, names: MetadataNames) -> Kept {
-        let mut kept = Kept::new(names);
+    /// What every object gets; `hyphens` tells whether metadata names may have them.
+    pub(super) fn kept(self, hyphens: bool) -> Kept {
+        let mut kept = Kept::new(hyphens);
         if let Some(class) = self.text(STORAGE_CLASS) {
             kept.set(Attribute::StorageClass, class);
         }

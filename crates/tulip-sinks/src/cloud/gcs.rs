@@ -12,7 +12,6 @@ use tulip_core::sink::{
 
 use super::common::{self, ALLOW_HTTP, ANONYMOUS, CloudUrl, ENDPOINT};
 use super::{CloudSink, CreateOnly, Probe};
-use crate::object::attributes::MetadataNames;
 use crate::object::settings::{self, Settings};
 use crate::object::store::Store;
 
@@ -100,7 +99,7 @@ impl SinkFactory for GcsFactory {
                 store: Arc::new(probe),
                 needs_part: false,
             },
-            kept: target.kept(MetadataNames::Headers),
+            kept: target.kept(true),
         }))
     }
 }

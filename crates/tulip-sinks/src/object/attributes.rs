@@ -7,29 +7,20 @@ use tulip_core::sink::Metadata;
 /// Headers carry visible ASCII; the rest, and the sign that tells of it, is percent-encoded.
 const HEADER: &AsciiSet = &CONTROLS.add(b'%');
 
-/// The names that a store allows in metadata.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum MetadataNames {
-    #[cfg(any(feature = "s3", feature = "gcs"))]
-    Headers,
-    /// Without hyphens.
-    #[cfg(feature = "azure")]
-    Identifiers,
-}
-
 /// What one object gets.
 #[derive(Debug, Clone)]
 pub(crate) struct Kept {
     attributes: Attributes,
-    names: MetadataNames,
+    /// Whether the store allows hyphens in metadata names; Azure wants identifiers.
+    hyphens: bool,
 }
 
 impl Kept {
     #[cfg(feature = "_cloud")]
-    pub(crate) fn new(names: MetadataNames) -> Self {
+    pub(crate) fn new(hyphens: bool) -> Self {
         Self {
             attributes: Attributes::new(),
-            names,
+            hyphens,
         }
     }
 
@@ -41,11 +32,9 @@ impl Kept {
     /// Adds metadata, under names and as values that headers can carry.
     pub(crate) fn add(&mut self, metadata: &Metadata) {
         for (name, value) in metadata {
-            let name = match self.names {
-                #[cfg(any(feature = "s3", feature = "gcs"))]
-                MetadataNames::Headers => name.clone(),
-                #[cfg(feature = "azure")]
-                MetadataNames::Identifiers => name.replace('-', "_"),
+            let name = match self.hyphens {
+                true => name.clone(),
+                false => name.replace('-', "_"),
             };
             let value = utf8_percent_encode(value, HEADER).to_string();
             let attribute = object_store::Attribute::Metadata(name.into());
@@ -58,18 +47,15 @@ impl Kept {
     }
 }
 
-#[cfg(all(test, feature = "s3", feature = "azure"))]
+#[cfg(all(test, feature = "_cloud"))]
 mod tests {
     use super::*;
 
     #[test]
     fn values_are_visible_ascii_and_names_are_what_the_store_allows() {
         let metadata = Metadata::from([("tulip-job".to_owned(), "Mühle 7\n100%".to_owned())]);
-        for (names, name) in [
-            (MetadataNames::Headers, "tulip-job"),
-            (MetadataNames::Identifiers, "tulip_job"),
-        ] {
-            let mut kept = Kept::new(names);
+        for (hyphens, name) in [(true, "tulip-job"), (false, "tulip_job")] {
+            let mut kept = Kept::new(hyphens);
             kept.add(&metadata);
             let attributes = kept.attributes();
             let value = attributes.get(&object_store::Attribute::Metadata(name.into()));

@@ -29,9 +29,18 @@ pub(crate) fn from_store(error: StoreError, what: impl Into<String>) -> SinkErro
     };
     let cause = match io_error(&error) {
         Some(io) => io.to_string(),
-        None => redact_urls(&error.to_string()),
+        None => foreign(&error.to_string()),
     };
     SinkError::new(kind, what).with_source(cause)
+}
+
+/// A store's own words: the code and message of its answer where there is one.
+fn foreign(text: &str) -> String {
+    #[cfg(feature = "_cloud")]
+    if let Some(said) = crate::cloud::answer::said(text) {
+        return said;
+    }
+    redact_urls(text)
 }
 
 /// The class of a plain I/O error.

@@ -17,7 +17,6 @@ use tulip_core::sink::{
 
 use super::common::{self, CloudUrl};
 use super::{CloudSink, CreateOnly, Probe};
-use crate::object::attributes::MetadataNames;
 use crate::object::settings::{self, Settings};
 use crate::object::store::Store;
 use config::Config;
@@ -127,7 +126,7 @@ impl SinkFactory for S3Factory {
                 store: Arc::new(probe),
                 needs_part: false,
             },
-            kept: target.kept(MetadataNames::Headers),
+            kept: target.kept(true),
         }))
     }
 }
