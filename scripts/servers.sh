@@ -130,7 +130,8 @@ await() { # NAME: its log tells http://127.0.0.1:PORT
     sleep 0.1
   done
   tail -n 20 "$temp/$name.log" >&2
-  fail "$name did not start within $START_DEADLINE s; its last words are above"
+  kill -0 "$pid" 2>/dev/null || fail "$name ended at once; its last words are above"
+  fail "$name did not answer within $START_DEADLINE s; its last words are above"
 }
 
 start_s3() {
