@@ -187,6 +187,12 @@ fn options_that_cannot_work_are_usage_errors_and_their_values_are_not_shown() {
         ),
         ("s3://lake", "sse_bucket_key=s3cret", "true or false"),
         (
+            "s3://lake",
+            "endpoint=https://u:s3cret@h",
+            "holds credentials",
+        ),
+        ("az://lake?account=a", "access_key=s3cret", "settings"),
+        (
             "./out",
             "region=s3cret",
             "no option \"region\"; it has: memory",

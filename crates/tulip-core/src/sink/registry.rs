@@ -135,13 +135,12 @@ pub enum RegistryError {
 }
 
 /// The built-in schemes, and the cargo feature that brings each.
-const KNOWN: [(&str, &str); 6] = [
+const KNOWN: [(&str, &str); 5] = [
     ("file", "fs"),
     ("s3", "s3"),
     ("s3a", "s3"),
     ("gs", "gcs"),
     ("az", "azure"),
-    ("abfss", "azure"),
 ];
 
 #[derive(Clone)]

@@ -173,6 +173,13 @@ pub(super) fn check_endpoint(endpoint: &str, allow_http: bool) -> Result<(), Sin
     let Ok(uri) = endpoint.parse::<http::Uri>() else {
         return Err(invalid(ENDPOINT.name, "it is not a URL"));
     };
+    if uri
+        .authority()
+        .is_some_and(|host| host.as_str().contains('@'))
+    {
+        let reason = "it holds credentials; they go into the environment";
+        return Err(invalid(ENDPOINT.name, reason));
+    }
     let host = uri.host().unwrap_or_default();
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let is_loopback = bare == "localhost"
@@ -193,9 +200,59 @@ pub(super) fn check_endpoint(endpoint: &str, allow_http: bool) -> Result<(), Sin
     }
 }
 
-/// A configuration that the store library refuses. Its messages name settings and hold no secret.
+/// A configuration that the store library refuses. What its messages quote can come out of a file of
+/// credentials, so it is left out.
 pub(super) fn refused(error: object_store::Error) -> SinkError {
     let what = "the store's settings cannot be used";
-    let cause = tulip_core::redact_urls(&error.to_string());
+    let cause = without_quotes(&tulip_core::redact_urls(&error.to_string()));
     SinkError::new(SinkErrorKind::InvalidTarget, what).with_source(cause)
+}
+
+/// A text without what stands in it between quotation marks or backticks.
+fn without_quotes(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut quoted_by = None;
+    for sign in text.chars() {
+        match quoted_by {
+            Some(mark) if sign == mark => quoted_by = None,
+            Some(_) => continue,
+            None if matches!(sign, '"' | '`') => quoted_by = Some(sign),
+            None => {}
+        }
+        kept.push(sign);
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_message_quotes_is_left_out() {
+        let said = r#"invalid type: string "5ecret", expected `x` at line 1"#;
+        let kept = r#"invalid type: string "", expected `` at line 1"#;
+        assert_eq!(without_quotes(said), kept);
+        assert!(!without_quotes(r#"unended "5ecret"#).contains("5ecret"));
+    }
+
+    #[test]
+    fn an_endpoint_has_tls_or_is_near_or_is_allowed_and_holds_no_credentials() {
+        for (endpoint, allow_http, fine) in [
+            ("https://s3.example", false, true),
+            ("http://127.0.0.1:9000", false, true),
+            ("http://[::1]:9000", false, true),
+            ("http://localhost:9000", false, true),
+            ("http://s3.example", false, false),
+            ("http://s3.example", true, true),
+            ("https://user:5ecret@s3.example", true, false),
+            ("s3.example", true, false),
+            ("ftp://s3.example", true, false),
+        ] {
+            let checked = check_endpoint(endpoint, allow_http);
+            assert_eq!(checked.is_ok(), fine, "{endpoint}");
+            let said = checked.err().map(|error| error.to_string());
+            assert!(!said.unwrap_or_default().contains("5ecret"));
+        }
+    }
 }
