@@ -112,7 +112,7 @@ export_to() { # NAME MORE…
 
 # An archive and its receipt, as another client reads them.
 check_object() { # NAME
-  local name=$1 receipt=$work/receipt.json head=$work/head.json sha metadata
+  local name=$1 receipt=$work/receipt.json head=$work/head.json sha
   rclone cat "$remote/$name.receipt.json" >"$receipt"
   sha=$(rclone cat "$remote/$name" | sha256sum | cut -d' ' -f1)
   same "$name has the bytes of its receipt" "$(value "$receipt" checksum value)" "$sha"

@@ -1,5 +1,7 @@
 //! An export from its first byte to its receipt.
 
+use std::time::Duration;
+
 use tracing::warn;
 use tulip_core::sink::{
     Metadata, OpenOptions, Sink, SinkError, SinkErrorKind, SinkWriter, StoredObject, WriteMode,
@@ -36,10 +38,19 @@ impl Run {
             .with_size_hint(asset.length())
             .with_metadata(self.metadata(&job));
         let if_exists = self.exporter.shared.if_exists;
-        let opened = tokio::select! {
-            biased;
-            () = &mut shutdown => return Err(cancelled()),
-            opened = open(sink.as_ref(), if_exists, &key, options) => opened,
+        let opened = {
+            let mut opening = std::pin::pin!(open(sink.as_ref(), if_exists, &key, options));
+            tokio::select! {
+                biased;
+                () = &mut shutdown => {
+                    // What it has begun there it must be able to take back.
+                    if let Ok(Ok(writer)) = tokio::time::timeout(GRACE, opening).await {
+                        abort(writer, &location).await;
+                    }
+                    return Err(cancelled());
+                }
+                opened = &mut opening => opened,
+            }
         };
         let mut writer = match opened {
             Ok(writer) => writer,
@@ -56,9 +67,7 @@ impl Run {
         let inspection = match transferred {
             Ok(inspection) => inspection,
             Err(error) => {
-                if let Err(left) = writer.abort().await {
-                    warn!(%location, error = %left, "what was staged could not be removed");
-                }
+                abort(writer, &location).await;
                 return Err(error);
             }
         };
@@ -182,6 +191,15 @@ impl Run {
             attempts: asset.attempts(),
             tool: Tool::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")),
         }
+    }
+}
+
+/// How long a sink that is opening an object may go on once the export is to end.
+const GRACE: Duration = Duration::from_secs(5);
+
+async fn abort(writer: Box<dyn SinkWriter>, location: &str) {
+    if let Err(left) = writer.abort().await {
+        warn!(%location, error = %left, "what was staged could not be removed");
     }
 }
 

@@ -1,11 +1,15 @@
 //! Ctrl-C, SIGTERM and SIGHUP: the first ends in order, the second at once.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use crate::failure::{Code, Failure};
 use crate::progress::Progress;
+
+/// How long something that leaves traces may go on once it is time to stop.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Tells when to stop.
 #[derive(Debug, Clone)]
@@ -45,6 +49,19 @@ impl Shutdown {
     /// Whether it is time to stop.
     pub(crate) fn is_asked(&self) -> bool {
         *self.asked.borrow()
+    }
+
+    /// Runs `work`. When it is time to stop it has a little longer, to take back what it has begun;
+    /// what comes of it no longer counts.
+    pub(crate) async fn finish<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
+        let mut work = std::pin::pin!(work);
+        tokio::select! {
+            biased;
+            () = self.wait() => {}
+            value = &mut work => return Ok(value),
+        }
+        let _ = tokio::time::timeout(GRACE, work).await;
+        Err(Failure::interrupted())
     }
 
     /// Runs `work` unless it is time to stop.

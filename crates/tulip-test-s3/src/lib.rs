@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -36,6 +37,9 @@ pub const BUCKET: &str = "lake";
 
 type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
+/// How long a test waits for a request that must come.
+const LIMIT: Duration = Duration::from_secs(30);
+
 /// One request as the server saw it.
 #[derive(Debug, Clone)]
 pub struct Seen {
@@ -52,6 +56,12 @@ impl Seen {
     #[must_use]
     pub fn is_part(&self) -> bool {
         self.method == Method::PUT && self.target.contains("partNumber=")
+    }
+
+    /// Whether it begins an upload.
+    #[must_use]
+    pub fn is_beginning(&self) -> bool {
+        self.method == Method::POST && self.target.contains("?uploads")
     }
 
     /// Whether it aborts an upload.
@@ -72,6 +82,10 @@ struct State {
     /// How many parts must be on their way at once before the first is taken.
     gate: Option<usize>,
     google: bool,
+    /// Whether answers to the beginning of uploads are held back.
+    holds: watch::Sender<bool>,
+    /// What those were that are held back, or were.
+    held: watch::Sender<Vec<Seen>>,
     seen: watch::Sender<Vec<Seen>>,
     parts: watch::Sender<Parts>,
 }
@@ -146,6 +160,8 @@ impl S3ServerBuilder {
             forgets_conditions: self.forgets_conditions,
             gate: self.gate,
             google: self.google,
+            holds: watch::Sender::default(),
+            held: watch::Sender::default(),
             seen: watch::Sender::default(),
             parts: watch::Sender::default(),
         });
@@ -185,6 +201,11 @@ impl S3Server {
         *self.state.rule.lock().unwrap() = Some(Box::new(rule));
     }
 
+    /// Holds back the answers to the beginning of uploads, which begin all the same, or lets them go.
+    pub fn hold_beginnings(&self, hold: bool) {
+        self.state.holds.send_replace(hold);
+    }
+
     /// All requests so far.
     #[must_use]
     pub fn seen(&self) -> Vec<Seen> {
@@ -192,9 +213,19 @@ impl S3Server {
     }
 
     /// Waits until a request has been seen.
+    ///
+    /// # Panics
+    /// When it does not come within half a minute.
     pub async fn until(&self, wanted: impl Fn(&Seen) -> bool) {
-        let mut seen = self.state.seen.subscribe();
-        seen.wait_for(|all| all.iter().any(&wanted)).await.unwrap();
+        wait_for(&self.state.seen, wanted).await;
+    }
+
+    /// Waits until an upload has begun whose answer is held back.
+    ///
+    /// # Panics
+    /// When none does within half a minute.
+    pub async fn until_held(&self, wanted: impl Fn(&Seen) -> bool) {
+        wait_for(&self.state.held, wanted).await;
     }
 
     /// How many parts were on their way.
@@ -228,6 +259,13 @@ impl S3Server {
             .filter(|name| name.starts_with(".upload"))
             .collect()
     }
+}
+
+async fn wait_for(all: &watch::Sender<Vec<Seen>>, wanted: impl Fn(&Seen) -> bool) {
+    let mut all = all.subscribe();
+    let found = all.wait_for(|all| all.iter().any(&wanted));
+    let found = tokio::time::timeout(LIMIT, found).await;
+    found.expect("the request never comes").unwrap();
 }
 
 async fn serve(
@@ -302,6 +340,11 @@ async fn answer(
         }
     }
     let answer = service.call(request.map(s3s::Body::from)).await;
+    if seen.is_beginning() && *state.holds.borrow() {
+        state.held.send_modify(|held| held.push(seen.clone()));
+        let mut holds = state.holds.subscribe();
+        holds.wait_for(|holds| !holds).await.unwrap();
+    }
     if is_part {
         state.parts.send_modify(|parts| parts.now -= 1);
     }

@@ -42,7 +42,7 @@ pub(crate) async fn run(
         .poll(PollPolicy::default().intervals(pace, pace))
         .build()
         .await?;
-    exporter.probe().await?;
+    shutdown.finish(exporter.probe()).await??;
     let types = shutdown.guard(client.machines()).await??;
     let sources = fleet::sources_of(&types);
     progress.say(&format!(

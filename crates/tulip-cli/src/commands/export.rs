@@ -45,7 +45,7 @@ pub(crate) async fn run(
     }
     let exporter = builder.build().await?;
     // A target that cannot be written ends everything before Tulip is asked for anything.
-    shutdown.guard(exporter.probe()).await??;
+    shutdown.finish(exporter.probe()).await??;
     let sources = fleet::each_once(shutdown.guard(sources(&args, &client)).await??);
     fleet::refuse_shared_names(args.name.as_ref(), &sources)?;
     if sources.is_empty() {

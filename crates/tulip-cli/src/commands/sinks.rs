@@ -118,9 +118,9 @@ async fn check(
         Failure::new(code, chain(&error))
     })?;
     let failed = |error: SinkError| Failure::new(Code::Sink, chain(&error));
-    shutdown.guard(sink.probe()).await?.map_err(failed)?;
+    shutdown.finish(sink.probe()).await?.map_err(failed)?;
     shutdown
-        .guard(learn(sink.as_ref()))
+        .finish(learn(sink.as_ref()))
         .await?
         .map_err(failed)?;
     let can = sink.capabilities();

@@ -146,6 +146,52 @@ fn a_check_tells_what_a_target_can_do_and_leaves_nothing() {
     assert!(ran.stderr.contains("access denied"), "{}", ran.stderr);
 }
 
+/// The signal comes while the store has begun an upload and its answer is on the way.
+#[cfg(unix)]
+#[test]
+fn an_interruption_leaves_no_upload_whose_answer_was_on_the_way() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::Stdio;
+
+    for upload in [".tulip-probe", ".csv"] {
+        let lake = Lake::start();
+        let job = lake.large_job();
+        let is_it = |seen: &Seen| seen.is_beginning() && seen.target.contains(upload);
+        lake.server.hold_beginnings(upload == ".tulip-probe");
+        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("tulip"));
+        let set = lake.command();
+        let set = set
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?)));
+        let mut child = command
+            .env_clear()
+            .envs(set)
+            .args(["export", "--job", &job, "--to", "s3://lake"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        if upload == ".csv" {
+            lake.bench.block_on(lake.server.until(Seen::is_abort));
+            lake.server.hold_beginnings(true);
+        }
+        lake.bench.block_on(lake.server.until_held(is_it));
+        let kill = format!("kill -INT {}", child.id());
+        let sent = std::process::Command::new("/bin/sh")
+            .args(["-c", &kill])
+            .status();
+        assert!(sent.unwrap().success());
+        let mut said = String::new();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        while !said.contains("stopping") {
+            assert!(stderr.read_line(&mut said).unwrap() > 0, "{said}");
+        }
+        lake.server.hold_beginnings(false);
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{upload}");
+        assert_eq!(lake.server.uploads(), Vec::<String>::new(), "{upload}");
+    }
+}
+
 #[test]
 fn the_proxy_and_the_ca_file_of_the_command_are_those_of_its_targets() {
     let lake = Lake::start();

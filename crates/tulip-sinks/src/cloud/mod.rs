@@ -9,17 +9,14 @@ mod gcs;
 #[cfg(feature = "s3")]
 mod s3;
 mod service;
+mod trial;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use object_store::path::Path;
-use object_store::{
-    Attribute, CopyMode, CopyOptions, Error as StoreError, MultipartUpload as _, ObjectStore,
-    ObjectStoreExt as _, PutMode, PutOptions, PutPayload,
-};
+use object_store::{Attribute, ObjectStore};
 use tokio::sync::OnceCell;
-use tracing::{debug, warn};
 use tulip_core::ObjectKey;
 use tulip_core::sink::{
     Capabilities, OpenOptions, Sink, SinkError, SinkErrorKind, SinkWriter, StoredObject, WriteMode,
@@ -29,6 +26,7 @@ use crate::object::attributes::Kept;
 use crate::object::error::from_store;
 use crate::object::store::Store;
 use crate::object::writer::Route;
+use trial::Trial;
 
 /// A bucket or container, or what lies below a prefix of one.
 #[derive(Debug)]
@@ -102,70 +100,26 @@ impl CloudSink {
         }
     }
 
-    /// Makes an object twice. A store that does not refuse the second would not refuse to replace
-    /// an archive either.
+    /// Tries it in a task of its own, which takes back what it has made also when nobody waits for it
+    /// any more.
     async fn try_create_only(&self) -> Result<bool, SinkError> {
-        let failed = |error| from_store(error, format!("cannot write into {}", self.shown));
-        let path = self.below(&format!(".tulip-probe.{:08x}", fastrand::u32(..)))?;
-        let store = &self.create.store;
-        let kept = match self.put_new(&path).await {
-            Ok(()) => {
-                let kept = refused(&self.put_new(&path).await)
-                    && refused(&self.replace_by_parts(&path).await);
-                if let Err(error) = store.delete(&path).await {
-                    let error = failed(error);
-                    warn!(sink = self.shown, object = %path, %error, "a probe stays behind");
-                }
-                kept
-            }
-            Err(StoreError::NotImplemented { .. } | StoreError::NotSupported { .. }) => false,
-            Err(error) if error.to_string().contains("NotImplemented") => false,
-            Err(error) => return Err(failed(error)),
+        let name = format!(".tulip-probe.{:08x}", fastrand::u32(..));
+        let trial = Trial {
+            store: self.create.store.clone(),
+            path: self.below(&name)?,
+            parts_staged: self.create.parts_staged,
+            shown: self.shown.clone(),
         };
-        debug!(
-            sink = self.shown,
-            kept, "tried whether create-only requests are kept"
-        );
-        Ok(kept)
-    }
-
-    async fn put_new(&self, path: &Path) -> object_store::Result<()> {
-        let options = PutOptions::from(PutMode::Create);
-        let put = self.create.store.put_opts(path, PutPayload::new(), options);
-        put.await.map(|_| ())
-    }
-
-    /// What the end of a large object would do.
-    async fn replace_by_parts(&self, path: &Path) -> object_store::Result<()> {
-        let store = &self.create.store;
-        if self.create.parts_staged {
-            let options = CopyOptions::new().with_mode(CopyMode::Create);
-            return store.copy_opts(path, path, options).await;
-        }
-        let mut upload = store.put_multipart(path).await?;
-        let ended = match upload.put_part("x".into()).await {
-            Ok(()) => upload.complete().await.map(|_| ()),
-            Err(error) => Err(error),
-        };
-        if ended.is_err() {
-            self.drop_upload(upload.as_mut()).await;
-        }
-        ended
-    }
-
-    async fn drop_upload(&self, upload: &mut dyn object_store::MultipartUpload) {
-        if let Err(error) = upload.abort().await {
-            let error = from_store(error, "cannot abort the upload of a probe");
-            warn!(sink = self.shown, %error, "an unfinished upload stays behind");
-        }
+        in_task(async move { trial.run().await }).await
     }
 }
 
-fn refused(result: &object_store::Result<()>) -> bool {
-    matches!(
-        result,
-        Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. })
-    )
+/// Runs `work` to its end, whether or not somebody still waits for it.
+async fn in_task<T: Send + 'static>(
+    work: impl Future<Output = Result<T, SinkError>> + Send + 'static,
+) -> Result<T, SinkError> {
+    let done = tokio::spawn(work).await;
+    done.unwrap_or_else(|error| Err(from_store(error.into(), "a probe was cut off")))
 }
 
 #[async_trait]
@@ -195,20 +149,11 @@ impl Sink for CloudSink {
 
     /// Begins an upload and gives it up, which leaves nothing that anybody could see.
     async fn probe(&self) -> Result<(), SinkError> {
-        let failed = |error| from_store(error, format!("cannot write into {}", self.shown));
+        let store = self.probe.store.clone();
+        let needs_part = self.probe.needs_part;
         let path = self.below(".tulip-probe")?;
-        let mut upload = self
-            .probe
-            .store
-            .put_multipart(&path)
-            .await
-            .map_err(failed)?;
-        let part = match self.probe.needs_part {
-            true => upload.put_part("x".into()).await,
-            false => Ok(()),
-        };
-        self.drop_upload(upload.as_mut()).await;
-        part.map_err(failed)
+        let shown = self.shown.clone();
+        in_task(async move { trial::begin_upload(store, &path, needs_part, &shown).await }).await
     }
 
     async fn lookup(&self, key: &ObjectKey) -> Result<Option<StoredObject>, SinkError> {

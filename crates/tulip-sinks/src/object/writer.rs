@@ -10,7 +10,7 @@ use object_store::{
     Attributes, MultipartUpload, ObjectStore, ObjectStoreExt as _, PutMode, PutMultipartOptions,
     PutOptions, PutPayload, PutResult, RenameOptions, RenameTargetMode,
 };
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tracing::{debug, warn};
 use tulip_core::sink::{Metadata, SinkError, SinkErrorKind, SinkWriter, StoredObject, WriteMode};
 
@@ -142,6 +142,9 @@ pub(crate) struct ObjectWriter {
     /// Parts sent so far.
     sent: u64,
     written: u64,
+    /// An upload that the store is asked for, in a task of its own: it may be there although nobody
+    /// waits for the answer any more, and only the answer tells how to abort it.
+    beginning: Option<JoinHandle<Result<Box<dyn MultipartUpload>, SinkError>>>,
     upload: Option<Upload>,
     failed: bool,
 }
@@ -149,6 +152,15 @@ pub(crate) struct ObjectWriter {
 struct Upload {
     parts: Box<dyn MultipartUpload>,
     in_flight: JoinSet<object_store::Result<()>>,
+}
+
+impl Upload {
+    fn new(parts: Box<dyn MultipartUpload>) -> Self {
+        Self {
+            parts,
+            in_flight: JoinSet::new(),
+        }
+    }
 }
 
 impl ObjectWriter {
@@ -162,6 +174,7 @@ impl ObjectWriter {
             filled: 0,
             sent: 0,
             written: 0,
+            beginning: None,
             upload: None,
             failed: false,
         }
@@ -208,13 +221,15 @@ impl ObjectWriter {
     async fn send_part(&mut self) -> Result<(), SinkError> {
         let payload = self.payload();
         let bytes = payload.content_length() as u64;
+        if self.upload.is_none() {
+            let target = self.target.clone();
+            let begin = async move { target.begin_parts().await };
+            self.beginning = Some(tokio::spawn(begin));
+            self.begun().await?;
+        }
         let target = &self.target;
-        let upload = match &mut self.upload {
-            Some(upload) => upload,
-            None => self.upload.insert(Upload {
-                parts: target.begin_parts().await?,
-                in_flight: JoinSet::new(),
-            }),
+        let Some(upload) = &mut self.upload else {
+            return Err(ended(target));
         };
         // What has failed already is told now, not when everything has been read.
         while let Some(ended) = upload.in_flight.try_join_next() {
@@ -242,6 +257,18 @@ impl ObjectWriter {
         Ok(())
     }
 
+    /// Waits for the upload that is being begun, if one is.
+    async fn begun(&mut self) -> Result<(), SinkError> {
+        let Some(beginning) = &mut self.beginning else {
+            return Ok(());
+        };
+        let begun = beginning.await;
+        self.beginning = None;
+        let parts = begun.map_err(|error| self.target.failed(error.into()))??;
+        self.upload = Some(Upload::new(parts));
+        Ok(())
+    }
+
     /// Gathers the parts and makes the object visible.
     async fn commit(&mut self) -> Result<StoredObject, SinkError> {
         if self.filled > 0 {
@@ -266,6 +293,8 @@ impl ObjectWriter {
         self.failed = true;
         self.filling.clear();
         self.gathering.clear();
+        // One that could not be begun needs no abort.
+        let _ = self.begun().await;
         match self.upload.take() {
             Some(upload) => abort(upload, &self.target.location).await,
             None => Ok(()),
@@ -312,14 +341,22 @@ impl Drop for ObjectWriter {
         if self.target.staging_of_whole().is_some() {
             return;
         }
-        let Some(upload) = self.upload.take() else {
+        let (upload, beginning) = (self.upload.take(), self.beginning.take());
+        if upload.is_none() && beginning.is_none() {
             return;
-        };
+        }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
         let location = std::mem::take(&mut self.target.location);
         runtime.spawn(async move {
+            let begun = match beginning {
+                Some(beginning) => beginning.await.ok().and_then(Result::ok),
+                None => None,
+            };
+            let Some(upload) = upload.or(begun.map(Upload::new)) else {
+                return;
+            };
             match abort(upload, &location).await {
                 Ok(()) => debug!(location, "removed the upload of a dropped writer"),
                 Err(error) => warn!(location, %error, "an unfinished upload stays behind"),

@@ -418,6 +418,50 @@ async fn dropping_a_writer_removes_the_upload() {
     assert!(server.object("tulip/a.csv").is_none());
 }
 
+/// The upload is there as soon as the server has been asked, whoever waits for its answer.
+#[tokio::test]
+async fn an_upload_whose_beginning_is_not_awaited_is_aborted_too() {
+    for aborts in [true, false] {
+        let server = S3Server::start().await;
+        let sink = sink(&server).await;
+        server.hold_beginnings(true);
+        let options = OpenOptions::default();
+        let mut writer = sink.open(&key("a.csv"), &options).await.unwrap();
+        let content = bytes(LARGE, 1);
+        tokio::select! {
+            written = write_all(&mut *writer, &content) => panic!("{written:?}"),
+            () = server.until_held(Seen::is_beginning) => {}
+        }
+        match aborts {
+            true => {
+                let (aborted, ()) = tokio::join!(writer.abort(), async {
+                    server.hold_beginnings(false);
+                });
+                aborted.unwrap();
+                assert_eq!(server.uploads(), Vec::<String>::new());
+            }
+            false => {
+                drop(writer);
+                server.hold_beginnings(false);
+                server.until(Seen::is_abort).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_probe_that_nobody_waits_for_takes_back_its_upload() {
+    let server = S3Server::start().await;
+    let sink = sink(&server).await;
+    server.hold_beginnings(true);
+    tokio::select! {
+        probed = sink.probe() => panic!("{probed:?}"),
+        () = server.until_held(Seen::is_beginning) => {}
+    }
+    server.hold_beginnings(false);
+    server.until(Seen::is_abort).await;
+}
+
 /// What is logged, in memory.
 #[derive(Debug, Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);

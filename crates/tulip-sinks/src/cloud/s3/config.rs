@@ -256,7 +256,7 @@ fn encryption(
 }
 
 /// What guards the bytes on their way. Stores that are not Amazon's may not know its newer
-/// checksums; they all verify a signed payload.
+/// checksums; nearly all verify a signed payload.
 fn integrity(
     builder: AmazonS3Builder,
     target: CloudUrl<'_>,
