@@ -1,12 +1,17 @@
 //! One object on its way into a program.
 
-use std::io;
+use std::io::{self, PipeReader, Read as _};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::{ChildStderr, ChildStdin, Command};
+use tokio::net::unix::pipe;
+use tokio::process::{ChildStderr, Command};
 use tokio::task::JoinHandle;
 use tulip_core::ObjectKey;
 use tulip_core::sink::{
@@ -15,6 +20,10 @@ use tulip_core::sink::{
 
 /// How much of what the program says last is kept for an error.
 const TAIL: usize = 4096;
+
+/// How long the last words of a program that has ended are waited for: something that it left in
+/// the background may hold on to its stderr.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Tulip's credentials are not the program's business.
 const SECRETS: [&str; 6] = [
@@ -26,12 +35,16 @@ const SECRETS: [&str; 6] = [
     "TULIP_AUTH_FILE",
 ];
 
-/// A program that reads an object.
+/// A program that reads an object, and all that it has started: one process group.
 pub(crate) struct Child {
-    // Dropped, and so killed, before its input: it must not take a break for the end.
     process: tokio::process::Child,
-    stdin: Option<ChildStdin>,
-    stderr: JoinHandle<Vec<u8>>,
+    group: Option<Pid>,
+    /// The pipe's end that is written to. Dropped after the group was killed, since its end would
+    /// tell the program that it has read everything.
+    input: Option<pipe::Sender>,
+    /// The program's end, to see whether it has left anything unread.
+    unread: Option<PipeReader>,
+    stderr: LastWords,
     program: PathBuf,
     bytes: u64,
     failed: bool,
@@ -44,37 +57,43 @@ impl Child {
         key: &ObjectKey,
         options: &OpenOptions,
     ) -> Result<Self, SinkError> {
+        let unusable = |error| unusable(program, error);
+        let (reader, writer) = io::pipe().map_err(unusable)?;
+        let media_type = options.content_type.as_deref().unwrap_or_default();
+        let size = options.size_hint.map(|bytes| bytes.to_string());
         let mut command = Command::new(program);
         command
             .args(args)
             .env("TULIP_KEY", key.as_str())
-            .env(
-                "TULIP_CONTENT_TYPE",
-                options.content_type.as_deref().unwrap_or_default(),
-            )
-            .stdin(Stdio::piped())
+            .env("TULIP_CONTENT_TYPE", media_type)
+            .env("TULIP_SIZE", size.unwrap_or_default())
+            .stdin(Stdio::from(reader.try_clone().map_err(unusable)?))
             .stdout(Stdio::from(io::stderr()))
             .stderr(Stdio::piped())
-            .kill_on_drop(true);
+            .process_group(0);
         for (name, value) in &options.metadata {
-            command.env(name.to_ascii_uppercase().replace('-', "_"), value);
+            let name = name.strip_prefix("tulip-").unwrap_or(name);
+            let name = name.to_ascii_uppercase().replace('-', "_");
+            command.env(format!("TULIP_META_{name}"), value);
         }
         for secret in SECRETS {
             command.env_remove(secret);
         }
-        let started = command.spawn();
-        let mut process = started.map_err(|error| unusable(program, error))?;
-        match (process.stdin.take(), process.stderr.take()) {
-            (Some(stdin), Some(stderr)) => Ok(Self {
-                process,
-                stdin: Some(stdin),
-                stderr: tokio::spawn(last_words(stderr)),
-                program: program.to_owned(),
-                bytes: 0,
-                failed: false,
-            }),
-            _ => Err(unusable(program, io::Error::other("it has no pipes"))),
-        }
+        let input = pipe::Sender::from_owned_fd(OwnedFd::from(writer)).map_err(unusable)?;
+        let mut process = command.spawn().map_err(unusable)?;
+        let group = process
+            .id()
+            .and_then(|id| Pid::from_raw(id.try_into().ok()?));
+        Ok(Self {
+            stderr: LastWords::of(process.stderr.take()),
+            process,
+            group,
+            input: Some(input),
+            unread: Some(reader),
+            program: program.to_owned(),
+            bytes: 0,
+            failed: false,
+        })
     }
 
     fn given_up(&self) -> SinkError {
@@ -85,35 +104,57 @@ impl Child {
         SinkError::new(SinkErrorKind::Other, what)
     }
 
+    /// Kills the program and what it has started.
+    fn kill(&mut self) {
+        if let Some(group) = self.group.take() {
+            // It fails only where nobody is left.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+
     /// What went wrong, once the program has ended.
     async fn ended(&mut self, status: io::Result<ExitStatus>) -> SinkError {
+        self.kill();
         let program = self.program.display();
         let what = match status {
+            Ok(status) if status.success() => {
+                format!("{program} ended before it had read everything")
+            }
             Ok(status) => format!("{program} ended with {status}"),
             Err(error) => format!("{program} cannot be waited for: {error}"),
         };
-        let words = (&mut self.stderr).await.unwrap_or_default();
+        let words = self.stderr.take().await;
         let error = SinkError::new(SinkErrorKind::Other, what);
-        match String::from_utf8_lossy(&words).trim() {
+        match words.trim() {
             "" => error.with_source("it said nothing"),
             words => error.with_source(format!("it said: {words}")),
         }
     }
 }
 
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
 #[async_trait]
 impl SinkWriter for Child {
     async fn write(&mut self, chunk: Bytes) -> Result<(), SinkError> {
-        let Some(stdin) = self.stdin.as_mut().filter(|_| !self.failed) else {
+        let Some(input) = self.input.as_mut().filter(|_| !self.failed) else {
             return Err(self.given_up());
         };
-        // A write that is dropped half-way has lost bytes. The pipe stays open then: its end would
-        // tell the program that it has read everything.
+        // A write that is dropped half-way has lost bytes.
         self.failed = true;
-        if stdin.write_all(&chunk).await.is_err() {
-            // It reads no more, so it has ended, or will now.
-            let _ = self.process.start_kill();
-            let status = self.process.wait().await;
+        let status = tokio::select! {
+            written = input.write_all(&chunk) => match written {
+                Ok(()) => None,
+                Err(error) => Some(Err(error)),
+            },
+            // Nobody reads any more; since the reading end is also ours, the pipe does not tell.
+            status = self.process.wait() => Some(status),
+        };
+        if let Some(status) = status {
             return Err(self.ended(status).await);
         }
         self.failed = false;
@@ -126,29 +167,63 @@ impl SinkWriter for Child {
             return Err(self.given_up());
         }
         // Closes the pipe, for whose end the program waits.
-        drop(self.stdin.take());
-        match self.process.wait().await {
-            Ok(status) if status.success() => Ok(StoredObject::new(self.bytes)),
-            status => Err(self.ended(status).await),
+        drop(self.input.take());
+        let status = self.process.wait().await;
+        // Nobody writes any more, so this does not wait either.
+        let rest = self.unread.as_mut().map(|pipe| pipe.read(&mut [0]));
+        match (status, rest) {
+            (Ok(status), Some(Ok(0))) if status.success() => {
+                // What it has left in the background is its own affair.
+                self.group = None;
+                Ok(StoredObject::new(self.bytes))
+            }
+            (status, _) => Err(self.ended(status).await),
         }
     }
 
     async fn abort(mut self: Box<Self>) -> Result<(), SinkError> {
-        let killed = self.process.kill().await;
-        killed.map_err(|error| unusable(&self.program, error))
+        self.kill();
+        let ended = self.process.wait().await;
+        let ended = ended.map(|_| ());
+        ended.map_err(|error| unusable(&self.program, error))
+    }
+}
+
+/// What a program said last.
+struct LastWords {
+    tail: Arc<Mutex<Vec<u8>>>,
+    reading: Option<JoinHandle<()>>,
+}
+
+impl LastWords {
+    fn of(stderr: Option<ChildStderr>) -> Self {
+        let tail = Arc::new(Mutex::new(Vec::new()));
+        let reading = stderr.map(|stderr| tokio::spawn(listen(stderr, tail.clone())));
+        Self { tail, reading }
+    }
+
+    /// Once the program has ended.
+    async fn take(&mut self) -> String {
+        if let Some(reading) = self.reading.take() {
+            // Whatever has been said by then has to do.
+            let _ = tokio::time::timeout(LAST_WORDS, reading).await;
+        }
+        let tail = self.tail.lock().map(|tail| tail.clone());
+        String::from_utf8_lossy(&tail.unwrap_or_default()).into_owned()
     }
 }
 
 /// Reads to the end, so that the program is never held up, and keeps the last bytes.
-async fn last_words(mut stderr: ChildStderr) -> Vec<u8> {
-    let mut tail = Vec::new();
+async fn listen(mut stderr: ChildStderr, kept: Arc<Mutex<Vec<u8>>>) {
     let mut buffer = [0; 1024];
     while let Ok(count @ 1..) = stderr.read(&mut buffer).await {
+        let Ok(mut tail) = kept.lock() else {
+            return;
+        };
         tail.extend_from_slice(&buffer[..count]);
         let surplus = tail.len().saturating_sub(TAIL);
         tail.drain(..surplus);
     }
-    tail
 }
 
 /// A program that cannot be started.

@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
+#![cfg(unix)]
 
 mod child;
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -44,9 +46,14 @@ impl SinkFactory for PipeFactory {
             let what = format!("{url} names a host; a program's path has three slashes");
             return Err(SinkError::new(SinkErrorKind::InvalidTarget, what));
         }
+        let program = PathBuf::from(url.path());
+        if !program.is_absolute() {
+            let what = format!("{url} does not give a program's whole path, as in pipe:///bin/cat");
+            return Err(SinkError::new(SinkErrorKind::InvalidTarget, what));
+        }
         let args = url.option(ARGS.name).unwrap_or_default();
         Ok(Arc::new(PipeSink {
-            program: PathBuf::from(url.path()),
+            program,
             args: args.split_whitespace().map(str::to_owned).collect(),
         }))
     }
@@ -94,14 +101,10 @@ fn executable(program: &Path) -> Result<(), SinkError> {
         let what = format!("{shown} is not a program");
         return Err(SinkError::new(SinkErrorKind::InvalidTarget, what));
     }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        if metadata.permissions().mode() & 0o111 == 0 {
-            let what = format!("{shown} is not executable");
-            let error = SinkError::new(SinkErrorKind::PermissionDenied, what);
-            return Err(error.with_reason("its mode does not allow it", "chmod +x it"));
-        }
+    if metadata.permissions().mode() & 0o111 == 0 {
+        let what = format!("{shown} is not executable");
+        let error = SinkError::new(SinkErrorKind::PermissionDenied, what);
+        return Err(error.with_reason("its mode does not allow it", "chmod +x it"));
     }
     Ok(())
 }

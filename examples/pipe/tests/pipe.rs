@@ -77,6 +77,41 @@ async fn the_sink_keeps_the_contract() {
         .assert_passed();
 }
 
+/// What a script starts is not the program that was started, and must not outlive it either.
+#[tokio::test]
+async fn behind_a_wrapper_the_sink_keeps_the_contract_too() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("keep.sh"), KEEP).unwrap();
+    let wrapper = r#"sh "$1/keep.sh" "$1"; code=$?; exit $code"#;
+    let sink = sink(folder.path(), wrapper).await;
+    conformance::run(&Kept { folder, sink })
+        .await
+        .assert_passed();
+}
+
+#[tokio::test]
+async fn a_program_that_ends_before_it_has_read_everything_has_failed() {
+    for program in ["exit 0", "read line; exit 0"] {
+        let folder = TempDir::new().unwrap();
+        let sink = sink(folder.path(), program).await;
+        let error = put(&*sink, &OpenOptions::default()).await.unwrap_err();
+        assert!(
+            error.to_string().contains("before it had read everything"),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn last_words_are_not_waited_for_for_ever() {
+    let folder = TempDir::new().unwrap();
+    let program = "cat > /dev/null; echo gone >&2; setsid sleep 5 & exit 3";
+    let sink = sink(folder.path(), program).await;
+    let error = put(&*sink, &OpenOptions::default()).await.unwrap_err();
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert_eq!(cause, "it said: gone");
+}
+
 #[test]
 fn it_registers_itself_and_a_second_one_is_refused_by_name() {
     let mut registry = SinkRegistry::linked().unwrap();
@@ -100,14 +135,15 @@ async fn it_is_registered_by_hand_as_well() {
 #[tokio::test]
 async fn the_program_learns_what_it_gets() {
     let folder = TempDir::new().unwrap();
-    let told = r#"cat > /dev/null; echo "$TULIP_KEY|$TULIP_CONTENT_TYPE|$TULIP_JOB" > "$1/told""#;
+    let told = r#"cat > /dev/null; echo "$TULIP_KEY|$TULIP_CONTENT_TYPE|$TULIP_SIZE|$TULIP_META_JOB" > "$1/told""#;
     let sink = sink(folder.path(), told).await;
     let options = OpenOptions::default()
         .with_content_type("text/csv")
+        .with_size_hint(Some(8))
         .with_metadata(Metadata::from([("tulip-job".to_owned(), "j 7".to_owned())]));
     assert_eq!(put(&*sink, &options).await.unwrap(), 8);
     let told = std::fs::read_to_string(folder.path().join("told")).unwrap();
-    assert_eq!(told, "mill/a b.csv|text/csv|j 7\n");
+    assert_eq!(told, "mill/a b.csv|text/csv|8|j 7\n");
 }
 
 #[tokio::test]
@@ -174,6 +210,8 @@ async fn what_cannot_work_is_said_before_anything_starts() {
     assert_eq!(folder.kind(), SinkErrorKind::InvalidTarget);
     let plain = refused("pipe:///etc/passwd").await;
     assert!(plain.to_string().contains("chmod +x"), "{plain}");
+    let relative = refused("pipe:cat").await;
+    assert!(relative.to_string().contains("whole path"), "{relative}");
     let host = refused("pipe://bin/load").await;
     assert!(host.to_string().contains("three slashes"), "{host}");
     let sink = connect("pipe:///bin/cat", "").await.unwrap();
