@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tulip_archive::{Exporter, Source};
 use tulip_emulator::{Emulator, JobScript};
-use tulip_http::{Client, Settings};
+use tulip_http::{Client, Piece, Settings};
 
 fn export(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
@@ -45,10 +45,13 @@ fn export(criterion: &mut Criterion) {
                 bencher.to_async(&runtime).iter(|| async {
                     let found = client.archive_status(job).await.expect("a status");
                     let resource = found.resource.expect("complete").parse().expect("a URL");
-                    let mut asset = client.open_asset(&resource).await.expect("an asset");
+                    let download = client.download(job, resource).await;
+                    let mut download = download.expect("a download");
                     let mut bytes = 0;
-                    while let Some(chunk) = asset.chunk().await.expect("a chunk") {
-                        bytes += chunk.len();
+                    while let Some(piece) = download.next().await.expect("a piece") {
+                        if let Piece::Bytes(chunk) = piece {
+                            bytes += chunk.len();
+                        }
                     }
                     bytes
                 });

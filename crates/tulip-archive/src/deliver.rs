@@ -7,7 +7,7 @@ use tulip_core::sink::{
     Metadata, OpenOptions, Sink, SinkError, SinkErrorKind, SinkWriter, StoredObject, WriteMode,
 };
 use tulip_core::{JobId, ObjectKey, Receipt, ReceiptObject, Timestamp, Tool};
-use tulip_http::Asset;
+use tulip_http::{Download, Piece};
 
 use crate::export::{Outcome, Run, Shutdown, cancelled};
 use crate::exporter::IfExists;
@@ -25,50 +25,38 @@ impl Run {
         let Ready {
             job,
             key,
-            mut asset,
+            mut download,
         } = ready;
         let sink = self.exporter.shared.sink.clone();
         let location = sink.location(&key);
-        (self.observer)(Event::Downloading {
-            key: &key,
-            length: asset.length(),
-        });
-        let options = OpenOptions::default()
-            .with_content_type("text/csv")
-            .with_size_hint(asset.length())
-            .with_metadata(self.metadata(&job));
-        let if_exists = self.exporter.shared.if_exists;
-        let opened = {
-            let mut opening = std::pin::pin!(open(sink.as_ref(), if_exists, &key, options));
-            tokio::select! {
-                biased;
-                () = &mut shutdown => {
-                    // What it has begun there it must be able to take back.
-                    if let Ok(Ok(writer)) = tokio::time::timeout(GRACE, opening).await {
-                        abort(writer, &location).await;
-                    }
-                    return Err(cancelled());
+        let (mut writer, inspection) = loop {
+            let length = download.length();
+            (self.observer)(Event::Downloading { key: &key, length });
+            let options = OpenOptions::default()
+                .with_content_type("text/csv")
+                .with_size_hint(length)
+                .with_metadata(self.metadata(&job));
+            let mut writer = match self.open(&key, options, &mut shutdown).await? {
+                Ok(writer) => writer,
+                Err(error) if error.is_already_exists() && self.skips() => {
+                    return Ok(self.skipped(sink.as_ref(), key, location).await);
                 }
-                opened = &mut opening => opened,
-            }
-        };
-        let mut writer = match opened {
-            Ok(writer) => writer,
-            Err(error) if error.is_already_exists() && self.skips() => {
-                return Ok(self.skipped(sink.as_ref(), key, location).await);
-            }
-            Err(error) => return Err(ExportError::sink("the object could not be begun", error)),
-        };
-        let transferred = tokio::select! {
-            biased;
-            () = shutdown => Err(cancelled()),
-            result = self.transfer(&mut asset, writer.as_mut()) => result,
-        };
-        let inspection = match transferred {
-            Ok(inspection) => inspection,
-            Err(error) => {
-                abort(writer, &location).await;
-                return Err(error);
+                Err(error) => {
+                    return Err(ExportError::sink("the object could not be begun", error));
+                }
+            };
+            let transferred = tokio::select! {
+                biased;
+                () = &mut shutdown => Err(cancelled()),
+                result = self.transfer(&mut download, writer.as_mut()) => result,
+            };
+            match transferred {
+                Ok(Transferred::Whole(inspection)) => break (writer, inspection),
+                Ok(Transferred::Void) => abort(writer, &location).await,
+                Err(error) => {
+                    abort(writer, &location).await;
+                    return Err(error);
+                }
             }
         };
         (self.observer)(Event::Committing);
@@ -99,7 +87,7 @@ impl Run {
             );
             return Err(ExportError::new(ExportErrorKind::Sink, what).retryable(true));
         }
-        let receipt = self.receipt(job, key, stored, inspection, &asset);
+        let receipt = self.receipt(job, key, stored, *inspection, &download);
         let metadata = self.metadata(&receipt.job);
         store_receipt(sink.as_ref(), &receipt, metadata, &location).await?;
         (self.observer)(Event::Exported { receipt: &receipt });
@@ -132,22 +120,48 @@ impl Run {
         self.exporter.shared.if_exists == IfExists::Skip
     }
 
+    /// Begins the object. One that the export no longer wants is aborted.
+    async fn open(
+        &mut self,
+        key: &ObjectKey,
+        options: OpenOptions,
+        shutdown: &mut Shutdown,
+    ) -> Result<Result<Box<dyn SinkWriter>, SinkError>, ExportError> {
+        let shared = &self.exporter.shared;
+        let sink = shared.sink.as_ref();
+        let mut opening = std::pin::pin!(open(sink, shared.if_exists, key, options));
+        tokio::select! {
+            biased;
+            () = shutdown => {
+                // What it has begun there it must be able to take back.
+                if let Ok(Ok(writer)) = tokio::time::timeout(GRACE, opening).await {
+                    abort(writer, &sink.location(key)).await;
+                }
+                Err(cancelled())
+            }
+            opened = &mut opening => Ok(opened),
+        }
+    }
+
     /// Moves every byte from the host to the sink, and tells what they were.
     async fn transfer(
         &mut self,
-        asset: &mut Asset,
+        download: &mut Download,
         writer: &mut dyn SinkWriter,
-    ) -> Result<Inspection, ExportError> {
+    ) -> Result<Transferred, ExportError> {
         let shared = self.exporter.shared.clone();
         let incomplete =
             |what: String| ExportError::new(ExportErrorKind::Incomplete, what).retryable(true);
-        let rule = match asset.length() {
-            // Only an announced length shows that nothing is missing behind the last record.
+        // Only an announced length shows that nothing is missing behind the last record.
+        let rule = match download.length() {
             Some(_) => shared.final_line_break,
             None => FinalLineBreak::Required,
         };
         let mut inspector = Inspector::new(shared.algorithm, rule);
-        while let Some(chunk) = asset.chunk().await.map_err(ExportError::download)? {
+        while let Some(piece) = download.next().await.map_err(ExportError::download)? {
+            let Piece::Bytes(chunk) = piece else {
+                return Ok(Transferred::Void);
+            };
             inspector
                 .update(&chunk)
                 .map_err(|error| incomplete(error.to_string()))?;
@@ -158,14 +172,14 @@ impl Run {
                 records: inspector.records(),
             });
         }
-        if let Some(length) = asset.length().filter(|length| *length != inspector.bytes()) {
+        if let Some(length) = download.length().filter(|len| *len != inspector.bytes()) {
             let bytes = inspector.bytes();
             let what = format!("{bytes} bytes arrived of {length} announced");
             return Err(incomplete(what));
         }
-        inspector
-            .finish()
-            .map_err(|error| incomplete(error.to_string()))
+        let inspection = inspector.finish();
+        let inspection = inspection.map_err(|error| incomplete(error.to_string()))?;
+        Ok(Transferred::Whole(Box::new(inspection)))
     }
 
     fn receipt(
@@ -174,7 +188,7 @@ impl Run {
         key: ObjectKey,
         stored: StoredObject,
         inspection: Inspection,
-        asset: &Asset,
+        download: &Download,
     ) -> Receipt {
         let scheme = self.exporter.shared.sink.scheme();
         Receipt {
@@ -185,13 +199,21 @@ impl Run {
             records: inspection.framing.records,
             columns: inspection.framing.columns,
             checksum: inspection.checksum,
-            source_etag: asset.etag().map(str::to_owned),
+            source_etag: download.etag().map(str::to_owned),
             started: self.began,
             finished: Timestamp::now(),
-            attempts: asset.attempts(),
+            attempts: download.attempts(),
             tool: Tool::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")),
         }
     }
+}
+
+/// What came of moving the bytes.
+enum Transferred {
+    /// All of them are in the sink.
+    Whole(Box<Inspection>),
+    /// What was written is of no use: the download has started over.
+    Void,
 }
 
 /// How long a sink that is opening an object may go on once the export is to end.

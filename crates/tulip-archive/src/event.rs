@@ -28,7 +28,8 @@ pub enum Event<'a> {
         /// What went wrong.
         error: &'a tulip_http::Error,
     },
-    /// The download begins.
+    /// The download begins. Comes again where the archive has changed meanwhile, or its host could
+    /// not continue: what was written is void then, and begun anew.
     Downloading {
         /// The object that is written.
         key: &'a ObjectKey,

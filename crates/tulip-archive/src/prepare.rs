@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 use tracing::info;
 use tulip_core::{JobId, ObjectKey, ResourceUrl};
-use tulip_http::Asset;
+use tulip_http::Download;
 
 use crate::export::{Outcome, Run};
 use crate::exporter::IfExists;
@@ -22,7 +22,7 @@ pub(crate) enum Prepared {
 pub(crate) struct Ready {
     pub(crate) job: JobId,
     pub(crate) key: ObjectKey,
-    pub(crate) asset: Asset,
+    pub(crate) download: Download,
 }
 
 impl Run {
@@ -47,9 +47,9 @@ impl Run {
             return Ok(Prepared::Done(outcome));
         }
         let resource = self.wait(&job).await?;
-        let asset = self.exporter.shared.client.open_asset(&resource).await;
-        let asset = asset.map_err(ExportError::download)?;
-        Ok(Prepared::Download(Box::new(Ready { job, key, asset })))
+        let download = self.exporter.shared.client.download(&job, resource).await;
+        let download = download.map_err(ExportError::download)?;
+        Ok(Prepared::Download(Box::new(Ready { job, key, download })))
     }
 
     fn template(&self) -> KeyTemplate {

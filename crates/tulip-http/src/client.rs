@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use reqwest::Method;
+use reqwest::header::{IF_MATCH, RANGE};
 use tokio::time::Instant;
 use tracing::debug;
 use tulip_core::sink::ConnectOptions;
@@ -11,8 +12,9 @@ use tulip_core::{
     ArchiveJob, Credentials, InstanceUrl, JobId, MachineId, MachineType, ResourceUrl, WorkspaceId,
 };
 
-use crate::asset::Asset;
+use crate::asset::{Answer, Continuation};
 use crate::builder::{BuildError, ClientBuilder};
+use crate::download::Download;
 use crate::error::{Error, ErrorKind};
 use crate::retry::{RetryPolicy, Tries};
 use crate::{Endpoint, Settings, SettingsError, asset, failure, reply};
@@ -119,39 +121,37 @@ impl Client {
         self.call(Endpoint::Machines).await
     }
 
-    /// Opens the download of a finished archive, without credentials.
+    /// Opens the download of the finished archive of `job`, without credentials. Where the URL is
+    /// refused, the job is asked for a fresh one.
     ///
     /// # Errors
     /// [`Error`]; [`ErrorKind::InsecureAsset`] for `http` where the API is on `https`,
-    /// [`ErrorKind::AssetRefused`] when the URL has expired.
-    pub async fn open_asset(&self, resource: &ResourceUrl) -> Result<Asset, Error> {
-        let endpoint = Endpoint::Asset {
-            host: resource.authority().to_owned(),
-        };
+    /// [`ErrorKind::AssetRefused`] when fresh URLs are refused as well.
+    pub async fn download(&self, job: &JobId, resource: ResourceUrl) -> Result<Download, Error> {
+        Download::open(self.clone(), job.clone(), resource).await
+    }
+
+    /// Asks an asset's host once for the archive, or for the rest of it.
+    pub(crate) async fn ask_asset(
+        &self,
+        resource: &ResourceUrl,
+        wanted: Option<&Continuation>,
+    ) -> Result<Answer, Error> {
+        let endpoint = Endpoint::asset(resource);
         let http_is_fine = !self.shared.instance.is_https() || self.shared.allow_http_assets;
         if !resource.is_https() && !http_is_fine {
             return Err(Error::new(ErrorKind::InsecureAsset, endpoint));
         }
-        let mut tries = self.tries();
-        loop {
-            match self.open_asset_once(resource, &endpoint).await {
-                Ok(asset) => return Ok(asset.with_attempts(tries.attempts + 1)),
-                Err(error) => tries.failed(error).await?,
-            }
+        let mut request = self.shared.assets.get(resource.expose().clone());
+        if let Some(Continuation { at, etag, .. }) = wanted {
+            request = request
+                .header(RANGE, format!("bytes={at}-"))
+                .header(IF_MATCH, etag);
         }
-    }
-
-    async fn open_asset_once(
-        &self,
-        resource: &ResourceUrl,
-        endpoint: &Endpoint,
-    ) -> Result<Asset, Error> {
-        let request = self.shared.assets.get(resource.expose().clone());
         let limit = self.shared.connect_options.stall_timeout;
-        let sent = asset::within(limit, endpoint, self.send(request, endpoint));
-        let response = sent.await?;
-        let asset = Asset::from_response(response, endpoint.clone(), limit);
-        asset::within(limit, endpoint, asset).await
+        let sent = asset::within(limit, &endpoint, self.send(request, &endpoint));
+        let answer = asset::answer(sent.await?, &endpoint, limit, wanted);
+        asset::within(limit, &endpoint, answer).await
     }
 
     async fn call<T: serde::de::DeserializeOwned>(&self, endpoint: Endpoint) -> Result<T, Error> {
@@ -185,7 +185,7 @@ impl Client {
             .await
     }
 
-    fn tries(&self) -> Tries {
+    pub(crate) fn tries(&self) -> Tries {
         Tries {
             policy: self.shared.retry.clone(),
             deadline: self.deadline,

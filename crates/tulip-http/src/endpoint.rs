@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tulip_core::{JobId, MachineId, Scope};
+use tulip_core::{JobId, MachineId, ResourceUrl, Scope};
 
 /// One call, with what it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +36,12 @@ impl Endpoint {
     #[must_use]
     pub fn is_idempotent(&self) -> bool {
         !matches!(self, Self::StartArchive(_))
+    }
+
+    pub(crate) fn asset(resource: &ResourceUrl) -> Self {
+        Self::Asset {
+            host: resource.authority().to_owned(),
+        }
     }
 
     pub(crate) fn segments(&self) -> Vec<&str> {

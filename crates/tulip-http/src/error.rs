@@ -43,6 +43,8 @@ pub enum ErrorKind {
     InvalidReply,
     /// The asset's host refused the signed URL: expired, revoked or altered.
     AssetRefused,
+    /// The archive is another than the one whose download had begun, or cannot be continued.
+    AssetChanged,
     /// The asset is on `http` although the API is on `https`.
     InsecureAsset,
 }
@@ -163,6 +165,7 @@ impl Error {
             | ErrorKind::Timeout
             | ErrorKind::Interrupted
             | ErrorKind::RateLimited
+            | ErrorKind::AssetChanged
             | ErrorKind::Server => true,
             ErrorKind::UnexpectedStatus => self.0.status == Some(408),
             _ => false,
@@ -228,6 +231,9 @@ impl Error {
             (ErrorKind::Redirect, _) => f.write_str("the redirect is not followed"),
             (ErrorKind::InvalidReply, _) => f.write_str("the reply is not what was asked for"),
             (ErrorKind::AssetRefused, _) => f.write_str("the signed URL was refused"),
+            (ErrorKind::AssetChanged, _) => {
+                f.write_str("the archive changed on the way, or could not be continued")
+            }
             (ErrorKind::InsecureAsset, _) => {
                 f.write_str("the archive is offered on http although the API is on https")
             }
@@ -242,7 +248,10 @@ impl Error {
             _ if self.is_outcome_unknown() => {
                 "the archive may have been started: look in Tulip before starting another"
             }
-            ErrorKind::Timeout | ErrorKind::Interrupted | ErrorKind::Server => "try again later",
+            ErrorKind::Timeout
+            | ErrorKind::Interrupted
+            | ErrorKind::Server
+            | ErrorKind::AssetChanged => "try again later",
             ErrorKind::Unauthorized => "check TULIP_API_KEY and TULIP_API_SECRET, or TULIP_AUTH",
             ErrorKind::Forbidden if self.is_asset() => return None,
             ErrorKind::Forbidden => {
@@ -259,7 +268,7 @@ impl Error {
                 "check that the base URL is a Tulip instance and that this machine is on its allowlist"
             }
             ErrorKind::AssetRefused => {
-                "it has expired or was altered: export the job again, which asks for a fresh URL"
+                "fresh URLs do not help: if it lasts, ask who runs that host, or Tulip's support"
             }
             ErrorKind::InsecureAsset => "on a network that you trust, allow it: --allow-http",
             _ => return None,

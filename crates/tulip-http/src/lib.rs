@@ -3,6 +3,7 @@
 mod asset;
 mod builder;
 mod client;
+mod download;
 mod endpoint;
 mod error;
 mod failure;
@@ -12,9 +13,9 @@ mod settings;
 mod tls;
 mod transport;
 
-pub use asset::Asset;
 pub use builder::{BuildError, ClientBuilder};
 pub use client::{Client, FromEnvError};
+pub use download::{Download, Piece};
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind};
 pub use retry::{Attempt, ExponentialBackoff, NoRetry, RetryPolicy, Verdict};

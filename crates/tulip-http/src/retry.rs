@@ -148,11 +148,34 @@ pub(crate) struct Tries {
 
 impl Tries {
     /// Takes the error of one attempt: waits until the next one is due, or hands the error back.
-    pub(crate) async fn failed(&mut self, mut error: Error) -> Result<(), Error> {
+    pub(crate) async fn failed(&mut self, error: Error) -> Result<(), Error> {
+        let safe = match error.endpoint().is_idempotent() {
+            true => error.is_retryable(),
+            false => matches!(error.kind(), ErrorKind::Connect | ErrorKind::RateLimited),
+        };
+        self.counted(error, safe).await
+    }
+
+    /// The same for a failure that the next attempt, being another, can mend.
+    pub(crate) async fn count(&mut self, error: Error) -> Result<(), Error> {
+        self.counted(error, true).await
+    }
+
+    /// Forgets the failures so far.
+    pub(crate) fn begin_again(&mut self) {
+        self.attempts = 0;
+        self.began = Instant::now();
+    }
+
+    async fn counted(&mut self, mut error: Error, safe: bool) -> Result<(), Error> {
         self.attempts += 1;
         error.inner_mut().attempts = self.attempts;
         error.inner_mut().elapsed = self.began.elapsed();
-        let Verdict::RetryAfter(delay) = self.verdict(&error) else {
+        let verdict = match safe {
+            true => self.verdict(&error),
+            false => Verdict::GiveUp,
+        };
+        let Verdict::RetryAfter(delay) = verdict else {
             return Err(error);
         };
         let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
@@ -169,13 +192,6 @@ impl Tries {
     }
 
     fn verdict(&self, error: &Error) -> Verdict {
-        let safe = match error.endpoint().is_idempotent() {
-            true => error.is_retryable(),
-            false => matches!(error.kind(), ErrorKind::Connect | ErrorKind::RateLimited),
-        };
-        if !safe {
-            return Verdict::GiveUp;
-        }
         let now = Instant::now();
         self.policy.decide(&Attempt {
             error,

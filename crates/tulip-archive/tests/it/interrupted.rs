@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tulip_archive::{Client, Event, ExportErrorKind, Exporter, KeyTemplate, Source};
-use tulip_emulator::{Endpoint, Fault, JobScript};
+use tulip_emulator::{Endpoint, Fault, JobScript, Reply};
 
 use crate::support::{Bench, fast, receipt};
 
@@ -65,6 +65,71 @@ async fn a_download_that_breaks_off_or_stalls_leaves_the_previous_object() {
         assert!(error.is_retryable());
         is_untouched(&bench, &previous);
     }
+}
+
+/// One blip of each kind, in the middle of what a sink has taken already.
+#[tokio::test]
+async fn a_download_that_breaks_off_goes_on_where_it_was() {
+    for (script, fault, restarts) in [
+        (JobScript::new(), Fault::Cut { after: 9_000_000 }, false),
+        // The URL has served its one request when the connection breaks.
+        (
+            JobScript::new().url_requests(1),
+            Fault::Cut { after: 9_000_000 },
+            false,
+        ),
+        (
+            JobScript::new().chunked(),
+            Fault::Cut { after: 9_000_000 },
+            false,
+        ),
+        (
+            JobScript::new().without_ranges(),
+            Fault::Cut { after: 9_000_000 },
+            true,
+        ),
+        (
+            JobScript::new().without_etag(),
+            Fault::Cut { after: 9_000_000 },
+            true,
+        ),
+    ] {
+        let (bench, _) = with_previous().await;
+        let job = bench.job(script.clone().rows(ROWS));
+        let whole = bench.content(&job);
+        bench.emulator.fail_next(Endpoint::Asset, 1, fault);
+        let before = bench.emulator.requests().asset_bytes;
+        let exporter = latest_by(&bench, bench.client()).await;
+        let outcome = exporter.export(Source::job(job)).await.unwrap();
+        assert_eq!(bench.read("latest.csv"), whole, "{script:?}");
+        assert_eq!(bench.files(), ["latest.csv", "latest.csv.receipt.json"]);
+        assert!(receipt(&outcome).attempts >= 2, "{script:?}");
+        let sent = bench.emulator.requests().asset_bytes - before;
+        assert_eq!(
+            sent > whole.len() as u64 + 8_000_000,
+            restarts,
+            "{script:?}: {sent}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_url_that_has_expired_before_the_download_is_replaced() {
+    let (bench, _) = with_previous().await;
+    let job = bench.job(JobScript::new().rows(50));
+    let whole = bench.content(&job);
+    let expired = Reply::new(403).body("<Error><Code>AccessDenied</Code></Error>");
+    bench.emulator.fail_next(Endpoint::Asset, 1, expired);
+    // Not a retry: the first refusal costs nothing but a status call.
+    let exporter = latest(&bench).await;
+    exporter.export(Source::job(job.clone())).await.unwrap();
+    assert_eq!(bench.read("latest.csv"), whole);
+    let polls = bench
+        .emulator
+        .jobs()
+        .into_iter()
+        .find(|info| info.id == job);
+    assert_eq!(polls.unwrap().polls, 2);
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 use tulip_core::{Credentials, Scope};
-use tulip_emulator::{Endpoint, Fault, JobScript, Reply, TokenKind};
+use tulip_emulator::{Endpoint, JobScript, Reply, TokenKind};
 
 use crate::support::{Bench, files, run};
 
@@ -181,7 +181,7 @@ fn the_archive_of_a_failed_machine_export_can_be_fetched_by_its_job() {
     let machine = bench.machine();
     bench
         .emulator
-        .fail_next(Endpoint::Asset, 1, Fault::Cut { after: 100 });
+        .fail_next(Endpoint::Asset, 1, Reply::new(404));
     let ran = bench.run(&["export", "--machine", machine.as_str(), "--to", "out"]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     let job = bench.emulator.jobs()[0].id.clone();

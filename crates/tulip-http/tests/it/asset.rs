@@ -1,20 +1,35 @@
 use std::time::Duration;
 
 use tulip_core::ResourceUrl;
-use tulip_http::{Asset, Client, Error, ErrorKind};
+use tulip_http::{Client, Download, Error, ErrorKind, Piece};
 
-use crate::server::{STALL, Server, client, reply};
+use crate::server::{STALL, Server, client, json, reply};
 
 fn resource(server: &Server) -> ResourceUrl {
     ResourceUrl::parse(&format!("{}/bucket/x.csv?X-Amz-Signature=5ig", server.url)).unwrap()
 }
 
-async fn read(mut asset: Asset) -> Result<Vec<u8>, Error> {
-    let mut body = Vec::new();
-    while let Some(chunk) = asset.chunk().await? {
-        body.extend_from_slice(&chunk);
+async fn open(client: &Client, resource: ResourceUrl) -> Result<Download, Error> {
+    client.download(&"j".parse().unwrap(), resource).await
+}
+
+/// What arrived since the last start, and how often it started over.
+async fn read_all(mut download: Download) -> Result<(Vec<u8>, usize), Error> {
+    let (mut body, mut restarts) = (Vec::new(), 0);
+    while let Some(piece) = download.next().await? {
+        match piece {
+            Piece::Bytes(chunk) => body.extend_from_slice(&chunk),
+            _ => {
+                body.clear();
+                restarts += 1;
+            }
+        }
     }
-    Ok(body)
+    Ok((body, restarts))
+}
+
+async fn read(download: Download) -> Result<Vec<u8>, Error> {
+    read_all(download).await.map(|(body, _)| body)
 }
 
 fn api() -> Client {
@@ -25,7 +40,7 @@ fn api() -> Client {
 async fn an_asset_is_asked_for_plainly_and_read_whole() {
     let server =
         Server::start([reply("200 OK", "ETag: \"abc\"\r\n", "State\r\nRunning\r\n")]).await;
-    let asset = api().open_asset(&resource(&server)).await.unwrap();
+    let asset = open(&api(), resource(&server)).await.unwrap();
     assert_eq!((asset.length(), asset.etag()), (Some(16), Some("\"abc\"")));
     assert_eq!(read(asset).await.unwrap(), b"State\r\nRunning\r\n");
     let request = server.requests()[0].to_ascii_lowercase();
@@ -42,19 +57,21 @@ async fn an_asset_is_asked_for_plainly_and_read_whole() {
 async fn time_in_which_nobody_reads_is_no_silence() {
     let body = "x".repeat(4 << 20);
     let server = Server::start([reply("200 OK", "", &body)]).await;
-    let mut asset = api().open_asset(&resource(&server)).await.unwrap();
-    let first = asset.chunk().await.unwrap().unwrap().len();
+    let mut asset = open(&api(), resource(&server)).await.unwrap();
+    let Some(Piece::Bytes(first)) = asset.next().await.unwrap() else {
+        panic!("the download starts over");
+    };
     tokio::time::pause();
     tokio::time::advance(Duration::from_secs(3600)).await;
     tokio::time::resume();
-    assert_eq!(read(asset).await.unwrap().len(), body.len() - first);
+    assert_eq!(read(asset).await.unwrap().len(), body.len() - first.len());
 }
 
 #[tokio::test]
 async fn a_host_that_falls_silent_is_given_up() {
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\nState\n";
     let server = Server::start([[head.as_slice(), STALL].concat()]).await;
-    let asset = api().open_asset(&resource(&server)).await.unwrap();
+    let asset = open(&api(), resource(&server)).await.unwrap();
     // Nothing else moves, so the clock does.
     tokio::time::pause();
     let error = read(asset).await.unwrap_err();
@@ -65,7 +82,7 @@ async fn a_host_that_falls_silent_is_given_up() {
 #[tokio::test]
 async fn an_open_asset_is_shown_without_its_signature() {
     let server = Server::start([reply("200 OK", "ETag: \"abc\"\r\n", "State\n")]).await;
-    let asset = api().open_asset(&resource(&server)).await.unwrap();
+    let asset = open(&api(), resource(&server)).await.unwrap();
     let shown = format!("{asset:?}");
     assert!(shown.contains("length: Some(6)"), "{shown}");
     assert!(
@@ -78,7 +95,7 @@ async fn an_open_asset_is_shown_without_its_signature() {
 async fn a_body_that_nothing_tells_the_end_of_is_refused() {
     let endless = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nState\nRunning\n";
     let server = Server::start([endless.to_vec()]).await;
-    let error = api().open_asset(&resource(&server)).await.unwrap_err();
+    let error = open(&api(), resource(&server)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidReply);
     assert!(
         error.to_string().contains("neither its length nor chunks"),
@@ -91,7 +108,7 @@ async fn a_redirect_is_followed_without_telling_where_from() {
     let server = Server::start([reply("200 OK", "", "State\n")]).await;
     let location = format!("Location: {}/there\r\n", server.url);
     let first = Server::start([reply("302 Found", &location, "")]).await;
-    let asset = api().open_asset(&resource(&first)).await.unwrap();
+    let asset = open(&api(), resource(&first)).await.unwrap();
     assert_eq!(read(asset).await.unwrap(), b"State\n");
     let request = server.requests()[0].to_ascii_lowercase();
     assert!(
@@ -103,12 +120,12 @@ async fn a_redirect_is_followed_without_telling_where_from() {
 #[tokio::test]
 async fn endless_redirects_and_redirects_with_user_info_are_refused() {
     let around = Server::start([reply("302 Found", "Location: /again?sig=5ig\r\n", "")]).await;
-    let error = api().open_asset(&resource(&around)).await.unwrap_err();
+    let error = open(&api(), resource(&around)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Redirect);
     assert!(around.requests().len() <= 7, "{}", around.requests().len());
     let to = "Location: http://key:h1dden@127.0.0.1:9/\r\n";
     let named = Server::start([reply("302 Found", to, "")]).await;
-    let other = api().open_asset(&resource(&named)).await.unwrap_err();
+    let other = open(&api(), resource(&named)).await.unwrap_err();
     assert_eq!(other.kind(), ErrorKind::Redirect);
     for error in [error, other] {
         let shown = format!("{error} {error:?}");
@@ -119,29 +136,189 @@ async fn endless_redirects_and_redirects_with_user_info_are_refused() {
     }
 }
 
+/// An API whose job is complete, with the archive at `assets`.
+async fn api_with(assets: &Server) -> Server {
+    let resource = format!("{}/bucket/x.csv?X-Amz-Signature=fre5h", assets.url);
+    let status = format!(r#"{{"id":"j","status":"complete","resource":"{resource}"}}"#);
+    Server::start([json("200 OK", &status)]).await
+}
+
+const EXPIRED: &str =
+    "<Error><Code>AccessDenied</Code><Message>Request has expired AKIA5ig</Message></Error>";
+
 #[tokio::test]
-async fn a_refused_url_gives_the_stores_code_and_what_to_do() {
-    let body =
-        "<Error><Code>AccessDenied</Code><Message>Request has expired AKIA5ig</Message></Error>";
+async fn a_refused_url_is_asked_for_afresh_a_bounded_number_of_times() {
     for line in ["400 Bad Request", "401 Unauthorized", "403 Forbidden"] {
-        let server = Server::start([reply(line, "", body)]).await;
-        let error = api().open_asset(&resource(&server)).await.unwrap_err();
+        let server = Server::start([reply(line, "", EXPIRED)]).await;
+        let tulip = api_with(&server).await;
+        let error = open(&client(&tulip.url), resource(&server)).await;
+        let error = error.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AssetRefused);
         let shown = format!("{error} {error:?}");
+        assert!(shown.contains("AccessDenied"), "{shown}");
         assert!(
-            shown.contains("AccessDenied") && shown.contains("fresh URL"),
+            !shown.contains("5ig") && !shown.contains("fre5h"),
             "{shown}"
         );
-        assert!(!shown.contains("5ig"), "{shown}");
-        assert_eq!(server.requests().len(), 1);
+        // The first refusal, and what the policy allows after it.
+        assert_eq!((server.requests().len(), tulip.requests().len()), (7, 6));
     }
+}
+
+#[tokio::test]
+async fn a_job_without_another_url_ends_the_download() {
+    let server = Server::start([reply("403 Forbidden", "", EXPIRED)]).await;
+    let tulip = Server::start([json("200 OK", r#"{"id":"j","status":"expired"}"#)]).await;
+    let error = open(&client(&tulip.url), resource(&server)).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AssetRefused);
+    assert!(error.to_string().contains("has no other"), "{error}");
+}
+
+const TAG: &str = "ETag: \"abc\"\r\n";
+
+/// The first `sent` bytes of `body`, all of which are announced.
+fn broken(headers: &str, body: &str, sent: usize) -> Vec<u8> {
+    let whole = reply("200 OK", headers, body);
+    whole[..whole.len() - body.len() + sent].to_vec()
+}
+
+fn rest(range: &str, tag: &str, body: &str) -> Vec<u8> {
+    let headers = format!("Content-Range: bytes {range}\r\n{tag}");
+    reply("206 Partial Content", &headers, body)
+}
+
+#[tokio::test]
+async fn a_broken_download_goes_on_at_the_byte_it_has_reached() {
+    let server = Server::start([
+        broken(TAG, "State\nDown\n", 6),
+        rest("6-10/11", TAG, "Down\n"),
+    ]);
+    let server = server.await;
+    let download = open(&api(), resource(&server)).await.unwrap();
+    let (body, restarts) = read_all(download).await.unwrap();
+    assert_eq!(
+        (body.as_slice(), restarts),
+        (b"State\nDown\n".as_slice(), 0)
+    );
+    let request = server.requests()[1].to_ascii_lowercase();
+    assert!(request.contains("range: bytes=6-\r\n"), "{request}");
+    assert!(request.contains("if-match: \"abc\"\r\n"), "{request}");
+    assert!(!request.contains("authorization"), "{request}");
+}
+
+#[tokio::test]
+async fn a_url_that_expires_on_the_way_is_replaced_and_the_download_goes_on() {
+    let server = Server::start([
+        broken(TAG, "State\nDown\n", 6),
+        reply("403 Forbidden", "", EXPIRED),
+        rest("6-10/11", TAG, "Down\n"),
+    ]);
+    let server = server.await;
+    let tulip = api_with(&server).await;
+    let download = open(&client(&tulip.url), resource(&server)).await.unwrap();
+    let (body, restarts) = read_all(download).await.unwrap();
+    assert_eq!(
+        (body.as_slice(), restarts),
+        (b"State\nDown\n".as_slice(), 0)
+    );
+    let request = &server.requests()[2];
+    assert!(request.contains("fre5h") && request.to_ascii_lowercase().contains("bytes=6-"));
+    assert_eq!(tulip.requests().len(), 1);
+}
+
+/// Whatever a host answers instead of the rest: two archives are never put together.
+#[tokio::test]
+async fn what_is_not_surely_the_rest_starts_the_download_over() {
+    let (old, new) = ("State\nDown\n", "Other\nRunning\n");
+    let whole = reply("200 OK", "ETag: \"new\"\r\n", new);
+    let other_tag = "ETag: \"new\"\r\n";
+    for (first_tag, second) in [
+        (TAG, reply("412 Precondition Failed", "", "")),
+        (TAG, reply("416 Range Not Satisfiable", "", "")),
+        (TAG, rest("6-10/11", other_tag, "Down\n")),
+        (TAG, rest("6-10/11", "", "Down\n")),
+        (TAG, rest("6-10/12", TAG, "Down\n")),
+        (TAG, rest("5-9/11", TAG, "Down\n")),
+        (TAG, rest("6-9/11", TAG, "Down\n")),
+        (TAG, rest("6-10/*", TAG, "Down\n")),
+        (TAG, reply("206 Partial Content", TAG, "Down\n")),
+        (TAG, whole.clone()),
+        ("ETag: W/\"abc\"\r\n", whole.clone()),
+        ("", whole.clone()),
+    ] {
+        let shown = String::from_utf8_lossy(&second).into_owned();
+        let server = Server::start([broken(first_tag, old, 6), second, whole.clone()]).await;
+        let download = open(&api(), resource(&server)).await.unwrap();
+        let (body, restarts) = read_all(download).await.unwrap();
+        assert_eq!((body.as_slice(), restarts), (new.as_bytes(), 1), "{shown}");
+        let has_tag = first_tag == TAG;
+        let asked = server.requests()[1].to_ascii_lowercase();
+        assert_eq!(asked.contains("range: "), has_tag, "{asked}");
+    }
+}
+
+#[tokio::test]
+async fn an_archive_that_keeps_changing_or_breaking_is_given_up() {
+    for (second, kind) in [
+        (
+            reply("412 Precondition Failed", "", ""),
+            ErrorKind::AssetChanged,
+        ),
+        (broken("", "State\nDown\n", 6), ErrorKind::Interrupted),
+    ] {
+        let first = broken(TAG, "State\nDown\n", 6);
+        let turns = [first.clone(), second.clone()].into_iter().cycle().take(40);
+        let server = Server::start(turns.collect::<Vec<_>>()).await;
+        let download = open(&api(), resource(&server)).await.unwrap();
+        let error = read_all(download).await.unwrap_err();
+        assert!(error.is_retryable(), "{error}");
+        assert!(
+            [kind, ErrorKind::Interrupted].contains(&error.kind()),
+            "{error}"
+        );
+        assert!(server.requests().len() <= 8, "{}", server.requests().len());
+    }
+}
+
+#[tokio::test]
+async fn progress_resets_the_count_of_failures() {
+    // More connections than the policy allows failures, each with more than nothing.
+    let part = 64 * 1024;
+    let body = "x".repeat(20 * part);
+    let mut turns = vec![broken(TAG, &body, part)];
+    for at in 1..20 {
+        let whole = rest(
+            &format!("{}-{}/{}", at * part, body.len() - 1, body.len()),
+            TAG,
+            &body[at * part..],
+        );
+        let left = body.len() - at * part;
+        turns.push(whole[..whole.len() - left + part].to_vec());
+    }
+    let server = Server::start(turns).await;
+    let download = open(&api(), resource(&server)).await.unwrap();
+    let (read, restarts) = read_all(download).await.unwrap();
+    assert_eq!((read.len(), restarts), (body.len(), 0));
+}
+
+#[tokio::test]
+async fn a_range_that_ends_early_is_followed_by_the_next() {
+    let server = Server::start([
+        broken(TAG, "State\nDown\n", 6),
+        rest("6-7/11", TAG, "Do"),
+        rest("8-10/11", TAG, "wn\n"),
+    ]);
+    let server = server.await;
+    let download = open(&api(), resource(&server)).await.unwrap();
+    assert_eq!(read(download).await.unwrap(), b"State\nDown\n");
 }
 
 #[tokio::test]
 async fn a_busy_host_is_asked_again() {
     let busy = reply("503 Slow Down", "", "<Error><Code>SlowDown</Code></Error>");
     let server = Server::start([busy, reply("200 OK", "", "State\n")]).await;
-    let asset = api().open_asset(&resource(&server)).await.unwrap();
+    let asset = open(&api(), resource(&server)).await.unwrap();
     assert_eq!(read(asset).await.unwrap(), b"State\n");
 }
 
@@ -157,7 +334,7 @@ async fn what_is_not_a_plain_csv_is_refused() {
         ),
     ] {
         let server = Server::start([reply(status, headers, "State\n")]).await;
-        let error = api().open_asset(&resource(&server)).await.unwrap_err();
+        let error = open(&api(), resource(&server)).await.unwrap_err();
         assert!(error.to_string().contains(says), "{error}");
     }
 }
@@ -166,7 +343,7 @@ async fn what_is_not_a_plain_csv_is_refused() {
 async fn a_body_shorter_than_announced_is_an_error() {
     let cut = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\nConnection: close\r\n\r\nState\n";
     let server = Server::start([cut.to_vec()]).await;
-    let asset = api().open_asset(&resource(&server)).await.unwrap();
+    let asset = open(&api(), resource(&server)).await.unwrap();
     assert_eq!(
         read(asset).await.unwrap_err().kind(),
         ErrorKind::Interrupted
@@ -177,15 +354,11 @@ async fn a_body_shorter_than_announced_is_an_error() {
 async fn http_assets_of_an_https_api_are_refused_before_any_connection() {
     let server = Server::start([reply("200 OK", "", "State\n")]).await;
     let client = client("https://acme.tulip.example");
-    let error = client.open_asset(&resource(&server)).await.unwrap_err();
+    let error = open(&client, resource(&server)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InsecureAsset);
     assert!(server.requests().is_empty());
     let allowed = crate::server::builder("https://acme.tulip.example").allow_http_assets(true);
-    let asset = allowed
-        .build()
-        .unwrap()
-        .open_asset(&resource(&server))
-        .await
-        .unwrap();
+    let allowed = allowed.build().unwrap();
+    let asset = open(&allowed, resource(&server)).await.unwrap();
     assert_eq!(read(asset).await.unwrap(), b"State\n");
 }

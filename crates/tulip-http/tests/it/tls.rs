@@ -105,7 +105,11 @@ async fn a_redirect_from_https_to_http_is_not_followed() {
     let location = format!("Location: {}/x?sig=5ig\r\n", thief.url);
     let server = TlsServer::start(reply("302 Found", &location, "")).await;
     let resource = ResourceUrl::parse(&format!("{}/x", server.url)).unwrap();
-    let error = server.client().open_asset(&resource).await.unwrap_err();
+    let error = server
+        .client()
+        .download(&"j".parse().unwrap(), resource)
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Redirect);
     assert!(format!("{error:?}").contains("leaves https"), "{error:?}");
     assert!(!format!("{error} {error:?}").contains("5ig"));

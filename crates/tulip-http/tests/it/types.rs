@@ -1,8 +1,8 @@
 use static_assertions::assert_impl_all;
-use tulip_http::{Asset, Client, Error};
+use tulip_http::{Client, Download, Error};
 
 assert_impl_all!(Client: Send, Sync, Clone, std::fmt::Debug);
-assert_impl_all!(Asset: Send, Sync);
+assert_impl_all!(Download: Send, Sync);
 assert_impl_all!(Error: Send, Sync, std::error::Error);
 
 fn is_send<T: Send>(_: &T) {}
