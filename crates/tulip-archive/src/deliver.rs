@@ -31,6 +31,7 @@ impl Run {
         let location = sink.location(&key);
         let (mut writer, inspection) = loop {
             let length = download.length();
+            self.check_size(length.unwrap_or_default())?;
             (self.observer)(Event::Downloading { key: &key, length });
             let options = OpenOptions::default()
                 .with_content_type("text/csv")
@@ -120,6 +121,18 @@ impl Run {
         self.exporter.shared.if_exists == IfExists::Skip
     }
 
+    fn check_size(&self, bytes: u64) -> Result<(), ExportError> {
+        match self.exporter.shared.max_bytes {
+            Some(most) if bytes > most => {
+                let what = format!(
+                    "the archive has more than the {most} bytes that are allowed; nothing was stored: raise the limit if it is right"
+                );
+                Err(ExportError::new(ExportErrorKind::TooLarge, what))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Begins the object. One that the export no longer wants is aborted.
     async fn open(
         &mut self,
@@ -162,6 +175,7 @@ impl Run {
             let Piece::Bytes(chunk) = piece else {
                 return Ok(Transferred::Void);
             };
+            self.check_size(inspector.bytes() + chunk.len() as u64)?;
             inspector
                 .update(&chunk)
                 .map_err(|error| incomplete(error.to_string()))?;

@@ -25,6 +25,8 @@ pub enum ExportErrorKind {
     Download,
     /// The archive that was downloaded is not whole.
     Incomplete,
+    /// The archive has more bytes than [`max_bytes`](crate::ExporterBuilder::max_bytes) allows.
+    TooLarge,
     /// The sink could not be reached or written, or has an object that was not to be replaced.
     Sink,
     /// The caller ended the export.

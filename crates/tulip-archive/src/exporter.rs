@@ -41,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) algorithm: ChecksumAlgorithm,
     pub(crate) if_exists: IfExists,
     pub(crate) final_line_break: FinalLineBreak,
+    pub(crate) max_bytes: Option<u64>,
     pub(crate) poll: PollPolicy,
     /// Set once the sink has been found to be writable.
     pub(crate) probed: OnceCell<()>,
@@ -59,6 +60,7 @@ impl Exporter {
             algorithm: ChecksumAlgorithm::default(),
             if_exists: IfExists::default(),
             final_line_break: FinalLineBreak::default(),
+            max_bytes: None,
             poll: PollPolicy::default(),
         }
     }
@@ -108,6 +110,7 @@ pub struct ExporterBuilder {
     algorithm: ChecksumAlgorithm,
     if_exists: IfExists,
     final_line_break: FinalLineBreak,
+    max_bytes: Option<u64>,
     poll: PollPolicy,
 }
 
@@ -183,6 +186,14 @@ impl ExporterBuilder {
         self
     }
 
+    /// The most bytes that an archive may have; one with more ends its export, before the first
+    /// byte where its host announces the length. By default there is no such limit.
+    #[must_use]
+    pub fn max_bytes(mut self, bytes: u64) -> Self {
+        self.max_bytes = Some(bytes);
+        self
+    }
+
     /// How often and how long jobs are waited for.
     #[must_use]
     pub fn poll(mut self, policy: PollPolicy) -> Self {
@@ -235,6 +246,7 @@ impl ExporterBuilder {
                 algorithm: self.algorithm,
                 if_exists: self.if_exists,
                 final_line_break: self.final_line_break,
+                max_bytes: self.max_bytes,
                 poll: self.poll,
                 probed: OnceCell::new(),
             }),

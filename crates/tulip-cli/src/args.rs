@@ -238,6 +238,9 @@ pub(crate) struct ExportArgs {
     /// Accept archives whose last record does not end with a line break
     #[arg(long)]
     pub(crate) allow_unended: bool,
+    /// Give up archives with more bytes than this, for example 50GiB
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    pub(crate) max_bytes: Option<u64>,
     /// Print one JSON object per export
     #[arg(long)]
     pub(crate) json: bool,

@@ -22,6 +22,12 @@ pub(crate) fn some_time(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A number of bytes.
+pub(crate) fn size(text: &str) -> Result<u64, String> {
+    let size = tulip_core::parse_byte_size(text);
+    size.ok_or_else(|| "a size such as 50GiB, 500MB or 67108864 is wanted".to_owned())
+}
+
 /// An option of a target. What stands behind the `=` is not shown: it can be a secret.
 pub(crate) fn sink_option(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod api_error;
+mod byte_size;
 mod checksum;
 mod credentials;
 mod id;
@@ -17,6 +18,7 @@ pub mod sink;
 mod timestamp;
 
 pub use api_error::ApiErrorBody;
+pub use byte_size::parse_byte_size;
 pub use checksum::{Checksum, ChecksumAlgorithm, ChecksumError};
 pub use credentials::{Credentials, CredentialsError};
 pub use id::{IdError, JobId, MachineId, WorkspaceId};

@@ -133,6 +133,38 @@ async fn a_url_that_has_expired_before_the_download_is_replaced() {
 }
 
 #[tokio::test]
+async fn an_archive_over_the_limit_leaves_the_previous_object_whether_or_not_it_says_so() {
+    let (bench, previous) = with_previous().await;
+    for (script, announced) in [
+        (JobScript::new(), true),
+        (JobScript::new().chunked(), false),
+    ] {
+        let job = bench.job(script.rows(ROWS));
+        let length = bench.content(&job).len() as u64;
+        let limited = |most| {
+            let builder = bench.exporter().max_bytes(most);
+            builder.name(KeyTemplate::parse("latest.csv").unwrap())
+        };
+        let before = bench.emulator.requests().asset_bytes;
+        let exporter = limited(length - 1).build().await.unwrap();
+        let error = exporter.export(Source::job(job.clone())).await;
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), ExportErrorKind::TooLarge, "{error}");
+        assert!(!error.is_retryable());
+        is_untouched(&bench, &previous);
+        let sent = bench.emulator.requests().asset_bytes - before;
+        assert!(!announced || sent < length, "{sent}");
+    }
+    let job = bench.job(JobScript::new().rows(50));
+    let whole = bench.content(&job);
+    let builder = bench.exporter().max_bytes(whole.len() as u64);
+    let builder = builder.name(KeyTemplate::parse("latest.csv").unwrap());
+    let exporter = builder.build().await.unwrap();
+    exporter.export(Source::job(job)).await.unwrap();
+    assert_eq!(bench.read("latest.csv"), whole);
+}
+
+#[tokio::test]
 async fn a_length_that_is_not_met_leaves_the_previous_object() {
     let (bench, previous) = with_previous().await;
     let exporter = latest(&bench).await;

@@ -43,6 +43,9 @@ pub(crate) async fn run(
     if args.allow_unended {
         builder = builder.final_line_break(FinalLineBreak::Optional);
     }
+    if let Some(bytes) = args.max_bytes {
+        builder = builder.max_bytes(bytes);
+    }
     let exporter = builder.build().await?;
     // A target that cannot be written ends everything before Tulip is asked for anything.
     shutdown.finish(exporter.probe()).await??;
@@ -136,7 +139,10 @@ fn say(progress: &Progress, finished: &Finished) -> Result<(), Failure> {
 fn again(finished: &Finished, error: &ExportError) -> String {
     let archive_is_there = matches!(
         error.kind(),
-        ExportErrorKind::Download | ExportErrorKind::Sink | ExportErrorKind::Api
+        ExportErrorKind::Download
+            | ExportErrorKind::Sink
+            | ExportErrorKind::Api
+            | ExportErrorKind::TooLarge
     ) || error.is_retryable();
     match (error.job(), finished.source.known_job()) {
         (Some(job), None) if archive_is_there => {

@@ -1,5 +1,5 @@
 use tulip_core::{Credentials, Scope};
-use tulip_emulator::{Endpoint, JobScript, Reply, TokenKind};
+use tulip_emulator::{Endpoint, Fault, JobScript, Reply, TokenKind};
 
 use crate::support::{Bench, files, run};
 
@@ -196,6 +196,22 @@ fn the_archive_of_a_failed_machine_export_can_be_fetched_by_its_job() {
             .code,
         Some(0)
     );
+}
+
+#[test]
+fn a_download_that_breaks_off_goes_on_and_one_over_the_limit_does_not_begin() {
+    let bench = Bench::start();
+    let job = bench.job(JobScript::new());
+    let args = ["export", "--job", job.as_str(), "--to", "out"];
+    let ran = bench.run(&[args.as_slice(), &["--max-bytes", "1kB"]].concat());
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("more than the 1000 bytes"), "{ran:?}");
+    let ran = bench.run(&[args.as_slice(), &["--max-bytes", "much"]].concat());
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    bench
+        .emulator
+        .fail_next(Endpoint::Asset, 1, Fault::Cut { after: 100 });
+    assert_eq!(bench.run(&args).code, Some(0));
 }
 
 #[test]

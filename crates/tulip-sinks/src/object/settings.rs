@@ -29,7 +29,7 @@ impl<'a> Settings<'a> {
         let Some(text) = self.0.option(name) else {
             return Ok(None);
         };
-        match parse_size(&text) {
+        match tulip_core::parse_byte_size(&text) {
             Some(bytes) => Ok(Some(bytes)),
             None => Err(invalid(
                 name,
@@ -76,22 +76,6 @@ pub(crate) fn invalid(name: &str, reason: &str) -> SinkError {
     SinkError::new(SinkErrorKind::InvalidTarget, what)
 }
 
-fn parse_size(text: &str) -> Option<u64> {
-    let text = text.trim();
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match text[digits.len()..].to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "kib" => 1 << 10,
-        "kb" => 1000,
-        "mib" => MIB,
-        "mb" => 1_000_000,
-        "gib" => 1 << 30,
-        "gb" => 1_000_000_000,
-        _ => return None,
-    };
-    digits.trim_end().parse::<u64>().ok()?.checked_mul(unit)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,22 +96,6 @@ mod tests {
         Buffering {
             part: part * MIB,
             memory: memory * MIB,
-        }
-    }
-
-    #[test]
-    fn sizes_have_units() {
-        for (text, bytes) in [
-            ("64MiB", 64 * MIB),
-            ("64 mib", 64 * MIB),
-            ("5MB", 5_000_000),
-            ("1024", 1024),
-            ("2GiB", 2 << 30),
-        ] {
-            assert_eq!(parse_size(text), Some(bytes), "{text}");
-        }
-        for text in ["", "MiB", "-1", "1.5GiB", "64 miles", "99999999999999GiB"] {
-            assert_eq!(parse_size(text), None, "{text}");
         }
     }
 

@@ -1,0 +1,56 @@
+//! Sizes as people write them.
+
+/// Reads a number of bytes: plain, or with a binary (`KiB`, `MiB`, `GiB`) or decimal (`kB`, `MB`,
+/// `GB`) unit in upper or lower case. `None` for anything else, and for what 64 bits cannot hold.
+///
+/// ```
+/// use tulip_core::parse_byte_size;
+/// assert_eq!(parse_byte_size("64MiB"), Some(64 * 1024 * 1024));
+/// assert_eq!(parse_byte_size("64 miles"), None);
+/// ```
+#[must_use]
+pub fn parse_byte_size(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kib" => 1 << 10,
+        "kb" => 1000,
+        "mib" => 1 << 20,
+        "mb" => 1_000_000,
+        "gib" => 1 << 30,
+        "gb" => 1_000_000_000,
+        _ => return None,
+    };
+    digits.trim_end().parse::<u64>().ok()?.checked_mul(unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        for (text, bytes) in [
+            ("64MiB", 64 << 20),
+            ("64 mib", 64 << 20),
+            ("5MB", 5_000_000),
+            ("1024", 1024),
+            ("2GiB", 2 << 30),
+        ] {
+            assert_eq!(parse_byte_size(text), Some(bytes), "{text}");
+        }
+        for text in ["", "MiB", "-1", "1.5GiB", "64 miles", "99999999999999GiB"] {
+            assert_eq!(parse_byte_size(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused_without_panic(text in any::<String>()) {
+            let _ = parse_byte_size(&text);
+        }
+    }
+}
