@@ -170,6 +170,8 @@ impl ClientBuilder {
             credentials: self.settings.credentials,
             workspace: self.settings.workspace,
             retry: self.retry,
+            api_hold: Arc::default(),
+            assets_hold: Arc::default(),
             allow_http_assets: self.allow_http_assets,
         }))
     }

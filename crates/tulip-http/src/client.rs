@@ -16,13 +16,15 @@ use crate::asset::{Answer, Continuation};
 use crate::builder::{BuildError, ClientBuilder};
 use crate::download::Download;
 use crate::error::{Error, ErrorKind};
+use crate::hold::Hold;
 use crate::retry::{RetryPolicy, Tries};
 use crate::{Endpoint, Settings, SettingsError, asset, failure, reply};
 
 /// A client of one Tulip instance. Cloning is cheap; clones share their connections.
 ///
 /// GETs are repeated as the [`RetryPolicy`] says; the POST that starts an archive only when it
-/// cannot have reached the server, or on 429. The API's redirects are never followed, and the
+/// cannot have reached the server, or on 429. A 429 or 503 holds back every call to that host, of
+/// all clones, until it is over. The API's redirects are never followed, and the
 /// credentials go to the instance's own origin alone.
 ///
 /// # Cancellation
@@ -42,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) credentials: Credentials,
     pub(crate) workspace: Option<WorkspaceId>,
     pub(crate) retry: Arc<dyn RetryPolicy>,
+    pub(crate) api_hold: Arc<Hold>,
+    pub(crate) assets_hold: Arc<Hold>,
     pub(crate) allow_http_assets: bool,
 }
 
@@ -131,6 +135,11 @@ impl Client {
         Download::open(self.clone(), job.clone(), resource).await
     }
 
+    /// The attempts of one download.
+    pub(crate) fn asset_tries(&self) -> Tries {
+        self.tries(&self.shared.assets_hold)
+    }
+
     /// Asks an asset's host once for the archive, or for the rest of it.
     pub(crate) async fn ask_asset(
         &self,
@@ -148,6 +157,7 @@ impl Client {
                 .header(RANGE, format!("bytes={at}-"))
                 .header(IF_MATCH, etag);
         }
+        self.shared.assets_hold.pass().await;
         let limit = self.shared.connect_options.stall_timeout;
         let sent = asset::within(limit, &endpoint, self.send(request, &endpoint));
         let answer = asset::answer(sent.await?, &endpoint, limit, wanted);
@@ -155,7 +165,7 @@ impl Client {
     }
 
     async fn call<T: serde::de::DeserializeOwned>(&self, endpoint: Endpoint) -> Result<T, Error> {
-        let mut tries = self.tries();
+        let mut tries = self.tries(&self.shared.api_hold);
         loop {
             match self.call_once(&endpoint).await {
                 Ok(reply) => {
@@ -179,15 +189,17 @@ impl Client {
             true => Method::GET,
             false => Method::POST,
         };
+        self.pass_hold(endpoint).await?;
         let response = self.send(shared.api.request(method, url), endpoint).await?;
         let scrub = |text: &str| self.scrub(text);
         self.until_deadline(reply::json(response, endpoint, &scrub), endpoint)
             .await
     }
 
-    pub(crate) fn tries(&self) -> Tries {
+    fn tries(&self, hold: &Arc<Hold>) -> Tries {
         Tries {
             policy: self.shared.retry.clone(),
+            hold: hold.clone(),
             deadline: self.deadline,
             began: Instant::now(),
             attempts: 0,
@@ -204,6 +216,21 @@ impl Client {
             request.send().await.map_err(mapped)
         };
         self.until_deadline(sent, endpoint).await
+    }
+
+    /// Waits while the API wants to be left alone. What has not been sent by the deadline never is.
+    async fn pass_hold(&self, endpoint: &Endpoint) -> Result<(), Error> {
+        let pass = self.shared.api_hold.pass();
+        let Some(deadline) = self.deadline else {
+            pass.await;
+            return Ok(());
+        };
+        let passed = tokio::time::timeout_at(deadline, pass).await;
+        passed.map_err(|_| {
+            let found =
+                "this call was not sent: an earlier one was told to wait beyond the deadline";
+            Error::new(ErrorKind::RateLimited, endpoint.clone()).with_found(found)
+        })
     }
 
     async fn until_deadline<T>(

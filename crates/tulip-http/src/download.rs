@@ -68,7 +68,7 @@ impl Download {
         resource: ResourceUrl,
     ) -> Result<Self, Error> {
         let mut download = Self {
-            tries: client.tries(),
+            tries: client.asset_tries(),
             client,
             job,
             resource,

@@ -7,6 +7,7 @@ mod download;
 mod endpoint;
 mod error;
 mod failure;
+mod hold;
 mod reply;
 mod retry;
 mod settings;

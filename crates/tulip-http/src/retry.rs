@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::warn;
 
+use crate::hold::Hold;
 use crate::{Error, ErrorKind};
 
 /// A failed attempt, as a [`RetryPolicy`] sees it.
@@ -141,6 +142,8 @@ impl RetryPolicy for ExponentialBackoff {
 /// The attempts of one call.
 pub(crate) struct Tries {
     pub(crate) policy: Arc<dyn RetryPolicy>,
+    /// Of all calls to the same host: one that is told to wait makes all of them wait.
+    pub(crate) hold: Arc<Hold>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) began: Instant,
     pub(crate) attempts: u32,
@@ -175,6 +178,13 @@ impl Tries {
             true => self.verdict(&error),
             false => Verdict::GiveUp,
         };
+        if error.kind() == ErrorKind::RateLimited || error.status() == Some(503) {
+            let wait = match verdict {
+                Verdict::RetryAfter(delay) => delay,
+                Verdict::GiveUp => error.retry_after().unwrap_or_default(),
+            };
+            self.hold.keep(wait);
+        }
         let Verdict::RetryAfter(delay) = verdict else {
             return Err(error);
         };

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tulip_core::{ArchiveJob, JobId, MachineId, WorkspaceId};
-use tulip_http::{Client, Error, ErrorKind, Settings};
+use tulip_http::{Client, Error, ErrorKind, NoRetry, Settings};
 
 use crate::server::{STALL, Server, builder, client, json, reply};
 
@@ -214,7 +214,7 @@ async fn a_reply_that_trickles_ends_with_the_calls_limit() {
     ]
     .concat();
     let server = Server::start([stalled]).await;
-    let builder = builder(&server.url).retry(tulip_http::NoRetry);
+    let builder = builder(&server.url).retry(NoRetry);
     let client = builder
         .call_timeout(Duration::from_millis(50))
         .build()
@@ -353,7 +353,7 @@ async fn a_server_that_falls_silent_is_left() {
     .concat();
     let server = Server::start([stalled]).await;
     let client = builder(&server.url)
-        .retry(tulip_http::NoRetry)
+        .retry(NoRetry)
         .stall_timeout(Duration::from_millis(50))
         .build()
         .unwrap();
@@ -390,4 +390,24 @@ async fn no_call_outlives_the_deadline() {
         (ErrorKind::RateLimited, 1)
     );
     assert!(error.to_string().contains("asks to wait 30 s"), "{error}");
+}
+
+#[tokio::test]
+async fn what_one_call_is_told_to_wait_every_call_waits() {
+    let limited = reply("429 Too Many Requests", "Retry-After: 60\r\n", "{}");
+    let server = Server::start([limited]).await;
+    let client = builder(&server.url).retry(NoRetry);
+    let client = client.build().unwrap();
+    let error = client.machines().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RateLimited);
+    let soon = Instant::now() + Duration::from_millis(50);
+    let other = client.clone().with_deadline(Some(soon));
+    let error = other
+        .start_archive(&"m".parse().unwrap())
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RateLimited);
+    assert!(!error.is_outcome_unknown(), "{error}");
+    assert!(error.to_string().contains("was not sent"), "{error}");
+    assert_eq!(server.requests().len(), 1);
 }
