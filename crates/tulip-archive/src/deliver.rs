@@ -125,7 +125,7 @@ impl Run {
         match self.exporter.shared.max_bytes {
             Some(most) if bytes > most => {
                 let what = format!(
-                    "the archive has more than the {most} bytes that are allowed; nothing was stored: raise the limit if it is right"
+                    "the archive has more than the {most} bytes that are allowed; nothing was stored (raise --max-bytes if it is as large as it should be)"
                 );
                 Err(ExportError::new(ExportErrorKind::TooLarge, what))
             }

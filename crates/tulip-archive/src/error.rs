@@ -92,7 +92,10 @@ impl ExportError {
     }
 
     pub(crate) fn download(error: tulip_http::Error) -> Self {
-        use tulip_http::ErrorKind as Http;
+        use tulip_http::{Endpoint, ErrorKind as Http};
+        if !matches!(error.endpoint(), Endpoint::Asset { .. }) {
+            return Self::api("no fresh URL could be had for the archive", error);
+        }
         // A fresh export asks for a fresh URL, so a refused one is worth another try.
         let retryable = error.is_retryable() || error.kind() == Http::AssetRefused;
         Self::new(

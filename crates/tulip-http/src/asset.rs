@@ -1,5 +1,6 @@
 //! One reply of an asset's host: its head checked, its body read.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -34,7 +35,6 @@ pub(crate) enum Answer {
 }
 
 /// A body that is being read.
-#[derive(Debug)]
 pub(crate) struct AssetBody {
     response: Response,
     endpoint: Endpoint,
@@ -131,6 +131,18 @@ fn invalid(response: &Response, endpoint: &Endpoint, found: String) -> Error {
 
 fn header<'a>(response: &'a Response, name: &HeaderName) -> Option<&'a str> {
     response.headers().get(name)?.to_str().ok()
+}
+
+impl fmt::Debug for AssetBody {
+    /// Leaves out the reply, which knows the signed URL.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AssetBody")
+            .field("endpoint", &self.endpoint)
+            .field("length", &self.length)
+            .field("etag", &self.etag)
+            .field("left", &self.left)
+            .finish_non_exhaustive()
+    }
 }
 
 impl AssetBody {

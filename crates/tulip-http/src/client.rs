@@ -23,8 +23,8 @@ use crate::{Endpoint, Settings, SettingsError, asset, failure, reply};
 /// A client of one Tulip instance. Cloning is cheap; clones share their connections.
 ///
 /// GETs are repeated as the [`RetryPolicy`] says; the POST that starts an archive only when it
-/// cannot have reached the server, or on 429. A 429 or 503 holds back every call to that host, of
-/// all clones, until it is over. The API's redirects are never followed, and the
+/// cannot have reached the server, or on 429. A 429 or 503 of the API holds back every call of all
+/// clones until it is over, one of an asset's host every download. The API's redirects are never followed, and the
 /// credentials go to the instance's own origin alone.
 ///
 /// # Cancellation

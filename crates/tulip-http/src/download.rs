@@ -131,6 +131,8 @@ impl Download {
                 Err(error) => error,
             };
             self.body = None;
+            // Until this first failure nothing was being retried, however long the reader took.
+            self.tries.begin_if_unfailed();
             self.recover(failed).await?;
         }
     }

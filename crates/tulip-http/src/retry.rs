@@ -170,6 +170,13 @@ impl Tries {
         self.began = Instant::now();
     }
 
+    /// Counts the time from now on, where nothing has failed yet.
+    pub(crate) fn begin_if_unfailed(&mut self) {
+        if self.attempts == 0 {
+            self.begin_again();
+        }
+    }
+
     async fn counted(&mut self, mut error: Error, safe: bool) -> Result<(), Error> {
         self.attempts += 1;
         error.inner_mut().attempts = self.attempts;

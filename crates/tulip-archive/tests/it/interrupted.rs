@@ -133,6 +133,26 @@ async fn a_url_that_has_expired_before_the_download_is_replaced() {
 }
 
 #[tokio::test]
+async fn what_keeps_a_fresh_url_away_is_told_as_what_it_is() {
+    let (bench, previous) = with_previous().await;
+    for (status, kind) in [
+        (403, ExportErrorKind::PermissionDenied),
+        (404, ExportErrorKind::Job),
+    ] {
+        let job = bench.job(JobScript::new().url_lifetime(Duration::ZERO));
+        let refusal = Reply::error(status, "Refused", "no more");
+        let emulator = &bench.emulator;
+        emulator.fail_next(Endpoint::Status, 1, Fault::None);
+        emulator.fail_next(Endpoint::Status, 1, refusal);
+        let export = latest(&bench).await.export(Source::job(job));
+        let error = export.await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains("fresh URL"), "{error}");
+        is_untouched(&bench, &previous);
+    }
+}
+
+#[tokio::test]
 async fn an_archive_over_the_limit_leaves_the_previous_object_whether_or_not_it_says_so() {
     let (bench, previous) = with_previous().await;
     for (script, announced) in [

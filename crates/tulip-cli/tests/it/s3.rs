@@ -2,7 +2,7 @@
 
 use assert_cmd::Command;
 use serde_json::Value;
-use tulip_emulator::JobScript;
+use tulip_emulator::{Endpoint, Fault, JobScript};
 
 use crate::support::{Bench, Ran, bare, run};
 use tulip_test_s3::{KEY_ID, S3Server, S3ServerBuilder, SECRET, Seen};
@@ -144,6 +144,29 @@ fn a_check_tells_what_a_target_can_do_and_leaves_nothing() {
     let ran = lake.run(&["sinks", "check", "s3://lake/x"]);
     assert_eq!(ran.code, Some(5));
     assert!(ran.stderr.contains("access denied"), "{}", ran.stderr);
+}
+
+/// One that goes on, one that starts over when parts of it are at the store already.
+#[test]
+fn a_download_that_breaks_off_leaves_one_whole_object_and_no_upload() {
+    for (script, uploads) in [
+        (JobScript::new(), 1),
+        (JobScript::new().without_ranges(), 2),
+    ] {
+        let lake = Lake::start();
+        let job = lake.bench.job(script.rows(LARGE));
+        let cut = Fault::Cut { after: 9_000_000 };
+        lake.bench.emulator.fail_next(Endpoint::Asset, 1, cut);
+        let ran = lake.run(&["export", "--job", job.as_str(), "--to", "s3://lake"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let whole = lake.bench.emulator.content(&job).unwrap().to_bytes();
+        assert!(lake.server.object(&format!("{job}.csv")).unwrap() == whole);
+        let seen = lake.server.seen();
+        let begun = seen.iter().filter(|seen| seen.is_beginning());
+        let begun = begun.filter(|seen| seen.target.contains(".csv?")).count();
+        assert_eq!(begun, uploads);
+        assert_eq!(lake.server.uploads(), Vec::<String>::new());
+    }
 }
 
 /// The signal comes while the store has begun an upload and its answer is on the way.

@@ -302,6 +302,35 @@ async fn progress_resets_the_count_of_failures() {
     assert_eq!((read.len(), restarts), (body.len(), 0));
 }
 
+/// A sink may have held the download up for longer than failures may last.
+#[tokio::test]
+async fn time_in_which_nobody_reads_is_no_time_of_failures() {
+    let server = Server::start([
+        broken(TAG, "State\nDown\n", 6),
+        rest("6-10/11", TAG, "Down\n"),
+    ]);
+    let server = server.await;
+    let mut download = open(&api(), resource(&server)).await.unwrap();
+    let first = download.next().await.unwrap();
+    assert_eq!(first, Some(Piece::Bytes("State\n".into())));
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(3600)).await;
+    tokio::time::resume();
+    assert_eq!(read(download).await.unwrap(), b"Down\n");
+}
+
+#[tokio::test]
+async fn more_bytes_than_the_range_has_are_refused() {
+    let chunked = "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 6-10/11\r\n\
+        ETag: \"abc\"\r\nTransfer-Encoding: chunked\r\n\r\n7\r\nDown\nXY\r\n0\r\n\r\n";
+    let first = broken(TAG, "State\nDown\n", 6);
+    let server = Server::start([first, chunked.into()]).await;
+    let download = open(&api(), resource(&server)).await.unwrap();
+    let error = read(download).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidReply);
+    assert!(error.to_string().contains("more bytes"), "{error}");
+}
+
 #[tokio::test]
 async fn a_range_that_ends_early_is_followed_by_the_next() {
     let server = Server::start([
