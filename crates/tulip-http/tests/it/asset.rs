@@ -281,6 +281,26 @@ async fn an_archive_that_keeps_changing_or_breaking_is_given_up() {
     }
 }
 
+/// Neither a byte a connection nor the same bytes again are progress.
+#[tokio::test]
+async fn a_host_that_never_gets_anywhere_is_given_up() {
+    let body = "x".repeat(256 * 1024);
+    let mut by_bytes = vec![broken(TAG, &body, 1)];
+    for at in 1..40 {
+        let range = format!("{at}-{}/{}", body.len() - 1, body.len());
+        let whole = rest(&range, TAG, &body[at..]);
+        by_bytes.push(whole[..whole.len() - body.len() + at + 1].to_vec());
+    }
+    let again_and_again = vec![broken("", &body, 128 * 1024); 40];
+    for turns in [by_bytes, again_and_again] {
+        let server = Server::start(turns).await;
+        let download = open(&api(), resource(&server)).await.unwrap();
+        let error = read_all(download).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Interrupted);
+        assert!(server.requests().len() < 20, "{}", server.requests().len());
+    }
+}
+
 #[tokio::test]
 async fn progress_resets_the_count_of_failures() {
     // More connections than the policy allows failures, each with more than nothing.
