@@ -8,6 +8,7 @@ use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use tulip_archive::KeyTemplate;
 use tulip_core::{ChecksumAlgorithm, JobId, MachineId};
+use tulip_http::Network;
 
 use crate::values;
 
@@ -111,6 +112,15 @@ pub(crate) struct Connection {
     /// Download from http although the API is on https
     #[arg(long)]
     pub(crate) allow_http: bool,
+    /// Download from this network too, for example 10.20.0.0/16. By default archives come from
+    /// public addresses and from the kind of network that the API is on; can be given several times
+    #[arg(
+        long,
+        value_name = "NETWORK",
+        env = "TULIP_ALLOW_NETWORK",
+        value_delimiter = ','
+    )]
+    pub(crate) allow_network: Vec<Network>,
 }
 
 #[derive(Debug, Args)]

@@ -3,7 +3,7 @@
 use std::env::VarError;
 
 use tulip_core::CredentialsError;
-use tulip_http::{Client, Settings, SettingsError};
+use tulip_http::{Client, ClientBuilder, Settings, SettingsError};
 
 use crate::args::Connection;
 use crate::failure::Failure;
@@ -15,13 +15,15 @@ pub(crate) fn client(connection: &Connection) -> Result<Client, Failure> {
     if let Some(file) = &connection.ca_file {
         settings.ca_file = Some(file.clone());
     }
-    let client = Client::builder(settings)
+    let builder = Client::builder(settings)
         .product(concat!("tulip-cli/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(connection.connect_timeout)
         .stall_timeout(connection.stall_timeout)
-        .allow_http_assets(connection.allow_http)
-        .build()?;
-    Ok(client)
+        .allow_http_assets(connection.allow_http);
+    let allowed = connection.allow_network.iter().copied();
+    Ok(allowed
+        .fold(builder, ClientBuilder::allow_network)
+        .build()?)
 }
 
 fn flag<'a>(connection: &'a Connection, name: &str) -> Option<&'a String> {

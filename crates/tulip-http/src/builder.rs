@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::redirect::{Attempt, Policy};
+use reqwest::redirect::Policy;
 
 use tulip_core::sink::ConnectOptions;
 
+use crate::address::{Guard, GuardedResolver};
 use crate::client::{Client, Shared};
-use crate::{ExponentialBackoff, RetryPolicy, Settings, tls};
+use crate::{ExponentialBackoff, Network, RetryPolicy, Settings, tls};
 
 /// Why a client cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -35,9 +36,6 @@ pub enum BuildError {
     Http(String),
 }
 
-/// How many redirects an asset's host may send.
-const MAX_REDIRECTS: usize = 5;
-
 /// Sets up a [`Client`].
 #[derive(Debug)]
 pub struct ClientBuilder {
@@ -47,6 +45,7 @@ pub struct ClientBuilder {
     stall_timeout: Duration,
     call_timeout: Duration,
     allow_http_assets: bool,
+    allowed_networks: Vec<Network>,
     product: Option<String>,
 }
 
@@ -59,6 +58,7 @@ impl ClientBuilder {
             stall_timeout: Duration::from_secs(60),
             call_timeout: Duration::from_secs(120),
             allow_http_assets: false,
+            allowed_networks: Vec::new(),
             product: None,
         }
     }
@@ -97,6 +97,16 @@ impl ClientBuilder {
     #[must_use]
     pub fn allow_http_assets(mut self, allow: bool) -> Self {
         self.allow_http_assets = allow;
+        self
+    }
+
+    /// Accept assets from `network` too. By default they come from public addresses and from the
+    /// kind of network that the API itself is on, be it private or this machine; the addresses
+    /// where clouds keep credentials only when they are allowed here. Behind a proxy that is so for
+    /// hosts given as addresses; those given by name are the proxy's to judge.
+    #[must_use]
+    pub fn allow_network(mut self, network: Network) -> Self {
+        self.allowed_networks.push(network);
         self
     }
 
@@ -143,6 +153,10 @@ impl ClientBuilder {
             .timeout(self.call_timeout)
             .redirect(Policy::none())
             .build();
+        let guard = Arc::new(Guard::new(
+            self.settings.instance.clone(),
+            self.allowed_networks,
+        ));
         let mut headers = HeaderMap::new();
         // Assets have no such limit of the HTTP stack's, which counts also while nobody reads: a
         // sink that takes its time is not a host that is silent.
@@ -150,7 +164,8 @@ impl ClientBuilder {
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let assets = base()
             .default_headers(headers)
-            .redirect(Policy::custom(follow_asset))
+            .redirect(Policy::none())
+            .dns_resolver(GuardedResolver(guard.clone()))
             .no_gzip()
             .no_brotli()
             .no_deflate()
@@ -173,6 +188,7 @@ impl ClientBuilder {
             api_hold: Arc::default(),
             assets_hold: Arc::default(),
             allow_http_assets: self.allow_http_assets,
+            guard,
         }))
     }
 
@@ -184,20 +200,4 @@ impl ClientBuilder {
         };
         HeaderValue::from_str(&text).map_err(|_| BuildError::Header("product"))
     }
-}
-
-/// Follows a bounded number of redirects, never from `https` to `http`, never to user info.
-fn follow_asset(attempt: Attempt<'_>) -> reqwest::redirect::Action {
-    let was_https = attempt.previous().iter().any(|url| url.scheme() == "https");
-    let next = attempt.url();
-    if attempt.previous().len() > MAX_REDIRECTS {
-        return attempt.error(format!("more than {MAX_REDIRECTS} redirects"));
-    }
-    if was_https && next.scheme() != "https" {
-        return attempt.error("the redirect leaves https");
-    }
-    if !next.username().is_empty() || next.password().is_some() {
-        return attempt.error("the redirect carries a user name or password");
-    }
-    attempt.follow()
 }

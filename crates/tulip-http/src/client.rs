@@ -12,13 +12,14 @@ use tulip_core::{
     ArchiveJob, Credentials, InstanceUrl, JobId, MachineId, MachineType, ResourceUrl, WorkspaceId,
 };
 
+use crate::address::Guard;
 use crate::asset::{Answer, Continuation};
 use crate::builder::{BuildError, ClientBuilder};
 use crate::download::Download;
 use crate::error::{Error, ErrorKind};
 use crate::hold::Hold;
 use crate::retry::{RetryPolicy, Tries};
-use crate::{Endpoint, Settings, SettingsError, asset, failure, reply};
+use crate::{Endpoint, Settings, SettingsError, asset, failure, redirect, reply};
 
 /// A client of one Tulip instance. Cloning is cheap; clones share their connections.
 ///
@@ -47,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) api_hold: Arc<Hold>,
     pub(crate) assets_hold: Arc<Hold>,
     pub(crate) allow_http_assets: bool,
+    pub(crate) guard: Arc<Guard>,
 }
 
 impl Client {
@@ -130,6 +132,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Error`]; [`ErrorKind::InsecureAsset`] for `http` where the API is on `https`,
+    /// [`ErrorKind::AddressRefused`] for an address that is not public nor of the API's own kind,
     /// [`ErrorKind::AssetRefused`] when fresh URLs are refused as well.
     pub async fn download(&self, job: &JobId, resource: ResourceUrl) -> Result<Download, Error> {
         Download::open(self.clone(), job.clone(), resource).await
@@ -140,28 +143,49 @@ impl Client {
         self.tries(&self.shared.assets_hold)
     }
 
-    /// Asks an asset's host once for the archive, or for the rest of it.
+    /// Asks an asset's host once for the archive, or for the rest of it, following its redirects.
     pub(crate) async fn ask_asset(
         &self,
         resource: &ResourceUrl,
         wanted: Option<&Continuation>,
     ) -> Result<Answer, Error> {
-        let endpoint = Endpoint::asset(resource);
+        self.shared.assets_hold.pass().await;
+        let limit = self.shared.connect_options.stall_timeout;
+        let mut hop = resource.clone();
+        for _ in 0..=redirect::MAX_REDIRECTS {
+            let endpoint = Endpoint::asset(&hop);
+            let response = asset::within(limit, &endpoint, self.get_asset(&hop, wanted)).await?;
+            match redirect::target(&hop, &response)? {
+                Some(next) => hop = next,
+                None => {
+                    let answer = asset::answer(response, &endpoint, limit, wanted);
+                    return asset::within(limit, &endpoint, answer).await;
+                }
+            }
+        }
+        let found = format!("there are more than {}", redirect::MAX_REDIRECTS);
+        Err(Error::new(ErrorKind::Redirect, Endpoint::asset(&hop)).with_found(found))
+    }
+
+    async fn get_asset(
+        &self,
+        hop: &ResourceUrl,
+        wanted: Option<&Continuation>,
+    ) -> Result<reqwest::Response, Error> {
+        let endpoint = Endpoint::asset(hop);
         let http_is_fine = !self.shared.instance.is_https() || self.shared.allow_http_assets;
-        if !resource.is_https() && !http_is_fine {
+        if !hop.is_https() && !http_is_fine {
             return Err(Error::new(ErrorKind::InsecureAsset, endpoint));
         }
-        let mut request = self.shared.assets.get(resource.expose().clone());
+        let checked = self.shared.guard.check(hop).await;
+        checked.map_err(|refused| failure::refused_address(&refused, endpoint.clone()))?;
+        let mut request = self.shared.assets.get(hop.expose().clone());
         if let Some(Continuation { at, etag, .. }) = wanted {
             request = request
                 .header(RANGE, format!("bytes={at}-"))
                 .header(IF_MATCH, etag);
         }
-        self.shared.assets_hold.pass().await;
-        let limit = self.shared.connect_options.stall_timeout;
-        let sent = asset::within(limit, &endpoint, self.send(request, &endpoint));
-        let answer = asset::answer(sent.await?, &endpoint, limit, wanted);
-        asset::within(limit, &endpoint, answer).await
+        self.send(request, &endpoint).await
     }
 
     async fn call<T: serde::de::DeserializeOwned>(&self, endpoint: Endpoint) -> Result<T, Error> {

@@ -47,6 +47,9 @@ pub enum ErrorKind {
     AssetChanged,
     /// The asset is on `http` although the API is on `https`.
     InsecureAsset,
+    /// The asset is at an address that only this machine or its network reaches, and the API is
+    /// not there.
+    AddressRefused,
 }
 
 /// A failed call: what happened, to which call, how often it was tried, what to do next.
@@ -237,6 +240,7 @@ impl Error {
             (ErrorKind::InsecureAsset, _) => {
                 f.write_str("the archive is offered on http although the API is on https")
             }
+            (ErrorKind::AddressRefused, _) => f.write_str("nothing is downloaded from there"),
         }
     }
 
@@ -271,6 +275,9 @@ impl Error {
                 "fresh URLs do not help: if it lasts, ask who runs that host, or Tulip's support"
             }
             ErrorKind::InsecureAsset => "on a network that you trust, allow it: --allow-http",
+            ErrorKind::AddressRefused => {
+                "if archives are kept there, allow it: --allow-network, with the network or address"
+            }
             _ => return None,
         })
     }

@@ -5,14 +5,24 @@ use std::error::Error as StdError;
 use tulip_core::redact_urls;
 
 use crate::Endpoint;
+use crate::address::RefusedAddress;
 use crate::error::{Error, ErrorKind};
 
 /// Maps an error of the HTTP stack. Its URL is stripped before anything is read from it.
 pub(crate) fn from_transport(error: reqwest::Error, endpoint: Endpoint) -> Error {
     let error = error.without_url();
+    let refused = chain(&error).find_map(|cause| cause.downcast_ref::<RefusedAddress>());
+    if let Some(refused) = refused {
+        return refused_address(refused, endpoint);
+    }
     let kind = kind_of(&error);
     let cause = cause_of(&error);
     Error::new(kind, endpoint).with_cause(cause)
+}
+
+/// A download that would go where only this machine or its network can.
+pub(crate) fn refused_address(refused: &RefusedAddress, endpoint: Endpoint) -> Error {
+    Error::new(ErrorKind::AddressRefused, endpoint).with_found(refused.to_string())
 }
 
 /// A connection that was never made is always safe to repeat, so that is asked before timeouts,
@@ -20,8 +30,8 @@ pub(crate) fn from_transport(error: reqwest::Error, endpoint: Endpoint) -> Error
 pub(crate) fn kind_of(error: &reqwest::Error) -> ErrorKind {
     if chain(error).any(is_tls) {
         ErrorKind::Tls
-    } else if error.is_redirect() {
-        ErrorKind::Redirect
+    } else if chain(error).any(is_unreadable) {
+        ErrorKind::InvalidReply
     } else if error.is_connect() {
         ErrorKind::Connect
     } else if error.is_timeout() {
@@ -37,6 +47,12 @@ fn is_tls(error: &(dyn StdError + 'static)) -> bool {
         .downcast_ref::<std::io::Error>()
         .and_then(std::io::Error::get_ref);
     error.is::<rustls::Error>() || wrapped.is_some_and(|inner| is_tls(inner))
+}
+
+/// What answers does not speak HTTP, or has a head too large to be held.
+fn is_unreadable(error: &(dyn StdError + 'static)) -> bool {
+    let error = error.downcast_ref::<hyper::Error>();
+    error.is_some_and(hyper::Error::is_parse)
 }
 
 fn chain<'a>(

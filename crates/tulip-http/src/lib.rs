@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod address;
 mod asset;
 mod builder;
 mod client;
@@ -8,12 +9,14 @@ mod endpoint;
 mod error;
 mod failure;
 mod hold;
+mod redirect;
 mod reply;
 mod retry;
 mod settings;
 mod tls;
 mod transport;
 
+pub use address::{Network, NetworkError};
 pub use builder::{BuildError, ClientBuilder};
 pub use client::{Client, FromEnvError};
 pub use download::{Download, Piece};

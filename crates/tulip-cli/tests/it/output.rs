@@ -239,8 +239,9 @@ fn an_emulator_on_this_machine_is_reached_past_a_proxy() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
 }
 
-#[test]
-fn other_instances_are_reached_through_the_systems_proxy() {
+/// Asks for the machines of `instance` through a proxy, which answers `reply`; gives the head of
+/// what the proxy was asked.
+fn through_a_proxy(instance: &str, reply: &'static str) -> (crate::support::Ran, String) {
     use std::io::{BufRead as _, Write as _};
     let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = proxy.local_addr().unwrap();
@@ -251,20 +252,47 @@ fn other_instances_are_reached_through_the_systems_proxy() {
         while !head.ends_with("\r\n\r\n") {
             reader.read_line(&mut head).unwrap();
         }
-        let reply = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n[]";
         socket.write_all(reply.as_bytes()).unwrap();
         head
     });
     let mut command = bare();
+    for name in ["http_proxy", "https_proxy"] {
+        command.env(name, format!("http://{address}"));
+    }
     command
-        .env("http_proxy", format!("http://{address}"))
-        .env("TULIP_BASE_URL", "http://acme.tulip.invalid")
+        .env("TULIP_BASE_URL", instance)
         .env("TULIP_AUTH", "YXBpa2V5LjJfYWI6czNjcmV0");
     let ran = run(&mut command, &["machines", "--json"]);
+    (ran, seen.join().unwrap())
+}
+
+#[test]
+fn other_instances_are_reached_through_the_systems_proxy() {
+    let reply = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n[]";
+    let (ran, head) = through_a_proxy("http://acme.tulip.invalid", reply);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    let head = seen.join().unwrap();
     let line = "GET http://acme.tulip.invalid/api/v3/machines HTTP/1.1";
     assert!(head.starts_with(line), "{head}");
+}
+
+#[test]
+fn a_proxy_does_not_see_the_credentials_of_an_instance_on_https() {
+    let refusal = "HTTP/1.1 400 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let (ran, head) = through_a_proxy("https://acme.tulip.invalid", refusal);
+    assert_ne!(ran.code, Some(0), "{ran:?}");
+    assert!(
+        head.starts_with("CONNECT acme.tulip.invalid:443 "),
+        "{head}"
+    );
+    let shown = format!("{head}{ran:?}");
+    assert!(
+        !shown.to_ascii_lowercase().contains("authorization"),
+        "{shown}"
+    );
+    assert!(
+        !shown.contains("YXBp") && !shown.contains("s3cret"),
+        "{shown}"
+    );
 }
 
 #[cfg(unix)]

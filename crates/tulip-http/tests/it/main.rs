@@ -3,6 +3,7 @@
 
 mod api;
 mod asset;
+mod hostile;
 mod server;
 mod tls;
 mod types;
