@@ -3,36 +3,23 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
 use crate::content::Content;
+use crate::wire::{Order, Orders};
 
 /// Large enough that a request to the system costs little beside the copy, small enough for the
 /// processor's cache.
 const CHUNK: usize = 256 * 1024;
 
-/// Tells a connection to close once everything handed to it has been sent.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Cutter(Arc<AtomicBool>);
-
-impl Cutter {
-    pub(crate) fn is_cut(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-
-    fn cut(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-}
-
 /// What happens when a body has come to its limit.
 #[derive(Debug)]
 pub(crate) enum AtLimit {
-    Cut(Cutter),
+    Cut(Orders),
     Stall,
 }
 
@@ -127,9 +114,9 @@ impl http_body::Body for Body {
         let mut max = CHUNK;
         match &self.limit {
             Some((0, AtLimit::Stall)) => return Poll::Pending,
-            Some((0, AtLimit::Cut(cutter))) => {
+            Some((0, AtLimit::Cut(orders))) => {
                 // The connection closes at its next flush, which follows a pending body.
-                cutter.cut();
+                orders.give(Order::Close);
                 context.waker().wake_by_ref();
                 return Poll::Pending;
             }

@@ -17,9 +17,11 @@ mod machines;
 mod presign;
 mod random;
 mod range;
+mod respond;
 mod script;
 mod server;
 mod tokens;
+mod wire;
 
 pub use builder::EmulatorBuilder;
 pub use content::Content;

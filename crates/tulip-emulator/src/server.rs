@@ -3,21 +3,17 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::body::{Body, Cutter};
+use crate::body::Body;
+use crate::wire::{Orders, Wire};
 
 pub(crate) type Request = http::Request<Incoming>;
 pub(crate) type Response = http::Response<Body>;
@@ -39,7 +35,7 @@ pub(crate) trait Handler: Send + Sync + 'static {
     fn answer(
         self: Arc<Self>,
         request: Request,
-        cutter: Cutter,
+        orders: Orders,
     ) -> impl Future<Output = Result<Response, Hangup>> + Send;
 }
 
@@ -88,65 +84,10 @@ async fn serve(stream: TcpStream, handler: Arc<impl Handler>) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot switch TCP_NODELAY on");
     }
-    let cutter = Cutter::default();
-    let wire = Wire {
-        stream: TokioIo::new(stream),
-        cutter: cutter.clone(),
-    };
-    let service = service_fn(|request| Arc::clone(&handler).answer(request, cutter.clone()));
+    let orders = Orders::default();
+    let wire = Wire::new(stream, orders.clone());
+    let service = service_fn(|request| Arc::clone(&handler).answer(request, orders.clone()));
     if let Err(error) = http1::Builder::new().serve_connection(wire, service).await {
         tracing::debug!(%error, "a connection has ended early");
-    }
-}
-
-/// A connection that fails at the first flush after it has been cut: by then, everything before
-/// the cut has been sent.
-struct Wire {
-    stream: TokioIo<TcpStream>,
-    cutter: Cutter,
-}
-
-impl Read for Wire {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl Write for Wire {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match Pin::new(&mut self.stream).poll_flush(context) {
-            Poll::Ready(Ok(())) if self.cutter.is_cut() => {
-                Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()))
-            }
-            other => other,
-        }
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
     }
 }

@@ -13,13 +13,14 @@ use tulip_core::{JobId, MachineId, Scope};
 
 use self::reply::{ApiError, JobReply};
 use self::route::{NoRoute, Route, route};
-use crate::body::{AtLimit, Body, Cutter};
 use crate::fault::{Endpoint, Fault, Reply};
 use crate::instance::{CUSTOMER, Instance};
 use crate::log::ApiRequest;
 use crate::random::Random;
+use crate::respond::respond;
 use crate::server::{Handler, Hangup, Request, Response};
 use crate::tokens::Refusal;
+use crate::wire::Orders;
 
 /// The largest request body that is read.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -28,7 +29,7 @@ const BODY_LIMIT: usize = 64 * 1024;
 pub(crate) struct Api(pub(crate) Arc<Instance>);
 
 impl Handler for Api {
-    async fn answer(self: Arc<Self>, request: Request, cutter: Cutter) -> Result<Response, Hangup> {
+    async fn answer(self: Arc<Self>, request: Request, orders: Orders) -> Result<Response, Hangup> {
         let (head, body) = request.into_parts();
         let found = route(&head.method, head.uri.path());
         let endpoint = found.as_ref().ok().map(|route| route.endpoint);
@@ -58,7 +59,7 @@ impl Handler for Api {
             accept: text(&head.headers, &ACCEPT),
         });
         let reply = reply.ok_or(Hangup)?;
-        Ok(respond(&reply, |body| limit(body, &fault, cutter)))
+        Ok(respond(&reply, &fault, &orders))
     }
 }
 
@@ -160,27 +161,4 @@ pub(crate) fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 fn shortened(text: &[u8]) -> String {
     let kept = &text[..text.len().min(MAX_LOGGED)];
     String::from_utf8_lossy(kept).into_owned()
-}
-
-/// Puts a fault's limit on a body.
-pub(crate) fn limit(body: Body, fault: &Fault, cutter: Cutter) -> Body {
-    match fault {
-        Fault::Cut { after } => body.limited(*after, AtLimit::Cut(cutter)),
-        Fault::Stall { after } => body.limited(*after, AtLimit::Stall),
-        Fault::None | Fault::Reply(_) | Fault::Hangup => body,
-    }
-}
-
-/// A reply as HTTP has it.
-pub(crate) fn respond(reply: &Reply, body: impl FnOnce(Body) -> Body) -> Response {
-    let mut response = Response::new(body(Body::bytes(reply.body.clone())));
-    *response.status_mut() =
-        http::StatusCode::from_u16(reply.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
-    for (name, value) in &reply.headers {
-        let name = HeaderName::try_from(name.as_str());
-        if let (Ok(name), Ok(value)) = (name, http::HeaderValue::try_from(value.as_str())) {
-            response.headers_mut().append(name, value);
-        }
-    }
-    response
 }

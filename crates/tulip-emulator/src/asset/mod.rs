@@ -1,31 +1,33 @@
 //! The asset host: an object store that takes signed URLs alone.
 
+mod object;
+mod xml;
+
 use std::sync::Arc;
 
 use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, COOKIE, HOST, IF_MATCH, IF_RANGE, RANGE, REFERER, USER_AGENT,
+    ACCEPT_ENCODING, AUTHORIZATION, COOKIE, HOST, IF_MATCH, RANGE, REFERER, USER_AGENT,
 };
 use http::request::Parts;
-use http::{Method, StatusCode, Version};
 use tulip_core::JobId;
 
-use crate::api::{limit, respond, text};
-use crate::body::{Body, Cutter};
+use self::object::Object;
+use self::xml::{xml, xml_with};
+use crate::api::text;
 use crate::clock::http_date;
-use crate::content::Content;
 use crate::fault::{Endpoint, Fault, Reply};
 use crate::instance::{Instance, job_of_path, url_number};
 use crate::log::AssetRequest;
 use crate::presign::{PresignError, Signed};
-use crate::range::{Selection, select};
-use crate::script::AssetScript;
+use crate::respond::respond;
 use crate::server::{Handler, Hangup, Request, Response};
+use crate::wire::Orders;
 
 /// Answers downloads.
 pub(crate) struct AssetHost(pub(crate) Arc<Instance>);
 
 impl Handler for AssetHost {
-    async fn answer(self: Arc<Self>, request: Request, cutter: Cutter) -> Result<Response, Hangup> {
+    async fn answer(self: Arc<Self>, request: Request, orders: Orders) -> Result<Response, Hangup> {
         let (head, _) = request.into_parts();
         let job = job_of_path(head.uri.path());
         let fault = self.0.take_fault(Endpoint::Asset);
@@ -37,20 +39,13 @@ impl Handler for AssetHost {
             }
         };
         let response = served.map(|served| match served {
-            Ok(object) => object.response(&head, &fault, cutter, &self.0),
-            Err(reply) => respond(&reply, |body| limit(body, &fault, cutter)),
+            Ok(object) => object.response(&head, &fault, &orders, &self.0),
+            Err(reply) => respond(&reply, &fault, &orders),
         });
         let status = response.as_ref().ok().map(|r| r.status().as_u16());
         self.log(&head, job, status);
         response
     }
-}
-
-/// What a request is let in to.
-struct Object {
-    content: Content,
-    script: AssetScript,
-    modified: String,
 }
 
 impl AssetHost {
@@ -134,97 +129,4 @@ impl AssetHost {
             referer: text(&head.headers, &REFERER),
         });
     }
-}
-
-impl Object {
-    fn response(
-        self,
-        head: &Parts,
-        fault: &Fault,
-        cutter: Cutter,
-        instance: &Instance,
-    ) -> Response {
-        let reply = match self.select(head) {
-            Ok(reply) => reply,
-            Err(refusal) => return respond(&refusal, |body| limit(body, fault, cutter)),
-        };
-        let (mut reply, start, end) = reply;
-        // HTTP/1.0 has no chunks; hyper then ends the body with the connection.
-        let chunked = self.script.chunked && head.version >= Version::HTTP_11;
-        let wrong_length = self
-            .script
-            .declared_length
-            .filter(|_| !chunked && reply.status == StatusCode::OK);
-        if let Some(length) = wrong_length {
-            reply = reply.header("Content-Length", length.to_string());
-        }
-        let mut body =
-            Body::content(self.content, start, end).counted(Arc::clone(&instance.asset_bytes));
-        if self.script.chunked || wrong_length.is_some() {
-            body = body.unannounced();
-        }
-        respond(&reply, |_| limit(body, fault, cutter))
-    }
-
-    /// Status and headers, and which bytes follow.
-    fn select(&self, head: &Parts) -> Result<(Reply, u64, u64), Reply> {
-        let length = self.content.len();
-        let etag = self.script.etag.then(|| self.content.etag());
-        let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
-        if let (Some(etag), Some(wanted)) = (&etag, header(IF_MATCH))
-            && !wanted
-                .split(',')
-                .any(|tag| matches!(tag.trim(), tag if tag == etag || tag == "*"))
-        {
-            return Err(xml(
-                412,
-                "PreconditionFailed",
-                "At least one of the pre-conditions you specified did not hold",
-            ));
-        }
-        let range = header(RANGE).filter(|_| self.script.ranges && head.method == Method::GET);
-        let range =
-            range.filter(|_| header(IF_RANGE).is_none_or(|tag| Some(tag) == etag.as_deref()));
-        let mut reply = Reply::new(200)
-            .header("Content-Type", "text/csv")
-            .header("Last-Modified", &self.modified)
-            .header("Server", "AmazonS3");
-        if self.script.ranges {
-            reply = reply.header("Accept-Ranges", "bytes");
-        }
-        if let Some(etag) = etag {
-            reply = reply.header("ETag", etag);
-        }
-        match select(range, length) {
-            Selection::Whole => Ok((reply, 0, length)),
-            Selection::Part { start, end } => {
-                let content_range = format!("bytes {start}-{}/{length}", end - 1);
-                reply = reply.header("Content-Range", content_range);
-                reply.status = 206;
-                Ok((reply, start, end))
-            }
-            Selection::Unsatisfiable => Err(xml(
-                416,
-                "InvalidRange",
-                "The requested range is not satisfiable",
-            )
-            .header("Content-Range", format!("bytes */{length}"))),
-        }
-    }
-}
-
-fn xml(status: u16, code: &str, message: &str) -> Reply {
-    xml_with(status, code, message, "")
-}
-
-/// An error as S3 writes it; `rest` are more elements.
-fn xml_with(status: u16, code: &str, message: &str, rest: &str) -> Reply {
-    let body = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code>\
-         <Message>{message}</Message>{rest}<RequestId>EMULATED00000000</RequestId></Error>"
-    );
-    Reply::new(status)
-        .header("Content-Type", "application/xml")
-        .header("Server", "AmazonS3")
-        .body(body)
 }

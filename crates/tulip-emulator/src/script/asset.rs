@@ -1,0 +1,108 @@
+//! What the archive of a job holds, and how it is served.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::JobScript;
+use crate::content::FixedContent;
+
+/// How the asset host serves a job's archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AssetScript {
+    pub(crate) rows: Option<u64>,
+    pub(crate) content: Option<FixedContent>,
+    pub(crate) truncate: Option<u64>,
+    pub(crate) declared_length: Option<u64>,
+    pub(crate) chunked: bool,
+    pub(crate) ranges: bool,
+    pub(crate) etag: bool,
+    pub(crate) url_lifetime: Duration,
+    pub(crate) url_requests: Option<u32>,
+}
+
+impl Default for AssetScript {
+    fn default() -> Self {
+        Self {
+            rows: None,
+            content: None,
+            truncate: None,
+            declared_length: None,
+            chunked: false,
+            ranges: true,
+            etag: true,
+            url_lifetime: Duration::from_secs(900),
+            url_requests: None,
+        }
+    }
+}
+
+/// What the archive holds, and how the asset host serves it.
+impl JobScript {
+    /// The archive has this many data records, instead of the emulator's default; no more than
+    /// [`CsvArchive::MAX_ROWS`](crate::CsvArchive::MAX_ROWS).
+    #[must_use]
+    pub fn rows(mut self, rows: u64) -> Self {
+        self.asset.rows = Some(rows);
+        self
+    }
+
+    /// The archive is exactly these bytes.
+    #[must_use]
+    pub fn content(mut self, content: impl Into<Bytes>) -> Self {
+        self.asset.content = Some(FixedContent::new(content.into()));
+        self
+    }
+
+    /// The archive ends after `bytes`, and everything that announces its length agrees: only its
+    /// content can show that something is missing.
+    #[must_use]
+    pub fn truncated(mut self, bytes: u64) -> Self {
+        self.asset.truncate = Some(bytes);
+        self
+    }
+
+    /// A reply with the whole archive announces `bytes` as its length, whatever it is. Ranges
+    /// are not changed. Without effect on a chunked reply.
+    #[must_use]
+    pub fn declared_length(mut self, bytes: u64) -> Self {
+        self.asset.declared_length = Some(bytes);
+        self
+    }
+
+    /// Replies come in chunks and announce no `Content-Length`.
+    #[must_use]
+    pub fn chunked(mut self) -> Self {
+        self.asset.chunked = true;
+        self
+    }
+
+    /// `Range` is ignored: every reply is 200 with the whole archive.
+    #[must_use]
+    pub fn without_ranges(mut self) -> Self {
+        self.asset.ranges = false;
+        self
+    }
+
+    /// Replies carry no `ETag`, and `If-Match` is ignored.
+    #[must_use]
+    pub fn without_etag(mut self) -> Self {
+        self.asset.etag = false;
+        self
+    }
+
+    /// How long a signed URL works, in whole seconds, instead of 15 minutes. With zero, a URL
+    /// has expired when it is handed out.
+    #[must_use]
+    pub fn url_lifetime(mut self, lifetime: Duration) -> Self {
+        self.asset.url_lifetime = lifetime;
+        self
+    }
+
+    /// How many requests a signed URL serves before it counts as expired.
+    #[must_use]
+    pub fn url_requests(mut self, requests: u32) -> Self {
+        self.asset.url_requests = Some(requests);
+        self
+    }
+}
