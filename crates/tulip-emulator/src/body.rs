@@ -1,13 +1,16 @@
 //! Bodies of replies, made while they are sent.
 
 use std::convert::Infallible;
+use std::future::Future as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
+use tokio::time::{Sleep, sleep};
 
 use crate::content::Content;
 use crate::wire::{Order, Orders};
@@ -15,11 +18,13 @@ use crate::wire::{Order, Orders};
 /// Large enough that a request to the system costs little beside the copy, small enough for the
 /// processor's cache.
 const CHUNK: usize = 256 * 1024;
+/// What comes where there is nothing more to send.
+static FILLER: [u8; 64 * 1024] = [b' '; 64 * 1024];
 
 /// What happens when a body has come to its limit.
 #[derive(Debug)]
 pub(crate) enum AtLimit {
-    Cut(Orders),
+    End(Orders, Order),
     Stall,
 }
 
@@ -29,42 +34,65 @@ enum Source {
     Content { content: Content, at: u64, end: u64 },
 }
 
+/// Pieces with pauses before them.
+#[derive(Debug)]
+struct Drip {
+    /// Bytes that come at once before the first piece.
+    at_once: u64,
+    piece: usize,
+    pause: Duration,
+    waiting: Option<Pin<Box<Sleep>>>,
+}
+
 /// The body of a reply.
 #[derive(Debug)]
 pub(crate) struct Body {
     source: Source,
+    /// Blanks behind the source.
+    filler: u64,
     announced: bool,
     limit: Option<(u64, AtLimit)>,
+    drip: Option<Drip>,
+    surplus: Option<(Bytes, Orders)>,
     counter: Option<Arc<AtomicU64>>,
 }
 
+/// Making one.
 impl Body {
-    pub(crate) fn bytes(bytes: Bytes) -> Self {
+    fn new(source: Source) -> Self {
         Self {
-            source: Source::Bytes(bytes),
+            source,
+            filler: 0,
             announced: true,
             limit: None,
+            drip: None,
+            surplus: None,
             counter: None,
         }
     }
 
+    pub(crate) fn bytes(bytes: Bytes) -> Self {
+        Self::new(Source::Bytes(bytes))
+    }
+
     /// Bytes `start..end` of `content`.
     pub(crate) fn content(content: Content, start: u64, end: u64) -> Self {
-        Self {
-            source: Source::Content {
-                content,
-                at: start,
-                end,
-            },
-            announced: true,
-            limit: None,
-            counter: None,
-        }
+        Self::new(Source::Content {
+            content,
+            at: start,
+            end,
+        })
     }
 
     /// Leaves the length out of the reply, unless a header has it.
     pub(crate) fn unannounced(mut self) -> Self {
         self.announced = false;
+        self
+    }
+
+    /// Goes on with this many blanks.
+    pub(crate) fn filled(mut self, blanks: u64) -> Self {
+        self.filler = blanks;
         self
     }
 
@@ -74,21 +102,46 @@ impl Body {
         self
     }
 
+    /// Sends `at_once` bytes, and the rest in pieces with a pause before each.
+    pub(crate) fn dripping(mut self, at_once: u64, piece: u64, pause: Duration) -> Self {
+        self.drip = Some(Drip {
+            at_once,
+            piece: usize::try_from(piece).unwrap_or(CHUNK).max(1),
+            pause,
+            waiting: None,
+        });
+        self
+    }
+
+    /// Has the connection send `bytes` once the reply is over.
+    pub(crate) fn followed(mut self, bytes: Bytes, orders: &Orders) -> Self {
+        self.surplus = Some((bytes, orders.clone()));
+        if self.remaining() == 0 {
+            // Nobody asks an empty body for anything.
+            self.order_surplus();
+        }
+        self
+    }
+
     /// Adds what is sent to `counter`.
     pub(crate) fn counted(mut self, counter: Arc<AtomicU64>) -> Self {
         self.counter = Some(counter);
         self
     }
+}
 
+/// Sending it.
+impl Body {
     fn remaining(&self) -> u64 {
-        match &self.source {
+        let source = match &self.source {
             Source::Bytes(bytes) => bytes.len() as u64,
             Source::Content { at, end, .. } => end.saturating_sub(*at),
-        }
+        };
+        source.saturating_add(self.filler)
     }
 
     fn next(&mut self, max: usize) -> Bytes {
-        match &mut self.source {
+        let chunk = match &mut self.source {
             Source::Bytes(bytes) => bytes.split_to(bytes.len().min(max)),
             Source::Content { content, at, end } => {
                 let left = usize::try_from(end.saturating_sub(*at)).unwrap_or(max);
@@ -99,6 +152,49 @@ impl Body {
                 }
                 chunk
             }
+        };
+        if !chunk.is_empty() {
+            return chunk;
+        }
+        let blanks = usize::try_from(self.filler).unwrap_or(max).min(max);
+        let blanks = &FILLER[..blanks.min(FILLER.len())];
+        self.filler -= blanks.len() as u64;
+        Bytes::from_static(blanks)
+    }
+
+    /// Waits for the next piece and says how long it may be.
+    fn poll_drip(&mut self, context: &mut Context<'_>) -> Poll<usize> {
+        let Some(drip) = &mut self.drip else {
+            return Poll::Ready(CHUNK);
+        };
+        if drip.at_once > 0 {
+            return Poll::Ready(usize::try_from(drip.at_once).map_or(CHUNK, |n| n.min(CHUNK)));
+        }
+        let pause = drip.pause;
+        let waiting = drip.waiting.get_or_insert_with(|| Box::pin(sleep(pause)));
+        ready!(waiting.as_mut().poll(context));
+        drip.waiting = None;
+        Poll::Ready(drip.piece.min(CHUNK))
+    }
+
+    fn sent(&mut self, bytes: u64) {
+        if let Some((left, _)) = &mut self.limit {
+            *left -= bytes;
+        }
+        if let Some(drip) = &mut self.drip {
+            drip.at_once = drip.at_once.saturating_sub(bytes);
+        }
+        if let Some(counter) = &self.counter {
+            counter.fetch_add(bytes, Ordering::Relaxed);
+        }
+        if self.remaining() == 0 {
+            self.order_surplus();
+        }
+    }
+
+    fn order_surplus(&mut self) {
+        if let Some((bytes, orders)) = self.surplus.take() {
+            orders.give(Order::Send(bytes));
         }
     }
 }
@@ -111,29 +207,27 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let mut max = CHUNK;
+        let mut limit = u64::MAX;
         match &self.limit {
             Some((0, AtLimit::Stall)) => return Poll::Pending,
-            Some((0, AtLimit::Cut(orders))) => {
-                // The connection closes at its next flush, which follows a pending body.
-                orders.give(Order::Close);
+            Some((0, AtLimit::End(orders, order))) => {
+                // The connection ends at its next flush, which follows a pending body.
+                orders.give(order.clone());
                 context.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            Some((left, _)) => max = usize::try_from(*left).map_or(max, |left| left.min(max)),
+            Some((left, _)) => limit = *left,
             None => {}
         }
-        let chunk = self.next(max);
+        if self.remaining() == 0 {
+            return Poll::Ready(None);
+        }
+        let max = ready!(self.poll_drip(context));
+        let chunk = self.next(usize::try_from(limit).map_or(max, |limit| limit.min(max)));
         if chunk.is_empty() {
             return Poll::Ready(None);
         }
-        let length = chunk.len() as u64;
-        if let Some((left, _)) = &mut self.limit {
-            *left -= length;
-        }
-        if let Some(counter) = &self.counter {
-            counter.fetch_add(length, Ordering::Relaxed);
-        }
+        self.sent(chunk.len() as u64);
         Poll::Ready(Some(Ok(Frame::data(chunk))))
     }
 
@@ -147,5 +241,41 @@ impl http_body::Body for Body {
         } else {
             SizeHint::default()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt as _;
+    use tokio::time::Instant;
+
+    /// The pieces of a body, and how many milliseconds after the start each one came.
+    async fn pieces(mut body: Body) -> Vec<(Bytes, u128)> {
+        let start = Instant::now();
+        let mut pieces = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let data = frame.unwrap().into_data().unwrap();
+            pieces.push((data, start.elapsed().as_millis()));
+        }
+        pieces
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dripping_body_pauses_before_each_piece() {
+        let second = Duration::from_secs(1);
+        let body = || Body::bytes("0123456789".into());
+        let got = pieces(body().dripping(3, 3, second)).await;
+        let expected = [("012", 0), ("345", 1000), ("678", 2000), ("9", 3000)];
+        assert_eq!(got, expected.map(|(text, at)| (text.into(), at)));
+        let got = pieces(body().dripping(0, 0, second)).await;
+        assert_eq!(got[0], ("0".into(), 1000));
+        assert_eq!(got.len(), 10);
+    }
+
+    #[tokio::test]
+    async fn blanks_follow_the_source() {
+        let body = Body::bytes("ab".into()).filled(3);
+        assert_eq!(body.collect().await.unwrap().to_bytes(), "ab   ");
     }
 }

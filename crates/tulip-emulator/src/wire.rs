@@ -5,15 +5,20 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
+use bytes::{Buf as _, Bytes};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 /// What a connection does once everything handed to it has been sent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Order {
     /// It closes.
     Close,
+    /// It is reset: what the system has not sent yet is lost, and the other side meets an error.
+    Reset,
+    /// It sends these bytes, past what HTTP knows of.
+    Send(Bytes),
 }
 
 /// Orders to the connection that carries a reply.
@@ -70,10 +75,28 @@ impl Write for Wire {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_flush(context))?;
-        match self.orders.take() {
-            None => Poll::Ready(Ok(())),
-            Some(Order::Close) => Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into())),
+        loop {
+            ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+            match self.orders.take() {
+                None => return Poll::Ready(Ok(())),
+                Some(Order::Close) => {
+                    return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+                }
+                Some(Order::Reset) => {
+                    self.stream.inner().set_zero_linger()?;
+                    return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+                }
+                Some(Order::Send(mut bytes)) => {
+                    let written = Pin::new(&mut self.stream).poll_write(context, &bytes);
+                    if let Poll::Ready(Ok(sent)) = written {
+                        bytes.advance(sent);
+                    }
+                    if !bytes.is_empty() {
+                        self.orders.give(Order::Send(bytes));
+                    }
+                    ready!(written)?;
+                }
+            }
         }
     }
 

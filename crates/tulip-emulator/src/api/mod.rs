@@ -37,7 +37,7 @@ impl Handler for Api {
         let reply = match &fault {
             Fault::Reply(reply) => Some(reply.clone()),
             Fault::Hangup => None,
-            Fault::None | Fault::Cut { .. } | Fault::Stall { .. } => {
+            _ => {
                 let body = Limited::new(body, BODY_LIMIT).collect().await;
                 let body = body.ok().map(|body| body.to_bytes());
                 let result = match found {
@@ -47,6 +47,7 @@ impl Handler for Api {
                 Some(result.unwrap_or_else(|error| error.reply(&self.0)))
             }
         };
+        let reply = reply.filter(|_| fault != Fault::LostReply);
         let status = reply.as_ref().map(|reply| reply.status);
         tracing::info!(method = %head.method, path = head.uri.path(), status, "API request");
         self.0.log_api(ApiRequest {

@@ -31,16 +31,17 @@ impl Handler for AssetHost {
         let (head, _) = request.into_parts();
         let job = job_of_path(head.uri.path());
         let fault = self.0.take_fault(Endpoint::Asset);
-        let served = match &fault {
-            Fault::Reply(reply) => Ok(Err(reply.clone())),
+        let response = match &fault {
             Fault::Hangup => Err(Hangup),
-            Fault::None | Fault::Cut { .. } | Fault::Stall { .. } => {
-                Ok(self.serve(&head, job.as_ref()))
-            }
+            Fault::Reply(reply) => Ok(respond(reply, &fault, &orders)),
+            _ => Ok(match self.serve(&head, job.as_ref()) {
+                Ok(object) => object.response(&head, &fault, &orders, &self.0),
+                Err(reply) => respond(&reply, &fault, &orders),
+            }),
         };
-        let response = served.map(|served| match served {
-            Ok(object) => object.response(&head, &fault, &orders, &self.0),
-            Err(reply) => respond(&reply, &fault, &orders),
+        let response = response.and_then(|response| match &fault {
+            Fault::LostReply => Err(Hangup),
+            _ => Ok(response),
         });
         let status = response.as_ref().ok().map(|r| r.status().as_u16());
         self.log(&head, job, status);

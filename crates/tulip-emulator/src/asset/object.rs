@@ -43,12 +43,14 @@ impl Object {
             .script
             .declared_length
             .filter(|_| !chunked && reply.status == StatusCode::OK);
+        let mut end = end;
         if let Some(length) = wrong_length {
             reply = reply.header("Content-Length", length.to_string());
+            end = end.min(start.saturating_add(length));
         }
         let mut body =
             Body::content(self.content, start, end).counted(Arc::clone(&instance.asset_bytes));
-        if self.script.chunked || wrong_length.is_some() {
+        if self.script.chunked {
             body = body.unannounced();
         }
         respond_with(&reply, body, fault, orders)

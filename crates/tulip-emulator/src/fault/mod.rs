@@ -3,6 +3,10 @@
 mod queue;
 mod reply;
 
+use std::time::Duration;
+
+use bytes::Bytes;
+
 pub(crate) use self::queue::Faults;
 pub use self::reply::Reply;
 
@@ -30,7 +34,10 @@ pub enum Fault {
     Reply(Reply),
     /// The connection is closed without a reply, and nothing is done.
     Hangup,
-    /// The request is served, but the connection is closed after this many bytes of the body.
+    /// The request is served, but the connection is closed before a byte of the reply is sent.
+    LostReply,
+    /// The request is served, but the connection is closed after this many bytes of the body. A
+    /// body that is no longer than that comes whole; so it is with the faults below.
     Cut {
         /// Bytes of the body that arrive.
         after: u64,
@@ -41,6 +48,27 @@ pub enum Fault {
         /// Bytes of the body that arrive.
         after: u64,
     },
+    /// The request is served, but the connection is reset after this many bytes of the body.
+    /// Fewer arrive when the client is slow to read: a reset loses what is under way.
+    Reset {
+        /// Bytes of the body that are sent.
+        after: u64,
+    },
+    /// The request is served, but after some bytes the body comes in pieces, with a pause before
+    /// each, by tokio's clock.
+    Drip {
+        /// Bytes of the body that come at once.
+        after: u64,
+        /// Bytes of each piece, at least one.
+        piece: u64,
+        /// The time before each piece.
+        pause: Duration,
+    },
+    /// The request is served in chunks, and when the body is over, blanks follow without end.
+    Endless,
+    /// The request is served, and when its reply is over, these bytes follow it on the
+    /// connection: more than was announced.
+    Surplus(Bytes),
 }
 
 impl From<Reply> for Fault {

@@ -3,6 +3,8 @@
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tulip_core::{Credentials, JobId};
 use tulip_emulator::Emulator;
 
@@ -87,4 +89,22 @@ pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers
         .get(name)
         .map_or("", |value| value.to_str().unwrap())
+}
+
+/// What a connection brings that sends `request`, until it ends, and how it ends.
+pub(crate) async fn raw(url: &str, headers: &str) -> (String, std::io::Result<()>) {
+    let (origin, path) = url
+        .strip_prefix("http://")
+        .unwrap()
+        .split_once('/')
+        .unwrap();
+    let mut stream = TcpStream::connect(origin).await.unwrap();
+    let request = format!("GET /{path} HTTP/1.1\r\nHost: {origin}\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut got = Vec::new();
+    let ended = stream.read_to_end(&mut got).await;
+    (
+        String::from_utf8_lossy(&got).into_owned(),
+        ended.map(|_| ()),
+    )
 }

@@ -4,6 +4,7 @@
 mod api;
 mod archive;
 mod asset;
+mod broken;
 mod client;
 mod faults;
 mod jobs;
