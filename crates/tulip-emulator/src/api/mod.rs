@@ -17,7 +17,7 @@ use crate::fault::{Endpoint, Fault, Reply};
 use crate::instance::{CUSTOMER, Instance};
 use crate::log::ApiRequest;
 use crate::random::Random;
-use crate::respond::respond;
+use crate::respond::Delivery;
 use crate::server::{Handler, Hangup, Request, Response};
 use crate::tokens::Refusal;
 use crate::wire::Orders;
@@ -34,10 +34,10 @@ impl Handler for Api {
         let found = route(&head.method, head.uri.path());
         let endpoint = found.as_ref().ok().map(|route| route.endpoint);
         let fault = endpoint.map_or(Fault::None, |endpoint| self.0.take_fault(endpoint));
-        let reply = match &fault {
-            Fault::Reply(reply) => Some(reply.clone()),
-            Fault::Hangup => None,
-            _ => {
+        let reply = match fault.instead(&head.uri) {
+            Some(reply) => Some(reply),
+            None if fault == Fault::Hangup => None,
+            None => {
                 let body = Limited::new(body, BODY_LIMIT).collect().await;
                 let body = body.ok().map(|body| body.to_bytes());
                 let result = match found {
@@ -59,8 +59,12 @@ impl Handler for Api {
             user_agent: text(&head.headers, &USER_AGENT),
             accept: text(&head.headers, &ACCEPT),
         });
-        let reply = reply.ok_or(Hangup)?;
-        Ok(respond(&reply, &fault, &orders))
+        let delivery = Delivery {
+            fault: &fault,
+            orders: &orders,
+            now: self.0.clock.now(),
+        };
+        Ok(delivery.respond(&reply.ok_or(Hangup)?))
     }
 }
 

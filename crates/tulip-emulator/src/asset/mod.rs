@@ -1,7 +1,6 @@
 //! The asset host: an object store that takes signed URLs alone.
 
 mod object;
-mod xml;
 
 use std::sync::Arc;
 
@@ -12,14 +11,13 @@ use http::request::Parts;
 use tulip_core::JobId;
 
 use self::object::Object;
-use self::xml::{xml, xml_with};
 use crate::api::text;
 use crate::clock::http_date;
 use crate::fault::{Endpoint, Fault, Reply};
 use crate::instance::{Instance, job_of_path, url_number};
 use crate::log::AssetRequest;
 use crate::presign::{PresignError, Signed};
-use crate::respond::respond;
+use crate::respond::Delivery;
 use crate::server::{Handler, Hangup, Request, Response};
 use crate::wire::Orders;
 
@@ -31,12 +29,17 @@ impl Handler for AssetHost {
         let (head, _) = request.into_parts();
         let job = job_of_path(head.uri.path());
         let fault = self.0.take_fault(Endpoint::Asset);
-        let response = match &fault {
-            Fault::Hangup => Err(Hangup),
-            Fault::Reply(reply) => Ok(respond(reply, &fault, &orders)),
-            _ => Ok(match self.serve(&head, job.as_ref()) {
-                Ok(object) => object.response(&head, &fault, &orders, &self.0),
-                Err(reply) => respond(&reply, &fault, &orders),
+        let delivery = Delivery {
+            fault: &fault,
+            orders: &orders,
+            now: self.0.clock.now(),
+        };
+        let response = match fault.instead(&head.uri) {
+            Some(reply) => Ok(delivery.respond(&reply)),
+            None if fault == Fault::Hangup => Err(Hangup),
+            None => Ok(match self.serve(&head, job.as_ref()) {
+                Ok(object) => object.response(&head, delivery, &self.0),
+                Err(reply) => delivery.respond(&reply),
             }),
         };
         let response = response.and_then(|response| match &fault {
@@ -53,13 +56,13 @@ impl AssetHost {
     /// The object of a request, or why it is refused.
     fn serve(&self, head: &Parts, job: Option<&JobId>) -> Result<Object, Reply> {
         let session = self.authenticate(head)?;
-        let missing = || xml(404, "NoSuchKey", "The specified key does not exist.");
+        let missing = || Reply::xml(404, "NoSuchKey", "The specified key does not exist.");
         let (machine, script, modified) = {
             let mut jobs = self.0.jobs();
             let job = job.and_then(|job| jobs.get_mut(job)).ok_or_else(missing)?;
             let number = url_number(&session).ok_or_else(missing)?;
             if !job.use_url(number) {
-                return Err(xml(403, "AccessDenied", "Request has expired"));
+                return Err(Reply::expired(403));
             }
             let modified = http_date(job.created);
             (job.info.machine.clone(), job.script.asset.clone(), modified)
@@ -75,7 +78,7 @@ impl AssetHost {
     /// Checks the signature and returns the session that it covers.
     fn authenticate(&self, head: &Parts) -> Result<String, Reply> {
         if head.headers.contains_key(AUTHORIZATION) {
-            return Err(xml(
+            return Err(Reply::xml(
                 400,
                 "InvalidArgument",
                 "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, \
@@ -91,13 +94,13 @@ impl AssetHost {
         };
         let verified = self.0.presigner.verify(request, self.0.clock.now());
         verified.map_err(|error| match error {
-            PresignError::Missing => xml(403, "AccessDenied", "Access Denied"),
-            PresignError::Parameters(name) => xml(
+            PresignError::Missing => Reply::xml(403, "AccessDenied", "Access Denied"),
+            PresignError::Parameters(name) => Reply::xml(
                 400,
                 "AuthorizationQueryParametersError",
                 &format!("The query parameter {name} is missing or has an unusable value"),
             ),
-            PresignError::Mismatch => xml(
+            PresignError::Mismatch => Reply::xml(
                 403,
                 "SignatureDoesNotMatch",
                 "The request signature we calculated does not match the signature you provided. \
@@ -108,7 +111,7 @@ impl AssetHost {
                     "<Expires>{}</Expires>",
                     humantime::format_rfc3339_seconds(at)
                 );
-                xml_with(403, "AccessDenied", "Request has expired", &rest)
+                Reply::xml_with(403, "AccessDenied", "Request has expired", &rest)
             }
         })
     }

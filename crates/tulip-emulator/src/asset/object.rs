@@ -6,16 +6,14 @@ use http::header::{IF_MATCH, IF_RANGE, RANGE};
 use http::request::Parts;
 use http::{Method, StatusCode, Version};
 
-use super::xml::xml;
 use crate::body::Body;
 use crate::content::Content;
-use crate::fault::{Fault, Reply};
+use crate::fault::Reply;
 use crate::instance::Instance;
 use crate::range::{Selection, select};
-use crate::respond::{respond, respond_with};
+use crate::respond::Delivery;
 use crate::script::AssetScript;
 use crate::server::Response;
-use crate::wire::Orders;
 
 /// What a request is let in to.
 pub(super) struct Object {
@@ -28,13 +26,12 @@ impl Object {
     pub(super) fn response(
         self,
         head: &Parts,
-        fault: &Fault,
-        orders: &Orders,
+        delivery: Delivery<'_>,
         instance: &Instance,
     ) -> Response {
         let reply = match self.select(head) {
             Ok(reply) => reply,
-            Err(refusal) => return respond(&refusal, fault, orders),
+            Err(refusal) => return delivery.respond(&refusal),
         };
         let (mut reply, start, end) = reply;
         // HTTP/1.0 has no chunks; hyper then ends the body with the connection.
@@ -53,7 +50,7 @@ impl Object {
         if self.script.chunked {
             body = body.unannounced();
         }
-        respond_with(&reply, body, fault, orders)
+        delivery.respond_with(&reply, body)
     }
 
     /// Status and headers, and which bytes follow.
@@ -66,7 +63,7 @@ impl Object {
                 .split(',')
                 .any(|tag| matches!(tag.trim(), tag if tag == etag || tag == "*"))
         {
-            return Err(xml(
+            return Err(Reply::xml(
                 412,
                 "PreconditionFailed",
                 "At least one of the pre-conditions you specified did not hold",
@@ -93,7 +90,7 @@ impl Object {
                 reply.status = 206;
                 Ok((reply, start, end))
             }
-            Selection::Unsatisfiable => Err(xml(
+            Selection::Unsatisfiable => Err(Reply::xml(
                 416,
                 "InvalidRange",
                 "The requested range is not satisfiable",

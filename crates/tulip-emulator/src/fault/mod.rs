@@ -6,6 +6,7 @@ mod reply;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Uri;
 
 pub(crate) use self::queue::Faults;
 pub use self::reply::Reply;
@@ -32,6 +33,8 @@ pub enum Fault {
     None,
     /// This reply is given, and nothing is done.
     Reply(Reply),
+    /// A redirect, 307, to the very URL that was asked for; nothing is done.
+    RedirectLoop,
     /// The connection is closed without a reply, and nothing is done.
     Hangup,
     /// The request is served, but the connection is closed before a byte of the reply is sent.
@@ -69,6 +72,17 @@ pub enum Fault {
     /// The request is served, and when its reply is over, these bytes follow it on the
     /// connection: more than was announced.
     Surplus(Bytes),
+}
+
+impl Fault {
+    /// The reply that takes the place of serving a request for `uri`, if any does.
+    pub(crate) fn instead(&self, uri: &Uri) -> Option<Reply> {
+        match self {
+            Self::Reply(reply) => Some(reply.clone()),
+            Self::RedirectLoop => Some(Reply::redirect(307, uri.to_string())),
+            _ => None,
+        }
+    }
 }
 
 impl From<Reply> for Fault {

@@ -1,5 +1,7 @@
 //! Replies that a test writes.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use tulip_core::ApiErrorBody;
 
@@ -9,6 +11,7 @@ use tulip_core::ApiErrorBody;
 /// use tulip_emulator::Reply;
 /// let busy = Reply::error(429, "TooManyRequests", "rate limit").header("Retry-After", "2");
 /// let page = Reply::html(403, "<h1>Your address is not allowed</h1>");
+/// let soon = Reply::busy(503).retry_after(std::time::Duration::from_secs(2));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -19,8 +22,11 @@ pub struct Reply {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Bytes,
+    /// How long after it is sent a `Retry-After` lies.
+    pub(crate) retry_date: Option<Duration>,
 }
 
+/// What it says.
 impl Reply {
     /// A reply with no headers and no body.
     #[must_use]
@@ -29,6 +35,7 @@ impl Reply {
             status,
             headers: Vec::new(),
             body: Bytes::new(),
+            retry_date: None,
         }
     }
 
@@ -46,6 +53,72 @@ impl Reply {
             .body(page)
     }
 
+    /// An error as S3 writes it, for the asset host.
+    #[must_use]
+    pub fn xml(status: u16, code: &str, message: &str) -> Self {
+        Self::xml_with(status, code, message, "")
+    }
+
+    /// As [`Self::xml`], with more elements, `rest`.
+    pub(crate) fn xml_with(status: u16, code: &str, message: &str, rest: &str) -> Self {
+        let body = format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code>\
+             <Message>{message}</Message>{rest}<RequestId>EMULATED00000000</RequestId></Error>"
+        );
+        Self::new(status)
+            .header("Content-Type", "application/xml")
+            .header("Server", "AmazonS3")
+            .body(body)
+    }
+
+    /// The API has too much to do, and says so with Tulip's error body. Meant for 429 and 503.
+    #[must_use]
+    pub fn busy(status: u16) -> Self {
+        let (code, details) = match status {
+            429 => (
+                "TooManyRequests",
+                "the rate limit of this instance is exceeded",
+            ),
+            _ => ("ServiceUnavailable", "the instance is busy"),
+        };
+        Self::error(status, code, details)
+    }
+
+    /// The asset host has too much to do, as S3 says it with 503.
+    #[must_use]
+    pub fn slow_down() -> Self {
+        Self::xml(503, "SlowDown", "Please reduce your request rate.")
+    }
+
+    /// What the asset host says of a URL that has expired or been revoked. S3 says 403, and 400
+    /// where the session behind the signature has expired; other stores say 401.
+    #[must_use]
+    pub fn expired(status: u16) -> Self {
+        match status {
+            400 => Self::xml(400, "ExpiredToken", "The provided token has expired."),
+            401 => Self::xml(401, "AuthenticationRequired", "Authentication required."),
+            _ => Self::xml(status, "AccessDenied", "Request has expired"),
+        }
+    }
+
+    /// A redirect to `location`. For one that leads to itself, see
+    /// [`Fault::RedirectLoop`](crate::Fault::RedirectLoop).
+    #[must_use]
+    pub fn redirect(status: u16, location: impl Into<String>) -> Self {
+        Self::new(status).header("Location", location)
+    }
+
+    pub(crate) fn json(status: u16, value: &impl serde::Serialize) -> Self {
+        // Only maps with odd keys cannot be written, and there are none.
+        let body = serde_json::to_vec(value).unwrap_or_default();
+        Self::new(status)
+            .header("Content-Type", "application/json")
+            .body(body)
+    }
+}
+
+/// What else it carries.
+impl Reply {
     /// The same reply with one more header.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -60,11 +133,18 @@ impl Reply {
         self
     }
 
-    pub(crate) fn json(status: u16, value: &impl serde::Serialize) -> Self {
-        // Only maps with odd keys cannot be written, and there are none.
-        let body = serde_json::to_vec(value).unwrap_or_default();
-        Self::new(status)
-            .header("Content-Type", "application/json")
-            .body(body)
+    /// The same reply with `Retry-After` in seconds, rounded up.
+    #[must_use]
+    pub fn retry_after(self, wait: Duration) -> Self {
+        let seconds = wait.as_millis().div_ceil(1000);
+        self.header("Retry-After", seconds.to_string())
+    }
+
+    /// The same reply with `Retry-After` as an HTTP date that lies `wait` after it is sent, by
+    /// tokio's clock, rounded up to whole seconds.
+    #[must_use]
+    pub fn retry_after_date(mut self, wait: Duration) -> Self {
+        self.retry_date = Some(wait);
+        self
     }
 }

@@ -9,3 +9,4 @@ mod client;
 mod faults;
 mod jobs;
 mod lifecycle;
+mod replies;
