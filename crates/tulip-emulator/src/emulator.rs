@@ -13,7 +13,7 @@ use crate::fault::{Endpoint, Fault};
 use crate::instance::Instance;
 use crate::jobs::JobInfo;
 use crate::log::Requests;
-use crate::script::JobScript;
+use crate::script::{AssetScript, JobScript};
 use crate::server::Server;
 use crate::tokens::TokenKind;
 
@@ -133,12 +133,21 @@ impl Emulator {
     /// What the asset host serves for `job`; `None` when there is no such job.
     #[must_use]
     pub fn content(&self, job: &JobId) -> Option<Content> {
-        let (machine, script) = {
-            let jobs = self.instance.jobs();
-            let job = jobs.get(job)?;
-            (job.info.machine.clone(), job.script.asset.clone())
-        };
+        let (machine, script) = self.asset_of(job)?;
         self.instance.content(&machine, &script)
+    }
+
+    /// What it serves in place of that to requests that meet [`Fault::Replaced`].
+    #[must_use]
+    pub fn replaced_content(&self, job: &JobId) -> Option<Content> {
+        let (machine, script) = self.asset_of(job)?;
+        self.instance.replaced(&machine, &script)
+    }
+
+    fn asset_of(&self, job: &JobId) -> Option<(MachineId, AssetScript)> {
+        let jobs = self.instance.jobs();
+        let job = jobs.get(job)?;
+        Some((job.info.machine.clone(), job.script.asset.clone()))
     }
 }
 

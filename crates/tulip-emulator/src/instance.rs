@@ -204,6 +204,14 @@ impl Instance {
         Some(content.truncated(script.truncate))
     }
 
+    /// What stands in its place once it has been replaced.
+    pub(crate) fn replaced(&self, machine: &MachineId, script: &AssetScript) -> Option<Content> {
+        match &script.replacement {
+            Some(fixed) => Some(Content::fixed(fixed.clone())),
+            None => Some(self.content(machine, script)?.altered()),
+        }
+    }
+
     /// A freshly signed URL for the archive of `job`.
     pub(crate) fn sign_url(&self, job: &mut Job) -> String {
         let (path, host) = (asset_path(&job.info.id), &self.asset_host);

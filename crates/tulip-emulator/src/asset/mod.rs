@@ -37,7 +37,7 @@ impl Handler for AssetHost {
         let response = match fault.instead(&head.uri) {
             Some(reply) => Ok(delivery.respond(&reply)),
             None if fault == Fault::Hangup => Err(Hangup),
-            None => Ok(match self.serve(&head, job.as_ref()) {
+            None => Ok(match self.serve(&head, job.as_ref(), &fault) {
                 Ok(object) => object.response(&head, delivery, &self.0),
                 Err(reply) => delivery.respond(&reply),
             }),
@@ -54,7 +54,7 @@ impl Handler for AssetHost {
 
 impl AssetHost {
     /// The object of a request, or why it is refused.
-    fn serve(&self, head: &Parts, job: Option<&JobId>) -> Result<Object, Reply> {
+    fn serve(&self, head: &Parts, job: Option<&JobId>, fault: &Fault) -> Result<Object, Reply> {
         let session = self.authenticate(head)?;
         let missing = || Reply::xml(404, "NoSuchKey", "The specified key does not exist.");
         let (machine, script, modified) = {
@@ -67,7 +67,11 @@ impl AssetHost {
             let modified = http_date(job.created);
             (job.info.machine.clone(), job.script.asset.clone(), modified)
         };
-        let content = self.0.content(&machine, &script).ok_or_else(missing)?;
+        let content = match fault {
+            Fault::Replaced => self.0.replaced(&machine, &script),
+            _ => self.0.content(&machine, &script),
+        };
+        let content = content.ok_or_else(missing)?;
         Ok(Object {
             content,
             script,

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use http::header::{IF_MATCH, IF_RANGE, RANGE};
 use http::request::Parts;
-use http::{Method, StatusCode, Version};
+use http::{Method, Version};
 
 use crate::body::Body;
 use crate::content::Content;
-use crate::fault::Reply;
+use crate::fault::{Fault, Part, Reply};
 use crate::instance::Instance;
 use crate::range::{Selection, select};
 use crate::respond::Delivery;
@@ -29,24 +29,20 @@ impl Object {
         delivery: Delivery<'_>,
         instance: &Instance,
     ) -> Response {
-        let reply = match self.select(head) {
-            Ok(reply) => reply,
+        let (mut reply, part) = match self.select(head, delivery.fault) {
+            Ok(selected) => selected,
             Err(refusal) => return delivery.respond(&refusal),
         };
-        let (mut reply, start, end) = reply;
         // HTTP/1.0 has no chunks; hyper then ends the body with the connection.
         let chunked = self.script.chunked && head.version >= Version::HTTP_11;
-        let wrong_length = self
-            .script
-            .declared_length
-            .filter(|_| !chunked && reply.status == StatusCode::OK);
-        let mut end = end;
-        if let Some(length) = wrong_length {
+        let mut end = part.end;
+        if let Some(length) = part.content_length.filter(|_| !chunked) {
             reply = reply.header("Content-Length", length.to_string());
-            end = end.min(start.saturating_add(length));
+            end = end.min(part.start.saturating_add(length));
         }
-        let mut body =
-            Body::content(self.content, start, end).counted(Arc::clone(&instance.asset_bytes));
+        let mut body = Body::content(self.content, part.start, end)
+            .filled(part.filler)
+            .counted(Arc::clone(&instance.asset_bytes));
         if self.script.chunked {
             body = body.unannounced();
         }
@@ -54,11 +50,12 @@ impl Object {
     }
 
     /// Status and headers, and which bytes follow.
-    fn select(&self, head: &Parts) -> Result<(Reply, u64, u64), Reply> {
+    fn select(&self, head: &Parts, fault: &Fault) -> Result<(Reply, Part), Reply> {
         let length = self.content.len();
         let etag = self.script.etag.then(|| self.content.etag());
         let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
         if let (Some(etag), Some(wanted)) = (&etag, header(IF_MATCH))
+            && self.script.if_match
             && !wanted
                 .split(',')
                 .any(|tag| matches!(tag.trim(), tag if tag == etag || tag == "*"))
@@ -83,12 +80,21 @@ impl Object {
             reply = reply.header("ETag", etag);
         }
         match select(range, length) {
-            Selection::Whole => Ok((reply, 0, length)),
+            Selection::Whole => {
+                let mut part = Part::new(0, length, length);
+                part.content_length = self.script.declared_length;
+                Ok((reply, part))
+            }
             Selection::Part { start, end } => {
-                let content_range = format!("bytes {start}-{}/{length}", end - 1);
-                reply = reply.header("Content-Range", content_range);
+                let mut part = Part::new(start, end, length);
+                if let Fault::Range(fault) = fault {
+                    part = part.spoilt(fault, length);
+                }
+                if let Some(range) = &part.content_range {
+                    reply = reply.header("Content-Range", range);
+                }
                 reply.status = 206;
-                Ok((reply, start, end))
+                Ok((reply, part))
             }
             Selection::Unsatisfiable => Err(Reply::xml(
                 416,

@@ -1,6 +1,7 @@
 //! Faults that a test asks for.
 
 mod queue;
+mod range;
 mod reply;
 
 use std::time::Duration;
@@ -9,6 +10,8 @@ use bytes::Bytes;
 use http::Uri;
 
 pub(crate) use self::queue::Faults;
+pub(crate) use self::range::Part;
+pub use self::range::RangeFault;
 pub use self::reply::Reply;
 
 /// What a request is for.
@@ -72,6 +75,14 @@ pub enum Fault {
     /// The request is served, and when its reply is over, these bytes follow it on the
     /// connection: more than was announced.
     Surplus(Bytes),
+    /// A ranged reply is not what was asked for. Without effect on whole replies, and on the API.
+    Range(RangeFault),
+    /// Another object stands where the archive stood, with another `ETag`: of the same length,
+    /// but with other characters, unless [`JobScript::replacement`] has it otherwise. Without
+    /// effect on the API.
+    ///
+    /// [`JobScript::replacement`]: crate::JobScript::replacement
+    Replaced,
 }
 
 impl Fault {

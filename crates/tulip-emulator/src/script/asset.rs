@@ -17,6 +17,8 @@ pub(crate) struct AssetScript {
     pub(crate) chunked: bool,
     pub(crate) ranges: bool,
     pub(crate) etag: bool,
+    pub(crate) if_match: bool,
+    pub(crate) replacement: Option<FixedContent>,
     pub(crate) url_lifetime: Duration,
     pub(crate) url_requests: Option<u32>,
 }
@@ -31,6 +33,8 @@ impl Default for AssetScript {
             chunked: false,
             ranges: true,
             etag: true,
+            if_match: true,
+            replacement: None,
             url_lifetime: Duration::from_secs(900),
             url_requests: None,
         }
@@ -88,6 +92,22 @@ impl JobScript {
     #[must_use]
     pub fn without_etag(mut self) -> Self {
         self.asset.etag = false;
+        self
+    }
+
+    /// `If-Match` is ignored, as by a host that does not know it: a request for one object can
+    /// get another, whose `ETag` tells.
+    #[must_use]
+    pub fn without_if_match(mut self) -> Self {
+        self.asset.if_match = false;
+        self
+    }
+
+    /// What a request gets that meets [`Fault::Replaced`](crate::Fault::Replaced): exactly these
+    /// bytes.
+    #[must_use]
+    pub fn replacement(mut self, content: impl Into<Bytes>) -> Self {
+        self.asset.replacement = Some(FixedContent::new(content.into()));
         self
     }
 

@@ -9,4 +9,5 @@ mod client;
 mod faults;
 mod jobs;
 mod lifecycle;
+mod ranges;
 mod replies;
