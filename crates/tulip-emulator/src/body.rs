@@ -13,11 +13,12 @@ use http_body::{Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
 use crate::content::Content;
+use crate::jobs::Budget;
 use crate::wire::{Order, Orders};
 
 /// Large enough that a request to the system costs little beside the copy, small enough for the
 /// processor's cache.
-const CHUNK: usize = 256 * 1024;
+const CHUNK: u64 = 256 * 1024;
 /// What comes where there is nothing more to send.
 static FILLER: [u8; 64 * 1024] = [b' '; 64 * 1024];
 
@@ -39,7 +40,7 @@ enum Source {
 struct Drip {
     /// Bytes that come at once before the first piece.
     at_once: u64,
-    piece: usize,
+    piece: u64,
     pause: Duration,
     waiting: Option<Pin<Box<Sleep>>>,
 }
@@ -52,6 +53,7 @@ pub(crate) struct Body {
     filler: u64,
     announced: bool,
     limit: Option<(u64, AtLimit)>,
+    budget: Option<(Budget, Orders)>,
     drip: Option<Drip>,
     surplus: Option<(Bytes, Orders)>,
     counter: Option<Arc<AtomicU64>>,
@@ -65,6 +67,7 @@ impl Body {
             filler: 0,
             announced: true,
             limit: None,
+            budget: None,
             drip: None,
             surplus: None,
             counter: None,
@@ -102,11 +105,17 @@ impl Body {
         self
     }
 
+    /// Sends no more than there is in `budget`, and then closes the connection.
+    pub(crate) fn within(mut self, budget: Budget, orders: &Orders) -> Self {
+        self.budget = Some((budget, orders.clone()));
+        self
+    }
+
     /// Sends `at_once` bytes, and the rest in pieces with a pause before each.
     pub(crate) fn dripping(mut self, at_once: u64, piece: u64, pause: Duration) -> Self {
         self.drip = Some(Drip {
             at_once,
-            piece: usize::try_from(piece).unwrap_or(CHUNK).max(1),
+            piece: piece.clamp(1, CHUNK),
             pause,
             waiting: None,
         });
@@ -163,18 +172,18 @@ impl Body {
     }
 
     /// Waits for the next piece and says how long it may be.
-    fn poll_drip(&mut self, context: &mut Context<'_>) -> Poll<usize> {
+    fn poll_drip(&mut self, context: &mut Context<'_>) -> Poll<u64> {
         let Some(drip) = &mut self.drip else {
             return Poll::Ready(CHUNK);
         };
         if drip.at_once > 0 {
-            return Poll::Ready(usize::try_from(drip.at_once).map_or(CHUNK, |n| n.min(CHUNK)));
+            return Poll::Ready(drip.at_once.min(CHUNK));
         }
         let pause = drip.pause;
         let waiting = drip.waiting.get_or_insert_with(|| Box::pin(sleep(pause)));
         ready!(waiting.as_mut().poll(context));
         drip.waiting = None;
-        Poll::Ready(drip.piece.min(CHUNK))
+        Poll::Ready(drip.piece)
     }
 
     fn sent(&mut self, bytes: u64) {
@@ -199,6 +208,13 @@ impl Body {
     }
 }
 
+/// Has the connection end at its next flush, which follows a pending body.
+fn end<T>(orders: &Orders, order: Order, context: &Context<'_>) -> Poll<T> {
+    orders.give(order);
+    context.waker().wake_by_ref();
+    Poll::Pending
+}
+
 impl http_body::Body for Body {
     type Data = Bytes;
     type Error = Infallible;
@@ -210,20 +226,24 @@ impl http_body::Body for Body {
         let mut limit = u64::MAX;
         match &self.limit {
             Some((0, AtLimit::Stall)) => return Poll::Pending,
-            Some((0, AtLimit::End(orders, order))) => {
-                // The connection ends at its next flush, which follows a pending body.
-                orders.give(order.clone());
-                context.waker().wake_by_ref();
-                return Poll::Pending;
-            }
+            Some((0, AtLimit::End(orders, order))) => return end(orders, order.clone(), context),
             Some((left, _)) => limit = *left,
             None => {}
         }
         if self.remaining() == 0 {
             return Poll::Ready(None);
         }
-        let max = ready!(self.poll_drip(context));
-        let chunk = self.next(usize::try_from(limit).map_or(max, |limit| limit.min(max)));
+        let mut max = ready!(self.poll_drip(context)).min(limit);
+        if let Some((budget, orders)) = &self.budget {
+            max = budget.take(max);
+            if max == 0 {
+                return end(orders, Order::Close, context);
+            }
+        }
+        let chunk = self.next(usize::try_from(max).unwrap_or(usize::MAX));
+        if let Some((budget, _)) = &self.budget {
+            budget.give_back(max - chunk.len() as u64);
+        }
         if chunk.is_empty() {
             return Poll::Ready(None);
         }

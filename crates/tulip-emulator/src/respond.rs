@@ -56,7 +56,9 @@ impl Delivery<'_> {
     fn spoil(self, body: Body) -> Body {
         let end = |order| AtLimit::End(self.orders.clone(), order);
         match self.fault {
-            Fault::Cut { after } => body.limited(*after, end(Order::Close)),
+            Fault::Cut { after } | Fault::Expire { after } => {
+                body.limited(*after, end(Order::Close))
+            }
             Fault::Reset { after } => body.limited(*after, end(Order::Reset)),
             Fault::Stall { after } => body.limited(*after, AtLimit::Stall),
             Fault::Drip {

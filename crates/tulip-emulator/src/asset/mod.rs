@@ -55,18 +55,23 @@ impl Handler for AssetHost {
 impl AssetHost {
     /// The object of a request, or why it is refused.
     fn serve(&self, head: &Parts, job: Option<&JobId>, fault: &Fault) -> Result<Object, Reply> {
-        let session = self.authenticate(head)?;
+        let session = self.authenticate(head, job)?;
         let missing = || Reply::xml(404, "NoSuchKey", "The specified key does not exist.");
-        let (machine, script, modified) = {
+        let (machine, script, modified, budget) = {
             let mut jobs = self.0.jobs();
             let job = job.and_then(|job| jobs.get_mut(job)).ok_or_else(missing)?;
             let number = url_number(&session).ok_or_else(missing)?;
-            if !job.use_url(number) {
-                return Err(Reply::expired(403));
-            }
+            let budget = job.use_url(number).ok_or_else(|| {
+                let refusal = job.script.asset.refusal.clone();
+                refusal.unwrap_or_else(|| Reply::expired(403))
+            })?;
             let modified = http_date(job.created);
-            (job.info.machine.clone(), job.script.asset.clone(), modified)
+            let machine = job.info.machine.clone();
+            (machine, job.script.asset.clone(), modified, budget)
         };
+        if let Fault::Expire { after } = fault {
+            budget.shrink(*after);
+        }
         let content = match fault {
             Fault::Replaced => self.0.replaced(&machine, &script),
             _ => self.0.content(&machine, &script),
@@ -76,11 +81,12 @@ impl AssetHost {
             content,
             script,
             modified,
+            budget,
         })
     }
 
     /// Checks the signature and returns the session that it covers.
-    fn authenticate(&self, head: &Parts) -> Result<String, Reply> {
+    fn authenticate(&self, head: &Parts, job: Option<&JobId>) -> Result<String, Reply> {
         if head.headers.contains_key(AUTHORIZATION) {
             return Err(Reply::xml(
                 400,
@@ -110,14 +116,19 @@ impl AssetHost {
                 "The request signature we calculated does not match the signature you provided. \
                  Check your key and signing method.",
             ),
-            PresignError::Expired { at } => {
+            PresignError::Expired { at } => self.refusal(job).unwrap_or_else(|| {
                 let rest = format!(
                     "<Expires>{}</Expires>",
                     humantime::format_rfc3339_seconds(at)
                 );
                 Reply::xml_with(403, "AccessDenied", "Request has expired", &rest)
-            }
+            }),
         })
+    }
+
+    /// What the script of `job` has the host say of URLs that have expired.
+    fn refusal(&self, job: Option<&JobId>) -> Option<Reply> {
+        self.0.jobs().get(job?)?.script.asset.refusal.clone()
     }
 
     fn log(&self, head: &Parts, job: Option<JobId>, status: Option<u16>) {

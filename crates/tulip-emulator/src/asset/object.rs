@@ -10,6 +10,7 @@ use crate::body::Body;
 use crate::content::Content;
 use crate::fault::{Fault, Part, Reply};
 use crate::instance::Instance;
+use crate::jobs::Budget;
 use crate::range::{Selection, select};
 use crate::respond::Delivery;
 use crate::script::AssetScript;
@@ -20,6 +21,8 @@ pub(super) struct Object {
     pub(super) content: Content,
     pub(super) script: AssetScript,
     pub(super) modified: String,
+    /// What its URL may still bring.
+    pub(super) budget: Budget,
 }
 
 impl Object {
@@ -42,6 +45,7 @@ impl Object {
         }
         let mut body = Body::content(self.content, part.start, end)
             .filled(part.filler)
+            .within(self.budget, delivery.orders)
             .counted(Arc::clone(&instance.asset_bytes));
         if self.script.chunked {
             body = body.unannounced();

@@ -48,6 +48,12 @@ pub enum Fault {
         /// Bytes of the body that arrive.
         after: u64,
     },
+    /// As [`Fault::Cut`], and the URL of the request brings no more than these bytes: from then
+    /// on it counts as expired. On the API it is a cut and nothing else.
+    Expire {
+        /// Bytes of the body that arrive.
+        after: u64,
+    },
     /// The request is served, but after this many bytes of the body nothing more comes, while
     /// the connection stays open.
     Stall {

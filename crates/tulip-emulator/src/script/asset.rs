@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::JobScript;
 use crate::content::FixedContent;
+use crate::fault::Reply;
 
 /// How the asset host serves a job's archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,9 @@ pub(crate) struct AssetScript {
     pub(crate) replacement: Option<FixedContent>,
     pub(crate) url_lifetime: Duration,
     pub(crate) url_requests: Option<u32>,
+    pub(crate) url_bytes: Option<u64>,
+    pub(crate) revoked_urls: usize,
+    pub(crate) refusal: Option<Reply>,
 }
 
 impl Default for AssetScript {
@@ -37,6 +41,9 @@ impl Default for AssetScript {
             replacement: None,
             url_lifetime: Duration::from_secs(900),
             url_requests: None,
+            url_bytes: None,
+            revoked_urls: 0,
+            refusal: None,
         }
     }
 }
@@ -110,7 +117,10 @@ impl JobScript {
         self.asset.replacement = Some(FixedContent::new(content.into()));
         self
     }
+}
 
+/// How long its signed URLs work.
+impl JobScript {
     /// How long a signed URL works, in whole seconds, instead of 15 minutes. With zero, a URL
     /// has expired when it is handed out.
     #[must_use]
@@ -123,6 +133,29 @@ impl JobScript {
     #[must_use]
     pub fn url_requests(mut self, requests: u32) -> Self {
         self.asset.url_requests = Some(requests);
+        self
+    }
+
+    /// How many bytes of bodies a signed URL brings, in all its requests together. With the last
+    /// one the connection is closed, if there is more to send, and the URL counts as expired.
+    #[must_use]
+    pub fn url_bytes(mut self, bytes: u64) -> Self {
+        self.asset.url_bytes = Some(bytes);
+        self
+    }
+
+    /// The first `urls` signed URLs are revoked by the time they are handed out.
+    #[must_use]
+    pub fn revoked_urls(mut self, urls: usize) -> Self {
+        self.asset.revoked_urls = urls;
+        self
+    }
+
+    /// What the host says of a URL that has expired or been revoked, instead of 403 and S3's
+    /// XML; see [`Reply::expired`].
+    #[must_use]
+    pub fn url_refusal(mut self, reply: Reply) -> Self {
+        self.asset.refusal = Some(reply);
         self
     }
 }

@@ -11,3 +11,4 @@ mod jobs;
 mod lifecycle;
 mod ranges;
 mod replies;
+mod urls;

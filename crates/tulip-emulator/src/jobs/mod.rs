@@ -1,11 +1,15 @@
 //! Jobs and what a poll finds.
 
+mod urls;
+
 use std::collections::HashMap;
 use std::time::SystemTime;
 
 use tokio::time::Instant;
 use tulip_core::{JobId, MachineId};
 
+pub(crate) use self::urls::Budget;
+use self::urls::Urls;
 use crate::script::{JobScript, Outcome, Wait};
 
 /// What is known of a job.
@@ -38,10 +42,7 @@ pub(crate) struct Job {
     started: Instant,
     released: bool,
     complete_polls: u32,
-    /// Requests that each signed URL has served, by the number of the URL.
-    url_uses: Vec<u32>,
-    /// URLs below this number have been made to expire.
-    first_valid_url: usize,
+    urls: Urls,
 }
 
 impl Job {
@@ -64,8 +65,7 @@ impl Job {
             started,
             released: false,
             complete_polls: 0,
-            url_uses: Vec::new(),
-            first_valid_url: 0,
+            urls: Urls::default(),
         }
     }
 
@@ -118,22 +118,17 @@ impl Job {
 
     /// The number of a new signed URL.
     pub(crate) fn new_url(&mut self) -> usize {
-        self.url_uses.push(0);
-        self.url_uses.len() - 1
+        self.urls.sign(&self.script.asset)
     }
 
     pub(crate) fn expire_urls(&mut self) {
-        self.first_valid_url = self.url_uses.len();
+        self.urls.expire();
     }
 
-    /// Counts a request to URL `number`; false when the URL has been made to expire.
-    pub(crate) fn use_url(&mut self, number: usize) -> bool {
-        let Some(uses) = self.url_uses.get_mut(number) else {
-            return false;
-        };
-        *uses = uses.saturating_add(1);
-        let limit = self.script.asset.url_requests.unwrap_or(u32::MAX);
-        number >= self.first_valid_url && *uses <= limit
+    /// Counts a request to URL `number`, and says what it may bring; nothing when the URL does
+    /// not work any more.
+    pub(crate) fn use_url(&mut self, number: usize) -> Option<Budget> {
+        self.urls.visit(number, &self.script.asset)
     }
 }
 
@@ -266,19 +261,5 @@ mod tests {
         job.release();
         assert_eq!(job.poll(Instant::now()).status, "complete");
         assert_eq!(job.info.polls, 2);
-    }
-
-    #[test]
-    fn a_url_ends_with_its_requests_or_when_made_to() {
-        let mut job = job(JobScript::new().url_requests(1));
-        let first = job.new_url();
-        assert!(job.use_url(first));
-        assert!(!job.use_url(first));
-        let second = job.new_url();
-        job.expire_urls();
-        assert!(!job.use_url(second));
-        let third = job.new_url();
-        assert!(job.use_url(third));
-        assert!(!job.use_url(99));
     }
 }

@@ -1,0 +1,124 @@
+//! The signed URLs of a job, and how long each one works.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::script::AssetScript;
+
+/// Bytes that may still be sent, shared by all that send them.
+#[derive(Debug, Clone)]
+pub(crate) struct Budget(Arc<AtomicU64>);
+
+impl Budget {
+    pub(crate) fn new(bytes: u64) -> Self {
+        Self(Arc::new(AtomicU64::new(bytes)))
+    }
+
+    /// Takes as many bytes as there are, `max` at most.
+    pub(crate) fn take(&self, max: u64) -> u64 {
+        let take = |left: u64| Some(left - left.min(max));
+        let left = self
+            .0
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, take);
+        left.unwrap_or_else(|left| left).min(max)
+    }
+
+    /// Gives bytes back that were taken and not sent.
+    pub(crate) fn give_back(&self, bytes: u64) {
+        self.0.fetch_add(bytes, Ordering::AcqRel);
+    }
+
+    /// Leaves no more than `bytes`.
+    pub(crate) fn shrink(&self, bytes: u64) {
+        self.0.fetch_min(bytes, Ordering::AcqRel);
+    }
+
+    fn is_spent(&self) -> bool {
+        self.0.load(Ordering::Acquire) == 0
+    }
+}
+
+#[derive(Debug)]
+struct Url {
+    requests: u32,
+    budget: Budget,
+}
+
+/// The URLs of a job, by their numbers.
+#[derive(Debug, Default)]
+pub(crate) struct Urls {
+    list: Vec<Url>,
+    /// URLs below this number have been made to expire.
+    first_valid: usize,
+}
+
+impl Urls {
+    /// The number of a new URL.
+    pub(crate) fn sign(&mut self, script: &AssetScript) -> usize {
+        self.list.push(Url {
+            requests: 0,
+            budget: Budget::new(script.url_bytes.unwrap_or(u64::MAX)),
+        });
+        self.list.len() - 1
+    }
+
+    pub(crate) fn expire(&mut self) {
+        self.first_valid = self.list.len();
+    }
+
+    /// Counts a request to URL `number`, and says what it may bring; nothing when the URL does
+    /// not work any more.
+    pub(crate) fn visit(&mut self, number: usize, script: &AssetScript) -> Option<Budget> {
+        let first_valid = self.first_valid.max(script.revoked_urls);
+        let url = self.list.get_mut(number)?;
+        url.requests = url.requests.saturating_add(1);
+        let works = number >= first_valid
+            && url.requests <= script.url_requests.unwrap_or(u32::MAX)
+            && !url.budget.is_spent();
+        works.then(|| url.budget.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::JobScript;
+
+    #[test]
+    fn a_url_ends_with_its_requests_or_when_made_to() {
+        let script = JobScript::new().url_requests(1).asset;
+        let mut urls = Urls::default();
+        let first = urls.sign(&script);
+        assert!(urls.visit(first, &script).is_some());
+        assert!(urls.visit(first, &script).is_none());
+        let second = urls.sign(&script);
+        urls.expire();
+        assert!(urls.visit(second, &script).is_none());
+        let third = urls.sign(&script);
+        assert!(urls.visit(third, &script).is_some());
+        assert!(urls.visit(99, &script).is_none());
+    }
+
+    #[test]
+    fn a_url_ends_with_its_bytes_whoever_took_them() {
+        let script = JobScript::new().url_bytes(10).asset;
+        let mut urls = Urls::default();
+        let number = urls.sign(&script);
+        let (one, two) = (urls.visit(number, &script), urls.visit(number, &script));
+        let (one, two) = (one.unwrap(), two.unwrap());
+        assert_eq!((one.take(4), two.take(4), one.take(4)), (4, 4, 2));
+        assert!(urls.visit(number, &script).is_none());
+        two.give_back(1);
+        assert!(urls.visit(number, &script).is_some());
+        assert_eq!((one.take(4), two.take(4)), (1, 0));
+    }
+
+    #[test]
+    fn the_first_urls_can_be_revoked_from_the_start() {
+        let script = JobScript::new().revoked_urls(1).asset;
+        let mut urls = Urls::default();
+        let (first, second) = (urls.sign(&script), urls.sign(&script));
+        assert!(urls.visit(first, &script).is_none());
+        assert!(urls.visit(second, &script).is_some());
+    }
+}
