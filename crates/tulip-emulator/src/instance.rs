@@ -9,10 +9,11 @@ use tokio::time::Instant;
 use tulip_core::{JobId, MachineId, WorkspaceId};
 
 use crate::clock::Clock;
-use crate::content::Content;
+use crate::content::{Content, FixedContent};
 use crate::csv::{CsvArchive, Template, machine_seed};
 use crate::error::EmulatorError;
 use crate::fault::{Endpoint, Fault, Faults};
+use crate::gzip::gzip;
 use crate::jobs::{Job, Jobs};
 use crate::log::{ApiRequest, AssetRequest, Log, Requests};
 use crate::machines::Machines;
@@ -194,6 +195,19 @@ impl Instance {
 
     /// What the asset host serves for a job of `machine` with this script.
     pub(crate) fn content(&self, machine: &MachineId, script: &AssetScript) -> Option<Content> {
+        Some(encoded(self.plain_content(machine, script)?, script))
+    }
+
+    /// What stands in its place once it has been replaced.
+    pub(crate) fn replaced(&self, machine: &MachineId, script: &AssetScript) -> Option<Content> {
+        let content = match &script.replacement {
+            Some(fixed) => Content::fixed(fixed.clone()),
+            None => self.plain_content(machine, script)?.altered(),
+        };
+        Some(encoded(content, script))
+    }
+
+    fn plain_content(&self, machine: &MachineId, script: &AssetScript) -> Option<Content> {
         let content = match &script.content {
             Some(fixed) => Content::fixed(fixed.clone()),
             None => {
@@ -204,23 +218,26 @@ impl Instance {
         Some(content.truncated(script.truncate))
     }
 
-    /// What stands in its place once it has been replaced.
-    pub(crate) fn replaced(&self, machine: &MachineId, script: &AssetScript) -> Option<Content> {
-        match &script.replacement {
-            Some(fixed) => Some(Content::fixed(fixed.clone())),
-            None => Some(self.content(machine, script)?.altered()),
-        }
-    }
-
     /// A freshly signed URL for the archive of `job`.
     pub(crate) fn sign_url(&self, job: &mut Job) -> String {
-        let (path, host) = (asset_path(&job.info.id), &self.asset_host);
         let session = format!("session{}", job.new_url());
-        let lifetime = job.script.asset.url_lifetime;
+        let path = asset_path(&job.info.id);
+        let script = &job.script.asset;
+        let host = script.host.as_deref().unwrap_or(&self.asset_host);
+        let scheme = if script.https { "https" } else { "http" };
+        let now = self.clock.now();
         let query = self
             .presigner
-            .sign(&path, host, &session, self.clock.now(), lifetime);
-        format!("http://{host}{path}?{query}")
+            .sign(&path, host, &session, now, script.url_lifetime);
+        format!("{scheme}://{host}{path}?{query}")
+    }
+}
+
+fn encoded(content: Content, script: &AssetScript) -> Content {
+    if script.gzip {
+        Content::fixed(FixedContent::new(gzip(&content.to_bytes()).into()))
+    } else {
+        content
     }
 }
 

@@ -10,6 +10,7 @@ mod csv;
 mod emulator;
 mod error;
 mod fault;
+mod gzip;
 mod instance;
 mod jobs;
 mod log;

@@ -50,6 +50,12 @@ impl Object {
         if self.script.chunked {
             body = body.unannounced();
         }
+        for (name, value) in &self.script.headers {
+            reply
+                .headers
+                .retain(|(old, _)| !old.eq_ignore_ascii_case(name));
+            reply = reply.header(name, value);
+        }
         delivery.respond_with(&reply, body)
     }
 

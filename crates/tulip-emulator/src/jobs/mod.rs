@@ -102,14 +102,23 @@ impl Job {
             (_, Outcome::Failed { details }) => ("failed".to_owned(), details.clone()),
         };
         let complete = status == "complete";
+        let has_resource = complete && self.has_resource();
         if complete {
             self.complete_polls = self.complete_polls.saturating_add(1);
         }
         Found {
-            has_resource: complete && self.complete_polls > self.script.polls_without_resource,
+            has_resource,
             status,
             details,
         }
+    }
+
+    /// Whether the next reply that says complete has the resource.
+    fn has_resource(&self) -> bool {
+        let there = &self.script.resources;
+        let nth = usize::try_from(self.complete_polls).unwrap_or(usize::MAX);
+        let there = there.get(nth).or(there.last()).copied();
+        there.unwrap_or(true) && self.complete_polls >= self.script.polls_without_resource
     }
 
     pub(crate) fn release(&mut self) {
@@ -231,6 +240,22 @@ mod tests {
             .pending_polls(1)
             .complete_without_resource(1);
         let expected = said(&[("pending", false), ("complete", false), ("complete", true)]);
+        assert_eq!(statuses(script, 3), expected);
+    }
+
+    #[test]
+    fn the_resource_can_come_and_go() {
+        let script = JobScript::new().resources([true, false, true]);
+        let expected = [true, false, true, true].map(|there| ("complete", there));
+        assert_eq!(statuses(script, 4), said(&expected));
+        let never = JobScript::new().resources([false]);
+        assert_eq!(statuses(never, 2), said(&[("complete", false); 2]));
+    }
+
+    #[test]
+    fn a_complete_job_can_be_pending_again() {
+        let script = JobScript::new().statuses(["complete", "pending", "complete"]);
+        let expected = said(&[("complete", true), ("pending", false), ("complete", true)]);
         assert_eq!(statuses(script, 3), expected);
     }
 

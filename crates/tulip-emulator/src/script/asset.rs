@@ -16,10 +16,14 @@ pub(crate) struct AssetScript {
     pub(crate) truncate: Option<u64>,
     pub(crate) declared_length: Option<u64>,
     pub(crate) chunked: bool,
+    pub(crate) gzip: bool,
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) ranges: bool,
     pub(crate) etag: bool,
     pub(crate) if_match: bool,
     pub(crate) replacement: Option<FixedContent>,
+    pub(crate) host: Option<String>,
+    pub(crate) https: bool,
     pub(crate) url_lifetime: Duration,
     pub(crate) url_requests: Option<u32>,
     pub(crate) url_bytes: Option<u64>,
@@ -35,10 +39,14 @@ impl Default for AssetScript {
             truncate: None,
             declared_length: None,
             chunked: false,
+            gzip: false,
+            headers: Vec::new(),
             ranges: true,
             etag: true,
             if_match: true,
             replacement: None,
+            host: None,
+            https: false,
             url_lifetime: Duration::from_secs(900),
             url_requests: None,
             url_bytes: None,
@@ -88,6 +96,23 @@ impl JobScript {
         self
     }
 
+    /// The archive lies there compressed: `Content-Encoding: gzip`, and lengths, ranges and
+    /// `ETag` are those of the compressed bytes. They are made in memory for each request: for
+    /// small archives.
+    #[must_use]
+    pub fn gzip(mut self) -> Self {
+        self.asset.gzip = true;
+        self.asset_header("Content-Encoding", "gzip")
+    }
+
+    /// Replies with the archive carry this header, in place of one that they would have:
+    /// `Content-Encoding` for an encoding that is only pretended, `Content-Type` for another type.
+    #[must_use]
+    pub fn asset_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.asset.headers.push((name.into(), value.into()));
+        self
+    }
+
     /// `Range` is ignored: every reply is 200 with the whole archive.
     #[must_use]
     pub fn without_ranges(mut self) -> Self {
@@ -119,8 +144,29 @@ impl JobScript {
     }
 }
 
-/// How long its signed URLs work.
+/// Where its signed URLs lead, and how long they work.
 impl JobScript {
+    /// Signed URLs are for this host, with a port where one is needed, instead of the asset
+    /// host: one that does not answer, or another name of it.
+    #[must_use]
+    pub fn url_host(mut self, host: impl Into<String>) -> Self {
+        self.asset.host = Some(host.into());
+        self
+    }
+
+    /// Signed URLs are for a host whose name no resolver knows.
+    #[must_use]
+    pub fn unresolvable(self) -> Self {
+        self.url_host("assets.invalid")
+    }
+
+    /// Signed URLs begin with `https://`, while the asset host does not speak TLS.
+    #[must_use]
+    pub fn url_https(mut self) -> Self {
+        self.asset.https = true;
+        self
+    }
+
     /// How long a signed URL works, in whole seconds, instead of 15 minutes. With zero, a URL
     /// has expired when it is handed out.
     #[must_use]

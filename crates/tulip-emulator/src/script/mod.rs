@@ -44,6 +44,7 @@ pub struct JobScript {
     pub(crate) pending_status: String,
     pub(crate) resource: Option<String>,
     pub(crate) polls_without_resource: u32,
+    pub(crate) resources: Vec<bool>,
     pub(crate) machine: Option<MachineId>,
     pub(crate) asset: AssetScript,
 }
@@ -57,6 +58,7 @@ impl Default for JobScript {
             pending_status: "pending".to_owned(),
             resource: None,
             polls_without_resource: 0,
+            resources: Vec::new(),
             machine: None,
             asset: AssetScript::default(),
         }
@@ -136,6 +138,14 @@ impl JobScript {
     #[must_use]
     pub fn complete_without_resource(mut self, polls: u32) -> Self {
         self.polls_without_resource = polls;
+        self
+    }
+
+    /// Whether the replies that say `complete` have the resource, one each; the last one repeats.
+    /// For a resource that comes and goes.
+    #[must_use]
+    pub fn resources(mut self, there: impl IntoIterator<Item = bool>) -> Self {
+        self.resources = there.into_iter().collect();
         self
     }
 

@@ -3,37 +3,18 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use bytes::Bytes;
 use reqwest::Method;
 use tokio::time::Instant;
-use tulip_core::JobId;
-use tulip_emulator::{Emulator, Endpoint, Fault, JobScript};
+use tulip_emulator::{Endpoint, Fault, JobScript};
 
-use crate::client::{Api, header, http, raw};
-
-struct Bench {
-    emulator: Emulator,
-    api: Api,
-    job: JobId,
-    whole: Bytes,
-}
-
-async fn bench(script: JobScript) -> Bench {
-    let emulator = Emulator::start().await.unwrap();
-    let job = emulator.add_job(script).unwrap();
-    Bench {
-        api: Api::new(&emulator),
-        whole: emulator.content(&job).unwrap().to_bytes(),
-        emulator,
-        job,
-    }
-}
+use crate::bench::{Bench, bench};
+use crate::client::{header, http, raw};
 
 impl Bench {
     /// The next download meets this fault; its URL.
-    async fn meets(&self, fault: Fault) -> String {
+    async fn url_that_meets(&self, fault: Fault) -> String {
         self.emulator.fail_next(Endpoint::Asset, 1, fault);
-        self.api.resource(&self.job).await
+        self.fresh().await
     }
 }
 
@@ -46,13 +27,13 @@ fn body(reply: &str) -> &str {
 async fn a_reset_breaks_the_connection_after_its_bytes() {
     let b = bench(JobScript::new().content("0123456789")).await;
     for after in [0, 4] {
-        let url = b.meets(Fault::Reset { after }).await;
+        let url = b.url_that_meets(Fault::Reset { after }).await;
         let (reply, ended) = raw(&url, "").await;
         assert!(reply.contains("content-length: 10\r\n"), "{reply}");
         assert_eq!(body(&reply).len() as u64, after);
         assert_eq!(ended.unwrap_err().kind(), ErrorKind::ConnectionReset);
     }
-    let url = b.meets(Fault::Cut { after: 4 }).await;
+    let url = b.url_that_meets(Fault::Cut { after: 4 }).await;
     let (reply, ended) = raw(&url, "").await;
     assert_eq!((body(&reply), ended.is_ok()), ("0123", true), "in order");
 }
@@ -80,7 +61,7 @@ async fn a_reply_can_be_lost_whole_though_the_job_has_started() {
         assert_eq!(b.emulator.jobs().len(), jobs);
     }
     assert_eq!(b.emulator.requests().api[1].status, None);
-    let url = b.meets(Fault::LostReply).await;
+    let url = b.url_that_meets(Fault::LostReply).await;
     assert!(http().get(&url).send().await.is_err());
     assert_eq!(b.emulator.requests().asset[0].status, None);
 }
@@ -95,7 +76,7 @@ async fn a_drip_is_slow_but_complete() {
         pause,
     };
     let length = b.whole.len() as u64;
-    let url = b.meets(drip(length - 100)).await;
+    let url = b.url_that_meets(drip(length - 100)).await;
     let start = Instant::now();
     let reply = http().get(url).send().await.unwrap();
     assert_eq!(reply.content_length(), Some(length));
@@ -110,7 +91,7 @@ async fn a_drip_is_slow_but_complete() {
 #[tokio::test]
 async fn an_endless_body_announces_no_length_and_goes_on() {
     let b = bench(JobScript::new()).await;
-    let url = b.meets(Fault::Endless).await;
+    let url = b.url_that_meets(Fault::Endless).await;
     let mut reply = http().get(url).send().await.unwrap();
     assert_eq!(header(reply.headers(), "transfer-encoding"), "chunked");
     let mut got = Vec::new();
@@ -157,7 +138,7 @@ async fn more_bytes_than_announced_can_follow_a_reply() {
         ),
     ] {
         let b = bench(script.clone()).await;
-        let url = b.meets(Fault::Surplus("MORE".into())).await;
+        let url = b.url_that_meets(Fault::Surplus("MORE".into())).await;
         let (reply, ended) = raw(&url, headers).await;
         ended.unwrap();
         assert_eq!(body(&reply), expected, "{script:?}");
@@ -166,7 +147,7 @@ async fn more_bytes_than_announced_can_follow_a_reply() {
         assert!(is_chunked || reply.contains(&announced), "{reply}");
     }
     let b = bench(JobScript::new().content("01234")).await;
-    let url = b.meets(Fault::Surplus("MORE".into())).await;
+    let url = b.url_that_meets(Fault::Surplus("MORE".into())).await;
     assert_eq!(
         http().get(url).send().await.unwrap().text().await.unwrap(),
         "01234"

@@ -100,6 +100,25 @@ async fn the_resource_can_come_late_or_be_anything() {
 }
 
 #[tokio::test]
+async fn a_job_can_flap_and_its_resource_come_and_go() {
+    let emulator = Emulator::start().await.unwrap();
+    let api = Api::new(&emulator);
+    let flapping = JobScript::new().statuses(["complete", "pending", "complete"]);
+    let job = emulator.add_job(flapping).unwrap();
+    assert_eq!(
+        said(&api, &job, 3).await,
+        ["complete", "pending", "complete"]
+    );
+    let coming = JobScript::new().resources([true, false, true]);
+    let job = emulator.add_job(coming).unwrap();
+    for there in [true, false, true] {
+        let body = api.status(&job).await;
+        assert_eq!(body["status"], "complete");
+        assert_eq!(body["resource"].is_string(), there);
+    }
+}
+
+#[tokio::test]
 async fn a_job_is_for_the_machine_of_its_script() {
     let emulator = Emulator::start().await.unwrap();
     let machine = emulator.machine_ids()[2].clone();

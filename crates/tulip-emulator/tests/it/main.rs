@@ -4,8 +4,10 @@
 mod api;
 mod archive;
 mod asset;
+mod bench;
 mod broken;
 mod client;
+mod encoding;
 mod faults;
 mod jobs;
 mod lifecycle;

@@ -2,46 +2,23 @@
 
 use bytes::Bytes;
 use reqwest::Response;
-use tulip_core::JobId;
-use tulip_emulator::{Emulator, Endpoint, Fault, JobScript, RangeFault};
+use tulip_emulator::{Endpoint, Fault, JobScript, RangeFault};
 
-use crate::client::{Api, header};
-
-struct Bench {
-    emulator: Emulator,
-    api: Api,
-    job: JobId,
-    url: String,
-}
-
-async fn bench(script: JobScript) -> Bench {
-    let emulator = Emulator::start().await.unwrap();
-    let api = Api::new(&emulator);
-    let job = emulator.add_job(script).unwrap();
-    Bench {
-        url: api.resource(&job).await,
-        emulator,
-        api,
-        job,
-    }
-}
+use crate::bench::{Bench, bench};
+use crate::client::header;
 
 impl Bench {
-    /// The reply to a request with these headers, which meets `fault`.
-    async fn get(&self, headers: &[(&str, &str)], fault: Fault) -> Response {
+    /// The reply to a download with these headers, which meets `fault`.
+    async fn meets(&self, fault: Fault, headers: &[(&str, &str)]) -> Response {
         self.emulator.fail_next(Endpoint::Asset, 1, fault);
-        let mut request = self.api.http.get(&self.url);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        request.send().await.unwrap()
+        self.download(headers).await
     }
 
     /// `Content-Range`, `Content-Length` and body of the reply to `bytes=5-7`; no body when it
     /// breaks off.
     async fn ranged(&self, fault: RangeFault) -> (String, String, Option<Bytes>) {
         let reply = self
-            .get(&[("Range", "bytes=5-7")], Fault::Range(fault))
+            .meets(Fault::Range(fault), &[("Range", "bytes=5-7")])
             .await;
         assert_eq!(reply.status(), 206);
         let of = |name| header(reply.headers(), name).to_owned();
@@ -109,7 +86,7 @@ async fn a_range_can_announce_another_length_than_it_has() {
 #[tokio::test]
 async fn whole_replies_have_no_wrong_range() {
     let b = bench(JobScript::new().content("0123456789")).await;
-    let reply = b.get(&[], Fault::Range(RangeFault::Bytes(1))).await;
+    let reply = b.meets(Fault::Range(RangeFault::Bytes(1)), &[]).await;
     assert_eq!(reply.status(), 200);
     assert_eq!(reply.bytes().await.unwrap(), "0123456789");
 }
@@ -123,16 +100,16 @@ async fn a_replaced_object_has_another_tag_and_fails_if_match() {
     );
     let (old, new) = (old.unwrap().to_bytes(), new.unwrap().to_bytes());
     assert_eq!(old.len(), new.len());
-    let first = b.get(&[], Fault::None).await;
+    let first = b.meets(Fault::None, &[]).await;
     let tag = header(first.headers(), "etag").to_owned();
     assert_eq!(first.bytes().await.unwrap(), old);
     let headers = [("If-Match", &*tag), ("Range", "bytes=10-19")];
-    assert_eq!(b.get(&headers, Fault::Replaced).await.status(), 412);
-    let second = b.get(&[], Fault::Replaced).await;
+    assert_eq!(b.meets(Fault::Replaced, &headers).await.status(), 412);
+    let second = b.meets(Fault::Replaced, &[]).await;
     assert_ne!(header(second.headers(), "etag"), tag);
     assert_eq!(second.bytes().await.unwrap(), new);
     // It was replaced for those requests alone.
-    let reply = b.get(&headers, Fault::None).await;
+    let reply = b.meets(Fault::None, &headers).await;
     assert_eq!(reply.bytes().await.unwrap(), old[10..20]);
 }
 
@@ -140,9 +117,9 @@ async fn a_replaced_object_has_another_tag_and_fails_if_match() {
 async fn a_host_that_ignores_if_match_serves_the_other_object() {
     let script = JobScript::new().content("0123456789").without_if_match();
     let b = bench(script.replacement("abcdefgh")).await;
-    let tag = header(b.get(&[], Fault::None).await.headers(), "etag").to_owned();
+    let tag = header(b.meets(Fault::None, &[]).await.headers(), "etag").to_owned();
     let headers = [("If-Match", &*tag), ("Range", "bytes=4-")];
-    let reply = b.get(&headers, Fault::Replaced).await;
+    let reply = b.meets(Fault::Replaced, &headers).await;
     assert_eq!(reply.status(), 206);
     assert_ne!(header(reply.headers(), "etag"), tag);
     assert_eq!(header(reply.headers(), "content-range"), "bytes 4-7/8");

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use reqwest::{Client, Method, Response};
-use tulip_core::JobId;
-use tulip_emulator::{Emulator, Endpoint, Fault, JobScript, Reply};
+use reqwest::{Client, Method, Response, StatusCode};
+use tulip_emulator::{Endpoint, Fault, JobScript, Reply};
 
-use crate::client::{Api, header, http};
+use crate::bench::{Bench, bench};
+use crate::client::{header, http};
 
 const ALL: [Endpoint; 4] = [
     Endpoint::Machines,
@@ -14,25 +14,6 @@ const ALL: [Endpoint; 4] = [
     Endpoint::Status,
     Endpoint::Asset,
 ];
-
-struct Bench {
-    emulator: Emulator,
-    api: Api,
-    job: JobId,
-    url: String,
-}
-
-async fn bench() -> Bench {
-    let emulator = Emulator::start().await.unwrap();
-    let api = Api::new(&emulator);
-    let job = emulator.add_job(JobScript::new()).unwrap();
-    Bench {
-        url: api.resource(&job).await,
-        emulator,
-        api,
-        job,
-    }
-}
 
 impl Bench {
     /// The reply of `endpoint`, whose next request meets `fault`.
@@ -49,7 +30,7 @@ impl Bench {
                 let path = format!("/api/v3/machines/archive/csv/{}", self.job);
                 self.api.bare(Method::GET, &path)
             }
-            _ => self.api.http.get(&self.url),
+            _ => self.api.http.get(self.fresh().await),
         };
         request.send().await.unwrap()
     }
@@ -57,7 +38,7 @@ impl Bench {
 
 #[tokio::test]
 async fn every_call_can_answer_with_a_page() {
-    let b = bench().await;
+    let b = bench(JobScript::new()).await;
     for endpoint in ALL {
         let reply = b
             .reply(endpoint, Reply::html(200, "<h1>Sign in</h1>"))
@@ -78,7 +59,7 @@ async fn every_call_can_answer_with_a_page() {
 
 #[tokio::test]
 async fn a_busy_reply_says_when_to_come_back() {
-    let b = bench().await;
+    let b = bench(JobScript::new()).await;
     for status in [429, 503] {
         let wait = Duration::from_millis(1500);
         let reply = b
@@ -104,7 +85,7 @@ async fn a_busy_reply_says_when_to_come_back() {
 
 #[tokio::test]
 async fn a_date_to_come_back_counts_from_when_the_reply_is_sent() {
-    let b = bench().await;
+    let b = bench(JobScript::new()).await;
     let busy = Reply::busy(503).retry_after_date(Duration::from_secs(90));
     let before = SystemTime::now();
     for endpoint in [Endpoint::Status, Endpoint::Asset] {
@@ -121,7 +102,7 @@ async fn a_date_to_come_back_counts_from_when_the_reply_is_sent() {
 
 #[tokio::test]
 async fn a_redirect_leads_elsewhere() {
-    let b = bench().await;
+    let b = bench(JobScript::new()).await;
     let there = b.emulator.asset_origin().to_string() + "/elsewhere";
     for endpoint in ALL {
         let reply = b.reply(endpoint, Reply::redirect(302, &there)).await;
@@ -132,18 +113,19 @@ async fn a_redirect_leads_elsewhere() {
 
 #[tokio::test]
 async fn a_redirect_can_lead_in_a_circle() {
-    let b = bench().await;
+    let b = bench(JobScript::new()).await;
     b.emulator
         .fail_next(Endpoint::Asset, 3, Fault::RedirectLoop);
-    let reply = b.reply(Endpoint::Asset, Fault::None).await;
+    let url = b.fresh().await;
+    let reply = b.api.http.get(&url).send().await.unwrap();
     assert_eq!(
-        (reply.status().as_u16(), reply.url().as_str()),
-        (200, &*b.url)
+        (reply.status(), reply.url().as_str()),
+        (StatusCode::OK, &*url)
     );
     assert_eq!(b.emulator.requests().count(Endpoint::Asset), 4);
     b.emulator
         .fail_next(Endpoint::Asset, 100, Fault::RedirectLoop);
-    let error = b.api.http.get(&b.url).send().await.unwrap_err();
+    let error = b.api.http.get(&url).send().await.unwrap_err();
     assert!(error.is_redirect(), "{error}");
     let patient = Client::builder()
         .no_proxy()
@@ -159,15 +141,15 @@ async fn a_redirect_can_lead_in_a_circle() {
 
 #[tokio::test]
 async fn a_head_can_be_larger_than_anybody_reads() {
-    let b = bench().await;
+    let b = bench(JobScript::new()).await;
     let huge = Reply::new(200).header("X-Padding", "x".repeat(3_000_000));
     b.emulator.fail_next(Endpoint::Asset, 1, huge);
-    assert!(http().get(&b.url).send().await.is_err());
+    assert!(http().get(b.fresh().await).send().await.is_err());
 }
 
 #[tokio::test]
 async fn a_reply_can_announce_another_length_than_it_has() {
-    let b = bench().await;
+    let b = bench(JobScript::new()).await;
     let reply = Reply::new(200).header("Content-Length", "9").body("{}");
     let reply = b.reply(Endpoint::Machines, reply).await;
     assert_eq!(reply.content_length(), Some(9));

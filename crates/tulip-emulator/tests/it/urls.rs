@@ -3,34 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tulip_core::JobId;
-use tulip_emulator::{Emulator, Endpoint, Fault, JobScript, Reply};
+use tokio::net::TcpListener;
+use tulip_emulator::{Endpoint, Fault, JobScript, Reply};
 
-use crate::client::Api;
-
-struct Bench {
-    emulator: Emulator,
-    api: Api,
-    job: JobId,
-    whole: Bytes,
-}
-
-async fn bench(script: JobScript) -> Bench {
-    let emulator = Emulator::start().await.unwrap();
-    let job = emulator.add_job(script).unwrap();
-    Bench {
-        api: Api::new(&emulator),
-        whole: emulator.content(&job).unwrap().to_bytes(),
-        emulator,
-        job,
-    }
-}
+use crate::bench::{Bench, bench};
 
 impl Bench {
-    async fn fresh(&self) -> String {
-        self.api.resource(&self.job).await
-    }
-
     /// The status of a download from `offset` on and what came before it ended.
     async fn get(&self, url: &str, offset: usize) -> (u16, Bytes) {
         let request = self.api.http.get(url);
@@ -126,4 +104,45 @@ async fn a_host_can_refuse_in_other_words() {
     let page = Reply::html(403, "Sorry");
     let b = bench(JobScript::new().url_refusal(page).url_requests(0)).await;
     assert_eq!(b.refused(&b.fresh().await).await, (403, "Sorry".to_owned()));
+}
+
+#[tokio::test]
+async fn a_url_can_be_for_a_host_that_no_resolver_knows() {
+    let b = bench(JobScript::new().unresolvable()).await;
+    let url = b.fresh().await;
+    assert!(url.starts_with("http://assets.invalid/factory/"), "{url}");
+    assert!(url.contains("X-Amz-Signature="), "{url}");
+}
+
+#[tokio::test]
+async fn a_url_can_be_for_tls_where_there_is_none() {
+    let b = bench(JobScript::new().url_https()).await;
+    let url = b.fresh().await;
+    let plain = url.replace("https://", "http://");
+    assert!(
+        plain.starts_with(&b.emulator.asset_origin().to_string()),
+        "{url}"
+    );
+    let error = b.api.http.get(url).send().await.unwrap_err();
+    assert!(error.is_connect(), "{error:?}");
+    assert_eq!(b.get(&plain, 0).await, (206, b.whole.clone()));
+}
+
+#[tokio::test]
+async fn a_url_can_be_for_a_port_that_is_closed_or_another_name() {
+    let closed = {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        listener.local_addr().unwrap().to_string()
+    };
+    let b = bench(JobScript::new().url_host(&closed)).await;
+    let url = b.fresh().await;
+    assert!(url.starts_with(&format!("http://{closed}/")), "{url}");
+    assert!(b.api.http.get(url).send().await.unwrap_err().is_connect());
+    let alias = b.emulator.asset_origin().to_string();
+    let alias = alias.replace("http://127.0.0.1", "localhost");
+    let machine = b.emulator.machine_ids()[0].clone();
+    let script = JobScript::new().machine(machine).url_host(alias);
+    let job = b.emulator.add_job(script).unwrap();
+    let url = b.api.resource(&job).await;
+    assert_eq!(b.get(&url, 0).await, (206, b.whole.clone()));
 }
