@@ -56,7 +56,7 @@ pub(crate) struct Body {
     budget: Option<(Budget, Orders)>,
     drip: Option<Drip>,
     surplus: Option<(Bytes, Orders)>,
-    counter: Option<Arc<AtomicU64>>,
+    counters: Vec<Arc<AtomicU64>>,
 }
 
 /// Making one.
@@ -70,7 +70,7 @@ impl Body {
             budget: None,
             drip: None,
             surplus: None,
-            counter: None,
+            counters: Vec::new(),
         }
     }
 
@@ -132,9 +132,9 @@ impl Body {
         self
     }
 
-    /// Adds what is sent to `counter`.
-    pub(crate) fn counted(mut self, counter: Arc<AtomicU64>) -> Self {
-        self.counter = Some(counter);
+    /// Adds what is sent to `counters` too.
+    pub(crate) fn counted(mut self, counters: impl IntoIterator<Item = Arc<AtomicU64>>) -> Self {
+        self.counters.extend(counters);
         self
     }
 }
@@ -193,7 +193,7 @@ impl Body {
         if let Some(drip) = &mut self.drip {
             drip.at_once = drip.at_once.saturating_sub(bytes);
         }
-        if let Some(counter) = &self.counter {
+        for counter in &self.counters {
             counter.fetch_add(bytes, Ordering::Relaxed);
         }
         if self.remaining() == 0 {

@@ -184,6 +184,14 @@ impl Emulator {
         self.instance.scripts().next.push_back(script);
     }
 
+    /// The next job that a call starts for `machine` does this, whatever is started for others.
+    /// These scripts queue up too, and go before those of [`Emulator::script_next`].
+    pub fn script_next_of(&self, machine: &MachineId, script: JobScript) {
+        let mut scripts = self.instance.scripts();
+        let queue = scripts.next_of.entry(machine.clone()).or_default();
+        queue.push_back(script);
+    }
+
     /// What jobs do from now on that no script was queued for.
     pub fn set_default_script(&self, script: JobScript) {
         self.instance.scripts().default = script;
@@ -214,12 +222,13 @@ impl Emulator {
 /// Faults, and what was asked.
 impl Emulator {
     /// The next `times` requests to `endpoint` meet this fault; faults queue up. Every request to
-    /// the path takes one, whoever sends it.
+    /// the path takes one, whoever sends it, unless its job has a fault of its own, see
+    /// [`JobScript::asset_faults`].
     pub fn fail_next(&self, endpoint: Endpoint, times: usize, fault: impl Into<Fault>) {
         self.instance.faults().push(endpoint, times, fault.into());
     }
 
-    /// Forgets all faults that have not been met.
+    /// Forgets all faults of [`Emulator::fail_next`] that have not been met.
     pub fn clear_faults(&self) {
         self.instance.faults().clear();
     }

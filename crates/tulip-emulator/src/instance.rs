@@ -1,5 +1,6 @@
 //! What both hosts share.
 
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -48,10 +49,21 @@ pub(crate) struct Instance {
     seen: watch::Sender<()>,
 }
 
+/// What jobs do that are not there yet.
 #[derive(Debug, Default)]
 pub(crate) struct Scripts {
     pub(crate) default: JobScript,
-    pub(crate) next: std::collections::VecDeque<JobScript>,
+    pub(crate) next: VecDeque<JobScript>,
+    pub(crate) next_of: HashMap<MachineId, VecDeque<JobScript>>,
+}
+
+impl Scripts {
+    /// The script of the next job, which is for `machine`.
+    pub(crate) fn take(&mut self, machine: &MachineId) -> JobScript {
+        let own = self.next_of.get_mut(machine).and_then(VecDeque::pop_front);
+        let next = own.or_else(|| self.next.pop_front());
+        next.unwrap_or_else(|| self.default.clone())
+    }
 }
 
 /// What an instance is made from.
@@ -111,8 +123,25 @@ impl Instance {
         lock(&self.faults)
     }
 
-    pub(crate) fn take_fault(&self, endpoint: Endpoint) -> Fault {
-        self.faults().take(endpoint)
+    /// The fault of the next request to `endpoint` on the API, which names `job` if it is a
+    /// status call.
+    pub(crate) fn take_fault(&self, endpoint: Endpoint, job: Option<&JobId>) -> Fault {
+        let own = job.and_then(|job| self.jobs().get_mut(job)?.status_call());
+        let fault = own.or_else(|| self.faults().take(endpoint));
+        fault.unwrap_or(Fault::None)
+    }
+
+    /// The fault of the next request for the archive of `job`.
+    pub(crate) fn take_asset_fault(&self, job: Option<&JobId>) -> Fault {
+        let (own, always) = {
+            let mut jobs = self.jobs();
+            let job = job.and_then(|job| jobs.get_mut(job));
+            job.map_or((None, None), |job| {
+                (job.asset_request(), job.script.faults.asset_always.clone())
+            })
+        };
+        let fault = own.or_else(|| self.faults().take(Endpoint::Asset));
+        fault.or(always).unwrap_or(Fault::None)
     }
 
     /// A number that this instance has not given out before.
@@ -125,13 +154,18 @@ impl Instance {
         self.seen.send_replace(());
     }
 
-    pub(crate) fn log_asset(&self, request: AssetRequest) {
-        lock(&self.log).asset(request);
+    pub(crate) fn log_asset(&self, request: AssetRequest, bytes: Arc<AtomicU64>) {
+        lock(&self.log).asset(request, bytes);
         self.seen.send_replace(());
     }
 
+    pub(crate) fn log_start(&self, machine: &MachineId) {
+        lock(&self.log).start(machine);
+    }
+
     pub(crate) fn requests(&self) -> Requests {
-        lock(&self.log).requests(self.asset_bytes.load(Ordering::Relaxed))
+        let jobs = self.jobs().requests();
+        lock(&self.log).requests(self.asset_bytes.load(Ordering::Relaxed), jobs)
     }
 
     pub(crate) async fn wait_for_requests(&self, endpoint: Endpoint, count: usize) {

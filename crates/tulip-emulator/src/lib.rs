@@ -31,6 +31,6 @@ pub use emulator::Emulator;
 pub use error::EmulatorError;
 pub use fault::{Endpoint, Fault, RangeFault, Reply};
 pub use jobs::JobInfo;
-pub use log::{ApiRequest, AssetRequest, Requests};
+pub use log::{ApiRequest, AssetRequest, JobRequests, Requests};
 pub use script::JobScript;
 pub use tokens::TokenKind;

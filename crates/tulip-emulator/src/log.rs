@@ -1,8 +1,10 @@
 //! What the emulator was asked, for tests to look at.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use tulip_core::JobId;
+use tulip_core::{JobId, MachineId};
 
 use crate::fault::Endpoint;
 
@@ -19,6 +21,10 @@ pub struct ApiRequest {
     pub method: String,
     /// The path, as it was sent.
     pub path: String,
+    /// The machine in the path of a start.
+    pub machine: Option<MachineId>,
+    /// The job in the path of a status call.
+    pub job: Option<JobId>,
     /// The status of the reply; `None` when the connection was closed without one.
     pub status: Option<u16>,
     /// Whether an `Authorization` header was there.
@@ -53,6 +59,20 @@ pub struct AssetRequest {
     pub user_agent: Option<String>,
     /// `Referer`.
     pub referer: Option<String>,
+    /// Bytes of the archive that have been handed to the connection.
+    pub bytes: u64,
+}
+
+/// What was asked for one job, refused and failed requests among it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JobRequests {
+    /// Status calls.
+    pub status: usize,
+    /// Requests for its archive.
+    pub asset: usize,
+    /// Bytes of its archive that have been handed to connections.
+    pub asset_bytes: u64,
 }
 
 /// What the emulator was asked until now.
@@ -66,6 +86,8 @@ pub struct Requests {
     /// Bytes of bodies that the asset host has handed to its connections.
     pub asset_bytes: u64,
     counts: HashMap<Endpoint, usize>,
+    starts: HashMap<MachineId, usize>,
+    jobs: HashMap<JobId, JobRequests>,
 }
 
 impl Requests {
@@ -74,13 +96,26 @@ impl Requests {
     pub fn count(&self, endpoint: Endpoint) -> usize {
         self.counts.get(&endpoint).copied().unwrap_or(0)
     }
+
+    /// How many jobs calls have started for `machine`, whether or not their replies arrived.
+    #[must_use]
+    pub fn starts(&self, machine: &MachineId) -> usize {
+        self.starts.get(machine).copied().unwrap_or(0)
+    }
+
+    /// What was asked for `job`; nothing for one that is not there.
+    #[must_use]
+    pub fn of_job(&self, job: &JobId) -> JobRequests {
+        self.jobs.get(job).copied().unwrap_or_default()
+    }
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     api: VecDeque<ApiRequest>,
-    asset: VecDeque<AssetRequest>,
+    asset: VecDeque<(AssetRequest, Arc<AtomicU64>)>,
     counts: HashMap<Endpoint, usize>,
+    starts: HashMap<MachineId, usize>,
 }
 
 impl Log {
@@ -91,21 +126,32 @@ impl Log {
         keep(&mut self.api, request);
     }
 
-    pub(crate) fn asset(&mut self, request: AssetRequest) {
+    /// `bytes` counts what is sent.
+    pub(crate) fn asset(&mut self, request: AssetRequest, bytes: Arc<AtomicU64>) {
         self.count(Endpoint::Asset);
-        keep(&mut self.asset, request);
+        keep(&mut self.asset, (request, bytes));
+    }
+
+    pub(crate) fn start(&mut self, machine: &MachineId) {
+        *self.starts.entry(machine.clone()).or_default() += 1;
     }
 
     fn count(&mut self, endpoint: Endpoint) {
         *self.counts.entry(endpoint).or_default() += 1;
     }
 
-    pub(crate) fn requests(&self, asset_bytes: u64) -> Requests {
+    pub(crate) fn requests(&self, asset_bytes: u64, jobs: HashMap<JobId, JobRequests>) -> Requests {
+        let asset = self.asset.iter().map(|(request, sent)| AssetRequest {
+            bytes: sent.load(Ordering::Relaxed),
+            ..request.clone()
+        });
         Requests {
             api: self.api.iter().cloned().collect(),
-            asset: self.asset.iter().cloned().collect(),
+            asset: asset.collect(),
             asset_bytes,
             counts: self.counts.clone(),
+            starts: self.starts.clone(),
+            jobs,
         }
     }
 
@@ -133,13 +179,15 @@ mod tests {
                 endpoint: Some(Endpoint::Status),
                 method: "GET".to_owned(),
                 path: nth.to_string(),
+                machine: None,
+                job: None,
                 status: Some(200),
                 authorization: true,
                 user_agent: None,
                 accept: None,
             });
         }
-        let requests = log.requests(0);
+        let requests = log.requests(0, HashMap::new());
         assert_eq!(requests.count(Endpoint::Status), KEPT + 1);
         assert_eq!(requests.count(Endpoint::Asset), 0);
         assert_eq!(

@@ -33,7 +33,13 @@ impl Handler for Api {
         let (head, body) = request.into_parts();
         let found = route(&head.method, head.uri.path());
         let endpoint = found.as_ref().ok().map(|route| route.endpoint);
-        let fault = endpoint.map_or(Fault::None, |endpoint| self.0.take_fault(endpoint));
+        let id = |wanted| {
+            let route = found.as_ref().ok()?;
+            (route.endpoint == wanted).then_some(route.id.as_str())
+        };
+        let job = id(Endpoint::Status).and_then(|id| JobId::new(id).ok());
+        let machine = id(Endpoint::Start).and_then(|id| MachineId::new(id).ok());
+        let fault = endpoint.map_or(Fault::None, |at| self.0.take_fault(at, job.as_ref()));
         let reply = match fault.instead(&head.uri) {
             Some(reply) => Some(reply),
             None if fault == Fault::Hangup => None,
@@ -54,6 +60,8 @@ impl Handler for Api {
             endpoint,
             method: head.method.to_string(),
             path: shortened(head.uri.path().as_bytes()),
+            machine,
+            job,
             status,
             authorization: head.headers.contains_key(AUTHORIZATION),
             user_agent: text(&head.headers, &USER_AGENT),
@@ -115,12 +123,9 @@ impl Api {
         if self.0.machines.kind(&machine).is_none() {
             return Err(ApiError::NotFound(format!("there is no machine {id:?}")));
         }
-        let script = {
-            let mut scripts = self.0.scripts();
-            let next = scripts.next.pop_front();
-            next.unwrap_or_else(|| scripts.default.clone())
-        };
+        let script = self.0.scripts().take(&machine);
         let status = script.start_status.clone();
+        self.0.log_start(&machine);
         let job = self.0.add_job(None, machine, script);
         let user = Random::of(self.0.seed, "user", 0).name(17);
         let workspace = self.0.workspace.as_str();

@@ -3,6 +3,7 @@
 mod object;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, COOKIE, HOST, IF_MATCH, RANGE, REFERER, USER_AGENT,
@@ -13,7 +14,7 @@ use tulip_core::JobId;
 use self::object::Object;
 use crate::api::text;
 use crate::clock::http_date;
-use crate::fault::{Endpoint, Fault, Reply};
+use crate::fault::{Fault, Reply};
 use crate::instance::{Instance, job_of_path, url_number};
 use crate::log::AssetRequest;
 use crate::presign::{PresignError, Signed};
@@ -28,7 +29,8 @@ impl Handler for AssetHost {
     async fn answer(self: Arc<Self>, request: Request, orders: Orders) -> Result<Response, Hangup> {
         let (head, _) = request.into_parts();
         let job = job_of_path(head.uri.path());
-        let fault = self.0.take_fault(Endpoint::Asset);
+        let fault = self.0.take_asset_fault(job.as_ref());
+        let sent = Arc::default();
         let delivery = Delivery {
             fault: &fault,
             orders: &orders,
@@ -38,7 +40,7 @@ impl Handler for AssetHost {
             Some(reply) => Ok(delivery.respond(&reply)),
             None if fault == Fault::Hangup => Err(Hangup),
             None => Ok(match self.serve(&head, job.as_ref(), &fault) {
-                Ok(object) => object.response(&head, delivery, &self.0),
+                Ok(object) => object.response(&head, delivery, &sent),
                 Err(reply) => delivery.respond(&reply),
             }),
         };
@@ -47,7 +49,7 @@ impl Handler for AssetHost {
             _ => Ok(response),
         });
         let status = response.as_ref().ok().map(|r| r.status().as_u16());
-        self.log(&head, job, status);
+        self.log(&head, job, status, sent);
         response
     }
 }
@@ -57,7 +59,7 @@ impl AssetHost {
     fn serve(&self, head: &Parts, job: Option<&JobId>, fault: &Fault) -> Result<Object, Reply> {
         let session = self.authenticate(head, job)?;
         let missing = || Reply::xml(404, "NoSuchKey", "The specified key does not exist.");
-        let (machine, script, modified, budget) = {
+        let (machine, script, modified, budget, bytes) = {
             let mut jobs = self.0.jobs();
             let job = job.and_then(|job| jobs.get_mut(job)).ok_or_else(missing)?;
             let number = url_number(&session).ok_or_else(missing)?;
@@ -67,7 +69,8 @@ impl AssetHost {
             })?;
             let modified = http_date(job.created);
             let machine = job.info.machine.clone();
-            (machine, job.script.asset.clone(), modified, budget)
+            let script = job.script.asset.clone();
+            (machine, script, modified, budget, job.asset_bytes())
         };
         if let Fault::Expire { after } = fault {
             budget.shrink(*after);
@@ -82,6 +85,7 @@ impl AssetHost {
             script,
             modified,
             budget,
+            counters: [Arc::clone(&self.0.asset_bytes), bytes],
         })
     }
 
@@ -131,11 +135,11 @@ impl AssetHost {
         self.0.jobs().get(job?)?.script.asset.refusal.clone()
     }
 
-    fn log(&self, head: &Parts, job: Option<JobId>, status: Option<u16>) {
+    fn log(&self, head: &Parts, job: Option<JobId>, status: Option<u16>, sent: Arc<AtomicU64>) {
         let range = text(&head.headers, &RANGE);
         // Without the query: it holds the signature.
         tracing::info!(method = %head.method, path = head.uri.path(), range, status, "asset request");
-        self.0.log_asset(AssetRequest {
+        let request = AssetRequest {
             method: head.method.to_string(),
             job,
             status,
@@ -146,6 +150,8 @@ impl AssetHost {
             accept_encoding: text(&head.headers, &ACCEPT_ENCODING),
             user_agent: text(&head.headers, &USER_AGENT),
             referer: text(&head.headers, &REFERER),
-        });
+            bytes: 0,
+        };
+        self.0.log_asset(request, sent);
     }
 }

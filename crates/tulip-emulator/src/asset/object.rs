@@ -1,6 +1,7 @@
 //! An object and how it is served.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use http::header::{IF_MATCH, IF_RANGE, RANGE};
 use http::request::Parts;
@@ -9,7 +10,6 @@ use http::{Method, Version};
 use crate::body::Body;
 use crate::content::Content;
 use crate::fault::{Fault, Part, Reply};
-use crate::instance::Instance;
 use crate::jobs::Budget;
 use crate::range::{Selection, select};
 use crate::respond::Delivery;
@@ -23,14 +23,17 @@ pub(super) struct Object {
     pub(super) modified: String,
     /// What its URL may still bring.
     pub(super) budget: Budget,
+    /// What counts the bytes sent, for the host and for the job.
+    pub(super) counters: [Arc<AtomicU64>; 2],
 }
 
 impl Object {
+    /// The reply; `sent` counts its bytes.
     pub(super) fn response(
         self,
         head: &Parts,
         delivery: Delivery<'_>,
-        instance: &Instance,
+        sent: &Arc<AtomicU64>,
     ) -> Response {
         let (mut reply, part) = match self.select(head, delivery.fault) {
             Ok(selected) => selected,
@@ -46,7 +49,8 @@ impl Object {
         let mut body = Body::content(self.content, part.start, end)
             .filled(part.filler)
             .within(self.budget, delivery.orders)
-            .counted(Arc::clone(&instance.asset_bytes));
+            .counted(self.counters)
+            .counted([Arc::clone(sent)]);
         if self.script.chunked {
             body = body.unannounced();
         }

@@ -18,19 +18,15 @@ impl Faults {
         }
     }
 
-    /// The fault of the next request to `endpoint`.
-    pub(crate) fn take(&mut self, endpoint: Endpoint) -> Fault {
-        let Some(queue) = self.0.get_mut(&endpoint) else {
-            return Fault::None;
-        };
-        let Some((times, fault)) = queue.front_mut() else {
-            return Fault::None;
-        };
+    /// The fault of the next request to `endpoint`, if any waits.
+    pub(crate) fn take(&mut self, endpoint: Endpoint) -> Option<Fault> {
+        let queue = self.0.get_mut(&endpoint)?;
+        let (times, fault) = queue.front_mut()?;
         *times -= 1;
         if *times > 0 {
-            return fault.clone();
+            return Some(fault.clone());
         }
-        queue.pop_front().map_or(Fault::None, |(_, fault)| fault)
+        queue.pop_front().map(|(_, fault)| fault)
     }
 
     pub(crate) fn clear(&mut self) {
@@ -49,10 +45,11 @@ mod tests {
         faults.push(Endpoint::Start, 2, Fault::Hangup);
         faults.push(Endpoint::Start, 0, Fault::Stall { after: 0 });
         faults.push(Endpoint::Start, 1, Reply::new(500).into());
-        assert_eq!(faults.take(Endpoint::Status), Fault::None);
-        assert_eq!(faults.take(Endpoint::Start), Fault::Hangup);
-        assert_eq!(faults.take(Endpoint::Start), Fault::Hangup);
-        assert_eq!(faults.take(Endpoint::Start), Fault::Reply(Reply::new(500)));
-        assert_eq!(faults.take(Endpoint::Start), Fault::None);
+        let reply = Fault::Reply(Reply::new(500));
+        assert_eq!(faults.take(Endpoint::Status), None);
+        assert_eq!(faults.take(Endpoint::Start), Some(Fault::Hangup));
+        assert_eq!(faults.take(Endpoint::Start), Some(Fault::Hangup));
+        assert_eq!(faults.take(Endpoint::Start), Some(reply));
+        assert_eq!(faults.take(Endpoint::Start), None);
     }
 }

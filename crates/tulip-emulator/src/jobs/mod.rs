@@ -3,6 +3,8 @@
 mod urls;
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use tokio::time::Instant;
@@ -10,6 +12,8 @@ use tulip_core::{JobId, MachineId};
 
 pub(crate) use self::urls::Budget;
 use self::urls::Urls;
+use crate::fault::Fault;
+use crate::log::JobRequests;
 use crate::script::{JobScript, Outcome, Wait};
 
 /// What is known of a job.
@@ -43,6 +47,9 @@ pub(crate) struct Job {
     released: bool,
     complete_polls: u32,
     urls: Urls,
+    status_requests: usize,
+    asset_requests: usize,
+    asset_bytes: Arc<AtomicU64>,
 }
 
 impl Job {
@@ -66,6 +73,9 @@ impl Job {
             released: false,
             complete_polls: 0,
             urls: Urls::default(),
+            status_requests: 0,
+            asset_requests: 0,
+            asset_bytes: Arc::default(),
         }
     }
 
@@ -125,6 +135,34 @@ impl Job {
         self.released = true;
     }
 
+    /// Counts a status call, and says which fault of the job's own it meets.
+    pub(crate) fn status_call(&mut self) -> Option<Fault> {
+        let nth = self.status_requests;
+        self.status_requests += 1;
+        self.script.faults.status.get(nth).cloned()
+    }
+
+    /// Counts a request for the archive, and says which fault of the job's own it meets.
+    pub(crate) fn asset_request(&mut self) -> Option<Fault> {
+        let nth = self.asset_requests;
+        self.asset_requests += 1;
+        self.script.faults.asset.get(nth).cloned()
+    }
+
+    /// Counts the bytes of the archive that are sent.
+    pub(crate) fn asset_bytes(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.asset_bytes)
+    }
+
+    /// What was asked for this job.
+    fn requests(&self) -> JobRequests {
+        JobRequests {
+            status: self.status_requests,
+            asset: self.asset_requests,
+            asset_bytes: self.asset_bytes.load(Ordering::Relaxed),
+        }
+    }
+
     /// The number of a new signed URL.
     pub(crate) fn new_url(&mut self) -> usize {
         self.urls.sign(&self.script.asset)
@@ -174,6 +212,12 @@ impl Jobs {
 
     pub(crate) fn len(&self) -> usize {
         self.list.len()
+    }
+
+    /// What was asked for each of them.
+    pub(crate) fn requests(&self) -> HashMap<JobId, JobRequests> {
+        let requests = |job: &Job| (job.info.id.clone(), job.requests());
+        self.list.iter().map(requests).collect()
     }
 
     pub(crate) fn infos(&self) -> Vec<JobInfo> {

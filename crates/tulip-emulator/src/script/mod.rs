@@ -1,12 +1,14 @@
 //! What a job does, as a test writes it down.
 
 mod asset;
+mod faults;
 
 use std::time::Duration;
 
 use tulip_core::MachineId;
 
 pub(crate) use self::asset::AssetScript;
+pub(crate) use self::faults::FaultScript;
 
 /// How long a job stays unfinished.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +49,7 @@ pub struct JobScript {
     pub(crate) resources: Vec<bool>,
     pub(crate) machine: Option<MachineId>,
     pub(crate) asset: AssetScript,
+    pub(crate) faults: FaultScript,
 }
 
 impl Default for JobScript {
@@ -61,6 +64,7 @@ impl Default for JobScript {
             resources: Vec::new(),
             machine: None,
             asset: AssetScript::default(),
+            faults: FaultScript::default(),
         }
     }
 }

@@ -11,6 +11,7 @@ mod encoding;
 mod faults;
 mod jobs;
 mod lifecycle;
+mod per_job;
 mod ranges;
 mod replies;
 mod urls;
