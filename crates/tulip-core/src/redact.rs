@@ -63,41 +63,27 @@ fn ends_url(c: char) -> bool {
     c.is_whitespace() || c.is_control() || matches!(c, '"' | '<' | '>')
 }
 
-/// Beginnings of the names of query parameters that sign a URL, or are part of its signature, at
-/// S3, GCS, Azure and others, in lower case.
-const SIGNING: [&str; 6] = [
-    "x-amz-",
-    "x-goog-",
-    "sig=",
-    "signature=",
-    "token=",
-    "awsaccesskeyid=",
-];
+/// Beginnings and ends of the names of query parameters that sign a URL, or are part of its
+/// signature, at S3, GCS, Azure and others, in lower case.
+const SIGNING_BEGINNINGS: [&str; 2] = ["x-amz-", "x-goog-"];
+const SIGNING_ENDS: [&str; 4] = ["sig", "signature", "token", "awsaccesskeyid"];
 
 /// Masks the value of every parameter that signs, in a URL without a host or with one.
 fn redact_parameters(text: &str) -> String {
     let lower = text.to_ascii_lowercase();
     let mut out = String::with_capacity(text.len());
     let mut from = 0;
-    while let Some(at) = SIGNING
-        .iter()
-        .filter_map(|name| lower[from..].find(name))
-        .min()
-    {
-        let name = from + at;
-        let Some(equals) = text[name..].find('=') else {
-            break;
-        };
-        let value = name + equals + 1;
-        let ends = |c| ends_url(c) || matches!(c, '&' | ';' | ',' | ')');
-        let end = text[value..].find(ends).map_or(text.len(), |at| value + at);
-        let is_name = !text[name..value].contains(ends_url);
+    while let Some(equals) = text[from..].find('=').map(|at| from + at) {
+        let name = lower[from..equals].rsplit(ends_url).next().unwrap_or("");
+        let value = equals + 1;
         out.push_str(&text[from..value]);
-        if is_name {
+        from = value;
+        if SIGNING_BEGINNINGS.iter().any(|part| name.contains(part))
+            || SIGNING_ENDS.iter().any(|part| name.ends_with(part))
+        {
             out.push_str(MASK);
-            from = end;
-        } else {
-            from = value;
+            let ends = |c| ends_url(c) || matches!(c, '&' | ';' | ',' | ')');
+            from = text[value..].find(ends).map_or(text.len(), |at| value + at);
         }
     }
     out.push_str(&text[from..]);
@@ -105,11 +91,17 @@ fn redact_parameters(text: &str) -> String {
 }
 
 /// A foreign text on one line, its URLs [masked](redact_urls), without control characters, at most
-/// `limit` characters long: fit to be shown and logged.
+/// `limit` characters long, and an ellipsis where it was cut: fit to be shown and logged.
 #[must_use]
 pub fn one_line(text: &str, limit: usize) -> String {
+    // Control characters go first: they would end a URL, or part the name of a parameter, and
+    // what they kept from being masked would be shown without them.
+    let text: String = text
+        .chars()
+        .filter(|c| c.is_whitespace() || !c.is_control())
+        .collect();
     let line = redact_urls(&text.split_whitespace().collect::<Vec<_>>().join(" "));
-    let mut characters = line.chars().filter(|c| !c.is_control());
+    let mut characters = line.chars();
     let mut kept: String = characters.by_ref().take(limit).collect();
     if characters.next().is_some() {
         kept.push('…');
@@ -146,6 +138,26 @@ mod tests {
         assert_eq!(
             redact_urls("/a?X-Amz-Credential=AK%2F1&x=1&X-Amz-Signature=5ig, X-Amz- = y"),
             "/a?X-Amz-Credential=[redacted]&x=1&X-Amz-Signature=[redacted], X-Amz- = y"
+        );
+    }
+
+    #[test]
+    fn a_name_without_a_value_does_not_hide_a_signature_behind_it() {
+        assert_eq!(
+            redact_urls("X-Amz-Date is missing in /a?X-Amz-Signature=5ig"),
+            "X-Amz-Date is missing in /a?X-Amz-Signature=[redacted]"
+        );
+        assert_eq!(
+            redact_urls("x-goog-date; token=5ig"),
+            "x-goog-date; token=[redacted]"
+        );
+    }
+
+    #[test]
+    fn control_characters_do_not_hide_a_signature() {
+        assert_eq!(
+            one_line("/a?X-Amz-Sig\0nature=5ig https://h\u{7}/5ig", 99),
+            "/a?X-Amz-Signature=[redacted] https://h/[redacted]"
         );
     }
 
