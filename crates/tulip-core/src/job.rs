@@ -75,6 +75,9 @@ impl JobStatus {
 
 impl From<String> for JobStatus {
     fn from(text: String) -> Self {
+        // Whoever sends this also decides what would stand in logs and on terminals. What would
+        // look like a known name there is that name.
+        let text = one_line(&text, MAX_STATUS);
         for known in [
             Self::Pending,
             Self::Processing,
@@ -85,8 +88,7 @@ impl From<String> for JobStatus {
                 return known;
             }
         }
-        // Whoever sends this also decides what would stand in logs and on terminals.
-        Self::Other(one_line(&text, MAX_STATUS))
+        Self::Other(text)
     }
 }
 
@@ -263,6 +265,7 @@ mod tests {
             ("pending", false, false),
             ("Processing", false, false),
             ("COMPLETE", false, false),
+            (" complete\n", false, false),
             ("failed", true, false),
             ("Error", true, false),
             ("cancelled", true, false),
