@@ -4,7 +4,8 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
-use serde::de::Error as _;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
@@ -64,8 +65,7 @@ pub enum CredentialsError {
 /// assert_eq!(format!("{pasted:?}"), "Credentials { key: \"apikey.2_a\", secret: [redacted] }");
 /// # Ok::<(), tulip_core::CredentialsError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Parts")]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     key: String,
     secret: Zeroizing<String>,
@@ -86,10 +86,46 @@ fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Zeroizing<String>,
         .map_err(|_| D::Error::custom("a text was expected"))
 }
 
-impl TryFrom<Parts> for Credentials {
-    type Error = CredentialsError;
-    fn try_from(parts: Parts) -> Result<Self, CredentialsError> {
-        Self::new(&parts.key, &parts.secret)
+impl<'de> Deserialize<'de> for Credentials {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Asked for a map, serde_json itself would quote what it finds instead.
+        deserializer.deserialize_any(PartsVisitor)
+    }
+}
+
+/// Reads an object. Whatever else stands there may be the secret, which serde would quote.
+struct PartsVisitor;
+
+impl<'de> Visitor<'de> for PartsVisitor {
+    type Value = Credentials;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with key and secret")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Credentials, A::Error> {
+        let parts = Parts::deserialize(MapAccessDeserializer::new(map))?;
+        Credentials::new(&parts.key, &parts.secret).map_err(A::Error::custom)
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<Credentials, E> {
+        Err(E::invalid_type(Unexpected::Other("a text"), &self))
+    }
+
+    fn visit_bytes<E: Error>(self, _: &[u8]) -> Result<Credentials, E> {
+        Err(E::invalid_type(Unexpected::Other("bytes"), &self))
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Credentials, E> {
+        Err(E::invalid_type(Unexpected::Other("a number"), &self))
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Credentials, E> {
+        Err(E::invalid_type(Unexpected::Other("a number"), &self))
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Credentials, E> {
+        Err(E::invalid_type(Unexpected::Other("a number"), &self))
     }
 }
 
@@ -322,6 +358,11 @@ mod tests {
             r#"{"key":"k","secret":73577}"#,
             r#"{"key":"k","secret":["73577"]}"#,
             r#"{"key":"a:b","secret":"73577"}"#,
+            r#""73577""#,
+            "73577",
+            "-73577",
+            "0.73577",
+            r#"["73577"]"#,
         ] {
             let error = serde_json::from_str::<Credentials>(json)
                 .unwrap_err()
