@@ -1,7 +1,8 @@
 //! Sizes as people write them.
 
-/// Reads a number of bytes: plain, or with a binary (`KiB`, `MiB`, `GiB`) or decimal (`kB`, `MB`,
-/// `GB`) unit in upper or lower case. `None` for anything else, and for what 64 bits cannot hold.
+/// Reads a number of bytes: plain, or with `B`, a binary (`KiB`, `MiB`, `GiB`) or a decimal (`kB`,
+/// `MB`, `GB`) unit in upper or lower case. `None` for anything else, and for what 64 bits cannot
+/// hold.
 ///
 /// ```
 /// use tulip_core::parse_byte_size;
@@ -22,7 +23,12 @@ pub fn parse_byte_size(text: &str) -> Option<u64> {
         "gb" => 1_000_000_000,
         _ => return None,
     };
-    digits.trim_end().parse::<u64>().ok()?.checked_mul(unit)
+    let digits = digits.trim_end();
+    // Parsing alone would take a sign.
+    if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse::<u64>().ok()?.checked_mul(unit)
 }
 
 #[cfg(test)]
@@ -38,11 +44,20 @@ mod tests {
             ("64 mib", 64 << 20),
             ("5MB", 5_000_000),
             ("1024", 1024),
+            ("7 B", 7),
             ("2GiB", 2 << 30),
         ] {
             assert_eq!(parse_byte_size(text), Some(bytes), "{text}");
         }
-        for text in ["", "MiB", "-1", "1.5GiB", "64 miles", "99999999999999GiB"] {
+        for text in [
+            "",
+            "MiB",
+            "-1",
+            "+1",
+            "1.5GiB",
+            "64 miles",
+            "99999999999999GiB",
+        ] {
             assert_eq!(parse_byte_size(text), None, "{text}");
         }
     }
