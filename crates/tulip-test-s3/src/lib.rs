@@ -4,6 +4,7 @@
 
 mod authority;
 mod google;
+mod uploads;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -27,6 +28,7 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use authority::Authority;
+use uploads::Uploads;
 
 /// The access key that the server knows.
 pub const KEY_ID: &str = "TESTKEY";
@@ -87,6 +89,7 @@ struct State {
     /// What those were that are held back, or were.
     held: watch::Sender<Vec<Seen>>,
     seen: watch::Sender<Vec<Seen>>,
+    uploads: Uploads,
     parts: watch::Sender<Parts>,
 }
 
@@ -163,6 +166,7 @@ impl S3ServerBuilder {
             holds: watch::Sender::default(),
             held: watch::Sender::default(),
             seen: watch::Sender::default(),
+            uploads: Uploads::default(),
             parts: watch::Sender::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -228,6 +232,16 @@ impl S3Server {
         wait_for(&self.state.held, wanted).await;
     }
 
+    /// Waits until no part is on its way. Those of a client that was killed arrive for a moment longer.
+    ///
+    /// # Panics
+    /// When that does not happen within half a minute.
+    pub async fn until_idle(&self) {
+        let mut parts = self.state.parts.subscribe();
+        let idle = tokio::time::timeout(LIMIT, parts.wait_for(|parts| parts.now == 0)).await;
+        idle.expect("parts are on their way for ever").unwrap();
+    }
+
     /// How many parts were on their way.
     #[must_use]
     pub fn parts(&self) -> Parts {
@@ -244,10 +258,42 @@ impl S3Server {
         std::fs::read(self.path(key)).ok()
     }
 
+    /// The keys of all objects, staged ones too.
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
+        let bucket = self.folder.path().join(BUCKET);
+        let files = files(&bucket).into_iter();
+        let mut keys: Vec<String> = files
+            .map(|file| file.strip_prefix(&bucket).unwrap().display().to_string())
+            .collect();
+        keys.sort();
+        keys
+    }
+
+    /// Puts an object there by another way.
+    pub fn put(&self, key: &str, content: &[u8]) {
+        let path = self.path(key);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
     /// Objects that were staged and are still there.
     #[must_use]
     pub fn staged(&self) -> Vec<String> {
-        partial(self.folder.path())
+        let staged = |file: &PathBuf| file.extension().is_some_and(|end| end == "partial");
+        let files = files(self.folder.path()).into_iter().filter(staged);
+        files.map(|file| file.display().to_string()).collect()
+    }
+
+    /// Begins an upload that nobody will end, `ago` before now.
+    pub fn orphan(&self, key: &str, ago: Duration) {
+        self.state.uploads.orphan(key, ago);
+    }
+
+    /// The keys of the unfinished uploads, as the server lists them.
+    #[must_use]
+    pub fn open_uploads(&self) -> Vec<String> {
+        self.state.uploads.keys()
     }
 
     /// What unfinished uploads have left.
@@ -279,7 +325,9 @@ async fn serve(
         let (files, service, state) = (files.clone(), service.clone(), state.clone());
         let answer = service_fn(move |request| {
             let (files, service, state) = (files.clone(), service.clone(), state.clone());
-            async move { Ok::<_, Infallible>(answer(request, files, service, state).await) }
+            // In a task of its own: a server finishes what it was asked for also when the client is gone.
+            let answered = tokio::spawn(answer(request, files, service, state));
+            async move { Ok::<_, Infallible>(answered.await.unwrap()) }
         });
         let tls = tls.clone();
         tokio::spawn(async move {
@@ -328,42 +376,55 @@ async fn answer(
     {
         return *response;
     }
-    let is_part = seen.is_part();
-    if is_part {
-        state.parts.send_modify(|parts| {
-            parts.now += 1;
-            parts.most = parts.most.max(parts.now);
-        });
-        if let Some(gate) = state.gate {
-            let mut parts = state.parts.subscribe();
-            parts.wait_for(|parts| parts.most >= gate).await.unwrap();
-        }
+    if seen.method == Method::GET && seen.target.contains("?uploads") {
+        return state.uploads.listed(&seen.target);
+    }
+    let part = seen.is_part().then(|| UnderWay::of(state.clone()));
+    if let Some(gate) = state.gate.filter(|_| part.is_some()) {
+        let mut parts = state.parts.subscribe();
+        parts.wait_for(|parts| parts.most >= gate).await.unwrap();
     }
     let answer = service.call(request.map(s3s::Body::from)).await;
+    let answer = match answer {
+        Ok(response) => state.uploads.note(&seen, response).await,
+        Err(error) => panic!("the server fails: {error:?}"),
+    };
     if seen.is_beginning() && *state.holds.borrow() {
         state.held.send_modify(|held| held.push(seen.clone()));
         let mut holds = state.holds.subscribe();
         holds.wait_for(|holds| !holds).await.unwrap();
     }
-    if is_part {
-        state.parts.send_modify(|parts| parts.now -= 1);
-    }
-    match answer {
-        Ok(response) => response.map(|body| body.map_err(Into::into).boxed_unsync()),
-        Err(error) => panic!("the server fails: {error:?}"),
+    drop(part);
+    answer
+}
+
+/// A part on its way, also one whose client has gone.
+struct UnderWay(Arc<State>);
+
+impl UnderWay {
+    fn of(state: Arc<State>) -> Self {
+        state.parts.send_modify(|parts| {
+            parts.now += 1;
+            parts.most = parts.most.max(parts.now);
+        });
+        Self(state)
     }
 }
 
-fn partial(folder: &Path) -> Vec<String> {
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.parts.send_modify(|parts| parts.now -= 1);
+    }
+}
+
+/// All files below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         match path.is_dir() {
-            true => found.extend(partial(&path)),
-            false if path.extension().is_some_and(|end| end == "partial") => {
-                found.push(path.display().to_string());
-            }
-            false => {}
+            true => found.extend(files(&path)),
+            false => found.push(path),
         }
     }
     found

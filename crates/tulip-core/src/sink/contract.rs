@@ -6,8 +6,8 @@ use std::fmt;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{SinkError, SinkErrorKind};
-use crate::{Checksum, ObjectKey};
+use super::{Leftover, Resumed, SinkError, SinkErrorKind, SinkLister, SinkReader};
+use crate::{Checksum, ObjectKey, Timestamp};
 
 /// What a store keeps beside an object, by name: `tulip-job`, `tulip-machine`, `tulip-checksum`.
 /// Names are lower case ASCII letters, digits and hyphens, as HTTP headers want them; values are
@@ -48,10 +48,25 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`SinkErrorKind::Unsupported`] by default; otherwise what kept the sink from looking.
     async fn lookup(&self, key: &ObjectKey) -> Result<Option<StoredObject>, SinkError> {
-        Err(SinkError::new(
-            SinkErrorKind::Unsupported,
-            format!("the {} sink cannot look up {key}", self.scheme()),
-        ))
+        Err(unsupported(self.scheme(), format!("look up {key}")))
+    }
+
+    /// Reads the object that is stored under `key`, or gives `None` where there is none. Needs
+    /// [`Capabilities::read`].
+    ///
+    /// # Errors
+    /// [`SinkErrorKind::Unsupported`] by default; otherwise what kept the sink from reading.
+    async fn read(&self, key: &ObjectKey) -> Result<Option<Box<dyn SinkReader>>, SinkError> {
+        Err(unsupported(self.scheme(), format!("read {key}")))
+    }
+
+    /// Lists every object below the sink's root, in no particular order. What is staged or hidden,
+    /// and what has a name that is no key, is left out. Needs [`Capabilities::read`].
+    ///
+    /// # Errors
+    /// [`SinkErrorKind::Unsupported`] by default; otherwise what kept the sink from listing.
+    async fn list(&self) -> Result<Box<dyn SinkLister>, SinkError> {
+        Err(unsupported(self.scheme(), "list what it holds".to_owned()))
     }
 
     /// Begins an object under `key`.
@@ -64,6 +79,49 @@ pub trait Sink: Send + Sync + fmt::Debug {
         key: &ObjectKey,
         options: &OpenOptions,
     ) -> Result<Box<dyn SinkWriter>, SinkError>;
+
+    /// Goes on with an object that an earlier writer has left behind its first `bytes`, which its
+    /// [`SinkWriter::checkpoint`] had reported. Gives `None` where they are no longer there. Needs
+    /// [`Capabilities::resume`].
+    ///
+    /// # Errors
+    /// As [`Sink::open`]. [`SinkErrorKind::Unsupported`] by default.
+    async fn resume(
+        &self,
+        key: &ObjectKey,
+        options: &OpenOptions,
+        left: &Leftover,
+        bytes: u64,
+    ) -> Result<Option<Resumed>, SinkError> {
+        let _ = (options, left, bytes);
+        Err(unsupported(self.scheme(), format!("resume {key}")))
+    }
+
+    /// Removes what an earlier writer of `key` has left: a staged file, an unfinished upload. That
+    /// nothing is left (any more) is no error. By default there is never anything.
+    ///
+    /// # Errors
+    /// [`SinkError`] when something stays; its message says what. [`SinkErrorKind::Unsupported`]
+    /// where without a trace it cannot be looked for.
+    async fn discard(&self, key: &ObjectKey, left: &Leftover) -> Result<(), SinkError> {
+        let _ = (key, left);
+        Ok(())
+    }
+
+    /// Removes everything below the root that writers, whosever they were, have left before
+    /// `before`, and tells how much that was. By default there is never anything.
+    ///
+    /// # Errors
+    /// [`SinkError`] when something stays, or could not be looked for.
+    async fn sweep(&self, before: Timestamp) -> Result<u64, SinkError> {
+        let _ = before;
+        Ok(0)
+    }
+}
+
+fn unsupported(scheme: &str, what: String) -> SinkError {
+    let message = format!("the {scheme} sink cannot {what}");
+    SinkError::new(SinkErrorKind::Unsupported, message)
 }
 
 /// One object being written.
@@ -71,7 +129,8 @@ pub trait Sink: Send + Sync + fmt::Debug {
 /// # Cancellation
 /// Dropping a writer, also inside one of its futures, leaves nothing visible under the key. What
 /// it leaves elsewhere (a staging file, an unfinished upload) is the implementation's to remove
-/// where a drop allows that; [`SinkWriter::abort`] always does.
+/// where a drop allows that, unless [`SinkWriter::checkpoint`] has asked for it to be kept;
+/// [`SinkWriter::abort`] always does.
 #[async_trait]
 pub trait SinkWriter: Send {
     /// Takes one chunk. When it returns, the whole chunk has been accepted, in order, and the
@@ -81,6 +140,24 @@ pub trait SinkWriter: Send {
     /// # Errors
     /// [`SinkError`]; the object is lost then, and every later call fails too.
     async fn write(&mut self, chunk: Bytes) -> Result<(), SinkError>;
+
+    /// By what [`Sink::resume`] and [`Sink::discard`] would find what this writer has made so far, if
+    /// its process ended now. It is asked for after [`Sink::open`] and after every write, and
+    /// remembered by the caller, so it is cheap to tell and holds no secret. `None`, as by default,
+    /// as long as nothing would be left.
+    fn trace(&self) -> Option<String> {
+        None
+    }
+
+    /// Hands on all that has been written, so that [`Sink::resume`] can go on behind it in another
+    /// process, and tells how many bytes that are. From then on a drop leaves them. `None`, as by
+    /// default, where the sink cannot do that; what was on its way has arrived all the same.
+    ///
+    /// # Errors
+    /// As [`SinkWriter::write`].
+    async fn checkpoint(&mut self) -> Result<Option<u64>, SinkError> {
+        Ok(None)
+    }
 
     /// Adds metadata that only became known while the object was written, such as its checksum.
     /// Called at most once, before [`SinkWriter::close`]. By default it is ignored, as is right
@@ -110,6 +187,10 @@ pub struct Capabilities {
     pub lookup: bool,
     /// [`WriteMode::Create`] is atomic: of two writers, one gets the key, the other an error.
     pub atomic_create: bool,
+    /// [`Sink::read`] and [`Sink::list`] work.
+    pub read: bool,
+    /// [`Sink::resume`] works.
+    pub resume: bool,
 }
 
 impl Capabilities {
@@ -117,6 +198,8 @@ impl Capabilities {
     pub const NONE: Self = Self {
         lookup: false,
         atomic_create: false,
+        read: false,
+        resume: false,
     };
 
     /// The same capabilities with [`Capabilities::lookup`].
@@ -130,6 +213,20 @@ impl Capabilities {
     #[must_use]
     pub const fn with_atomic_create(mut self) -> Self {
         self.atomic_create = true;
+        self
+    }
+
+    /// The same capabilities with [`Capabilities::read`].
+    #[must_use]
+    pub const fn with_read(mut self) -> Self {
+        self.read = true;
+        self
+    }
+
+    /// The same capabilities with [`Capabilities::resume`].
+    #[must_use]
+    pub const fn with_resume(mut self) -> Self {
+        self.resume = true;
         self
     }
 }

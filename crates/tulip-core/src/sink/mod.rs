@@ -46,7 +46,9 @@
 pub mod conformance;
 mod contract;
 mod error;
+mod leftover;
 mod options;
+mod read;
 mod registry;
 mod url;
 
@@ -56,6 +58,8 @@ pub use contract::{
     Capabilities, Metadata, OpenOptions, Sink, SinkWriter, StoredObject, WriteMode,
 };
 pub use error::{SinkError, SinkErrorKind};
+pub use leftover::{Leftover, Resumed};
 pub use options::{ConnectOptions, SinkOption};
+pub use read::{SinkLister, SinkReader};
 pub use registry::{RegistryError, SinkFactory, SinkRegistration, SinkRegistry};
 pub use url::{SinkUrl, SinkUrlError};

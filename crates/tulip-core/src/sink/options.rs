@@ -13,16 +13,29 @@ pub struct SinkOption {
     pub name: &'static str,
     /// One line for people: what it does, the values that it takes, its default.
     pub summary: &'static str,
+    /// Whether values can be shown and written down: those that are not said to be are secrets.
+    pub public: bool,
 }
 
 impl SinkOption {
     /// An option by name and summary.
     #[must_use]
     pub const fn new(name: &'static str, summary: &'static str) -> Self {
-        Self { name, summary }
+        Self {
+            name,
+            summary,
+            public: false,
+        }
     }
 
-    fn allows(&self, name: &str) -> bool {
+    /// The same option, whose values are no secrets.
+    #[must_use]
+    pub const fn public(mut self) -> Self {
+        self.public = true;
+        self
+    }
+
+    pub(super) fn allows(&self, name: &str) -> bool {
         match self.name.strip_suffix("NAME") {
             Some(prefix) => name
                 .strip_prefix(prefix)

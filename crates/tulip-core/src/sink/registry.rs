@@ -241,6 +241,20 @@ impl SinkRegistry {
         factory.connect(url, options).await
     }
 
+    /// `url` as it can be written down: without user info, and with those options alone that the
+    /// sink says are no secrets.
+    #[must_use]
+    pub fn without_secrets(&self, url: &SinkUrl) -> SinkUrl {
+        let entry = self.entries.get(url.scheme());
+        let options = entry.map_or(&[][..], |entry| entry.factory().options());
+        let public = |name: &str| {
+            options
+                .iter()
+                .any(|known| known.public && known.allows(name))
+        };
+        url.clone().retaining(public)
+    }
+
     fn unknown(&self, scheme: &str) -> SinkError {
         let there: Vec<_> = self.schemes().collect();
         let there = match there.as_slice() {

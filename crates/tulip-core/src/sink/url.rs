@@ -138,6 +138,28 @@ impl SinkUrl {
         self
     }
 
+    /// The same address without an option, if it has it.
+    #[must_use]
+    pub fn without_option(mut self, name: &str) -> Self {
+        let kept: Vec<_> = self.options().filter(|(known, _)| known != name).collect();
+        self.0.set_query(None);
+        kept.iter()
+            .fold(self, |url, (name, value)| url.with_option(name, value))
+    }
+
+    /// The same address without user info, and with those options alone whose names are kept.
+    #[must_use]
+    pub(super) fn retaining(mut self, keep: impl Fn(&str) -> bool) -> Self {
+        let kept: Vec<_> = self.options().filter(|(name, _)| keep(name)).collect();
+        // A URL that cannot have user info has none.
+        let _ = self.0.set_username("");
+        let _ = self.0.set_password(None);
+        self.0.set_fragment(None);
+        self.0.set_query(None);
+        kept.iter()
+            .fold(self, |url, (name, value)| url.with_option(name, value))
+    }
+
     /// The path of a `file` URL; `None` for any other.
     #[must_use]
     pub fn to_file_path(&self) -> Option<PathBuf> {

@@ -28,7 +28,8 @@ tulip_core::register_sink!(AzureFactory);
 const ACCOUNT: SinkOption = SinkOption::new(
     "account",
     "the storage account; else AZURE_STORAGE_ACCOUNT or AZURE_STORAGE_ACCOUNT_NAME",
-);
+)
+.public();
 const ACCESS_KEY: SinkOption = SinkOption::new(
     "access_key",
     "the account's key; better AZURE_STORAGE_KEY or AZURE_STORAGE_ACCOUNT_KEY",
@@ -40,13 +41,15 @@ const SAS_TOKEN: SinkOption = SinkOption::new(
 const CLIENT_ID: SinkOption = SinkOption::new(
     "client_id",
     "an Entra application, or a managed identity; else AZURE_CLIENT_ID",
-);
+)
+.public();
 const TENANT_ID: SinkOption = SinkOption::new(
     "tenant_id",
     "the application's tenant; else AZURE_TENANT_ID",
-);
+)
+.public();
 const USE_AZURE_CLI: SinkOption =
-    SinkOption::new("use_azure_cli", "true asks the az command for a token");
+    SinkOption::new("use_azure_cli", "true asks the az command for a token").public();
 
 const OPTIONS: &[SinkOption] = &[
     ACCOUNT,
@@ -86,7 +89,10 @@ impl SinkFactory for AzureFactory {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::NONE.with_lookup().with_atomic_create()
+        Capabilities::NONE
+            .with_lookup()
+            .with_atomic_create()
+            .with_read()
     }
 
     fn feature(&self) -> Option<&str> {
@@ -132,6 +138,8 @@ impl SinkFactory for AzureFactory {
                 store: Arc::new(probe),
                 needs_part: true,
             },
+            // Blocks of which nothing is made are dropped after a week.
+            uploads: None,
             kept: target.kept(false),
         }))
     }
@@ -189,7 +197,6 @@ fn builder(
 
 /// Makes the end of an upload create-only. The condition is part of what a shared key signs, so
 /// the request is signed again.
-#[derive(Debug)]
 struct CreateHook {
     account: String,
     credentials: AzureCredentialProvider,

@@ -22,23 +22,26 @@ pub(super) const BUFFERING: Buffering = Buffering {
 pub(super) const ENDPOINT: SinkOption = SinkOption::new(
     "endpoint",
     "the store's URL, where it is not the cloud's own",
-);
+)
+.public();
 pub(super) const ALLOW_HTTP: SinkOption = SinkOption::new(
     "allow_http",
     "true lets an endpoint other than this machine be without TLS",
-);
+)
+.public();
 pub(super) const CREATE_ONLY: SinkOption = SinkOption::new(
     "create_only",
     "whether the store keeps create-only requests: auto (tries another's store once), always, never",
-);
+).public();
 pub(super) const STORAGE_CLASS: SinkOption = SinkOption::new(
     "storage_class",
     "the storage class or access tier of new objects, as the store names it",
-);
+)
+.public();
 pub(super) const METADATA: SinkOption =
-    SinkOption::new("metadata.NAME", "metadata of that name for every object");
+    SinkOption::new("metadata.NAME", "metadata of that name for every object").public();
 pub(super) const ANONYMOUS: SinkOption =
-    SinkOption::new("anonymous", "true sends requests without credentials");
+    SinkOption::new("anonymous", "true sends requests without credentials").public();
 
 /// How often requests are sent again.
 pub(super) fn retries() -> RetryConfig {

@@ -10,26 +10,35 @@ mod gcs;
 mod s3;
 mod service;
 mod trial;
+#[cfg_attr(
+    not(any(feature = "s3", feature = "gcs")),
+    expect(dead_code, reason = "Azure ends unfinished uploads by itself")
+)]
+mod uploads;
 
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use object_store::path::Path;
-use object_store::{Attribute, ObjectStore};
+use object_store::{Attribute, ObjectStore, ObjectStoreExt as _};
 use tokio::sync::OnceCell;
-use tulip_core::ObjectKey;
 use tulip_core::sink::{
-    Capabilities, OpenOptions, Sink, SinkError, SinkErrorKind, SinkWriter, StoredObject, WriteMode,
+    Capabilities, Leftover, OpenOptions, Sink, SinkError, SinkErrorKind, SinkLister, SinkReader,
+    SinkWriter, StoredObject, WriteMode,
 };
+use tulip_core::{ObjectKey, Timestamp};
 
 use crate::object::attributes::Kept;
 use crate::object::error::from_store;
+use crate::object::read::BodyReader;
+use crate::object::staging;
 use crate::object::store::Store;
-use crate::object::writer::Route;
+use crate::object::target::Route;
 use trial::Trial;
+use uploads::Uploads;
 
 /// A bucket or container, or what lies below a prefix of one.
-#[derive(Debug)]
 struct CloudSink {
     scheme: &'static str,
     /// The target as people write it, without its options.
@@ -38,12 +47,13 @@ struct CloudSink {
     create: CreateOnly,
     /// The same store by fewer retries: somebody waits for what a probe finds.
     probe: Probe,
+    /// Uploads that nobody has ended; `None` where the store sees to them by itself.
+    uploads: Option<Uploads>,
     /// What every object gets: its storage class, metadata from options.
     kept: Kept,
 }
 
 /// How a store is asked not to replace an object.
-#[derive(Debug)]
 struct CreateOnly {
     rule: CreateRule,
     /// The store, on a way that makes the end of an upload create-only.
@@ -64,11 +74,21 @@ enum CreateRule {
     Try,
 }
 
-#[derive(Debug)]
 struct Probe {
     store: Arc<dyn ObjectStore>,
     /// Beginning an upload asks the store for nothing; only a part does.
     needs_part: bool,
+}
+
+impl fmt::Debug for CloudSink {
+    /// Leaves out the stores: some show their credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CloudSink")
+            .field("scheme", &self.scheme)
+            .field("shown", &self.shown)
+            .field("create", &self.create.rule)
+            .finish_non_exhaustive()
+    }
 }
 
 impl CloudSink {
@@ -103,7 +123,7 @@ impl CloudSink {
     /// Tries it in a task of its own, which takes back what it has made also when nobody waits for it
     /// any more.
     async fn try_create_only(&self) -> Result<bool, SinkError> {
-        let name = format!(".tulip-probe.{:08x}", fastrand::u32(..));
+        let name = format!("{}.{:08x}", staging::PROBE, fastrand::u32(..));
         let trial = Trial {
             store: self.create.store.clone(),
             path: self.below(&name)?,
@@ -135,7 +155,7 @@ impl Sink for CloudSink {
     /// Whether a store of somebody else's keeps create-only requests is known once one has been
     /// tried, by the first object that is opened so.
     fn capabilities(&self) -> Capabilities {
-        let capabilities = Capabilities::NONE.with_lookup();
+        let capabilities = Capabilities::NONE.with_lookup().with_read();
         let kept = match self.create.rule {
             CreateRule::Always => true,
             CreateRule::Never => false,
@@ -151,9 +171,13 @@ impl Sink for CloudSink {
     async fn probe(&self) -> Result<(), SinkError> {
         let store = self.probe.store.clone();
         let needs_part = self.probe.needs_part;
-        let path = self.below(".tulip-probe")?;
+        let path = self.below(staging::PROBE)?;
         let shown = self.shown.clone();
-        in_task(async move { trial::begin_upload(store, &path, needs_part, &shown).await }).await
+        let uploads = self.uploads.clone();
+        in_task(async move {
+            trial::begin_upload(store, uploads.as_ref(), &path, needs_part, &shown).await
+        })
+        .await
     }
 
     async fn lookup(&self, key: &ObjectKey) -> Result<Option<StoredObject>, SinkError> {
@@ -176,7 +200,7 @@ impl Sink for CloudSink {
         let (store, route) = match creates {
             true if self.create.parts_staged => {
                 let path = self.store.staging(key)?;
-                (&self.create.store, Route::Staged { path, whole: false })
+                (&self.create.store, Route::Staged(path))
             }
             true => (&self.create.store, Route::Direct),
             false => (&self.store.store, Route::Direct),
@@ -185,5 +209,37 @@ impl Sink for CloudSink {
         let location = self.location(key);
         self.store
             .open(key, options, store.clone(), route, kept, location)
+    }
+
+    async fn read(&self, key: &ObjectKey) -> Result<Option<Box<dyn SinkReader>>, SinkError> {
+        let location = self.location(key);
+        match self.store.store.get(&self.store.path(key)?).await {
+            Ok(object) => Ok(Some(Box::new(BodyReader::new(object, location)))),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(from_store(error, format!("cannot read {location}"))),
+        }
+    }
+
+    async fn list(&self) -> Result<Box<dyn SinkLister>, SinkError> {
+        Ok(Box::new(self.store.list(&self.shown)))
+    }
+
+    async fn discard(&self, key: &ObjectKey, left: &Leftover) -> Result<(), SinkError> {
+        match &self.uploads {
+            Some(uploads) => {
+                let location = self.location(key);
+                uploads
+                    .discard(&self.store.path(key)?, left, &location)
+                    .await
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn sweep(&self, before: Timestamp) -> Result<u64, SinkError> {
+        match &self.uploads {
+            Some(uploads) => uploads.sweep(&self.store.root, before, &self.shown).await,
+            None => Ok(0),
+        }
     }
 }

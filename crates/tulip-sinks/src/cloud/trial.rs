@@ -10,11 +10,14 @@ use object_store::{
 use tracing::{debug, warn};
 use tulip_core::sink::SinkError;
 
+use super::uploads::Uploads;
 use crate::object::error::from_store;
 
-/// Begins an upload, sends a part where beginning alone asks the store for nothing, and gives it up.
+/// Begins an upload, sends a part where beginning alone asks the store for nothing, and gives it up,
+/// and with it those that earlier probes were killed in.
 pub(super) async fn begin_upload(
     store: Arc<dyn ObjectStore>,
+    uploads: Option<&Uploads>,
     path: &Path,
     needs_part: bool,
     shown: &str,
@@ -26,6 +29,13 @@ pub(super) async fn begin_upload(
         false => Ok(()),
     };
     drop_upload(upload.as_mut(), shown).await;
+    if let Some(uploads) = uploads
+        && let Err(error) = uploads.abort_all(path).await
+    {
+        // Not everybody may list uploads, and those of probes are empty.
+        let error = from_store(error, "cannot look for the uploads of earlier probes");
+        debug!(sink = shown, %error, "what an earlier probe has left may stay");
+    }
     part.map_err(failed)
 }
 

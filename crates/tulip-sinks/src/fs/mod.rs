@@ -1,6 +1,8 @@
 //! Local files.
 
+mod read;
 mod sweep;
+mod upload;
 
 use std::collections::BTreeSet;
 use std::io::{self, Write as _};
@@ -10,17 +12,20 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use object_store::local::LocalFileSystem;
-use tulip_core::ObjectKey;
 use tulip_core::sink::{
-    Capabilities, ConnectOptions, OpenOptions, Sink, SinkError, SinkErrorKind, SinkFactory,
-    SinkOption, SinkUrl, SinkWriter, StoredObject,
+    Capabilities, ConnectOptions, Leftover, OpenOptions, Resumed, Sink, SinkError, SinkErrorKind,
+    SinkFactory, SinkLister, SinkOption, SinkReader, SinkUrl, SinkWriter, StoredObject,
 };
+use tulip_core::{ObjectKey, Timestamp};
 
-use crate::object::error::kind_of;
+use crate::object::error::{from_store, kind_of};
 use crate::object::parts::{Buffering, MIB};
 use crate::object::settings::{self, Settings};
+use crate::object::staging;
 use crate::object::store::Store;
-use crate::object::writer::Route;
+use crate::object::target::Route;
+use read::FileReader;
+pub(crate) use upload::FileUpload;
 
 tulip_core::register_sink!(FsFactory);
 
@@ -30,7 +35,11 @@ const BUFFERING: Buffering = Buffering {
     memory: 12 * MIB,
 };
 
-const CAPABILITIES: Capabilities = Capabilities::NONE.with_lookup().with_atomic_create();
+const CAPABILITIES: Capabilities = Capabilities::NONE
+    .with_lookup()
+    .with_atomic_create()
+    .with_read()
+    .with_resume();
 
 struct FsFactory;
 
@@ -90,6 +99,11 @@ struct FsSink {
 }
 
 impl FsSink {
+    /// The file `name` in the folder of `key`'s.
+    fn beside(&self, key: &ObjectKey, name: &str) -> PathBuf {
+        self.folder.join(key.as_str()).with_file_name(name)
+    }
+
     /// Removes what killed runs have staged beside `file`, once for each folder.
     async fn sweep_beside(&self, file: &Path) {
         let Some(folder) = file.parent().map(Path::to_owned) else {
@@ -100,7 +114,8 @@ impl FsSink {
             Err(_) => false,
         };
         if first {
-            let sweep = move || sweep::sweep(&folder, SystemTime::now());
+            let stale = SystemTime::now() - sweep::STALE;
+            let sweep = move || sweep::sweep(&folder, stale);
             if let Err(error) = tokio::task::spawn_blocking(sweep).await {
                 tracing::warn!(%error, "stale staged files were not looked for");
             }
@@ -150,14 +165,88 @@ impl Sink for FsSink {
             return Err(SinkError::new(SinkErrorKind::InvalidTarget, what));
         }
         self.sweep_beside(&self.folder.join(key.as_str())).await;
-        let staged = Route::Staged {
-            path: self.store.staging(key)?,
-            whole: true,
-        };
+        let staged = self.store.staging(key)?;
+        let name = staged.filename().unwrap_or_default();
+        let file = self.beside(key, name);
+        let route = Route::File { staged, file };
         let store = self.store.store.clone();
         self.store
-            .open(key, options, store, staged, None, self.location(key))
+            .open(key, options, store, route, None, self.location(key))
     }
+
+    async fn read(&self, key: &ObjectKey) -> Result<Option<Box<dyn SinkReader>>, SinkError> {
+        let opened = FileReader::open(self.folder.join(key.as_str()), u64::MAX).await?;
+        Ok(opened.map(|reader| Box::new(reader) as Box<dyn SinkReader>))
+    }
+
+    async fn list(&self) -> Result<Box<dyn SinkLister>, SinkError> {
+        let shown = self.folder.display().to_string();
+        Ok(Box::new(self.store.list(&shown)))
+    }
+
+    async fn resume(
+        &self,
+        key: &ObjectKey,
+        options: &OpenOptions,
+        left: &Leftover,
+        bytes: u64,
+    ) -> Result<Option<Resumed>, SinkError> {
+        let Some(name) = staged_name(left) else {
+            return Ok(None);
+        };
+        let file = self.beside(key, name);
+        let failed = |error| from_store(error, format!("cannot go on with {}", file.display()));
+        let reopened = FileUpload::reopen(file.clone(), bytes).await;
+        let Some(upload) = reopened.map_err(failed)? else {
+            return Ok(None);
+        };
+        let Some(kept) = FileReader::open(file.clone(), bytes).await? else {
+            return Ok(None);
+        };
+        let staged = self.store.beside(key, name)?;
+        let route = Route::File { staged, file };
+        let store = self.store.store.clone();
+        let writer = self
+            .store
+            .writer(key, options, store, route, None, self.location(key))?;
+        Ok(Some(Resumed {
+            writer: Box::new(writer.behind(upload, bytes)),
+            kept: Box::new(kept),
+        }))
+    }
+
+    async fn discard(&self, key: &ObjectKey, left: &Leftover) -> Result<(), SinkError> {
+        let Some(name) = staged_name(left) else {
+            return Ok(());
+        };
+        let file = self.beside(key, name);
+        let what = format!("cannot remove {}", file.display());
+        blocking(what, move || upload::remove(&file)).await
+    }
+
+    async fn sweep(&self, before: Timestamp) -> Result<u64, SinkError> {
+        let folder = self.folder.clone();
+        let what = format!("cannot look through {}", folder.display());
+        blocking(what, move || {
+            sweep::sweep_all(&folder, before.as_system_time())
+        })
+        .await
+    }
+}
+
+/// The staged file of a writer. A trace that is none is nobody's file: it came from outside.
+fn staged_name(left: &Leftover) -> Option<&str> {
+    let name = left.trace.as_deref()?;
+    (staging::is_staged(name) && !name.contains(['/', '\\'])).then_some(name)
+}
+
+async fn blocking<T: Send + 'static>(
+    what: String,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, SinkError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    let done = done.map_err(io::Error::other).and_then(|done| done);
+    done.map_err(|error| from_io(&error, what))
 }
 
 fn try_folder(folder: &Path) -> Result<(), SinkError> {
@@ -168,13 +257,24 @@ fn try_folder(folder: &Path) -> Result<(), SinkError> {
     }
     std::fs::create_dir_all(folder)
         .map_err(|error| from_io(&error, format!("cannot create the folder {shown}")))?;
-    let name = format!(".tulip-probe.{:08x}", fastrand::u32(..));
-    let file = folder.join(name);
-    let written = std::fs::File::create_new(&file).and_then(|mut probe| probe.write_all(b"probe"));
-    let removed = std::fs::remove_file(&file);
-    written
-        .and(removed)
-        .map_err(|error| from_io(&error, format!("cannot write into the folder {shown}")))
+    // Under a name that is always the same, so that a probe removes what one before was killed in; under
+    // another where somebody else probes at this moment, or has left a file that is not ours to remove.
+    let tried = match try_file(&folder.join(staging::name("tulip-probe", 0))) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            try_file(&folder.join(staging::name("tulip-probe", fastrand::u32(1..))))
+        }
+        tried => tried,
+    };
+    tried.map_err(|error| from_io(&error, format!("cannot write into the folder {shown}")))
+}
+
+fn try_file(file: &Path) -> io::Result<()> {
+    // What cannot be removed is found to be there.
+    let _ = upload::remove(file);
+    let mut probe = std::fs::File::create_new(file)?;
+    let written = probe.write_all(b"probe");
+    drop(probe);
+    written.and(upload::remove(file))
 }
 
 /// Maps a plain I/O error.

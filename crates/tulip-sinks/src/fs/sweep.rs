@@ -1,72 +1,77 @@
 //! What is left of staged files by runs that were killed.
 
+use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use tracing::{debug, warn};
 
-/// Behind this time without a write nobody writes a staged file any more: a download that stalls
-/// is given up far sooner.
-const STALE: Duration = Duration::from_secs(3600);
+use super::upload::remove;
+use crate::object::staging::is_staged;
 
-/// Whether a file name is one of ours, with or without the suffix that `object_store` adds while
-/// it writes.
-fn is_staged(name: &str) -> bool {
-    let name = match name.rsplit_once('#') {
-        Some((name, turn)) if !turn.is_empty() && turn.bytes().all(|b| b.is_ascii_digit()) => name,
-        _ => name,
-    };
-    let unique = name
-        .strip_prefix('.')
-        .and_then(|name| name.strip_suffix(".partial"))
-        .and_then(|name| name.rsplit_once('.'));
-    unique.is_some_and(|(_, hex)| hex.len() == 8 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
-}
+/// Behind this time without a write nobody writes a staged file any more, and nobody goes on with
+/// it: a download that stalls is given up far sooner, and an export is resumed within hours.
+pub(crate) const STALE: Duration = Duration::from_secs(24 * 3600);
 
-/// Removes from `folder` what killed runs have staged there, as of `now`. What cannot be read or
-/// removed is left for somebody else.
-pub(crate) fn sweep(folder: &Path, now: SystemTime) {
+/// Removes from `folder` itself what was staged there and last written before `before`, and tells
+/// how many files that were. What cannot be read or removed is left for somebody else.
+pub(crate) fn sweep(folder: &Path, before: SystemTime) -> u64 {
     let Ok(entries) = std::fs::read_dir(folder) else {
-        return;
+        return 0;
     };
+    let mut removed = 0;
     for entry in entries.flatten() {
-        if !entry.file_name().to_str().is_some_and(is_staged) {
-            continue;
-        }
-        let modified = entry.metadata().and_then(|meta| meta.modified());
-        let age = modified.ok().and_then(|time| now.duration_since(time).ok());
-        if age.is_none_or(|age| age < STALE) {
-            continue;
-        }
         let path = entry.path();
-        match std::fs::remove_file(&path) {
-            Ok(()) => debug!(path = %path.display(), "removed what a killed run had staged"),
+        match remove_stale(&entry, before) {
+            Ok(true) => {
+                debug!(path = %path.display(), "removed what a killed run had staged");
+                removed += 1;
+            }
+            Ok(false) => {}
             Err(error) => warn!(path = %path.display(), %error, "a stale staged file stays"),
         }
     }
+    removed
+}
+
+/// The same for everything below `folder`. What cannot be looked at is an error.
+pub(crate) fn sweep_all(folder: &Path, before: SystemTime) -> io::Result<u64> {
+    let mut removed = 0;
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            removed += sweep_all(&entry.path(), before)?;
+        } else if remove_stale(&entry, before)? {
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+fn remove_stale(entry: &std::fs::DirEntry, before: SystemTime) -> io::Result<bool> {
+    if !entry.file_name().to_str().is_some_and(is_staged) {
+        return Ok(false);
+    }
+    let modified = match entry.metadata() {
+        // Its writer has renamed or removed it meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        metadata => metadata?.modified()?,
+    };
+    if modified >= before {
+        return Ok(false);
+    }
+    remove(&entry.path())?;
+    Ok(true)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::object::staging::name;
-
-    #[test]
-    fn only_our_own_names_count_as_staged() {
-        let ours = name("a.csv", 0x00c0_ffee);
-        assert_eq!(ours, ".a.csv.00c0ffee.partial");
-        assert!(is_staged(&ours) && is_staged(&format!("{ours}#1")));
-        for other in [
-            "a.csv",
-            ".a.csv",
-            ".a.partial",
-            ".a.csv.zzzzzzzz.partial",
-            "a.c0ffee00.partial",
-            ".x#1",
-        ] {
-            assert!(!is_staged(other), "{other}");
-        }
-    }
 
     #[test]
     fn what_is_stale_goes_and_what_may_be_written_stays() {
@@ -78,10 +83,23 @@ mod tests {
         std::fs::write(&staged, "x").unwrap();
         std::fs::write(&mine, "x").unwrap();
         let now = SystemTime::now();
-        sweep(folder.path(), now + STALE / 2);
+        assert_eq!(sweep(folder.path(), now - STALE), 0);
         assert!(staged.exists());
-        sweep(folder.path(), now + STALE * 2);
+        assert_eq!(sweep(folder.path(), now + STALE), 1);
         assert!(!staged.exists() && mine.exists());
-        sweep(&folder.path().join("nowhere"), now);
+        assert_eq!(sweep(&folder.path().join("nowhere"), now), 0);
+    }
+
+    #[test]
+    fn everything_below_is_swept() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let deep = folder.path().join("a/b");
+        std::fs::create_dir_all(&deep).unwrap();
+        std::fs::write(deep.join(name("a.csv", 7)), "x").unwrap();
+        std::fs::write(deep.join("a.csv"), "x").unwrap();
+        let later = SystemTime::now() + STALE;
+        assert_eq!(sweep_all(folder.path(), later).unwrap(), 1);
+        assert_eq!(sweep_all(folder.path(), later).unwrap(), 0);
+        assert!(deep.join("a.csv").exists());
     }
 }

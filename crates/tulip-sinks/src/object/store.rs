@@ -1,5 +1,6 @@
 //! A sink over any `object_store`.
 
+use std::fmt;
 use std::sync::Arc;
 
 use object_store::path::Path;
@@ -10,20 +11,31 @@ use tulip_core::{Checksum, ObjectKey};
 use crate::object::attributes::Kept;
 use crate::object::error::from_store;
 use crate::object::parts::{Buffering, Window};
+use crate::object::read::KeyLister;
 use crate::object::staging;
-use crate::object::writer::{ObjectWriter, Route, Target};
+use crate::object::target::{Route, Target};
+use crate::object::writer::ObjectWriter;
 
 /// The checksum that a store computed of an object, beside the result of a put.
 #[derive(Debug, Clone)]
 pub(crate) struct StoreChecksum(pub(crate) Checksum);
 
 /// Objects below a prefix of a store.
-#[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) store: Arc<dyn ObjectStore>,
     pub(crate) root: Path,
     pub(crate) buffering: Buffering,
     pub(crate) window: Window,
+}
+
+impl fmt::Debug for Store {
+    /// Leaves out the store: some show their credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store")
+            .field("root", &self.root)
+            .field("buffering", &self.buffering)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Store {
@@ -43,12 +55,16 @@ impl Store {
 
     /// A path beside `key` that no other writer has.
     pub(crate) fn staging(&self, key: &ObjectKey) -> Result<Path, SinkError> {
-        let (folder, name) = match key.as_str().rsplit_once('/') {
-            Some((folder, name)) => (format!("{folder}/"), name),
-            None => (String::new(), key.as_str()),
-        };
-        let staging = staging::name(name, fastrand::u32(..));
-        self.parse(key, &format!("{folder}{staging}"))
+        let name = key.segments().last().unwrap_or_default();
+        self.beside(key, &staging::name(name, fastrand::u32(..)))
+    }
+
+    /// The path of `name` beside `key`.
+    pub(crate) fn beside(&self, key: &ObjectKey, name: &str) -> Result<Path, SinkError> {
+        match key.as_str().rsplit_once('/') {
+            Some((folder, _)) => self.parse(key, &format!("{folder}/{name}")),
+            None => self.parse(key, name),
+        }
     }
 
     fn parse(&self, key: &ObjectKey, below: &str) -> Result<Path, SinkError> {
@@ -72,6 +88,19 @@ impl Store {
         kept: Option<Kept>,
         location: String,
     ) -> Result<Box<dyn SinkWriter>, SinkError> {
+        let writer = self.writer(key, options, store, route, kept, location)?;
+        Ok(Box::new(writer))
+    }
+
+    pub(crate) fn writer(
+        &self,
+        key: &ObjectKey,
+        options: &OpenOptions,
+        store: Arc<dyn ObjectStore>,
+        route: Route,
+        kept: Option<Kept>,
+        location: String,
+    ) -> Result<ObjectWriter, SinkError> {
         let target = Target {
             store,
             path: self.path(key)?,
@@ -81,11 +110,11 @@ impl Store {
             size_hint: options.size_hint,
             location,
         };
-        Ok(Box::new(ObjectWriter::new(
+        Ok(ObjectWriter::new(
             target,
             self.buffering,
             self.window.clone(),
-        )))
+        ))
     }
 
     pub(crate) async fn lookup(
@@ -98,5 +127,10 @@ impl Store {
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(from_store(error, format!("cannot look up {location}"))),
         }
+    }
+
+    /// Everything below the root.
+    pub(crate) fn list(&self, shown: &str) -> KeyLister {
+        KeyLister::new(self.store.list(Some(&self.root)), self.root.clone(), shown)
     }
 }

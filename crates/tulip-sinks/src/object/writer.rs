@@ -1,132 +1,18 @@
 //! One object on its way into a store: a single put when it is small, otherwise parts of which a
 //! bounded number of bytes is in flight while the next is filled.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use object_store::path::Path;
-use object_store::{
-    Attributes, MultipartUpload, ObjectStore, ObjectStoreExt as _, PutMode, PutMultipartOptions,
-    PutOptions, PutPayload, PutResult, RenameOptions, RenameTargetMode,
-};
+use object_store::PutPayload;
 use tokio::task::{JoinHandle, JoinSet};
 use tracing::{debug, warn};
-use tulip_core::sink::{Metadata, SinkError, SinkErrorKind, SinkWriter, StoredObject, WriteMode};
+use tulip_core::sink::{Metadata, SinkError, SinkErrorKind, SinkWriter, StoredObject};
 
-use crate::object::attributes::Kept;
+#[cfg(feature = "fs")]
+use crate::fs::FileUpload;
 use crate::object::error::from_store;
 use crate::object::parts::{Buffering, Window};
-use crate::object::store::StoreChecksum;
-
-/// Where an object goes.
-#[derive(Debug, Clone)]
-pub(crate) struct Target {
-    pub(crate) store: Arc<dyn ObjectStore>,
-    pub(crate) path: Path,
-    pub(crate) route: Route,
-    pub(crate) mode: WriteMode,
-    /// What the store keeps beside the object; `None` where it keeps nothing.
-    pub(crate) kept: Option<Kept>,
-    pub(crate) size_hint: Option<u64>,
-    /// For people.
-    pub(crate) location: String,
-}
-
-/// How an object becomes visible at once and whole.
-#[derive(Debug, Clone)]
-pub(crate) enum Route {
-    /// The store does it: nothing can be seen of a put or an upload before its end.
-    #[cfg(feature = "_cloud")]
-    Direct,
-    /// It is written under a name of its own, then renamed.
-    Staged {
-        path: Path,
-        /// Also what is put whole, which a store may do by itself although it does not for parts.
-        whole: bool,
-    },
-}
-
-impl Target {
-    fn staging_of_whole(&self) -> Option<&Path> {
-        match &self.route {
-            Route::Staged { path, whole: true } => Some(path),
-            _ => None,
-        }
-    }
-
-    fn staging_of_parts(&self) -> Option<&Path> {
-        match &self.route {
-            Route::Staged { path, .. } => Some(path),
-            #[cfg(feature = "_cloud")]
-            Route::Direct => None,
-        }
-    }
-
-    fn attributes(&self) -> Attributes {
-        self.kept.as_ref().map(Kept::attributes).unwrap_or_default()
-    }
-
-    async fn put_whole(&self, payload: PutPayload) -> Result<StoredObject, SinkError> {
-        let bytes = payload.content_length() as u64;
-        let staging = self.staging_of_whole();
-        let mut options = PutOptions::from(self.attributes());
-        if staging.is_none() && self.mode == WriteMode::Create {
-            options.mode = PutMode::Create;
-        }
-        let path = staging.unwrap_or(&self.path);
-        let put = self.store.put_opts(path, payload, options).await;
-        let put = put.map_err(|error| self.failed(error))?;
-        self.publish(staging).await?;
-        Ok(stored(bytes, put))
-    }
-
-    async fn begin_parts(&self) -> Result<Box<dyn MultipartUpload>, SinkError> {
-        let path = self.staging_of_parts().unwrap_or(&self.path);
-        let options = PutMultipartOptions::from(self.attributes());
-        let begun = self.store.put_multipart_opts(path, options).await;
-        begun.map_err(|error| self.failed(error))
-    }
-
-    /// Gives what is staged whole its name.
-    async fn publish(&self, staging: Option<&Path>) -> Result<(), SinkError> {
-        let Some(staging) = staging else {
-            return Ok(());
-        };
-        let mode = match self.mode {
-            WriteMode::Create => RenameTargetMode::Create,
-            _ => RenameTargetMode::Overwrite,
-        };
-        let options = RenameOptions::new().with_target_mode(mode);
-        let renamed = self.store.rename_opts(staging, &self.path, options).await;
-        let Err(error) = renamed else {
-            return Ok(());
-        };
-        if let Err(left) = self.store.delete(staging).await {
-            let error = from_store(left, "it cannot be removed");
-            warn!(location = self.location, %staging, %error, "a staged object stays behind");
-        }
-        Err(self.failed(error))
-    }
-
-    fn failed(&self, error: object_store::Error) -> SinkError {
-        let creates = self.mode == WriteMode::Create;
-        let error = match error {
-            object_store::Error::Precondition { path, source } if creates => {
-                object_store::Error::AlreadyExists { path, source }
-            }
-            other => other,
-        };
-        from_store(error, format!("cannot write {}", self.location))
-    }
-}
-
-fn stored(bytes: u64, put: PutResult) -> StoredObject {
-    let checksum = put.extensions.get::<StoreChecksum>();
-    StoredObject::new(bytes)
-        .with_checksum(checksum.map(|checksum| checksum.0.clone()))
-        .with_etag(put.e_tag)
-}
+use crate::object::target::{Parts, Target, UploadId};
 
 /// Chunks below this many bytes are copied together; larger ones are handed on as they are.
 const GATHER_BELOW: usize = 16 * 1024;
@@ -144,18 +30,19 @@ pub(crate) struct ObjectWriter {
     written: u64,
     /// An upload that the store is asked for, in a task of its own: it may be there although nobody
     /// waits for the answer any more, and only the answer tells how to abort it.
-    beginning: Option<JoinHandle<Result<Box<dyn MultipartUpload>, SinkError>>>,
+    beginning: Option<JoinHandle<Result<Parts, SinkError>>>,
     upload: Option<Upload>,
+    id: UploadId,
     failed: bool,
 }
 
 struct Upload {
-    parts: Box<dyn MultipartUpload>,
+    parts: Parts,
     in_flight: JoinSet<object_store::Result<()>>,
 }
 
 impl Upload {
-    fn new(parts: Box<dyn MultipartUpload>) -> Self {
+    fn new(parts: Parts) -> Self {
         Self {
             parts,
             in_flight: JoinSet::new(),
@@ -176,8 +63,18 @@ impl ObjectWriter {
             written: 0,
             beginning: None,
             upload: None,
+            id: UploadId::default(),
             failed: false,
         }
+    }
+
+    /// The same writer, behind the first `bytes` bytes of a file that is there.
+    #[cfg(feature = "fs")]
+    pub(crate) fn behind(mut self, file: FileUpload, bytes: u64) -> Self {
+        self.upload = Some(Upload::new(Parts::File(file)));
+        self.sent = bytes / self.buffering.part;
+        self.written = bytes;
+        self
     }
 
     fn part_size(&self) -> u64 {
@@ -222,8 +119,8 @@ impl ObjectWriter {
         let payload = self.payload();
         let bytes = payload.content_length() as u64;
         if self.upload.is_none() {
-            let target = self.target.clone();
-            let begin = async move { target.begin_parts().await };
+            let (target, id) = (self.target.clone(), self.id.clone());
+            let begin = async move { target.begin_parts(&id).await };
             self.beginning = Some(tokio::spawn(begin));
             self.begun().await?;
         }
@@ -242,7 +139,7 @@ impl ObjectWriter {
                 Some(ended) = upload.in_flight.join_next() => joined(ended, target)?,
             }
         };
-        let sending = upload.parts.put_part(payload);
+        let sending = upload.parts.upload().put_part(payload);
         upload.in_flight.spawn(async move {
             let result = sending.await;
             drop(admitted);
@@ -269,8 +166,8 @@ impl ObjectWriter {
         Ok(())
     }
 
-    /// Gathers the parts and makes the object visible.
-    async fn commit(&mut self) -> Result<StoredObject, SinkError> {
+    /// Sends what has been filled, and waits until all that was sent has arrived.
+    async fn flush(&mut self) -> Result<&mut Upload, SinkError> {
         if self.filled > 0 {
             self.send_part().await?;
         }
@@ -281,12 +178,34 @@ impl ObjectWriter {
         while let Some(ended) = upload.in_flight.join_next().await {
             joined(ended, target)?;
         }
-        let result = upload.parts.complete().await;
-        let put = result.map_err(|error| target.failed(error))?;
+        Ok(upload)
+    }
+
+    /// Gathers the parts and makes the object visible.
+    async fn commit(&mut self) -> Result<StoredObject, SinkError> {
+        let ended = self.flush().await?.parts.upload().complete().await;
+        let put = ended.map_err(|error| self.target.failed(error))?;
         // From here on there is an object, no longer an upload that could be aborted.
         self.upload = None;
-        target.publish(target.staging_of_parts()).await?;
-        Ok(stored(self.written, put))
+        self.target.publish(self.written, Some(put)).await
+    }
+
+    /// Leaves a file with all that was written for another writer. A store's parts only arrive.
+    async fn keep(&mut self) -> Result<Option<u64>, SinkError> {
+        let Some(upload) = &mut self.upload else {
+            return Ok(None);
+        };
+        #[cfg(feature = "fs")]
+        if matches!(upload.parts, Parts::File(_)) {
+            if let Parts::File(file) = &mut self.flush().await?.parts {
+                file.keep();
+            }
+            return Ok(Some(self.written));
+        }
+        while let Some(ended) = upload.in_flight.join_next().await {
+            joined(ended, &self.target)?;
+        }
+        Ok(None)
     }
 
     async fn discard(&mut self) -> Result<(), SinkError> {
@@ -312,7 +231,7 @@ impl ObjectWriter {
 
 async fn abort(mut upload: Upload, location: &str) -> Result<(), SinkError> {
     upload.in_flight.shutdown().await;
-    let aborted = upload.parts.abort().await;
+    let aborted = upload.parts.upload().abort().await;
     aborted.map_err(|error| {
         let what = format!("cannot remove the unfinished upload of {location}");
         from_store(error, what)
@@ -338,7 +257,7 @@ impl Drop for ObjectWriter {
     /// Without an abort, an upload would wait at the store, unseen and paid for. Local files see to
     /// that by themselves.
     fn drop(&mut self) {
-        if self.target.staging_of_whole().is_some() {
+        if self.target.is_file() {
             return;
         }
         let (upload, beginning) = (self.upload.take(), self.beginning.take());
@@ -377,6 +296,25 @@ impl SinkWriter for ObjectWriter {
             Ok(()) => {
                 self.failed = false;
                 Ok(())
+            }
+            Err(error) => Err(self.after(error).await),
+        }
+    }
+
+    fn trace(&self) -> Option<String> {
+        self.target.trace(self.id.get())
+    }
+
+    async fn checkpoint(&mut self) -> Result<Option<u64>, SinkError> {
+        if self.failed {
+            return Err(ended(&self.target));
+        }
+        // As in a write.
+        self.failed = true;
+        match self.keep().await {
+            Ok(bytes) => {
+                self.failed = false;
+                Ok(bytes)
             }
             Err(error) => Err(self.after(error).await),
         }

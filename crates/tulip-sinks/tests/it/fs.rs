@@ -3,8 +3,9 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use tempfile::TempDir;
+use tulip_core::Timestamp;
 use tulip_core::sink::{
-    ConnectOptions, OpenOptions, Sink, SinkErrorKind, SinkRegistry, SinkUrl, WriteMode,
+    ConnectOptions, Leftover, OpenOptions, Sink, SinkErrorKind, SinkRegistry, SinkUrl, WriteMode,
 };
 use tulip_sinks as _;
 
@@ -333,4 +334,65 @@ proptest! {
         });
         prop_assert!(std::fs::read(folder.path().join("a.csv")).unwrap() == expected);
     }
+}
+
+#[tokio::test]
+async fn a_probe_removes_what_one_before_was_killed_in() {
+    let folder = TempDir::new().unwrap();
+    let left = folder.path().join(".tulip-probe.00000000.partial");
+    std::fs::write(&left, "probe").unwrap();
+    sink(folder.path()).await.probe().await.unwrap();
+    assert_eq!(files(folder.path()), Vec::<String>::new());
+    // Not what is none of ours.
+    std::fs::create_dir(&left).unwrap();
+    sink(folder.path()).await.probe().await.unwrap();
+    assert!(left.is_dir());
+}
+
+/// A process that is killed while it makes an object that must be new leaves it under both names.
+#[cfg(unix)]
+#[tokio::test]
+async fn what_can_be_seen_already_is_not_gone_on_with() {
+    let folder = TempDir::new().unwrap();
+    let sink = sink(folder.path()).await;
+    let opened = Timestamp::now();
+    let options = OpenOptions::default();
+    let mut writer = sink.open(&key("a.csv"), &options).await.unwrap();
+    writer.write(bytes(LARGE, 1)).await.unwrap();
+    assert_eq!(writer.checkpoint().await.unwrap(), Some(LARGE as u64));
+    let left = Leftover::new(opened).with_trace(writer.trace());
+    drop(writer);
+    let staged = folder.path().join(left.trace.as_deref().unwrap());
+    std::fs::hard_link(&staged, folder.path().join("a.csv")).unwrap();
+    let resumed = sink.resume(&key("a.csv"), &options, &left, 5).await;
+    assert!(resumed.unwrap().is_none());
+    sink.discard(&key("a.csv"), &left).await.unwrap();
+    let there = std::fs::read(folder.path().join("a.csv")).unwrap();
+    assert!(there == bytes(LARGE, 1));
+    assert_eq!(files(folder.path()).len(), 1);
+}
+
+#[tokio::test]
+async fn a_trace_from_outside_leads_nowhere() {
+    let folder = TempDir::new().unwrap();
+    let root = folder.path().join("root");
+    let sink = sink(&root).await;
+    put(&*sink, "a.csv", &bytes(3, 1), WriteMode::Overwrite)
+        .await
+        .unwrap();
+    let outside = folder.path().join(".x.00000000.partial");
+    std::fs::write(&outside, "mine").unwrap();
+    for trace in [
+        "a.csv",
+        "../.x.00000000.partial",
+        "",
+        "/.x.00000000.partial",
+    ] {
+        let left = Leftover::new(Timestamp::now()).with_trace(Some(trace.to_owned()));
+        sink.discard(&key("a.csv"), &left).await.unwrap();
+        let (key, options) = (key("a.csv"), OpenOptions::default());
+        let resumed = sink.resume(&key, &options, &left, 1).await;
+        assert!(resumed.unwrap().is_none(), "{trace}");
+    }
+    assert!(outside.exists() && root.join("a.csv").exists());
 }

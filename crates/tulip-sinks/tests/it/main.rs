@@ -6,4 +6,6 @@ mod conformance;
 mod fs;
 #[cfg(feature = "s3")]
 mod s3;
+#[cfg(all(feature = "s3", feature = "azure"))]
+mod secrets;
 mod support;

@@ -23,7 +23,7 @@
 //! ```
 //!
 //! The suite needs no particular runtime, keeps at most about 60 MB in memory, and stores some
-//! 200 MB, of which objects below `conformance/` remain.
+//! 300 MB, of which objects below `conformance/` remain.
 
 mod cases;
 mod content;
@@ -150,7 +150,7 @@ impl fmt::Display for Report {
 
 /// Checks a sink. A case that fails does not keep the others from running.
 pub async fn run(fixture: &dyn Fixture) -> Report {
-    use cases::{atomicity, capabilities, content as bytes, failure, keys};
+    use cases::{atomicity, capabilities, content as bytes, failure, keys, recovery};
     let mut report = Report::default();
     let mut add = |name: &'static str, result| report.add(name, result);
     add("a probe succeeds", capabilities::probe(fixture).await);
@@ -203,6 +203,18 @@ pub async fn run(fixture: &dyn Fixture) -> Report {
     add(
         "a lookup finds what is there",
         capabilities::lookup(fixture).await,
+    );
+    add(
+        "what is stored can be read and is listed",
+        recovery::reading(fixture).await,
+    );
+    add(
+        "what a writer has left is gone on with",
+        recovery::resuming(fixture).await,
+    );
+    add(
+        "what a writer has left can be discarded",
+        recovery::discarding(fixture).await,
     );
     report
 }

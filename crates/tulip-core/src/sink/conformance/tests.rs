@@ -7,7 +7,8 @@ use bytes::Bytes;
 
 use super::*;
 use crate::sink::{
-    Capabilities, Sink, SinkError, SinkErrorKind, SinkWriter, StoredObject, WriteMode,
+    Capabilities, Leftover, Resumed, Sink, SinkError, SinkErrorKind, SinkLister, SinkReader,
+    SinkWriter, StoredObject, WriteMode,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +29,11 @@ enum Fault {
     MiscountsBytes,
     FindsNothing,
     ClosedForProbe,
+    ReadsAnotherObject,
+    ListsUnfinished,
+    KeepsOtherBytes,
+    ForgetsToKeep,
+    DiscardsNothing,
 }
 
 #[derive(Debug, Default)]
@@ -35,6 +41,31 @@ struct State {
     objects: BTreeMap<String, Vec<u8>>,
     staged: Vec<String>,
     shared: Bytes,
+    /// What checkpoints have kept, by trace.
+    kept: BTreeMap<String, Vec<u8>>,
+    writers: usize,
+}
+
+/// Chunks or keys, one after the other.
+struct Several<T>(std::vec::IntoIter<T>);
+
+#[async_trait]
+impl SinkReader for Several<Bytes> {
+    async fn next(&mut self) -> Result<Option<Bytes>, SinkError> {
+        Ok(self.0.next())
+    }
+}
+
+#[async_trait]
+impl SinkLister for Several<ObjectKey> {
+    async fn next(&mut self) -> Result<Option<ObjectKey>, SinkError> {
+        Ok(self.0.next())
+    }
+}
+
+fn reader(bytes: Vec<u8>) -> Box<dyn SinkReader> {
+    let chunks = bytes.chunks(1_000_003).map(Bytes::copy_from_slice);
+    Box::new(Several(chunks.collect::<Vec<_>>().into_iter()))
 }
 
 #[derive(Debug, Clone)]
@@ -51,6 +82,7 @@ struct Writer {
     mode: WriteMode,
     bytes: Vec<u8>,
     failed: bool,
+    trace: String,
 }
 
 impl Memory {
@@ -74,7 +106,11 @@ impl Sink for Memory {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::NONE.with_lookup().with_atomic_create()
+        Capabilities::NONE
+            .with_lookup()
+            .with_atomic_create()
+            .with_read()
+            .with_resume()
     }
 
     async fn probe(&self) -> Result<(), SinkError> {
@@ -99,13 +135,15 @@ impl Sink for Memory {
             true => key.as_str().replace("%20", " "),
             false => key.to_string(),
         };
-        self.with(|state| {
+        let trace = self.with(|state| {
             if self.is(Fault::TruncatesAtOpen) && state.objects.contains_key(&key) {
                 state.objects.insert(key.clone(), Vec::new());
             }
             if self.is(Fault::AbortLeaves) {
                 state.staged.push(key.clone());
             }
+            state.writers += 1;
+            format!("writer {}", state.writers)
         });
         Ok(Box::new(Writer {
             sink: self.clone(),
@@ -113,7 +151,70 @@ impl Sink for Memory {
             mode: options.mode,
             bytes: Vec::new(),
             failed: false,
+            trace,
         }))
+    }
+
+    async fn read(&self, key: &ObjectKey) -> Result<Option<Box<dyn SinkReader>>, SinkError> {
+        let found = self.with(|state| match self.is(Fault::ReadsAnotherObject) {
+            true => state.objects.values().next().cloned(),
+            false => state.objects.get(key.as_str()).cloned(),
+        });
+        Ok(found.map(reader))
+    }
+
+    async fn list(&self) -> Result<Box<dyn SinkLister>, SinkError> {
+        let mut keys: Vec<_> = self.with(|state| {
+            let keys = state.objects.keys().map(|key| ObjectKey::new(key).unwrap());
+            keys.collect()
+        });
+        if self.is(Fault::ListsUnfinished) {
+            keys.push(ObjectKey::new("conformance/read/missing.csv").unwrap());
+        }
+        Ok(Box::new(Several(keys.into_iter())))
+    }
+
+    async fn resume(
+        &self,
+        key: &ObjectKey,
+        options: &OpenOptions,
+        left: &Leftover,
+        bytes: u64,
+    ) -> Result<Option<Resumed>, SinkError> {
+        let trace = left.trace.clone().unwrap_or_default();
+        let Some(mut kept) = self.with(|state| state.kept.get(&trace).cloned()) else {
+            return Ok(None);
+        };
+        let bytes = usize::try_from(bytes).unwrap();
+        if kept.len() < bytes {
+            return Ok(None);
+        }
+        kept.truncate(bytes);
+        if self.is(Fault::KeepsOtherBytes) {
+            kept[0] ^= 1;
+        }
+        Ok(Some(Resumed {
+            kept: reader(kept.clone()),
+            writer: Box::new(Writer {
+                sink: self.clone(),
+                key: key.to_string(),
+                mode: options.mode,
+                bytes: kept,
+                failed: false,
+                trace,
+            }),
+        }))
+    }
+
+    async fn discard(&self, _: &ObjectKey, left: &Leftover) -> Result<(), SinkError> {
+        if let Some(trace) = left
+            .trace
+            .as_ref()
+            .filter(|_| !self.is(Fault::DiscardsNothing))
+        {
+            self.with(|state| state.kept.remove(trace));
+        }
+        Ok(())
     }
 }
 
@@ -131,6 +232,7 @@ impl Writer {
                 state.objects.insert(self.key.clone(), bytes);
             }
             state.staged.retain(|staged| *staged != self.key);
+            state.kept.remove(&self.trace);
             Ok(StoredObject::new(stored))
         })
     }
@@ -173,6 +275,18 @@ impl SinkWriter for Writer {
         Ok(())
     }
 
+    fn trace(&self) -> Option<String> {
+        Some(self.trace.clone())
+    }
+
+    async fn checkpoint(&mut self) -> Result<Option<u64>, SinkError> {
+        let (trace, bytes) = (self.trace.clone(), self.bytes.clone());
+        if !self.sink.is(Fault::ForgetsToKeep) {
+            self.sink.with(|state| state.kept.insert(trace, bytes));
+        }
+        Ok(Some(self.bytes.len() as u64))
+    }
+
     async fn close(mut self: Box<Self>) -> Result<StoredObject, SinkError> {
         if self.failed && !self.sink.is(Fault::ForgetsFailure) {
             return Err(SinkError::new(SinkErrorKind::Other, "given up"));
@@ -185,6 +299,7 @@ impl SinkWriter for Writer {
             self.commit()?;
         }
         self.bytes.clear();
+        self.sink.with(|state| state.kept.remove(&self.trace));
         Ok(())
     }
 }
@@ -204,7 +319,10 @@ impl Fixture for Bench {
     }
 
     async fn leftovers(&self) -> Result<Vec<String>, Failure> {
-        Ok(self.0.with(|state| state.staged.clone()))
+        Ok(self.0.with(|state| {
+            let kept = state.kept.keys().cloned();
+            state.staged.iter().cloned().chain(kept).collect()
+        }))
     }
 
     async fn failing(&self) -> Option<Arc<dyn Sink>> {
@@ -229,13 +347,13 @@ async fn report(fault: Fault) -> Report {
 async fn a_sink_that_keeps_the_contract_passes_every_case() {
     let report = report(Fault::None).await;
     report.assert_passed();
-    assert_eq!(report.cases().len(), 14);
+    assert_eq!(report.cases().len(), 17);
     let all = report.cases().iter();
     assert!(
         all.clone().all(|case| case.verdict == Verdict::Passed),
         "{report}"
     );
-    assert_eq!(report.to_string().lines().count(), 14);
+    assert_eq!(report.to_string().lines().count(), 17);
 }
 
 #[tokio::test]
@@ -271,6 +389,26 @@ async fn each_breach_is_found_by_the_case_that_names_it() {
         (Fault::MiscountsBytes, "chunks of any size arrive in order"),
         (Fault::FindsNothing, "a lookup finds what is there"),
         (Fault::ClosedForProbe, "a probe succeeds"),
+        (
+            Fault::ReadsAnotherObject,
+            "what is stored can be read and is listed",
+        ),
+        (
+            Fault::ListsUnfinished,
+            "what is stored can be read and is listed",
+        ),
+        (
+            Fault::KeepsOtherBytes,
+            "what a writer has left is gone on with",
+        ),
+        (
+            Fault::ForgetsToKeep,
+            "what a writer has left is gone on with",
+        ),
+        (
+            Fault::DiscardsNothing,
+            "what a writer has left can be discarded",
+        ),
     ] {
         let report = report(fault).await;
         assert!(!report.passed(), "{fault:?}");

@@ -15,13 +15,15 @@ use crate::object::settings::invalid;
 pub(super) const REGION: SinkOption = SinkOption::new(
     "region",
     "the bucket's region; else AWS_REGION, else us-east-1",
-);
+)
+.public();
 pub(super) const PATH_STYLE: SinkOption = SinkOption::new(
     "path_style",
     "whether the bucket stands in the path: by default at an endpoint of your own, not at Amazon",
-);
+)
+.public();
 pub(super) const PROFILE: SinkOption =
-    SinkOption::new("profile", "a profile of ~/.aws; else AWS_PROFILE");
+    SinkOption::new("profile", "a profile of ~/.aws; else AWS_PROFILE").public();
 pub(super) const ACCESS_KEY_ID: SinkOption =
     SinkOption::new("access_key_id", "the access key; better AWS_ACCESS_KEY_ID");
 pub(super) const SECRET_ACCESS_KEY: SinkOption = SinkOption::new(
@@ -35,13 +37,15 @@ pub(super) const SESSION_TOKEN: SinkOption = SinkOption::new(
 pub(super) const SSE: SinkOption = SinkOption::new(
     "sse",
     "server-side encryption: AES256, aws:kms, aws:kms:dsse or sse-c",
-);
+)
+.public();
 pub(super) const SSE_KMS_KEY_ID: SinkOption =
-    SinkOption::new("sse_kms_key_id", "the KMS key of aws:kms and aws:kms:dsse");
+    SinkOption::new("sse_kms_key_id", "the KMS key of aws:kms and aws:kms:dsse").public();
 pub(super) const SSE_BUCKET_KEY: SinkOption = SinkOption::new(
     "sse_bucket_key",
     "whether a bucket key spares calls of KMS: true or false",
-);
+)
+.public();
 pub(super) const SSE_CUSTOMER_KEY: SinkOption = SinkOption::new(
     "sse_customer_key",
     "the key of sse-c in base64; better AWS_SSE_CUSTOMER_KEY_BASE64",
@@ -49,13 +53,14 @@ pub(super) const SSE_CUSTOMER_KEY: SinkOption = SinkOption::new(
 pub(super) const CHECKSUM: SinkOption = SinkOption::new(
     "checksum",
     "what requests carry: crc64nvme (at Amazon), sha256 or none (elsewhere)",
-);
+)
+.public();
 pub(super) const UNSIGNED_PAYLOAD: SinkOption = SinkOption::new(
     "unsigned_payload",
     "true leaves payloads out of signatures: by default at Amazon, where TLS and checksums guard them",
-);
+).public();
 pub(super) const REQUEST_PAYER: SinkOption =
-    SinkOption::new("request_payer", "true accepts the costs of requests");
+    SinkOption::new("request_payer", "true accepts the costs of requests").public();
 
 /// A variable of this process.
 pub(super) fn process_variable(name: &str) -> Option<String> {

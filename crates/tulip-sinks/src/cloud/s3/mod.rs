@@ -6,16 +6,21 @@ mod process;
 mod profile;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use object_store::ObjectStore;
-use object_store::aws::AmazonS3Builder;
+use http::Method;
+use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::client::HttpRequest;
+use object_store::path::Path;
+use object_store::signer::{SignedUrlOptions, Signer as _};
 use tokio::sync::OnceCell;
 use tulip_core::sink::{
     Capabilities, ConnectOptions, Sink, SinkError, SinkFactory, SinkOption, SinkUrl,
 };
 
 use super::common::{self, CloudUrl};
+use super::uploads::{self, Listing, Uploads};
 use super::{CloudSink, CreateOnly, Probe};
 use crate::object::settings::{self, Settings};
 use crate::object::store::Store;
@@ -79,7 +84,10 @@ impl SinkFactory for S3Factory {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::NONE.with_lookup().with_atomic_create()
+        Capabilities::NONE
+            .with_lookup()
+            .with_atomic_create()
+            .with_read()
     }
 
     fn feature(&self) -> Option<&str> {
@@ -107,8 +115,8 @@ impl SinkFactory for S3Factory {
             .builder
             .with_credentials(probe.credentials().clone())
             .with_retry(common::retries());
-        let store: Arc<dyn ObjectStore> =
-            Arc::new(build(shared.clone().with_http_connector(plain))?);
+        let store = Arc::new(build(shared.clone().with_http_connector(plain))?);
+        let uploads = Uploads::new(store.clone(), S3Listing(store.clone()), connector.clone());
         let creating = connector.with_hook(S3Hook { creates: true });
         let creating = build(shared.with_http_connector(creating))?;
         let buffering = Settings::of(url).buffering(common::BUFFERING)?;
@@ -126,7 +134,24 @@ impl SinkFactory for S3Factory {
                 store: Arc::new(probe),
                 needs_part: false,
             },
+            uploads: Some(uploads),
             kept: target.kept(true),
         }))
     }
 }
+
+/// Where the unfinished uploads of a bucket are listed.
+struct S3Listing(Arc<AmazonS3>);
+
+#[async_trait]
+impl Listing for S3Listing {
+    async fn request(&self, query: &[(&str, &str)]) -> object_store::Result<HttpRequest> {
+        let options = SignedUrlOptions::new().with_query(query.iter().copied());
+        let bucket = Path::default();
+        let signed = self.0.signed_url_opts(Method::GET, &bucket, SOON, &options);
+        uploads::get(signed.await?.as_str())
+    }
+}
+
+/// How long a request that is sent at once stays valid.
+const SOON: Duration = Duration::from_secs(300);

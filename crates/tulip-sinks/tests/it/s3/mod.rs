@@ -1,5 +1,6 @@
 //! `s3://`, against a server that verifies signatures.
 
+mod leftovers;
 mod objects;
 mod refusals;
 mod uploads;

@@ -188,5 +188,5 @@ async fn a_probe_writes_nothing_that_can_be_seen() {
         .iter()
         .map(|seen| seen.method.to_string())
         .collect();
-    assert_eq!(methods, ["POST", "DELETE"]);
+    assert_eq!(methods, ["POST", "DELETE", "GET"]);
 }

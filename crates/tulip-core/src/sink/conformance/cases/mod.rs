@@ -5,6 +5,7 @@ pub(super) mod capabilities;
 pub(super) mod content;
 pub(super) mod failure;
 pub(super) mod keys;
+pub(super) mod recovery;
 
 use bytes::Bytes;
 

@@ -1,0 +1,58 @@
+//! What is left by writers that ended without being closed or aborted, and going on with it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{SinkReader, SinkWriter};
+use crate::Timestamp;
+
+/// What is remembered of a writer whose process may have ended in its midst.
+///
+/// ```
+/// use tulip_core::{Timestamp, sink::Leftover};
+/// let known = Leftover::new(Timestamp::now()).with_trace(Some("upload 7".to_owned()));
+/// assert_eq!(known.trace.as_deref(), Some("upload 7"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Leftover {
+    /// When the writer was opened: what is older is not its own.
+    pub opened: Timestamp,
+    /// What [`SinkWriter::trace`] last said, if it ever said something that was remembered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
+}
+
+impl Leftover {
+    /// Of a writer that was opened at this time and has said nothing of itself.
+    #[must_use]
+    pub const fn new(opened: Timestamp) -> Self {
+        Self {
+            opened,
+            trace: None,
+        }
+    }
+
+    /// The same with the writer's trace.
+    #[must_use]
+    pub fn with_trace(mut self, trace: Option<String>) -> Self {
+        self.trace = trace;
+        self
+    }
+}
+
+/// An object that is being continued.
+pub struct Resumed {
+    /// Writes behind the bytes that are kept.
+    pub writer: Box<dyn SinkWriter>,
+    /// Reads exactly the bytes that are kept. What they are is for the caller to check, before it
+    /// writes: a machine that lost its power may have kept others than were written.
+    pub kept: Box<dyn SinkReader>,
+}
+
+impl fmt::Debug for Resumed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resumed").finish_non_exhaustive()
+    }
+}
