@@ -10,14 +10,15 @@ use reqwest::header::{CONTENT_ENCODING, CONTENT_RANGE, ETAG, HeaderName, TRANSFE
 use crate::error::{Error, ErrorKind};
 use crate::{Endpoint, failure, reply};
 
-/// Where a download goes on, and what it must still be.
+/// Where a download has got to, and what it must still be for another to go on there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Continuation {
-    pub(crate) at: u64,
-    /// A strong entity tag.
-    pub(crate) etag: String,
-    /// The length of the whole, where it is known.
-    pub(crate) length: Option<u64>,
+pub struct Position {
+    /// Bytes from the first one on.
+    pub bytes: u64,
+    /// The archive's strong entity tag.
+    pub etag: String,
+    /// The bytes of the whole, where they are known.
+    pub length: Option<u64>,
 }
 
 /// What a host answered.
@@ -63,7 +64,7 @@ pub(crate) async fn answer(
     response: Response,
     endpoint: &Endpoint,
     stall_timeout: Duration,
-    wanted: Option<&Continuation>,
+    wanted: Option<&Position>,
 ) -> Result<Answer, Error> {
     match (response.status().as_u16(), wanted) {
         (200, _) | (206, Some(_)) => {}
@@ -91,7 +92,7 @@ pub(crate) async fn answer(
         return Ok(Answer::Whole(body(response, announced, announced)));
     };
     let range = header(&response, &CONTENT_RANGE).and_then(ContentRange::parse);
-    let Some(range) = range.filter(|range| range.start == wanted.at) else {
+    let Some(range) = range.filter(|range| range.start == wanted.bytes) else {
         return Ok(Answer::Unfit);
     };
     let is_other = |length| length != range.total;

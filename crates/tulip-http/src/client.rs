@@ -13,7 +13,7 @@ use tulip_core::{
 };
 
 use crate::address::Guard;
-use crate::asset::{Answer, Continuation};
+use crate::asset::{Answer, Position};
 use crate::builder::{BuildError, ClientBuilder};
 use crate::download::Download;
 use crate::error::{Error, ErrorKind};
@@ -135,7 +135,21 @@ impl Client {
     /// [`ErrorKind::AddressRefused`] for an address that is not public nor of the API's own kind,
     /// [`ErrorKind::AssetRefused`] when fresh URLs are refused as well.
     pub async fn download(&self, job: &JobId, resource: ResourceUrl) -> Result<Download, Error> {
-        Download::open(self.clone(), job.clone(), resource).await
+        Download::open(self.clone(), job.clone(), resource, None).await
+    }
+
+    /// The same for an archive of which another download has got the first bytes already. Where it
+    /// cannot go on there, the first piece is [`Piece::StartedOver`](crate::Piece::StartedOver).
+    ///
+    /// # Errors
+    /// As [`Client::download`].
+    pub async fn resume_download(
+        &self,
+        job: &JobId,
+        resource: ResourceUrl,
+        position: Position,
+    ) -> Result<Download, Error> {
+        Download::open(self.clone(), job.clone(), resource, Some(position)).await
     }
 
     /// The attempts of one download.
@@ -147,7 +161,7 @@ impl Client {
     pub(crate) async fn ask_asset(
         &self,
         resource: &ResourceUrl,
-        wanted: Option<&Continuation>,
+        wanted: Option<&Position>,
     ) -> Result<Answer, Error> {
         self.shared.assets_hold.pass().await;
         let limit = self.shared.connect_options.stall_timeout;
@@ -170,7 +184,7 @@ impl Client {
     async fn get_asset(
         &self,
         hop: &ResourceUrl,
-        wanted: Option<&Continuation>,
+        wanted: Option<&Position>,
     ) -> Result<reqwest::Response, Error> {
         let endpoint = Endpoint::asset(hop);
         let http_is_fine = !self.shared.instance.is_https() || self.shared.allow_http_assets;
@@ -180,9 +194,9 @@ impl Client {
         let checked = self.shared.guard.check(hop).await;
         checked.map_err(|refused| failure::refused_address(&refused, endpoint.clone()))?;
         let mut request = self.shared.assets.get(hop.expose().clone());
-        if let Some(Continuation { at, etag, .. }) = wanted {
+        if let Some(Position { bytes, etag, .. }) = wanted {
             request = request
-                .header(RANGE, format!("bytes={at}-"))
+                .header(RANGE, format!("bytes={bytes}-"))
                 .header(IF_MATCH, etag);
         }
         self.send(request, &endpoint).await

@@ -7,7 +7,7 @@ use tracing::{debug, info};
 use tulip_core::{JobId, ResourceUrl};
 
 use crate::Endpoint;
-use crate::asset::{Answer, AssetBody, Continuation};
+use crate::asset::{Answer, AssetBody, Position};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::retry::Tries;
@@ -57,6 +57,8 @@ pub struct Download {
     attempts: u32,
     /// A fresh URL was taken since the count of failures began.
     refreshed: bool,
+    /// What came before is void, and whoever reads does not know yet.
+    void: bool,
     /// Whether the host may be asked to continue.
     continues: bool,
 }
@@ -66,23 +68,44 @@ impl Download {
         client: Client,
         job: JobId,
         resource: ResourceUrl,
+        position: Option<Position>,
     ) -> Result<Self, Error> {
+        let at = position.as_ref().map_or(0, |position| position.bytes);
         let mut download = Self {
             tries: client.asset_tries(),
             client,
             job,
             resource,
             body: None,
-            length: None,
-            etag: None,
-            at: 0,
-            counted_from: 0,
+            length: position.as_ref().and_then(|position| position.length),
+            etag: position.map(|position| position.etag),
+            at,
+            counted_from: at,
             attempts: 0,
             refreshed: false,
+            void: false,
             continues: true,
         };
-        download.connect().await?;
+        if !download.is_complete() {
+            download.void = download.connect().await?;
+        }
         Ok(download)
+    }
+
+    fn is_complete(&self) -> bool {
+        self.at > 0 && self.length == Some(self.at)
+    }
+
+    /// Where another download can go on; `None` where nothing tells whether it would get the same
+    /// bytes, or none have been handed out.
+    #[must_use]
+    pub fn position(&self) -> Option<Position> {
+        let etag = self.etag.as_ref().filter(|etag| is_strong(etag))?;
+        (self.at > 0).then(|| Position {
+            bytes: self.at,
+            etag: etag.clone(),
+            length: self.length,
+        })
     }
 
     /// How many bytes the host announced; `None` for a chunked reply.
@@ -111,8 +134,14 @@ impl Download {
     /// [`ErrorKind::AssetRefused`] when fresh URLs were refused as well,
     /// [`ErrorKind::AssetChanged`] when the archive kept changing; or any of a call for its status.
     pub async fn next(&mut self) -> Result<Option<Piece>, Error> {
+        if std::mem::take(&mut self.void) {
+            return Ok(Some(Piece::StartedOver));
+        }
         loop {
             let Some(body) = &mut self.body else {
+                if self.is_complete() {
+                    return Ok(None);
+                }
                 if self.connect().await? {
                     return Ok(Some(Piece::StartedOver));
                 }
@@ -150,7 +179,7 @@ impl Download {
     async fn connect(&mut self) -> Result<bool, Error> {
         loop {
             self.attempts = self.attempts.saturating_add(1);
-            let wanted = self.continuation();
+            let wanted = self.position().filter(|_| self.continues);
             let answer = self.client.ask_asset(&self.resource, wanted.as_ref());
             match answer.await {
                 Ok(Answer::Rest(body)) => {
@@ -183,16 +212,6 @@ impl Download {
                 Err(error) => self.recover(error).await?,
             }
         }
-    }
-
-    /// Where the download can go on, if it can.
-    fn continuation(&self) -> Option<Continuation> {
-        let etag = self.etag.as_ref().filter(|etag| is_strong(etag))?;
-        (self.continues && self.at > 0).then(|| Continuation {
-            at: self.at,
-            etag: etag.clone(),
-            length: self.length,
-        })
     }
 
     fn changed(&self, why: &str) -> Error {

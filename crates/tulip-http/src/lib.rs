@@ -17,6 +17,7 @@ mod tls;
 mod transport;
 
 pub use address::{Network, NetworkError};
+pub use asset::Position;
 pub use builder::{BuildError, ClientBuilder};
 pub use client::{Client, FromEnvError};
 pub use download::{Download, Piece};

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use tulip_core::ResourceUrl;
-use tulip_http::{Client, Download, Error, ErrorKind, Piece};
+use tulip_http::{Client, Download, Error, ErrorKind, Piece, Position};
 
 use crate::server::{STALL, Server, client, json, reply};
 
@@ -337,6 +337,52 @@ async fn time_in_which_nobody_reads_is_no_time_of_failures() {
     tokio::time::advance(Duration::from_secs(3600)).await;
     tokio::time::resume();
     assert_eq!(read(download).await.unwrap(), b"Down\n");
+}
+
+#[tokio::test]
+async fn another_download_goes_on_where_one_has_got_to() {
+    let rest = reply(
+        "206 Partial Content",
+        "ETag: \"a\"\r\nContent-Range: bytes 6-13/14\r\n",
+        "Running\n",
+    );
+    let other = reply("412 Precondition Failed", "", "");
+    let whole = reply("200 OK", "ETag: \"b\"\r\n", "Other\n");
+    let server = Server::start([rest, other, whole]).await;
+    let job = "j".parse().unwrap();
+    let position = Position {
+        bytes: 6,
+        etag: "\"a\"".to_owned(),
+        length: Some(14),
+    };
+    let resume = |position| {
+        let client = api();
+        let (job, resource) = (&job, resource(&server));
+        async move { client.resume_download(job, resource, position).await }
+    };
+    let download = resume(position.clone()).await.unwrap();
+    assert_eq!(download.position(), Some(position.clone()));
+    assert_eq!(
+        read_all(download).await.unwrap(),
+        (b"Running\n".to_vec(), 0)
+    );
+    let request = server.requests()[0].to_ascii_lowercase();
+    assert!(request.contains("range: bytes=6-\r\n"), "{request}");
+    assert!(request.contains("if-match: \"a\"\r\n"), "{request}");
+    let download = resume(position.clone()).await.unwrap();
+    assert_eq!(read_all(download).await.unwrap(), (b"Other\n".to_vec(), 1));
+    let asked = server.requests().len();
+    let all = Position {
+        bytes: 14,
+        ..position
+    };
+    let download = resume(all).await.unwrap();
+    assert_eq!(read_all(download).await.unwrap(), (Vec::new(), 0));
+    assert_eq!(
+        server.requests().len(),
+        asked,
+        "there is nothing to ask for"
+    );
 }
 
 #[tokio::test]
