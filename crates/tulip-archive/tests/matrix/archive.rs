@@ -1,0 +1,115 @@
+//! What the archives of the cells hold.
+
+use std::fmt::Write as _;
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use fastrand::Rng;
+
+/// What [`Size::Large`] archives have at least: more than a part of either sink.
+pub(crate) const LARGE: u64 = 5_400_000;
+/// No [`Size::Small`] archive has fewer bytes: enough for what counts as progress of a download.
+pub(crate) const SMALL: u64 = 150_000;
+
+const HEADER: &str = "State,Start Time,Duration,\"Reason, as told\"\r\n";
+pub(crate) const COLUMNS: [&str; 4] = ["State", "Start Time", "Duration", "Reason, as told"];
+
+/// How much a cell exports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Size {
+    /// Put whole by every sink.
+    Small,
+    /// Several parts.
+    Large,
+}
+
+/// An archive, and what its receipt has to say of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Archive {
+    pub(crate) bytes: Bytes,
+    pub(crate) records: u64,
+}
+
+/// A long archive, of which shorter ones are the beginning.
+struct Long {
+    bytes: Bytes,
+    /// Where each record ends.
+    ends: Vec<usize>,
+}
+
+static ONE: LazyLock<Long> = LazyLock::new(|| long("Running", "Down"));
+/// As long, record by record, with other words.
+static OTHER: LazyLock<Long> = LazyLock::new(|| long("Loading", "Idle"));
+
+fn long(busy: &str, idle: &str) -> Long {
+    let mut text = HEADER.to_owned();
+    let mut ends = Vec::new();
+    while text.len() < 6_500_000 {
+        let nth = ends.len();
+        let written = match nth % 5 {
+            0 => write!(
+                text,
+                "{idle},{nth:012},{nth},\"oil, \"\"hot\"\"\r\nagain\"\r\n"
+            ),
+            1 => write!(text, "{busy},{nth:012},{nth},\"größer\"\r\n"),
+            _ => write!(text, "{busy},{nth:012},{nth},none of them\r\n"),
+        };
+        written.unwrap();
+        ends.push(text.len());
+    }
+    let bytes = Bytes::from(text);
+    Long { bytes, ends }
+}
+
+impl Archive {
+    /// An archive of a drawn number of records.
+    pub(crate) fn draw(rng: &mut Rng, size: Size) -> Self {
+        let bytes = match size {
+            Size::Small => SMALL..300_000,
+            Size::Large => LARGE..6_400_000,
+        };
+        Self::first(&ONE, rng, bytes)
+    }
+
+    fn first(long: &Long, rng: &mut Rng, bytes: Range<u64>) -> Self {
+        let wanted = usize::try_from(rng.u64(bytes)).unwrap();
+        let records = 1 + long.ends.partition_point(|end| *end < wanted);
+        Self {
+            bytes: long.bytes.slice(..long.ends[records - 1]),
+            records: records as u64,
+        }
+    }
+
+    /// A few records that no other archive has.
+    pub(crate) fn previous() -> Bytes {
+        format!("{HEADER}Off,0,0,before\r\nOff,1,1,before\r\n").into()
+    }
+
+    /// Another archive: as long as this one, or not.
+    pub(crate) fn other(&self, rng: &mut Rng, as_long: bool) -> Self {
+        let records = match as_long {
+            true => self.records,
+            false => self.records - rng.u64(1..self.records / 2),
+        };
+        let end = OTHER.ends[usize::try_from(records - 1).unwrap()];
+        Self {
+            bytes: OTHER.bytes.slice(..end),
+            records,
+        }
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    /// A length at which it can be seen that something is missing.
+    pub(crate) fn cut(&self, rng: &mut Rng, bytes: Range<u64>) -> u64 {
+        loop {
+            let at = rng.u64(bytes.clone());
+            if at == 0 || self.bytes[usize::try_from(at - 1).unwrap()] != b'\n' {
+                return at;
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Where archives come from and where they go: the columns of the matrix.
+
+use std::fmt;
+
+use tulip_emulator::JobScript;
+
+use Host::{Chunked, NoRanges, Ranges, Untagged};
+use Place::{Fs, S3};
+
+/// Where archives go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Fs,
+    S3,
+}
+
+/// How the asset host serves them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Host {
+    /// As an object store does: with a length, ranges and an entity tag.
+    Ranges,
+    /// The same in chunks, without a length.
+    Chunked,
+    /// Whole or not at all.
+    NoRanges,
+    /// In chunks, and nothing tells one archive from another.
+    Untagged,
+}
+
+/// One of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Column(pub(crate) Place, pub(crate) Host);
+
+impl Host {
+    pub(crate) fn script(self) -> JobScript {
+        let script = JobScript::new();
+        match self {
+            Ranges => script,
+            Chunked => script.chunked(),
+            NoRanges => script.without_ranges(),
+            Untagged => script.chunked().without_etag(),
+        }
+    }
+
+    /// Whether a download can go on where it broke off.
+    pub(crate) fn continues(self) -> bool {
+        matches!(self, Ranges | Chunked)
+    }
+
+    /// Whether the host announces how long the archive is.
+    pub(crate) fn announces(self) -> bool {
+        matches!(self, Ranges | NoRanges)
+    }
+}
+
+impl fmt::Display for Column {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = match self.0 {
+            Fs => "fs",
+            S3 => "s3",
+        };
+        let host = match self.1 {
+            Ranges => "ranges",
+            Chunked => "chunked",
+            NoRanges => "no-ranges",
+            Untagged => "untagged",
+        };
+        write!(f, "{place}/{host}")
+    }
+}
+
+/// Every sink with every source.
+pub(crate) const ALL: [Column; 8] = [
+    Column(Fs, Ranges),
+    Column(Fs, Chunked),
+    Column(Fs, NoRanges),
+    Column(Fs, Untagged),
+    Column(S3, Ranges),
+    Column(S3, Chunked),
+    Column(S3, NoRanges),
+    Column(S3, Untagged),
+];
+/// Each sink, with sources that can go on and that cannot.
+pub(crate) const BOTH_WAYS: [Column; 4] = [
+    Column(Fs, Ranges),
+    Column(Fs, NoRanges),
+    Column(S3, Ranges),
+    Column(S3, Untagged),
+];
+/// Sources that can go on.
+pub(crate) const CONTINUING: [Column; 4] = [
+    Column(Fs, Ranges),
+    Column(Fs, Chunked),
+    Column(S3, Ranges),
+    Column(S3, Chunked),
+];
+/// Each sink, where it does not matter how the archive is served.
+pub(crate) const SINKS: [Column; 2] = [Column(Fs, Ranges), Column(S3, Ranges)];
+/// Each sink, which is told how much will come, or not.
+pub(crate) const SINKS_HINTED: [Column; 4] = CONTINUING;
+/// The bucket, in the same way.
+pub(crate) const BUCKET: [Column; 2] = [Column(S3, Ranges), Column(S3, Chunked)];
+/// The bucket alone.
+pub(crate) const BUCKET_ONCE: [Column; 1] = [Column(S3, Ranges)];

@@ -1,0 +1,50 @@
+//! The rows of the matrix.
+
+mod archive;
+mod continuation;
+mod job;
+mod pairs;
+mod sink;
+mod start;
+mod status;
+mod store;
+mod url;
+
+use std::time::Duration;
+
+use tulip_emulator::{Fault, Reply};
+
+use crate::plan::Row;
+
+/// The rows, under their headings.
+pub(crate) fn all() -> Vec<(&'static str, Vec<Row>)> {
+    vec![
+        ("start", start::rows()),
+        ("status", status::rows()),
+        ("job", job::rows()),
+        ("url", url::rows()),
+        ("archive", archive::rows()),
+        ("continuation", continuation::rows()),
+        ("sink", sink::rows()),
+        ("store", store::rows()),
+        ("pairs", pairs::rows()),
+    ]
+}
+
+/// How long a server that is busy asks to be left alone: the least that `Retry-After` can say.
+const BUSY: Duration = Duration::from_secs(1);
+
+/// A header that no client can want.
+fn megabytes() -> Reply {
+    Reply::new(200).header("X-Padding", "x".repeat(2 << 20))
+}
+
+/// The same fault, so often.
+fn times(fault: impl Into<Fault>, times: usize) -> Vec<Fault> {
+    vec![fault.into(); times]
+}
+
+/// One fault after the other.
+fn then(first: impl Into<Fault>, later: impl IntoIterator<Item = Fault>) -> Vec<Fault> {
+    std::iter::once(first.into()).chain(later).collect()
+}

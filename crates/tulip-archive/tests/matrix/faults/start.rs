@@ -1,0 +1,121 @@
+//! What can happen to the call that starts a job. Whatever may have taken effect is not repeated.
+
+use std::time::Duration;
+
+use tulip_archive::ExportErrorKind::{self, Api, Job, PermissionDenied};
+use tulip_emulator::{Fault, Reply};
+
+use super::{BUSY, megabytes, times};
+use crate::column::SINKS;
+use crate::plan::{Draw, FOR_EVER, Plan, Row, STALL, row};
+
+pub(super) fn rows() -> Vec<Row> {
+    let mut rows = vec![
+        row("429, then fine", &SINKS, |draw| {
+            let busy = times(Reply::busy(429), draw.times());
+            Plan::exports(draw, draw.script()).start_faults(busy)
+        }),
+        row("429 with Retry-After in seconds", &SINKS, |draw| {
+            let busy = Reply::busy(429).retry_after(BUSY);
+            let plan = Plan::exports(draw, draw.script()).start_faults([busy]);
+            plan.lasts(BUSY)
+        }),
+        row("429 with Retry-After as a date", &SINKS, |draw| {
+            let busy = Reply::busy(429).retry_after_date(Duration::ZERO);
+            Plan::exports(draw, draw.script()).start_faults([busy])
+        }),
+        row("429 for ever", &SINKS, |draw| {
+            refused(draw, times(Reply::busy(429), FOR_EVER), Api, true)
+        }),
+        row("429 with Retry-After beyond the deadline", &SINKS, |draw| {
+            let busy = Reply::busy(429).retry_after(Duration::from_secs(3600));
+            refused(draw, vec![busy.into()], Api, true)
+        }),
+    ];
+    for (status, kind, retryable) in [
+        (400, Api, false),
+        (401, PermissionDenied, false),
+        (403, PermissionDenied, false),
+        (404, Job, false),
+        (408, Api, true),
+        (422, Api, false),
+        (500, Api, false),
+        (502, Api, false),
+        (503, Api, false),
+    ] {
+        rows.push(row(format!("{status}"), &SINKS, move |draw| {
+            let reply = Reply::error(status, "Refused", "the test refuses it");
+            refused(draw, vec![reply.into()], kind, retryable)
+        }));
+    }
+    rows.extend([
+        row("hang-up", &SINKS, |draw| {
+            refused(draw, vec![Fault::Hangup], Api, false)
+        }),
+        row("lost reply", &SINKS, |draw| {
+            refused(draw, vec![Fault::LostReply], Api, false).starts(1)
+        }),
+        row("reply cut", &SINKS, |draw| {
+            let after = draw.rng.u64(0..60);
+            refused(draw, vec![Fault::Cut { after }], Api, false).starts(1)
+        }),
+        row("reply reset", &SINKS, |draw| {
+            let after = draw.rng.u64(0..60);
+            refused(draw, vec![Fault::Reset { after }], Api, false).starts(1)
+        }),
+        row("reply stalls", &SINKS, |draw| {
+            let after = draw.rng.u64(0..60);
+            let plan = refused(draw, vec![Fault::Stall { after }], Api, false);
+            Plan {
+                stall: STALL,
+                ..plan.starts(1)
+            }
+        }),
+        row("reply drips", &SINKS, |draw| {
+            let (after, piece) = (draw.rng.u64(0..60), draw.rng.u64(1..9));
+            let pause = Duration::from_millis(1);
+            let drip = Fault::Drip {
+                after,
+                piece,
+                pause,
+            };
+            Plan::exports(draw, draw.script()).start_faults([drip])
+        }),
+        row("surplus bytes behind the reply", &SINKS, |draw| {
+            let surplus = Fault::Surplus("HTTP/1.1 200 OK\r\n\r\n".into());
+            Plan::exports(draw, draw.script()).start_faults([surplus])
+        }),
+        row("endless reply", &SINKS, |draw| {
+            refused(draw, vec![Fault::Endless], Api, false).starts(1)
+        }),
+        row("page with 200", &SINKS, |draw| {
+            let page = Reply::html(200, "<html><title>Sign in</title></html>");
+            refused(draw, vec![page.into()], Api, false)
+        }),
+        row("page with 403", &SINKS, |draw| {
+            let page = Reply::html(403, "<html><title>Not on the list</title></html>");
+            refused(draw, vec![page.into()], Api, false)
+        }),
+        row("half a JSON", &SINKS, |draw| {
+            let half = Reply::new(200).body("{\"id\":\"abc\",\"sta");
+            refused(draw, vec![half.into()], Api, false)
+        }),
+        row("header of megabytes", &SINKS, |draw| {
+            refused(draw, vec![megabytes().into()], Api, false)
+        }),
+        row("redirect", &SINKS, |draw| {
+            let elsewhere = Reply::redirect(307, "http://127.0.0.1:1/api/v3");
+            refused(draw, vec![elsewhere.into()], Api, false)
+        }),
+    ]);
+    rows
+}
+
+/// No job is started that anybody knows of.
+fn refused(draw: &Draw, faults: Vec<Fault>, kind: ExportErrorKind, retryable: bool) -> Plan {
+    Plan::fails(draw, draw.script(), kind, retryable)
+        .start_faults(faults)
+        .starts(0)
+        .asked(0..=0)
+        .requests(10)
+}

@@ -1,0 +1,109 @@
+//! The fault matrix: what can go wrong with Tulip, with the host of an archive, and with a sink,
+//! crossed with the sinks and with how archives are served. Whatever a cell meets, what was there
+//! before stays as it was, or the whole archive takes its place.
+//!
+//! `TULIP_MATRIX_SEED` draws other bytes, lengths and numbers of times; `TULIP_MATRIX_ONLY` runs the
+//! cells whose names hold a text. The table is printed with `--nocapture`, and written to
+//! `fault-matrix.txt` in cargo's folder for the files of tests.
+#![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
+
+mod archive;
+mod cell;
+mod check;
+mod column;
+mod faults;
+mod plan;
+mod storage;
+mod table;
+mod weak;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use fastrand::Rng;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::cell::Cell;
+use crate::check::Verdict;
+use crate::table::Table;
+
+/// Cells that run at once.
+const AT_ONCE: usize = 8;
+const SEED: u64 = 7;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_cell_of_the_fault_matrix_keeps_what_is_promised() {
+    let seed = variable("TULIP_MATRIX_SEED").map_or(SEED, |text| text.parse().unwrap());
+    let only = variable("TULIP_MATRIX_ONLY").unwrap_or_default();
+    let slots = Arc::new(Semaphore::new(AT_ONCE));
+    let mut running = JoinSet::new();
+    for (number, cell) in cells(seed) {
+        if !cell.name().contains(&only) {
+            continue;
+        }
+        let slots = slots.clone();
+        running.spawn(async move {
+            let _slot = slots.acquire_owned().await.unwrap();
+            let own = cell.clone();
+            // A task of its own, so that a panic in it is told with its name.
+            let verdict = tokio::spawn(async move { own.run().await }).await;
+            let verdict = verdict.unwrap_or_else(|error| Verdict::wrong(error.to_string()));
+            (number, cell, verdict)
+        });
+    }
+    let mut table = Table::default();
+    let mut failed = Vec::new();
+    while let Some(ran) = running.join_next().await {
+        let (number, cell, verdict) = ran.unwrap();
+        table.add(number, &cell, &verdict);
+        if !verdict.wrong.is_empty() {
+            failed.push(told(&cell, &verdict));
+        }
+    }
+    let text = table.text();
+    std::fs::write(
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join("fault-matrix.txt"),
+        &text,
+    )
+    .unwrap();
+    println!("{text}");
+    assert!(table.tried() > 0, "no cell has {only:?} in its name");
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+/// All cells with the numbers of their rows. They are mixed, so that those that wait run beside those
+/// that do not.
+fn cells(seed: u64) -> Vec<(usize, Cell)> {
+    let rows = faults::all().into_iter();
+    let rows = rows.flat_map(|(heading, rows)| rows.into_iter().map(move |row| (heading, row)));
+    let mut cells = Vec::new();
+    for (number, (heading, row)) in rows.enumerate() {
+        let row = Arc::new(row);
+        cells.extend(row.columns.iter().map(|column| {
+            let cell = Cell {
+                heading,
+                row: row.clone(),
+                column: *column,
+                seed,
+            };
+            (number, cell)
+        }));
+    }
+    Rng::with_seed(seed).shuffle(&mut cells);
+    cells
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// What is wrong with a cell, and how it is run again.
+fn told(cell: &Cell, verdict: &Verdict) -> String {
+    let (name, seed) = (cell.name(), cell.seed);
+    let wrong = verdict.wrong.join("\n    ");
+    format!(
+        "{name} (seed {seed})\n    {wrong}\n    again: TULIP_MATRIX_SEED={seed} \
+         TULIP_MATRIX_ONLY='{name}' cargo test -p tulip-archive --test matrix -- --nocapture"
+    )
+}

@@ -1,0 +1,75 @@
+//! The matrix as people read it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use crate::cell::Cell;
+use crate::check::Verdict;
+use crate::column::ALL;
+
+const LEGEND: &str = "\
+x  exported: the whole archive, with its receipt
+-  failed as it should: what was there before is as it was, byte for byte
+s  failed as it should, after the archive was stored whole: its receipt, or the sink's answer, failed
+u  as it should be, but for an upload that the store does not let be aborted
+!  not as it should be
+.  not crossed
+";
+
+/// All that has run.
+#[derive(Default)]
+pub(crate) struct Table {
+    /// Marks by row, in the order in which the rows stand, and by column.
+    marks: BTreeMap<(usize, String), [char; ALL.len()]>,
+    tried: usize,
+    passed: usize,
+    lost: usize,
+}
+
+impl Table {
+    /// Takes what came of a cell of the row with this number.
+    pub(crate) fn add(&mut self, number: usize, cell: &Cell, verdict: &Verdict) {
+        self.tried += 1;
+        self.passed += usize::from(verdict.wrong.is_empty());
+        self.lost += usize::from(verdict.lost);
+        let name = format!("{}: {}", cell.heading, cell.row.fault);
+        let marks = self.marks.entry((number, name));
+        let marks = marks.or_insert(['.'; ALL.len()]);
+        if let Some(at) = ALL.iter().position(|column| *column == cell.column) {
+            marks[at] = verdict.mark;
+        }
+    }
+
+    pub(crate) fn tried(&self) -> usize {
+        self.tried
+    }
+
+    /// The matrix, and the line that sums it up.
+    pub(crate) fn text(&self) -> String {
+        let names = self.marks.keys().map(|(_, name)| name.chars().count());
+        let width = names.max().unwrap_or_default();
+        let mut text = LEGEND.to_owned();
+        let columns = ALL.map(|column| column.to_string());
+        let numbers = ['1', '2', '3', '4', '5', '6', '7', '8'];
+        for (number, column) in numbers.iter().zip(&columns) {
+            let _ = writeln!(text, "{number}  {column}");
+        }
+        text.push('\n');
+        push_line(&mut text, width, "", &numbers);
+        for ((_, name), marks) in &self.marks {
+            push_line(&mut text, width, name, marks);
+        }
+        let (tried, passed, lost) = (self.tried, self.passed, self.lost);
+        let _ = writeln!(
+            text,
+            "\ncells tried {tried}, passed {passed}, data lost {lost}"
+        );
+        text
+    }
+}
+
+fn push_line(text: &mut String, width: usize, name: &str, marks: &[char]) {
+    let marks: Vec<String> = marks.iter().map(char::to_string).collect();
+    let line = format!("{name:width$}  {}", marks.join(" "));
+    let _ = writeln!(text, "{}", line.trim_end());
+}

@@ -1,0 +1,239 @@
+//! A sink that fails where it is told to, around one that does not.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tulip_core::sink::{
+    Capabilities, Leftover, Metadata, OpenOptions, Resumed, Sink, SinkError, SinkErrorKind,
+    SinkLister, SinkReader, SinkWriter, StoredObject, async_trait,
+};
+use tulip_core::{Checksum, ChecksumAlgorithm, ObjectKey, Timestamp};
+
+/// Whose writer it is that fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Of {
+    Object,
+    Receipt,
+}
+
+/// Where a sink fails, and how.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Weakness {
+    Probe(SinkErrorKind),
+    /// The object cannot be begun for the n-th time, counted from 1.
+    Open(Of, usize, SinkErrorKind),
+    /// Its n-th chunk is not taken.
+    Write(Of, usize, SinkErrorKind),
+    /// The object's chunk is not taken that would bring it to so many bytes.
+    WriteBehind(u64, SinkErrorKind),
+    /// Every chunk lets others run so many times before it is taken.
+    Yields(usize),
+    /// The n-th chunk takes its time.
+    Pauses(usize, Duration),
+    /// It is not stored, and nothing is left of it.
+    Close(Of, SinkErrorKind),
+    /// It is stored, and the answer is lost.
+    AnswerLost(Of, SinkErrorKind),
+    /// What was written is removed, but said not to be.
+    Abort,
+    /// So many bytes fewer are said to be stored than were written.
+    Misses(u64),
+    /// The store is said to have computed another checksum than ours.
+    Garbled,
+}
+
+/// The sink, and how often its weaknesses have shown.
+#[derive(Debug)]
+pub(crate) struct Weak {
+    sink: Arc<dyn Sink>,
+    weakness: Option<Weakness>,
+    opened: AtomicUsize,
+    shown: Arc<AtomicUsize>,
+}
+
+impl Weak {
+    pub(crate) fn new(sink: Arc<dyn Sink>, weakness: Option<Weakness>) -> Self {
+        Self {
+            sink,
+            weakness,
+            opened: AtomicUsize::new(0),
+            shown: Arc::default(),
+        }
+    }
+
+    /// How often it has failed, or dawdled, as it was told to.
+    pub(crate) fn shown(&self) -> usize {
+        self.shown.load(Ordering::Relaxed)
+    }
+}
+
+/// Counts that a weakness has shown.
+fn fail(shown: &AtomicUsize, kind: SinkErrorKind, at: &str) -> SinkError {
+    shown.fetch_add(1, Ordering::Relaxed);
+    SinkError::new(kind, format!("the test's sink fails: {at}"))
+}
+
+#[async_trait]
+impl Sink for Weak {
+    fn scheme(&self) -> &str {
+        self.sink.scheme()
+    }
+
+    fn location(&self, key: &ObjectKey) -> String {
+        self.sink.location(key)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.sink.capabilities()
+    }
+
+    async fn probe(&self) -> Result<(), SinkError> {
+        match self.weakness {
+            Some(Weakness::Probe(kind)) => Err(fail(&self.shown, kind, "probe")),
+            _ => self.sink.probe().await,
+        }
+    }
+
+    async fn lookup(&self, key: &ObjectKey) -> Result<Option<StoredObject>, SinkError> {
+        self.sink.lookup(key).await
+    }
+
+    async fn read(&self, key: &ObjectKey) -> Result<Option<Box<dyn SinkReader>>, SinkError> {
+        self.sink.read(key).await
+    }
+
+    async fn list(&self) -> Result<Box<dyn SinkLister>, SinkError> {
+        self.sink.list().await
+    }
+
+    async fn open(
+        &self,
+        key: &ObjectKey,
+        options: &OpenOptions,
+    ) -> Result<Box<dyn SinkWriter>, SinkError> {
+        let of = match key.as_str().ends_with(".receipt.json") {
+            true => Of::Receipt,
+            false => Of::Object,
+        };
+        if let Some(Weakness::Open(weak, nth, kind)) = self.weakness
+            && weak == of
+            && self.opened.fetch_add(1, Ordering::Relaxed) + 1 == nth
+        {
+            return Err(fail(&self.shown, kind, "open"));
+        }
+        Ok(Box::new(WeakWriter {
+            writer: self.sink.open(key, options).await?,
+            of,
+            weakness: self.weakness,
+            written: 0,
+            bytes: 0,
+            shown: self.shown.clone(),
+        }))
+    }
+
+    async fn resume(
+        &self,
+        key: &ObjectKey,
+        options: &OpenOptions,
+        left: &Leftover,
+        bytes: u64,
+    ) -> Result<Option<Resumed>, SinkError> {
+        self.sink.resume(key, options, left, bytes).await
+    }
+
+    async fn discard(&self, key: &ObjectKey, left: &Leftover) -> Result<(), SinkError> {
+        self.sink.discard(key, left).await
+    }
+
+    async fn sweep(&self, before: Timestamp) -> Result<u64, SinkError> {
+        self.sink.sweep(before).await
+    }
+}
+
+struct WeakWriter {
+    writer: Box<dyn SinkWriter>,
+    of: Of,
+    weakness: Option<Weakness>,
+    written: usize,
+    bytes: u64,
+    shown: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl SinkWriter for WeakWriter {
+    async fn write(&mut self, chunk: Bytes) -> Result<(), SinkError> {
+        self.written += 1;
+        self.bytes += chunk.len() as u64;
+        match self.weakness {
+            Some(Weakness::Write(of, nth, kind)) if of == self.of && nth == self.written => {
+                return Err(fail(&self.shown, kind, "write"));
+            }
+            Some(Weakness::WriteBehind(bytes, kind))
+                if self.of == Of::Object && self.bytes >= bytes =>
+            {
+                return Err(fail(&self.shown, kind, "write"));
+            }
+            Some(Weakness::Yields(times)) => {
+                self.shown.fetch_add(1, Ordering::Relaxed);
+                for _ in 0..times {
+                    tokio::task::yield_now().await;
+                }
+            }
+            Some(Weakness::Pauses(nth, pause)) if nth == self.written => {
+                self.shown.fetch_add(1, Ordering::Relaxed);
+                tokio::time::sleep(pause).await;
+            }
+            _ => {}
+        }
+        self.writer.write(chunk).await
+    }
+
+    fn trace(&self) -> Option<String> {
+        self.writer.trace()
+    }
+
+    async fn checkpoint(&mut self) -> Result<Option<u64>, SinkError> {
+        self.writer.checkpoint().await
+    }
+
+    fn annotate(&mut self, metadata: &Metadata) {
+        self.writer.annotate(metadata);
+    }
+
+    async fn close(self: Box<Self>) -> Result<StoredObject, SinkError> {
+        let object = self.of == Of::Object;
+        match self.weakness {
+            Some(Weakness::Close(of, kind)) if of == self.of => {
+                self.writer.abort().await?;
+                Err(fail(&self.shown, kind, "close"))
+            }
+            Some(Weakness::AnswerLost(of, kind)) if of == self.of => {
+                self.writer.close().await?;
+                Err(fail(&self.shown, kind, "the answer is lost"))
+            }
+            Some(Weakness::Misses(bytes)) if object => {
+                let mut stored = self.writer.close().await?;
+                stored.bytes -= bytes;
+                self.shown.fetch_add(1, Ordering::Relaxed);
+                Ok(stored)
+            }
+            Some(Weakness::Garbled) if object => {
+                let stored = self.writer.close().await?;
+                let checksum = Checksum::from_bytes(ChecksumAlgorithm::Crc64Nvme, &[7; 8]);
+                self.shown.fetch_add(1, Ordering::Relaxed);
+                Ok(stored.with_checksum(checksum.ok()))
+            }
+            _ => self.writer.close().await,
+        }
+    }
+
+    async fn abort(self: Box<Self>) -> Result<(), SinkError> {
+        let aborted = self.writer.abort().await;
+        match self.weakness {
+            Some(Weakness::Abort) => Err(fail(&self.shown, SinkErrorKind::Other, "abort")),
+            _ => aborted,
+        }
+    }
+}
