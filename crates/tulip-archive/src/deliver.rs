@@ -1,7 +1,5 @@
 //! An export from its first byte to its receipt.
 
-use std::time::Duration;
-
 use tracing::warn;
 use tulip_core::sink::{
     Metadata, OpenOptions, Sink, SinkError, SinkErrorKind, SinkWriter, StoredObject, WriteMode,
@@ -9,9 +7,10 @@ use tulip_core::sink::{
 use tulip_core::{JobId, ObjectKey, Receipt, ReceiptObject, Timestamp, Tool};
 use tulip_http::{Download, Piece};
 
-use crate::export::{Outcome, Run, Shutdown, cancelled};
+use crate::export::{GRACE, Outcome, Run, Shutdown, cancelled};
 use crate::exporter::IfExists;
 use crate::inspect::{Inspection, Inspector};
+use crate::partial::Partial;
 use crate::prepare::Ready;
 use crate::{Event, ExportError, ExportErrorKind, FinalLineBreak};
 
@@ -26,36 +25,57 @@ impl Run {
             job,
             key,
             mut download,
+            mut partial,
         } = ready;
         let sink = self.exporter.shared.sink.clone();
         let location = sink.location(&key);
         let (mut writer, inspection) = loop {
             let length = download.length();
             self.check_size(length.unwrap_or_default())?;
-            (self.observer)(Event::Downloading { key: &key, length });
-            let options = OpenOptions::default()
-                .with_content_type("text/csv")
-                .with_size_hint(length)
-                .with_metadata(self.metadata(&job));
-            let mut writer = match self.open(&key, options, &mut shutdown).await? {
-                Ok(writer) => writer,
-                Err(error) if error.is_already_exists() && self.skips() => {
-                    return Ok(self.skipped(sink.as_ref(), key, location).await);
+            let (mut writer, mut inspector) = match partial.take() {
+                Some(Partial {
+                    writer, inspector, ..
+                }) => {
+                    let bytes = inspector.bytes();
+                    (self.observer)(Event::Resuming {
+                        key: &key,
+                        bytes,
+                        length,
+                    });
+                    (writer, inspector)
                 }
-                Err(error) => {
-                    return Err(ExportError::sink("the object could not be begun", error));
+                None => {
+                    (self.observer)(Event::Downloading { key: &key, length });
+                    self.begin_object(&key).await;
+                    let options = self.open_options(&job, length);
+                    match self.open(&key, options, &mut shutdown).await? {
+                        Ok(writer) => (writer, self.inspector(length)),
+                        Err(error) if error.is_already_exists() && self.skips() => {
+                            return Ok(self.skipped(sink.as_ref(), key, location).await);
+                        }
+                        Err(error) => {
+                            return Err(ExportError::sink("the object could not be begun", error));
+                        }
+                    }
                 }
             };
+            self.trace(writer.as_mut()).await;
             let transferred = tokio::select! {
                 biased;
                 () = &mut shutdown => Err(cancelled()),
-                result = self.transfer(&mut download, writer.as_mut()) => result,
+                result = self.transfer(&mut download, writer.as_mut(), &mut inspector) => result,
             };
             match transferred {
-                Ok(Transferred::Whole(inspection)) => break (writer, inspection),
-                Ok(Transferred::Void) => abort(writer, &location).await,
+                Ok(Transferred::Whole) => match inspector.finish() {
+                    Ok(inspection) => break (writer, inspection),
+                    Err(error) => {
+                        self.give_up(writer).await;
+                        return Err(incomplete(error.to_string()));
+                    }
+                },
+                Ok(Transferred::Void) => self.give_up(writer).await,
                 Err(error) => {
-                    abort(writer, &location).await;
+                    self.leave(writer, &inspector, &download, &error).await;
                     return Err(error);
                 }
             }
@@ -88,14 +108,40 @@ impl Run {
             );
             return Err(ExportError::new(ExportErrorKind::Sink, what).retryable(true));
         }
-        let receipt = self.receipt(job, key, stored, *inspection, &download);
+        let receipt = self.receipt(job, key, stored, inspection, &download);
         let metadata = self.metadata(&receipt.job);
-        store_receipt(sink.as_ref(), &receipt, metadata, &location).await?;
+        self.store_receipt(&receipt, metadata, &location).await?;
         (self.observer)(Event::Exported { receipt: &receipt });
         Ok(Outcome::Exported {
             receipt: Box::new(receipt),
             location,
         })
+    }
+
+    /// How the object is to be written.
+    pub(crate) fn open_options(&self, job: &JobId, length: Option<u64>) -> OpenOptions {
+        let shared = &self.exporter.shared;
+        let creates =
+            shared.if_exists != IfExists::Overwrite && shared.sink.capabilities().atomic_create;
+        OpenOptions::default()
+            .with_mode(match creates {
+                true => WriteMode::Create,
+                false => WriteMode::Overwrite,
+            })
+            .with_content_type("text/csv")
+            .with_size_hint(length)
+            .with_metadata(self.metadata(job))
+    }
+
+    /// An inspector of the bytes to come. Only an announced length shows that nothing is missing
+    /// behind the last record.
+    pub(crate) fn inspector(&self, length: Option<u64>) -> Inspector {
+        let shared = &self.exporter.shared;
+        let rule = match length {
+            Some(_) => shared.final_line_break,
+            None => FinalLineBreak::Required,
+        };
+        Inspector::new(shared.algorithm, rule)
     }
 
     /// What is kept beside the object.
@@ -142,7 +188,7 @@ impl Run {
     ) -> Result<Result<Box<dyn SinkWriter>, SinkError>, ExportError> {
         let shared = &self.exporter.shared;
         let sink = shared.sink.as_ref();
-        let mut opening = std::pin::pin!(open(sink, shared.if_exists, key, options));
+        let mut opening = std::pin::pin!(open(sink, key, options));
         tokio::select! {
             biased;
             () = shutdown => {
@@ -156,21 +202,13 @@ impl Run {
         }
     }
 
-    /// Moves every byte from the host to the sink, and tells what they were.
+    /// Moves every byte from the host to the sink.
     async fn transfer(
         &mut self,
         download: &mut Download,
         writer: &mut dyn SinkWriter,
+        inspector: &mut Inspector,
     ) -> Result<Transferred, ExportError> {
-        let shared = self.exporter.shared.clone();
-        let incomplete =
-            |what: String| ExportError::new(ExportErrorKind::Incomplete, what).retryable(true);
-        // Only an announced length shows that nothing is missing behind the last record.
-        let rule = match download.length() {
-            Some(_) => shared.final_line_break,
-            None => FinalLineBreak::Required,
-        };
-        let mut inspector = Inspector::new(shared.algorithm, rule);
         while let Some(piece) = download.next().await.map_err(ExportError::download)? {
             let Piece::Bytes(chunk) = piece else {
                 return Ok(Transferred::Void);
@@ -181,6 +219,10 @@ impl Run {
                 .map_err(|error| incomplete(error.to_string()))?;
             let written = writer.write(chunk).await;
             written.map_err(|error| ExportError::sink("the object could not be written", error))?;
+            self.trace(writer).await;
+            if self.is_checkpoint_due(inspector.bytes()) {
+                self.checkpoint(writer, inspector, download).await?;
+            }
             (self.observer)(Event::Progress {
                 bytes: inspector.bytes(),
                 records: inspector.records(),
@@ -191,9 +233,7 @@ impl Run {
             let what = format!("{bytes} bytes arrived of {length} announced");
             return Err(incomplete(what));
         }
-        let inspection = inspector.finish();
-        let inspection = inspection.map_err(|error| incomplete(error.to_string()))?;
-        Ok(Transferred::Whole(Box::new(inspection)))
+        Ok(Transferred::Whole)
     }
 
     fn receipt(
@@ -225,13 +265,10 @@ impl Run {
 /// What came of moving the bytes.
 enum Transferred {
     /// All of them are in the sink.
-    Whole(Box<Inspection>),
+    Whole,
     /// What was written is of no use: the download has started over.
     Void,
 }
-
-/// How long a sink that is opening an object may go on once the export is to end.
-const GRACE: Duration = Duration::from_secs(5);
 
 async fn abort(writer: Box<dyn SinkWriter>, location: &str) {
     if let Err(left) = writer.abort().await {
@@ -243,48 +280,21 @@ async fn abort(writer: Box<dyn SinkWriter>, location: &str) {
 /// itself, the look before is all that can be had.
 async fn open(
     sink: &dyn Sink,
-    if_exists: IfExists,
     key: &ObjectKey,
     options: OpenOptions,
 ) -> Result<Box<dyn SinkWriter>, SinkError> {
-    let keeps = if_exists != IfExists::Overwrite;
-    if keeps && sink.capabilities().atomic_create {
-        let create = options.clone().with_mode(WriteMode::Create);
-        match sink.open(key, &create).await {
-            // Some sinks learn only now that their store does not keep such a promise.
-            Err(error) if error.kind() == SinkErrorKind::Unsupported => {}
-            opened => return opened,
+    match sink.open(key, &options).await {
+        // Some sinks learn only now that their store does not keep such a promise.
+        Err(error)
+            if error.kind() == SinkErrorKind::Unsupported && options.mode == WriteMode::Create =>
+        {
+            let options = options.with_mode(WriteMode::Overwrite);
+            sink.open(key, &options).await
         }
+        opened => opened,
     }
-    sink.open(key, &options).await
 }
 
-/// Writes the receipt beside the object, last: where it lies, the object is whole.
-async fn store_receipt(
-    sink: &dyn Sink,
-    receipt: &Receipt,
-    mut metadata: Metadata,
-    location: &str,
-) -> Result<(), ExportError> {
-    let what = || format!("{location} is stored and whole, but its receipt is not");
-    let json = receipt
-        .to_json()
-        .map_err(|error| ExportError::new(ExportErrorKind::Sink, what()).with_cause(error))?;
-    let failed = |error| ExportError::sink(what(), error);
-    metadata.insert("tulip-checksum".to_owned(), receipt.checksum.to_string());
-    let options = OpenOptions::default()
-        .with_content_type("application/json")
-        .with_size_hint(Some(json.len() as u64))
-        .with_metadata(metadata);
-    let key = receipt.object.key.receipt();
-    let mut writer = sink.open(&key, &options).await.map_err(failed)?;
-    match writer.write(json.into()).await {
-        Ok(()) => writer.close().await.map(|_| ()).map_err(failed),
-        Err(error) => {
-            if let Err(left) = writer.abort().await {
-                warn!(%key, error = %left, "what was staged could not be removed");
-            }
-            Err(failed(error))
-        }
-    }
+fn incomplete(what: String) -> ExportError {
+    ExportError::new(ExportErrorKind::Incomplete, what).retryable(true)
 }

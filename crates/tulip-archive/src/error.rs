@@ -29,6 +29,13 @@ pub enum ExportErrorKind {
     TooLarge,
     /// The sink could not be reached or written, or has an object that was not to be replaced.
     Sink,
+    /// Another run is at the same export.
+    Busy,
+    /// An export that was to be resumed is open no more: another run has finished it, or given it up.
+    NotOpen,
+    /// An earlier run has asked for an archive and never learned whether it was started, so that
+    /// no other is started by itself.
+    StartUnknown,
     /// The caller ended the export.
     Cancelled,
 }

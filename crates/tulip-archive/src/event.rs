@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tulip_core::{JobId, JobStatus, ObjectKey, Receipt};
+use tulip_core::{JobId, JobStatus, ObjectKey, Receipt, Timestamp};
 
 /// A step of an export, in the order in which they come. Subscribe with
 /// [`Export::on_event`](crate::Export::on_event).
@@ -13,6 +13,13 @@ pub enum Event<'a> {
     Started {
         /// The job.
         job: &'a JobId,
+    },
+    /// An earlier run of the same export has started a job: it is gone on with.
+    Attached {
+        /// The job.
+        job: &'a JobId,
+        /// When the earlier run began.
+        began: Timestamp,
     },
     /// A status call was answered and the job is not complete yet.
     Waiting {
@@ -36,6 +43,15 @@ pub enum Event<'a> {
         /// The bytes that the host announced.
         length: Option<u64>,
     },
+    /// The download goes on where an earlier run has left the object.
+    Resuming {
+        /// The object that is written.
+        key: &'a ObjectKey,
+        /// The bytes that are there.
+        bytes: u64,
+        /// The bytes of the whole.
+        length: Option<u64>,
+    },
     /// Bytes have been handed to the sink. Comes often.
     Progress {
         /// Bytes so far.
@@ -54,5 +70,10 @@ pub enum Event<'a> {
     Skipped {
         /// The object.
         key: &'a ObjectKey,
+    },
+    /// The archive of this very job is stored already, whole and with its receipt.
+    Unchanged {
+        /// The receipt.
+        receipt: &'a Receipt,
     },
 }

@@ -2,12 +2,17 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use tokio::sync::Notify;
 use tracing::{Instrument as _, debug, info, info_span};
 use tulip_core::{JobId, ObjectKey, Receipt, Timestamp};
 
 use crate::exporter::Exporter;
 use crate::prepare::Prepared;
+use crate::state::{Entry, Identity};
 use crate::{Event, ExportError, ExportErrorKind, Source};
 
 pub(crate) type Observer = Box<dyn FnMut(Event<'_>) + Send>;
@@ -18,13 +23,17 @@ pub(crate) type Shutdown = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// # Cancellation
 /// Dropping the future leaves nothing visible in the sink; a job that was started goes on at
 /// Tulip. [`Export::until`] ends it in order: what the sink has staged is removed before the
-/// export returns.
+/// export returns, or kept for another run, where the exporter has a
+/// [`StateStore`](crate::StateStore) and the sink can resume. What is in that store then lets the
+/// next run of the same export go on, however this one ended.
 #[must_use = "an export runs when it is awaited"]
 pub struct Export {
     exporter: Exporter,
     source: Source,
     observer: Observer,
     shutdown: Shutdown,
+    /// Of the open export that this is to go on with, where it is one.
+    resumes: Option<Identity>,
 }
 
 /// What came of an export.
@@ -47,14 +56,22 @@ pub enum Outcome {
         /// Whether it has a receipt beside it: one without may not be ours.
         has_receipt: bool,
     },
+    /// The archive of this very job is stored already, whole: its receipt says so, and the object
+    /// is still the one of the receipt. Nothing was downloaded.
+    Unchanged {
+        /// The receipt.
+        receipt: Box<Receipt>,
+        /// Where the object lies, for people.
+        location: String,
+    },
 }
 
 impl Outcome {
-    /// The receipt of an archive that was stored by this export.
+    /// The receipt of an archive that was stored by this export, or an earlier one of the same job.
     #[must_use]
     pub fn receipt(&self) -> Option<&Receipt> {
         match self {
-            Self::Exported { receipt, .. } => Some(receipt),
+            Self::Exported { receipt, .. } | Self::Unchanged { receipt, .. } => Some(receipt),
             Self::Skipped { .. } => None,
         }
     }
@@ -63,7 +80,9 @@ impl Outcome {
     #[must_use]
     pub fn location(&self) -> &str {
         match self {
-            Self::Exported { location, .. } | Self::Skipped { location, .. } => location,
+            Self::Exported { location, .. }
+            | Self::Skipped { location, .. }
+            | Self::Unchanged { location, .. } => location,
         }
     }
 }
@@ -103,7 +122,13 @@ impl Export {
             source,
             observer: Box::new(|_| {}),
             shutdown: Box::pin(std::future::pending()),
+            resumes: None,
         }
+    }
+
+    pub(crate) fn of(mut self, open: Identity) -> Self {
+        self.resumes = Some(open);
+        self
     }
 
     /// Calls `observer` with every [`Event`]. It runs between the export's own steps, so it
@@ -127,19 +152,40 @@ impl Export {
             source: self.source,
             observer: self.observer,
             began: Timestamp::now(),
+            entry: None,
+            attached: false,
+            resumes: self.resumes,
+            starting: Arc::default(),
         };
         let result = run.drive(self.shutdown).await;
+        run.settle(&result).await;
         result.map_err(|error| error.of(name, run.job))
     }
 }
 
 impl Run {
     async fn drive(&mut self, mut shutdown: Shutdown) -> Result<Outcome, ExportError> {
+        self.attach().await?;
+        let starting = self.starting.clone();
+        let mut preparing = Box::pin(self.prepare());
         let prepared = tokio::select! {
             biased;
-            () = &mut shutdown => return Err(cancelled()),
-            prepared = self.prepare() => prepared?,
+            () = &mut shutdown => {
+                // A start that is under way has a little longer, to learn which job it is.
+                if starting.asked.load(Ordering::Acquire) {
+                    let _ = tokio::time::timeout(GRACE, async {
+                        tokio::select! {
+                            () = starting.answered.notified() => {}
+                            _ = &mut preparing => {}
+                        }
+                    })
+                    .await;
+                }
+                return Err(cancelled());
+            }
+            prepared = &mut preparing => prepared?,
         };
+        drop(preparing);
         match prepared {
             Prepared::Download(ready) => self.deliver(*ready, shutdown).await,
             Prepared::Done(outcome) => Ok(outcome),
@@ -160,4 +206,21 @@ pub(crate) struct Run {
     pub(crate) job: Option<JobId>,
     pub(crate) observer: Observer,
     pub(crate) began: Timestamp,
+    /// What is remembered of it, where something is.
+    pub(crate) entry: Option<Entry>,
+    /// An earlier run of this export has begun it.
+    pub(crate) attached: bool,
+    /// The open export that this is to go on with, where it is one.
+    pub(crate) resumes: Option<Identity>,
+    pub(crate) starting: Arc<Starting>,
 }
+
+/// How far the start of a job is, for whoever wants to end the export.
+#[derive(Debug, Default)]
+pub(crate) struct Starting {
+    pub(crate) asked: AtomicBool,
+    pub(crate) answered: Notify,
+}
+
+/// How long what leaves traces may go on once the export is to end.
+pub(crate) const GRACE: Duration = Duration::from_secs(5);

@@ -1,21 +1,28 @@
 //! Setting up exports.
 
+use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::OnceCell;
-use tulip_core::ChecksumAlgorithm;
 use tulip_core::sink::{
-    ConnectOptions, RegistryError, Sink, SinkError, SinkRegistry, SinkUrl, SinkUrlError,
+    ConnectOptions, RegistryError, Sink, SinkError, SinkErrorKind, SinkRegistry, SinkUrl,
+    SinkUrlError,
 };
+use tulip_core::{ChecksumAlgorithm, ObjectKey};
 use tulip_http::Client;
+
+use serde::{Deserialize, Serialize};
 
 use crate::poll::PollPolicy;
 use crate::{
-    Export, ExportError, ExportErrorKind, FinalLineBreak, KeyTemplate, Source, parse_target,
+    Export, ExportError, ExportErrorKind, FinalLineBreak, KeyTemplate, OpenExport, Source,
+    StateStore, parse_target,
 };
 
 /// What to do when an object is there already.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum IfExists {
     /// Replace it, at once and whole.
@@ -43,6 +50,12 @@ pub(crate) struct Shared {
     pub(crate) final_line_break: FinalLineBreak,
     pub(crate) max_bytes: Option<u64>,
     pub(crate) poll: PollPolicy,
+    pub(crate) state: Option<StateStore>,
+    pub(crate) resume_within: Duration,
+    /// Where archives go: the same place is the same text.
+    pub(crate) target: String,
+    /// The URL of that, without anything that could be a secret.
+    pub(crate) url: Option<String>,
     /// Set once the sink has been found to be writable.
     pub(crate) probed: OnceCell<()>,
 }
@@ -62,6 +75,8 @@ impl Exporter {
             final_line_break: FinalLineBreak::default(),
             max_bytes: None,
             poll: PollPolicy::default(),
+            state: None,
+            resume_within: Duration::from_secs(12 * 3600),
         }
     }
 
@@ -70,10 +85,26 @@ impl Exporter {
         Export::new(self.clone(), source)
     }
 
+    /// An export that an earlier run has left open, whatever else this exporter is set up for; it
+    /// must go to the same target, which [`OpenExport::apply`] and [`OpenExport::target_url`] tell.
+    /// It goes on with the job that was started, however old that is, and ends with
+    /// [`ExportErrorKind::NotOpen`] where another run has finished it meanwhile. `None` where it does
+    /// not tell what it exports.
+    pub fn resume(&self, open: &OpenExport) -> Option<Export> {
+        let source = open.source()?;
+        Some(Export::new(self.clone(), source).of(open.identity().clone()))
+    }
+
     /// The sink that archives go to.
     #[must_use]
     pub fn sink(&self) -> &Arc<dyn Sink> {
         &self.shared.sink
+    }
+
+    /// Whether open exports are remembered, in a [`StateStore`].
+    #[must_use]
+    pub fn remembers(&self) -> bool {
+        self.shared.state.is_some()
     }
 
     /// Checks that the sink can be written, unless an earlier check has shown it. Every export
@@ -91,7 +122,6 @@ impl Exporter {
     }
 }
 
-#[derive(Debug)]
 enum Target {
     Missing,
     Text(String),
@@ -100,7 +130,6 @@ enum Target {
 }
 
 /// Sets up an [`Exporter`].
-#[derive(Debug)]
 pub struct ExporterBuilder {
     client: Client,
     target: Target,
@@ -112,6 +141,8 @@ pub struct ExporterBuilder {
     final_line_break: FinalLineBreak,
     max_bytes: Option<u64>,
     poll: PollPolicy,
+    state: Option<StateStore>,
+    resume_within: Duration,
 }
 
 impl ExporterBuilder {
@@ -201,6 +232,23 @@ impl ExporterBuilder {
         self
     }
 
+    /// Remembers open exports in `store`, so that another run can go on with them. By default nothing
+    /// is remembered. What cannot be written there ends no export, and is logged.
+    #[must_use]
+    pub fn state(mut self, store: StateStore) -> Self {
+        self.state = Some(store);
+        self
+    }
+
+    /// How old a job that an earlier run has started for a machine may be to be gone on with; one
+    /// that is older is left alone, and another started. By default 12 hours: a nightly export
+    /// should not bring the archive of the night before.
+    #[must_use]
+    pub fn resume_within(mut self, age: Duration) -> Self {
+        self.resume_within = age;
+        self
+    }
+
     /// Makes the exporter. Whether the sink can be written is checked by the first export, or by
     /// [`Exporter::probe`].
     ///
@@ -209,20 +257,37 @@ impl ExporterBuilder {
     /// cannot be used, no sink has its scheme, or the sink cannot do what `if_exists` asks for.
     pub async fn build(self) -> Result<Exporter, ExportError> {
         let network = self.client.connect_options();
-        let sink = match self.target {
-            Target::Sink(sink) if self.sink_options.is_empty() => sink,
+        let url = match self.target {
+            Target::Sink(sink) if self.sink_options.is_empty() => Err(sink),
             Target::Sink(_) => {
                 let what = "sink options go with a URL; a sink that is there already has its own";
                 return Err(ExportError::new(ExportErrorKind::InvalidRequest, what));
             }
-            Target::Url(url) => connect(self.registry, url, &self.sink_options, network).await?,
-            Target::Text(text) => {
-                let url = parse_target(&text)?;
-                connect(self.registry, url, &self.sink_options, network).await?
-            }
+            Target::Url(url) => Ok(url),
+            Target::Text(text) => Ok(parse_target(&text)?),
             Target::Missing => {
                 let what = "no target: say where archives go with .to(…)";
                 return Err(ExportError::new(ExportErrorKind::InvalidRequest, what));
+            }
+        };
+        let (sink, target, url) = match url {
+            Ok(url) => {
+                let registry = match self.registry {
+                    Some(registry) => registry,
+                    None => SinkRegistry::linked()?,
+                };
+                let options = self.sink_options.iter();
+                let url = options.fold(url, |url, (name, value)| url.with_option(name, value));
+                let public = registry.without_secrets(&url);
+                let sink = connect(&registry, &url, network).await?;
+                (sink, place(&public), Some(public.expose().to_string()))
+            }
+            Err(sink) => {
+                let target = match ObjectKey::new("_") {
+                    Ok(key) => format!("{}: {}", sink.scheme(), sink.location(&key)),
+                    Err(_) => sink.scheme().to_owned(),
+                };
+                (sink, target, None)
             }
         };
         let can = sink.capabilities();
@@ -248,33 +313,70 @@ impl ExporterBuilder {
                 final_line_break: self.final_line_break,
                 max_bytes: self.max_bytes,
                 poll: self.poll,
+                state: self.state,
+                resume_within: self.resume_within,
+                target,
+                url,
                 probed: OnceCell::new(),
             }),
         })
     }
 }
 
+/// A target without the options that only tune the way there, and the others in one order.
+fn place(public: &SinkUrl) -> String {
+    const TUNING: [&str; 2] = ["memory", "part_size"];
+    let mut options: Vec<_> = public
+        .options()
+        .filter(|(name, _)| !TUNING.contains(&name.as_str()))
+        .collect();
+    options.sort();
+    let plain = public
+        .options()
+        .fold(public.clone(), |url, (name, _)| url.without_option(&name));
+    let place = options
+        .iter()
+        .fold(plain, |url, (name, value)| url.with_option(name, value));
+    place.expose().to_string()
+}
+
 async fn connect(
-    registry: Option<SinkRegistry>,
-    mut url: SinkUrl,
-    options: &[(String, String)],
+    registry: &SinkRegistry,
+    url: &SinkUrl,
     network: &ConnectOptions,
 ) -> Result<Arc<dyn Sink>, ExportError> {
-    let registry = match registry {
-        Some(registry) => registry,
-        None => SinkRegistry::linked()?,
-    };
-    for (name, value) in options {
-        url = url.with_option(name, value);
-    }
-    let connected = registry.connect(&url, network).await;
+    let connected = registry.connect(url, network).await;
     connected.map_err(|error: SinkError| {
         let kind = match error.kind() {
-            tulip_core::sink::SinkErrorKind::InvalidTarget => ExportErrorKind::InvalidRequest,
+            SinkErrorKind::InvalidTarget => ExportErrorKind::InvalidRequest,
             _ => ExportErrorKind::Sink,
         };
         ExportError::new(kind, "the target cannot be used").with_cause(error)
     })
+}
+
+impl fmt::Debug for ExporterBuilder {
+    /// Shows neither the options of the target nor what a text that may be its URL holds: they can
+    /// be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let target = match &self.target {
+            Target::Missing => "none".to_owned(),
+            Target::Text(text) => {
+                parse_target(text).map_or("unusable".to_owned(), |url| url.to_string())
+            }
+            Target::Url(url) => url.to_string(),
+            Target::Sink(sink) => format!("{sink:?}"),
+        };
+        let options = self.sink_options.iter().map(|(name, _)| name);
+        f.debug_struct("ExporterBuilder")
+            .field("client", &self.client)
+            .field("target", &target)
+            .field("sink_options", &options.collect::<Vec<_>>())
+            .field("name", &self.name)
+            .field("if_exists", &self.if_exists)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
 }
 
 impl From<RegistryError> for ExportError {

@@ -1,6 +1,6 @@
 //! All that is learnt from an archive's bytes on their way.
 
-use tulip_core::{Checksum, ChecksumAlgorithm};
+use tulip_core::{Checksum, ChecksumAlgorithm, ChecksumError};
 
 use crate::{Digester, FinalLineBreak, Framer, Framing, FramingError};
 
@@ -76,6 +76,11 @@ impl Inspector {
     #[must_use]
     pub fn records(&self) -> u64 {
         self.framer.records()
+    }
+
+    /// CRC-64/NVME of the bytes so far.
+    pub(crate) fn crc(&self) -> Result<Checksum, ChecksumError> {
+        self.crc.as_ref().unwrap_or(&self.digester).clone().finish()
     }
 
     /// The findings, if the archive is whole.

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod attach;
 mod csv;
 mod deliver;
 mod digest;
@@ -8,11 +9,15 @@ mod event;
 mod export;
 mod exporter;
 mod inspect;
+mod partial;
 pub mod poll;
 mod prepare;
+mod receipts;
 mod source;
+mod state;
 mod target;
 mod template;
+mod verify;
 
 // Links the built-in sinks, so that they register themselves.
 use tulip_sinks as _;
@@ -25,8 +30,10 @@ pub use export::{Export, Outcome};
 pub use exporter::{Exporter, ExporterBuilder, IfExists};
 pub use inspect::{Inspection, Inspector};
 pub use source::Source;
+pub use state::{DiscardError, OpenExport, StateError, StateStore};
 pub use target::parse_target;
 pub use template::{Field, KeyTemplate, TemplateError};
+pub use verify::{Checked, Verdict, Verifier};
 
 pub use tulip_core::{
     self as core, Checksum, ChecksumAlgorithm, JobId, MachineId, ObjectKey, Receipt,

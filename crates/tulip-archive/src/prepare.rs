@@ -1,16 +1,19 @@
 //! An export up to its first byte: the sink probed, the job started and awaited, the download open.
 
+use std::sync::atomic::Ordering;
+
 use tokio::time::Instant;
 use tracing::info;
-use tulip_core::{JobId, ObjectKey, ResourceUrl};
+use tulip_core::{JobId, ObjectKey, ResourceUrl, Timestamp};
 use tulip_http::Download;
 
 use crate::export::{Outcome, Run};
 use crate::exporter::IfExists;
+use crate::partial::Partial;
 use crate::poll::{Complete, PollState, Poller};
 use crate::source::Start;
 use crate::template::{Field, KeyTemplate, Values};
-use crate::{Event, ExportError, ExportErrorKind};
+use crate::{Event, ExportError, ExportErrorKind, state};
 
 /// What comes of all that precedes the first byte.
 pub(crate) enum Prepared {
@@ -23,6 +26,8 @@ pub(crate) struct Ready {
     pub(crate) job: JobId,
     pub(crate) key: ObjectKey,
     pub(crate) download: Download,
+    /// What of the object is there already.
+    pub(crate) partial: Option<Partial>,
 }
 
 impl Run {
@@ -31,8 +36,15 @@ impl Run {
         self.exporter.probe().await?;
         // Where the name does not depend on the job, no job is started in vain.
         let template = self.template();
-        if !template.uses(Field::Job) || self.source.known_job().is_some() {
-            let key = self.key(&template, self.source.known_job())?;
+        let known = self.job.clone();
+        if !template.uses(Field::Job) || known.is_some() {
+            let key = self.key(&template, known.as_ref())?;
+            let replaces = self.exporter.shared.if_exists == IfExists::Overwrite;
+            if (self.attached || replaces)
+                && let Some(outcome) = self.unchanged(&key).await
+            {
+                return Ok(Prepared::Done(outcome));
+            }
             if let Some(outcome) = self.already_there(&key).await? {
                 return Ok(Prepared::Done(outcome));
             }
@@ -41,15 +53,29 @@ impl Run {
         self.job = Some(job.clone());
         let key = self.key(&template, Some(&job))?;
         if template.uses(Field::Job)
-            && self.source.known_job().is_none()
+            && known.is_none()
             && let Some(outcome) = self.already_there(&key).await?
         {
             return Ok(Prepared::Done(outcome));
         }
         let resource = self.wait(&job).await?;
-        let download = self.exporter.shared.client.download(&job, resource).await;
+        let options = self.open_options(&job, None);
+        let partial = self.take_up(&key, &options).await;
+        let client = &self.exporter.shared.client;
+        let download = match &partial {
+            Some(partial) => {
+                let position = partial.position.clone();
+                client.resume_download(&job, resource, position).await
+            }
+            None => client.download(&job, resource).await,
+        };
         let download = download.map_err(ExportError::download)?;
-        Ok(Prepared::Download(Box::new(Ready { job, key, download })))
+        Ok(Prepared::Download(Box::new(Ready {
+            job,
+            key,
+            download,
+            partial,
+        })))
     }
 
     fn template(&self) -> KeyTemplate {
@@ -94,23 +120,39 @@ impl Run {
     }
 
     async fn find_or_start_job(&mut self) -> Result<JobId, ExportError> {
-        let shared = &self.exporter.shared;
+        if let Some(job) = &self.job {
+            return Ok(job.clone());
+        }
+        let shared = self.exporter.shared.clone();
         let machine = match &self.source.start {
             Start::Job(job) => return Ok(job.clone()),
-            Start::Machine(machine) => machine,
+            Start::Machine(machine) => machine.clone(),
         };
         let deadline = shared
             .poll
             .time_limit()
             .and_then(|limit| Instant::now().checked_add(limit));
-        let started = shared
-            .client
-            .with_deadline(deadline)
-            .start_archive(machine)
+        // Written down before: a run that ends here must not be followed by another start.
+        let at = Timestamp::now();
+        self.remember(state::Start::Asked { at }).await;
+        let client = shared.client.with_deadline(deadline);
+        let starting = self.starting.clone();
+        starting.asked.store(true, Ordering::Release);
+        let job = match client.start_archive(&machine).await {
+            Ok(started) => started.id,
+            Err(error) => {
+                if !error.is_outcome_unknown() {
+                    self.remember(state::Start::None).await;
+                }
+                starting.asked.store(false, Ordering::Release);
+                return Err(ExportError::api("no archive could be started", error));
+            }
+        };
+        self.remember(state::Start::Known { job: job.clone() })
             .await;
-        let job = started
-            .map_err(|error| ExportError::api("no archive could be started", error))?
-            .id;
+        self.job = Some(job.clone());
+        starting.asked.store(false, Ordering::Release);
+        starting.answered.notify_one();
         info!(%job, "started");
         (self.observer)(Event::Started { job: &job });
         Ok(job)

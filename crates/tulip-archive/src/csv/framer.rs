@@ -1,10 +1,13 @@
 //! Records, columns, and whether a CSV is whole.
 
+use serde::{Deserialize, Serialize};
+
 use super::scan::Scanner;
 use super::{header, kernel};
 
 /// Whether the last record must end with a line break.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum FinalLineBreak {
     /// It must: a CSV that was cut off inside its last field is told from a whole one by nothing

@@ -5,6 +5,8 @@ mod embed;
 mod export;
 mod interrupted;
 mod poll;
+mod resume;
 mod sink;
 mod support;
 mod types;
+mod verify;

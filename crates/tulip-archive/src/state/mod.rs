@@ -1,0 +1,11 @@
+//! What outlasts the process: which exports are open, so that the next run goes on with them.
+
+mod entry;
+mod file;
+mod record;
+mod store;
+
+pub(crate) use entry::Entry;
+pub(crate) use record::{Begun, Identity, Kept, Settings, Start};
+pub(crate) use store::Found;
+pub use store::{DiscardError, OpenExport, StateError, StateStore};

@@ -1,0 +1,221 @@
+//! What is remembered of one export. No URL of an archive and no secret is in it.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use tulip_core::sink::Leftover;
+use tulip_core::{Checksum, ChecksumAlgorithm, JobId, MachineId, ObjectKey, Timestamp};
+use tulip_http::Position;
+
+use crate::source::Start as From;
+use crate::{FinalLineBreak, IfExists, Source};
+
+/// The form of the files that are written. One that this version does not know is left alone.
+pub(crate) const VERSION: u32 = 1;
+
+/// What makes two exports the same one, done twice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Identity {
+    pub(crate) instance: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) workspace: Option<String>,
+    /// The job that is exported, where it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) job: Option<JobId>,
+    /// The machine that an archive is started of, or the given job's, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) machine: Option<MachineId>,
+    /// Where the archive goes, without what could be a secret and what only tunes the way there.
+    pub(crate) target: String,
+    /// How the object is named, where that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+}
+
+impl Identity {
+    /// A short name of its own for each identity.
+    pub(crate) fn id(&self) -> String {
+        let parts = [
+            Some(self.instance.as_str()),
+            self.workspace.as_deref(),
+            self.job.as_ref().map(JobId::as_str),
+            // The machine of a given job is only a label.
+            self.machine
+                .as_ref()
+                .filter(|_| self.job.is_none())
+                .map(MachineId::as_str),
+            Some(&self.target),
+            self.name.as_deref(),
+        ];
+        let mut digest = Sha256::new();
+        for part in parts {
+            let part = part.map_or(String::new(), |part| format!("{}:{part}", part.len()));
+            digest.update(part.as_bytes());
+            digest.update(b"\0");
+        }
+        let hex = digest.finalize();
+        hex.iter()
+            .take(16)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+}
+
+/// How an export was asked for, beside its identity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Settings {
+    /// The target's URL with all options that are no secrets, where a registry has made the sink of
+    /// one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) url: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) machine_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) machine_type: Option<String>,
+    pub(crate) digest: ChecksumAlgorithm,
+    pub(crate) if_exists: IfExists,
+    pub(crate) final_line_break: FinalLineBreak,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max_bytes: Option<u64>,
+}
+
+/// How far the start of a job has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "lowercase")]
+pub(crate) enum Start {
+    /// Nothing was asked for, or it was refused.
+    None,
+    /// Tulip was asked, and what it answered is not known.
+    Asked { at: Timestamp },
+    /// The job is there.
+    Known { job: JobId },
+}
+
+/// An object that was begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Begun {
+    pub(crate) key: ObjectKey,
+    pub(crate) left: Leftover,
+    /// What of it is kept, where a sink can keep something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) kept: Option<Kept>,
+}
+
+/// The beginning of an object, and what it must be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    pub(crate) bytes: u64,
+    /// CRC-64/NVME of those bytes.
+    pub(crate) checksum: Checksum,
+    /// The archive's entity tag at its host.
+    pub(crate) etag: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) length: Option<u64>,
+}
+
+impl Kept {
+    pub(crate) fn position(&self) -> Position {
+        Position {
+            bytes: self.bytes,
+            etag: self.etag.clone(),
+            length: self.length,
+        }
+    }
+}
+
+/// All of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub(crate) version: u32,
+    #[serde(flatten)]
+    pub(crate) identity: Identity,
+    pub(crate) settings: Settings,
+    pub(crate) began: Timestamp,
+    pub(crate) start: Start,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) object: Option<Begun>,
+    /// The receipt, while it is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) receipt: Option<Begun>,
+}
+
+impl Record {
+    pub(crate) fn new(identity: Identity, settings: Settings, began: Timestamp) -> Self {
+        let start = match &identity.job {
+            Some(job) => Start::Known { job: job.clone() },
+            None => Start::None,
+        };
+        Self {
+            version: VERSION,
+            identity,
+            settings,
+            began,
+            start,
+            object: None,
+            receipt: None,
+        }
+    }
+
+    /// The job, once it is known.
+    pub(crate) fn job(&self) -> Option<&JobId> {
+        match &self.start {
+            Start::Known { job } => Some(job),
+            _ => None,
+        }
+    }
+
+    /// What is exported.
+    pub(crate) fn source(&self) -> Option<Source> {
+        let start = match (&self.identity.job, &self.identity.machine) {
+            (Some(job), _) => From::Job(job.clone()),
+            (None, Some(machine)) => From::Machine(machine.clone()),
+            (None, None) => return None,
+        };
+        Some(Source {
+            start,
+            machine: self.identity.machine.clone(),
+            machine_name: self.settings.machine_name.clone(),
+            machine_type: self.settings.machine_type.clone(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(job: Option<&str>, machine: Option<&str>, target: &str) -> Identity {
+        Identity {
+            instance: "https://acme.tulip.co".to_owned(),
+            workspace: None,
+            job: job.map(|job| job.parse().unwrap()),
+            machine: machine.map(|machine| machine.parse().unwrap()),
+            target: target.to_owned(),
+            name: None,
+        }
+    }
+
+    #[test]
+    fn an_identity_is_its_parts_and_not_how_they_are_put_together() {
+        let all = [
+            identity(None, Some("m"), "file:///a"),
+            identity(None, Some("m"), "file:///b"),
+            identity(Some("m"), None, "file:///a"),
+            identity(None, Some("mf"), "ile:///a"),
+            Identity {
+                workspace: Some("W".to_owned()),
+                ..identity(None, Some("m"), "file:///a")
+            },
+            Identity {
+                name: Some("{date}.csv".to_owned()),
+                ..identity(None, Some("m"), "file:///a")
+            },
+        ];
+        let mut ids: Vec<_> = all.iter().map(Identity::id).collect();
+        assert!(ids.iter().all(|id| id.len() == 32));
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), all.len());
+        let labelled = identity(Some("j"), Some("m"), "file:///a");
+        assert_eq!(labelled.id(), identity(Some("j"), None, "file:///a").id());
+    }
+}

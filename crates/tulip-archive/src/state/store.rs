@@ -1,0 +1,368 @@
+//! The folder of records.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::task::spawn_blocking;
+use tulip_core::sink::{Sink, SinkError, SinkErrorKind, SinkUrl, SinkUrlError};
+use tulip_core::{JobId, ObjectKey, Timestamp};
+
+use super::Identity;
+use super::entry::{Entry, Place};
+use super::file::{self, Lock};
+use super::record::{Record, Settings, Start, VERSION};
+use crate::{ExporterBuilder, KeyTemplate, Source};
+
+/// A record is locked for a moment also by whoever only looks, so a lock is tried this often.
+const LOOKS: u32 = 4;
+const LOOK_AGAIN: Duration = Duration::from_millis(25);
+
+/// Remembers open exports in a folder, one small file each, so that they outlast the process.
+///
+/// The files hold no secret and no URL of an archive, and only their owner can read them. An
+/// [`Exporter`](crate::Exporter) that was given a store attaches to the job that an earlier run of
+/// the same export has started instead of starting another, goes on with what that has
+/// downloaded, and removes what it cannot go on with. The folder must lie on a file system that
+/// knows locks; several processes can share it.
+#[derive(Debug, Clone)]
+pub struct StateStore {
+    folder: PathBuf,
+}
+
+/// What cannot be remembered, or is not readable.
+#[derive(Debug, thiserror::Error)]
+#[error("the state in {} cannot be {what} (check that the folder can be written, or name another)", path.display())]
+pub struct StateError {
+    path: PathBuf,
+    what: &'static str,
+    source: io::Error,
+}
+
+impl StateError {
+    pub(super) fn write(path: &Path, source: io::Error) -> Self {
+        Self {
+            path: path.to_owned(),
+            what: "written",
+            source,
+        }
+    }
+
+    fn read(path: &Path, source: io::Error) -> Self {
+        Self {
+            path: path.to_owned(),
+            what: "read",
+            source,
+        }
+    }
+}
+
+/// Why an open export was not given up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DiscardError {
+    /// What it has left in its sink stays.
+    #[error("what it has left stays")]
+    Sink(#[from] SinkError),
+    /// It cannot be forgotten.
+    #[error("it cannot be forgotten")]
+    State(#[from] StateError),
+}
+
+/// An export that is not finished.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct OpenExport {
+    /// Whether a process is at it now.
+    pub running: bool,
+    id: String,
+    record: Record,
+}
+
+/// What comes of asking for an export's record.
+pub(crate) enum Found {
+    /// It is ours until it is dropped.
+    Entry(Box<Entry>),
+    /// Another run has it.
+    Busy,
+}
+
+impl StateStore {
+    /// A store in `folder`, which is created where it is missing.
+    ///
+    /// # Errors
+    /// [`StateError`] when it cannot be created.
+    pub fn open(folder: impl Into<PathBuf>) -> Result<Self, StateError> {
+        let folder = folder.into();
+        file::create_folder(&folder).map_err(|error| StateError::write(&folder, error))?;
+        Ok(Self { folder })
+    }
+
+    /// Where the files lie.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The exports that are open, the oldest first. A file that cannot be read as one is left out.
+    ///
+    /// # Errors
+    /// [`StateError`] when the folder cannot be read.
+    pub fn list(&self) -> Result<Vec<OpenExport>, StateError> {
+        let failed = |error| StateError::read(&self.folder, error);
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(&self.folder).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            let Some(id) = path.file_stem().and_then(|stem| stem.to_str()) else {
+                continue;
+            };
+            if path.extension().is_none_or(|extension| extension != "json") {
+                continue;
+            }
+            let id = id.to_owned();
+            // Read while it is locked, so that it is not one that was finished meanwhile.
+            let lock = Lock::take(self.lock(&id)).map_err(failed)?;
+            let record = match read(&path) {
+                Ok(record) => record,
+                Err(error) => {
+                    tracing::warn!(%error, "a state file is left out");
+                    None
+                }
+            };
+            let running = lock.is_none();
+            if let Some(lock) = lock {
+                lock.remove().map_err(failed)?;
+            }
+            let Some(record) = record else {
+                continue;
+            };
+            found.push(OpenExport {
+                running,
+                id,
+                record,
+            });
+        }
+        found.sort_by_key(|open| (open.record.began, open.id.clone()));
+        Ok(found)
+    }
+
+    fn lock(&self, id: &str) -> PathBuf {
+        self.folder.join(format!("{id}.lock"))
+    }
+
+    /// The record of an export, new or old.
+    pub(crate) async fn begin(
+        &self,
+        identity: Identity,
+        settings: Settings,
+        began: Timestamp,
+    ) -> Result<Found, StateError> {
+        for _ in 0..LOOKS {
+            let (store, identity, settings) = (self.clone(), identity.clone(), settings.clone());
+            let begun = spawn_blocking(move || store.begin_now(identity, settings, began)).await;
+            let failed = |error| StateError::write(&self.folder, io::Error::other(error));
+            match begun.map_err(failed)?? {
+                Found::Busy => tokio::time::sleep(LOOK_AGAIN).await,
+                found => return Ok(found),
+            }
+        }
+        Ok(Found::Busy)
+    }
+
+    fn begin_now(
+        &self,
+        identity: Identity,
+        settings: Settings,
+        began: Timestamp,
+    ) -> Result<Found, StateError> {
+        let id = identity.id();
+        let path = self.folder.join(format!("{id}.json"));
+        let failed = |error| StateError::write(&path, error);
+        let Some(lock) = Lock::take(self.lock(&id)).map_err(failed)? else {
+            return Ok(Found::Busy);
+        };
+        let old = read(&path)?.filter(|record| record.identity.id() == id);
+        let is_old = old.is_some();
+        let record = match old {
+            Some(old) => Record { settings, ..old },
+            None => Record::new(identity, settings, began),
+        };
+        let place = Place {
+            path,
+            lock,
+            written: Mutex::default(),
+        };
+        Ok(Found::Entry(Box::new(Entry::new(place, record, is_old))))
+    }
+
+    /// Gives up an open export: removes what it has left in `sink`, which must be the one that it
+    /// wrote to, then forgets it. Tells whether it did: not where a process is at it. A job that
+    /// was started goes on at Tulip.
+    ///
+    /// # Errors
+    /// [`DiscardError`] when something stays. The export stays open then.
+    pub async fn discard(&self, open: &OpenExport, sink: &dyn Sink) -> Result<bool, DiscardError> {
+        let Found::Entry(entry) = self.take(open).await? else {
+            return Ok(false);
+        };
+        let record = &entry.record;
+        for begun in record.object.iter().chain(&record.receipt) {
+            match sink.discard(&begun.key, &begun.left).await {
+                Err(error) if error.kind() != SinkErrorKind::Unsupported => {
+                    return Err(error.into());
+                }
+                _ => {}
+            }
+        }
+        entry.remove().await?;
+        Ok(true)
+    }
+
+    /// Forgets an open export, whatever it has left in its sink: see
+    /// [`OpenExport::has_left_something`]. Tells whether it did: not where a process is at it.
+    ///
+    /// # Errors
+    /// [`StateError`] when its file cannot be removed.
+    pub async fn forget(&self, open: &OpenExport) -> Result<bool, StateError> {
+        match self.take(open).await? {
+            Found::Entry(entry) => entry.remove().await.map(|()| true),
+            Found::Busy => Ok(false),
+        }
+    }
+
+    async fn take(&self, open: &OpenExport) -> Result<Found, StateError> {
+        let record = open.record.clone();
+        self.begin(record.identity, record.settings, record.began)
+            .await
+    }
+}
+
+/// What every form of a record has.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
+
+/// The record in a file, if there is one that this version understands.
+fn read(path: &Path) -> Result<Option<Record>, StateError> {
+    let json = match std::fs::read(path) {
+        Ok(json) => json,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(StateError::read(path, error)),
+    };
+    if let Ok(Versioned { version }) = serde_json::from_slice(&json)
+        && version != VERSION
+    {
+        let foreign =
+            format!("it is of version {version} of its form, and this is version {VERSION}");
+        return Err(StateError::read(path, io::Error::other(foreign)));
+    }
+    match serde_json::from_slice(&json) {
+        Ok(record) => Ok(Some(record)),
+        // Half a file can only be left by a machine that lost its power.
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "a state file cannot be understood; it is begun anew");
+            Ok(None)
+        }
+    }
+}
+
+impl OpenExport {
+    /// What is exported.
+    #[must_use]
+    pub fn source(&self) -> Option<Source> {
+        self.record.source()
+    }
+
+    /// The job, once it is known.
+    #[must_use]
+    pub fn job(&self) -> Option<&JobId> {
+        self.record.job()
+    }
+
+    /// Whether Tulip was asked for an archive and the answer was lost: it may have been started.
+    #[must_use]
+    pub fn is_start_unknown(&self) -> bool {
+        matches!(self.record.start, Start::Asked { .. })
+    }
+
+    /// When the first run began.
+    #[must_use]
+    pub fn began(&self) -> Timestamp {
+        self.record.began
+    }
+
+    /// The base URL of the instance.
+    #[must_use]
+    pub fn instance(&self) -> &str {
+        &self.record.identity.instance
+    }
+
+    /// The workspace, for an account token.
+    #[must_use]
+    pub fn workspace(&self) -> Option<&str> {
+        self.record.identity.workspace.as_deref()
+    }
+
+    /// Where the archive goes, without options that could be secrets.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.record.identity.target
+    }
+
+    /// The same as a URL, where the sink was made of one.
+    ///
+    /// # Errors
+    /// [`SinkUrlError`] when it no longer is one.
+    pub fn target_url(&self) -> Result<Option<SinkUrl>, SinkUrlError> {
+        let url = self.record.settings.url.as_deref();
+        url.map(SinkUrl::parse).transpose()
+    }
+
+    /// The object, once it was begun.
+    #[must_use]
+    pub fn key(&self) -> Option<&ObjectKey> {
+        self.record.object.as_ref().map(|object| &object.key)
+    }
+
+    /// Whether something may be left in the sink, for [`StateStore::discard`] to remove.
+    #[must_use]
+    pub fn has_left_something(&self) -> bool {
+        self.record.object.is_some() || self.record.receipt.is_some()
+    }
+
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.record.identity
+    }
+
+    /// Bytes of it that need not be downloaded again.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let kept = self
+            .record
+            .object
+            .as_ref()
+            .and_then(|object| object.kept.as_ref());
+        kept.map_or(0, |kept| kept.bytes)
+    }
+
+    /// Sets up an exporter as the one of this export was.
+    #[must_use]
+    pub fn apply(&self, builder: ExporterBuilder) -> ExporterBuilder {
+        let settings = &self.record.settings;
+        let mut builder = builder
+            .checksum(settings.digest)
+            .if_exists(settings.if_exists)
+            .final_line_break(settings.final_line_break);
+        let name = self.record.identity.name.as_deref();
+        if let Some(template) = name.and_then(|name| KeyTemplate::parse(name).ok()) {
+            builder = builder.name(template);
+        }
+        match settings.max_bytes {
+            Some(bytes) => builder.max_bytes(bytes),
+            None => builder,
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Stored archives, read again and held against their receipts.
+
+use std::sync::Arc;
+
+use tulip_core::sink::{Sink, SinkError};
+use tulip_core::{ObjectKey, Receipt};
+
+use crate::inspect::{Inspection, Inspector};
+use crate::receipts::read_receipt;
+use crate::{ChecksumAlgorithm, FinalLineBreak};
+
+/// Reads what a sink holds and compares it with the receipts beside it.
+///
+/// ```
+/// use tulip_archive::core::sink::{ConnectOptions, SinkRegistry};
+/// use tulip_archive::{Verdict, Verifier, parse_target};
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let target = parse_target("/data/tulip")?;
+/// let sink = SinkRegistry::linked()?.connect(&target, &ConnectOptions::default()).await?;
+/// let verifier = Verifier::new(sink.clone());
+/// let mut keys = sink.list().await?;
+/// while let Some(key) = keys.next().await? {
+///     if let Some(checked) = verifier.check(&key).await?
+///         && checked.verdict.is_bad()
+///     {
+///         println!("{}: {}", checked.location, checked.verdict);
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Verifier {
+    sink: Arc<dyn Sink>,
+}
+
+/// What was found about one archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Checked {
+    /// The archive.
+    pub key: ObjectKey,
+    /// Where it lies, for people.
+    pub location: String,
+    /// Its receipt, where it can be read.
+    pub receipt: Option<Receipt>,
+    /// Whether it is what its receipt says.
+    pub verdict: Verdict,
+}
+
+/// Whether a stored archive is what its receipt says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// Bytes, checksum and records are those of the receipt.
+    Intact,
+    /// They are not, and how that showed.
+    Differs(String),
+    /// There is a receipt and no archive.
+    Missing,
+    /// The receipt cannot be used, and why.
+    BadReceipt(String),
+    /// There is no receipt: nothing tells what it should be, and it may not be ours.
+    NoReceipt,
+}
+
+impl Verdict {
+    /// Whether something is wrong. An object without a receipt is not: it may be anybody's.
+    #[must_use]
+    pub fn is_bad(&self) -> bool {
+        !matches!(self, Self::Intact | Self::NoReceipt)
+    }
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Intact => f.write_str("intact"),
+            Self::Differs(how) => write!(f, "not what its receipt says: {how}"),
+            Self::Missing => f.write_str("gone, its receipt is there"),
+            Self::BadReceipt(why) => write!(f, "its receipt cannot be used: {why}"),
+            Self::NoReceipt => f.write_str("without a receipt"),
+        }
+    }
+}
+
+const RECEIPT: &str = ".receipt.json";
+
+impl Verifier {
+    /// A verifier of what `sink` holds; it must be able to look up and to read.
+    #[must_use]
+    pub fn new(sink: Arc<dyn Sink>) -> Self {
+        Self { sink }
+    }
+
+    /// Checks what a key that the sink lists stands for: a receipt for its archive, an archive for
+    /// itself if it has no receipt. `None` for an archive that has one: the receipt is listed too.
+    ///
+    /// # Errors
+    /// [`SinkError`] when the sink cannot be read. That says nothing about the archive.
+    pub async fn check(&self, listed: &ObjectKey) -> Result<Option<Checked>, SinkError> {
+        let receipt_of = listed.as_str().strip_suffix(RECEIPT);
+        match receipt_of.and_then(|key| ObjectKey::new(key).ok()) {
+            Some(key) => self.archive(key).await.map(Some),
+            None => {
+                let receipt = self.sink.lookup(&listed.receipt()).await?;
+                let lone = receipt.is_none();
+                Ok(lone.then(|| self.checked(listed.clone(), None, Verdict::NoReceipt)))
+            }
+        }
+    }
+
+    fn checked(&self, key: ObjectKey, receipt: Option<Receipt>, verdict: Verdict) -> Checked {
+        Checked {
+            location: self.sink.location(&key),
+            key,
+            receipt,
+            verdict,
+        }
+    }
+
+    /// Checks the archive under `key`.
+    ///
+    /// # Errors
+    /// As [`Verifier::check`].
+    pub async fn archive(&self, key: ObjectKey) -> Result<Checked, SinkError> {
+        let receipt = match read_receipt(self.sink.as_ref(), &key).await {
+            Ok(Some(receipt)) => receipt,
+            Ok(None) => {
+                let there = self.sink.lookup(&key).await?.is_some();
+                let verdict = match there {
+                    true => Verdict::NoReceipt,
+                    false => Verdict::Missing,
+                };
+                return Ok(self.checked(key, None, verdict));
+            }
+            Err(error) if error.kind() == tulip_core::sink::SinkErrorKind::Other => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                let verdict = Verdict::BadReceipt(cause.unwrap_or_default());
+                return Ok(self.checked(key, None, verdict));
+            }
+            Err(error) => return Err(error),
+        };
+        let Some(mut reader) = self.sink.read(&key).await? else {
+            return Ok(self.checked(key, Some(receipt), Verdict::Missing));
+        };
+        let algorithm = receipt.checksum.algorithm();
+        let mut inspector = Inspector::new(algorithm, FinalLineBreak::Optional);
+        let mut broken = None;
+        while let Some(chunk) = reader.next().await? {
+            if let Err(error) = inspector.update(&chunk) {
+                broken = Some(error.to_string());
+                break;
+            }
+        }
+        let found = match broken {
+            Some(error) => Err(error),
+            None => inspector.finish().map_err(|error| error.to_string()),
+        };
+        let verdict = match found {
+            Ok(found) => compare(&found, &receipt, algorithm),
+            Err(error) => Verdict::Differs(error),
+        };
+        Ok(self.checked(key, Some(receipt), verdict))
+    }
+}
+
+fn compare(found: &Inspection, receipt: &Receipt, algorithm: ChecksumAlgorithm) -> Verdict {
+    if found.bytes != receipt.bytes {
+        let (is, was) = (found.bytes, receipt.bytes);
+        return Verdict::Differs(format!("it has {is} bytes, not {was}"));
+    }
+    if found.checksum != receipt.checksum {
+        let (is, was) = (found.checksum.value(), receipt.checksum.value());
+        return Verdict::Differs(format!("its {algorithm} is {is}, not {was}"));
+    }
+    if found.framing.records != receipt.records || found.framing.columns != receipt.columns {
+        let (is, was) = (found.framing.records, receipt.records);
+        return Verdict::Differs(format!(
+            "its bytes are the same, but it has {is} records or other columns, where the receipt \
+             has {was} records"
+        ));
+    }
+    Verdict::Intact
+}
