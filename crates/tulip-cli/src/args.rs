@@ -1,5 +1,6 @@
 //! What can be said on the command line.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -43,13 +44,14 @@ Examples:
     tulip machines
     tulip export --all --to ./archives
 
-Environment (flags go first; each but TULIP_CA_FILE also as NAME_FILE, the path of a mounted secret):
+Environment (flags go first; each but the last two also as NAME_FILE, the path of a mounted secret):
   TULIP_BASE_URL      the instance, https://acme.tulip.co
   TULIP_API_KEY       the API key, with TULIP_API_SECRET
   TULIP_API_SECRET    its secret; there is no flag for it
   TULIP_AUTH          instead of both: the \"Auth Header\" of Tulip's token page
   TULIP_WORKSPACE_ID  the workspace, for an account token
   TULIP_CA_FILE       more certificate authorities to trust (PEM)
+  TULIP_STATE         where open exports are remembered, as --state
   AWS_… GOOGLE_… AZURE_…  credentials and settings of s3://, gs:// and az:// targets
 
 Exit codes:
@@ -57,8 +59,10 @@ Exit codes:
   1    anything else, or several exports that ended differently
   2    usage or configuration
   3    Tulip refused the credentials, or what they may do
-  4    the job failed or missed its deadline at Tulip, or the job or machine is unknown there
+  4    the job failed or missed its deadline at Tulip, the job or machine is unknown there, or it
+       is not known whether an archive was started
   5    the target could not be reached or written, or has an object that --if-exists fail keeps
+  6    tulip verify found an archive that is not what its receipt says
   130  interrupted";
 
 /// Whatever is said on stderr: text, or one JSON object a line.
@@ -81,6 +85,10 @@ pub(crate) enum Command {
     Machines(MachinesArgs),
     /// Exports archives of jobs or machines
     Export(ExportArgs),
+    /// Finishes what earlier runs have begun and not finished, or gives it up
+    Resume(ResumeArgs),
+    /// Reads stored archives again and compares them with their receipts
+    Verify(VerifyArgs),
     /// Lists the sinks that archives can go to, or checks one
     Sinks(SinksArgs),
     /// Prints shell completions
@@ -202,7 +210,9 @@ pub(crate) struct MachinesArgs {
 #[command(group = ArgGroup::new("source").required(true))]
 #[command(after_long_help = "\
 Exporting by machine starts a new archive at Tulip, which asks to do that sparingly. Each archive
-is a full snapshot. An export that fails leaves what was at the target before.
+is a full snapshot. An export that fails leaves what was at the target before. One that ends before
+it is done is remembered: the same command again goes on with its job and its bytes. An archive
+that is stored already, by this very job, is not downloaded again.
 
 Fields of --name: {machine} {machine_name} {machine_type} {job} {workspace} {date} {year} {month}
 {day} {time}; dates are in UTC. By default {machine}/{job}.csv, or {job}.csv for --job, which does
@@ -251,11 +261,104 @@ pub(crate) struct ExportArgs {
     /// Give up archives with more bytes than this, for example 50GiB
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub(crate) max_bytes: Option<u64>,
+    #[command(flatten)]
+    pub(crate) state: StateFolder,
+    /// Remember nothing: another run cannot go on with this one
+    #[arg(long, help_heading = "Resuming")]
+    pub(crate) no_state: bool,
+    /// How old a job that an earlier run has started may be to be gone on with; 0 starts another
+    #[arg(long, value_name = "DURATION", default_value = "12h", value_parser = values::duration, help_heading = "Resuming")]
+    pub(crate) resume_within: Duration,
     /// Print one JSON object per export
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) connection: Connection,
+}
+
+/// Where open exports are remembered.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Resuming")]
+pub(crate) struct StateFolder {
+    /// Where open exports are remembered, without any secret; by default tulip in the user's state
+    /// directory, ~/.local/state
+    #[arg(long, value_name = "FOLDER", env = "TULIP_STATE")]
+    pub(crate) state: Option<OsString>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+An export that was killed, interrupted or cut off stays open: its job, its target and what it has
+written are remembered. The same tulip export again goes on with it, and tulip resume does so with
+all of them. Options of a target that could be secrets are not remembered: give them again.
+
+Examples:
+  tulip resume --list
+  tulip resume
+  tulip resume --discard                   give up all that is open, and remove what it has left
+  tulip resume --discard --machine g56RCoZCtzv7borvp
+  tulip resume --discard --to s3://lake/tulip --older-than 24h
+                                           also uploads there that nobody has finished")]
+pub(crate) struct ResumeArgs {
+    /// Only list what is open
+    #[arg(long, conflicts_with = "discard")]
+    pub(crate) list: bool,
+    /// Give up what is open and remove what it has left
+    #[arg(long)]
+    pub(crate) discard: bool,
+    /// Only what is open of these machines
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    pub(crate) machine: Vec<MachineId>,
+    /// Only what is open of these jobs
+    #[arg(long, value_name = "JOB", num_args = 1..)]
+    pub(crate) job: Vec<JobId>,
+    /// With --discard: only what goes to this target; and there also whatever anybody has begun
+    /// and not finished, if it is old enough
+    #[arg(long, value_name = "URL", requires = "discard")]
+    pub(crate) to: Option<String>,
+    /// With --to: how old that must be; what is newer may still be written
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = values::some_time, requires = "to")]
+    pub(crate) older_than: Duration,
+    #[command(flatten)]
+    pub(crate) sink: SinkSettings,
+    /// How long to wait for each job: 90s, 10m, 1h; 0 waits as long as it takes
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = values::duration)]
+    pub(crate) timeout: Duration,
+    /// How many archives are exported at once
+    #[arg(long, value_name = "N", default_value = "4", value_parser = values::at_least_one)]
+    pub(crate) concurrency: usize,
+    #[command(flatten)]
+    pub(crate) state: StateFolder,
+    /// Print one JSON object per export
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Reads every archive below the target that has a receipt, and compares bytes, checksum and records.
+An archive that is not what its receipt says, or is gone, ends in exit code 6. What has no receipt is
+counted and is no failure: it may be anybody's.
+
+Examples:
+  tulip verify ./archives
+  tulip verify s3://lake/tulip/2026-11 --concurrency 8 --json")]
+pub(crate) struct VerifyArgs {
+    /// Where the archives are: a path or a URL
+    pub(crate) url: String,
+    #[command(flatten)]
+    pub(crate) sink: SinkSettings,
+    /// How many archives are read at once
+    #[arg(long, value_name = "N", default_value = "4", value_parser = values::at_least_one)]
+    pub(crate) concurrency: usize,
+    /// More certificate authorities to trust, as PEM [env: TULIP_CA_FILE]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Print one JSON object per archive
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]

@@ -19,6 +19,7 @@ pub(crate) enum Code {
     Permission = 3,
     Job = 4,
     Sink = 5,
+    Verify = 6,
     Interrupted = 130,
 }
 
@@ -67,12 +68,18 @@ impl Failure {
     }
 }
 
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.message.as_deref().unwrap_or_default())
+    }
+}
+
 /// The code of one failed export.
 pub(crate) fn code_of(kind: ExportErrorKind) -> Code {
     match kind {
         ExportErrorKind::InvalidRequest => Code::Usage,
         ExportErrorKind::PermissionDenied => Code::Permission,
-        ExportErrorKind::Job => Code::Job,
+        ExportErrorKind::Job | ExportErrorKind::StartUnknown => Code::Job,
         ExportErrorKind::Sink => Code::Sink,
         ExportErrorKind::Cancelled => Code::Interrupted,
         _ => Code::Other,

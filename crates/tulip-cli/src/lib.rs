@@ -23,6 +23,7 @@ mod memory;
 mod output;
 mod progress;
 mod shutdown;
+mod state;
 mod values;
 
 use std::process::ExitCode;
@@ -65,6 +66,8 @@ fn run(cli: Cli, progress: &Progress) -> Result<(), Failure> {
             Command::Status(args) => commands::status::run(args, &shutdown).await,
             Command::Machines(args) => commands::machines::run(args, &shutdown).await,
             Command::Export(args) => commands::export::run(args, progress, &shutdown).await,
+            Command::Resume(args) => commands::resume::run(args, progress, &shutdown).await,
+            Command::Verify(args) => commands::verify::run(args, progress, &shutdown).await,
             Command::Completions(args) => commands::completions::run(&args),
             Command::Sinks(args) => commands::sinks::run(args, &shutdown).await,
         }

@@ -130,6 +130,9 @@ impl ExportBar {
     pub(crate) fn show(&self, event: &Event<'_>) {
         match event {
             Event::Started { job } => self.bar.set_message(format!("started job {job}")),
+            Event::Attached { job, .. } => {
+                self.bar.set_message(format!("going on with job {job}"));
+            }
             Event::Waiting { status, waited, .. } => {
                 let seconds = waited.as_secs();
                 let status = status.as_str();
@@ -138,13 +141,16 @@ impl ExportBar {
             Event::WaitFailing { .. } => {
                 self.bar.set_message("Tulip does not answer; asking again");
             }
-            Event::Downloading { length, .. } => {
+            Event::Downloading { length, .. } | Event::Resuming { length, .. } => {
                 match length {
                     Some(length) => {
                         self.bar.set_length(*length);
                         self.bar.set_style(style(KNOWN));
                     }
                     None => self.bar.set_style(style(UNKNOWN)),
+                }
+                if let Event::Resuming { bytes, .. } = event {
+                    self.bar.set_position(*bytes);
                 }
                 self.bar.set_message("");
                 self.bar.reset_eta();

@@ -7,7 +7,7 @@ use tulip_archive::{ExportError, Exporter, Outcome, parse_target};
 use tulip_emulator::{Emulator, JobScript};
 use tulip_http::{Client, Settings};
 
-use super::fleet::{self, Finished};
+use super::fleet::{self, Finished, Planned};
 use crate::args::DemoArgs;
 use crate::failure::{Failure, chain, emulator_failure};
 use crate::output;
@@ -58,7 +58,10 @@ pub(crate) async fn run(
         }
         Ok(())
     };
-    fleet::export(exporter, sources, 4, progress, shutdown, report).await?;
+    let exports = sources
+        .into_iter()
+        .map(|source| Planned::new(&exporter, source));
+    fleet::export(exports.collect(), 4, progress, shutdown, report).await?;
     rows.sort();
     output::table(["MACHINE", "RECORDS", "SIZE", "CHECKSUM", "ARCHIVE"], &rows)?;
     let program = std::env::args_os().next().unwrap_or_default();

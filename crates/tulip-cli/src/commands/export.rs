@@ -1,20 +1,17 @@
 //! `tulip export`
 
-use serde::Serialize;
 use tulip_archive::poll::PollPolicy;
-use tulip_archive::{
-    ExportError, ExportErrorKind, Exporter, Field, FinalLineBreak, IfExists, KeyTemplate, Outcome,
-    Source,
-};
-use tulip_core::{JobId, MachineId, MachineType, Receipt};
+use tulip_archive::{Exporter, Field, FinalLineBreak, IfExists, KeyTemplate, Source};
+use tulip_core::{MachineId, MachineType};
 use tulip_http::Client;
 
-use super::fleet::{self, Finished};
+use super::fleet::{self, Finished, Planned};
+use super::report::report;
 use crate::args::{ExistsRule, ExportArgs};
-use crate::failure::{Failure, chain, code_of};
+use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::shutdown::Shutdown;
-use crate::{connect, output};
+use crate::{connect, state};
 
 pub(crate) async fn run(
     args: ExportArgs,
@@ -46,6 +43,11 @@ pub(crate) async fn run(
     if let Some(bytes) = args.max_bytes {
         builder = builder.max_bytes(bytes);
     }
+    if !args.no_state
+        && let Some(store) = state::store(&args.state, progress)?
+    {
+        builder = builder.state(store).resume_within(args.resume_within);
+    }
     let exporter = builder.build().await?;
     // A target that cannot be written ends everything before Tulip is asked for anything.
     shutdown.finish(exporter.probe()).await??;
@@ -55,14 +57,12 @@ pub(crate) async fn run(
         progress.say("the instance has no machines");
         return Ok(());
     }
-    let json = args.json;
-    let report = |finished: &Finished| match json {
-        true => output::json(&Report::of(finished)),
-        false => say(progress, finished),
-    };
+    let report = |finished: &Finished| report(progress, finished, args.json);
+    let exports = sources
+        .into_iter()
+        .map(|source| Planned::new(&exporter, source));
     fleet::export(
-        exporter,
-        sources,
+        exports.collect(),
         args.concurrency,
         progress,
         shutdown,
@@ -95,110 +95,4 @@ fn machine_source(id: &MachineId, types: &[MachineType]) -> Source {
         .into_iter()
         .find(|source| source.known_machine() == Some(id));
     found.unwrap_or_else(|| Source::machine(id.clone()))
-}
-
-fn say(progress: &Progress, finished: &Finished) -> Result<(), Failure> {
-    match &finished.result {
-        Ok(Outcome::Exported { receipt, location }) => progress.beside(|| {
-            output::line(&format!(
-                "exported {location} ({} records, {}, {})",
-                receipt.records,
-                output::size(receipt.bytes),
-                receipt.checksum,
-            ))
-        }),
-        Ok(outcome) => {
-            let location = outcome.location();
-            let note = match outcome {
-                Outcome::Skipped {
-                    has_receipt: false, ..
-                } => {
-                    "; it has no receipt, so it may not be whole: --if-exists overwrite replaces it"
-                }
-                _ => "",
-            };
-            progress
-                .beside(|| output::line(&format!("skipped {location}: it exists already{note}")))
-        }
-        // Interrupting is no news to whoever did it, but which job goes on at Tulip is.
-        Err(error) if error.kind() == ExportErrorKind::Cancelled => {
-            let again = again(finished, error);
-            if !again.is_empty() {
-                progress.say(&format!("{} was interrupted{again}", finished.source));
-            }
-            Ok(())
-        }
-        Err(error) => {
-            progress.error(&format!("{}{}", chain(error), again(finished, error)));
-            Ok(())
-        }
-    }
-}
-
-/// How to get at the archive that a failed export of a machine has started.
-fn again(finished: &Finished, error: &ExportError) -> String {
-    let archive_is_there = matches!(
-        error.kind(),
-        ExportErrorKind::Download
-            | ExportErrorKind::Sink
-            | ExportErrorKind::Api
-            | ExportErrorKind::TooLarge
-    ) || error.is_retryable();
-    match (error.job(), finished.source.known_job()) {
-        (Some(job), None) if archive_is_there => {
-            format!("; to fetch this archive instead of starting another: --job {job}")
-        }
-        _ => String::new(),
-    }
-}
-
-/// One export, as `--json` prints it.
-#[derive(Serialize)]
-#[serde(tag = "outcome", rename_all = "lowercase")]
-enum Report<'a> {
-    Exported {
-        location: &'a str,
-        receipt: &'a Receipt,
-    },
-    Skipped {
-        location: &'a str,
-        has_receipt: bool,
-    },
-    Failed {
-        source: String,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        job: Option<&'a JobId>,
-        error: String,
-        retryable: bool,
-        exit_code: u8,
-    },
-}
-
-impl<'a> Report<'a> {
-    fn of(finished: &'a Finished) -> Self {
-        match &finished.result {
-            Ok(Outcome::Exported { receipt, location }) => Self::Exported { location, receipt },
-            Ok(outcome) => Self::Skipped {
-                location: outcome.location(),
-                has_receipt: matches!(
-                    outcome,
-                    Outcome::Skipped {
-                        has_receipt: true,
-                        ..
-                    }
-                ),
-            },
-            Err(error) => Self::failed(&finished.source, error),
-        }
-    }
-
-    fn failed(source: &Source, error: &'a ExportError) -> Self {
-        Self::Failed {
-            source: source.to_string(),
-            job: error.job(),
-            error: chain(error),
-            retryable: error.is_retryable(),
-            exit_code: code_of(error.kind()) as u8,
-        }
-    }
 }

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use tulip_archive::{ExportError, ExportErrorKind, Exporter, Field, KeyTemplate, Outcome, Source};
+use tulip_archive::{
+    Export, ExportError, ExportErrorKind, Exporter, Field, KeyTemplate, OpenExport, Outcome, Source,
+};
 use tulip_core::MachineType;
 use tulip_core::sink::{SinkError, SinkErrorKind};
 
@@ -13,9 +15,37 @@ use crate::output::plain;
 use crate::progress::Progress;
 use crate::shutdown::Shutdown;
 
+/// One export to be run.
+pub(crate) struct Planned {
+    source: Source,
+    export: Export,
+    remembered: bool,
+}
+
+impl Planned {
+    pub(crate) fn new(exporter: &Exporter, source: Source) -> Self {
+        Self {
+            export: exporter.export(source.clone()),
+            remembered: exporter.remembers(),
+            source,
+        }
+    }
+
+    /// One that an earlier run has left open, if it tells what it exports.
+    pub(crate) fn resumed(exporter: &Exporter, open: &OpenExport) -> Option<Self> {
+        Some(Self {
+            export: exporter.resume(open)?,
+            remembered: true,
+            source: open.source()?,
+        })
+    }
+}
+
 /// One export that has ended.
 pub(crate) struct Finished {
     pub(crate) source: Source,
+    /// Whether another run can go on with it, where it failed.
+    pub(crate) remembered: bool,
     pub(crate) result: Result<Outcome, ExportError>,
 }
 
@@ -73,19 +103,18 @@ pub(crate) fn refuse_shared_names(
     Ok(())
 }
 
-/// Exports `sources`, at most `concurrency` at once, and reports each as it ends. A failure does
+/// Runs exports, at most `concurrency` at once, and reports each as it ends. A failure does
 /// not stop the others, unless it shows that they would fail for the same reason: then no more
 /// are begun, which spares Tulip the jobs.
 pub(crate) async fn export(
-    exporter: Exporter,
-    sources: Vec<Source>,
+    exports: Vec<Planned>,
     concurrency: usize,
     progress: &Progress,
     shutdown: &Shutdown,
     mut report: impl FnMut(&Finished) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let all = progress.all(sources.len());
-    let mut waiting = sources.into_iter();
+    let all = progress.all(exports.len());
+    let mut waiting = exports.into_iter();
     let mut running = FuturesUnordered::new();
     let mut codes = Vec::new();
     let mut hopeless = false;
@@ -93,10 +122,10 @@ pub(crate) async fn export(
     let mut unreported = None;
     loop {
         while running.len() < concurrency && !hopeless && !shutdown.is_asked() {
-            let Some(source) = waiting.next() else {
+            let Some(planned) = waiting.next() else {
                 break;
             };
-            running.push(one(&exporter, source, progress, shutdown));
+            running.push(one(planned, progress, shutdown));
         }
         let Some(finished) = running.next().await else {
             break;
@@ -139,22 +168,25 @@ fn dooms_others(error: &ExportError) -> bool {
     })
 }
 
-async fn one(
-    exporter: &Exporter,
-    source: Source,
-    progress: &Progress,
-    shutdown: &Shutdown,
-) -> Finished {
+async fn one(planned: Planned, progress: &Progress, shutdown: &Shutdown) -> Finished {
+    let Planned {
+        source,
+        export,
+        remembered,
+    } = planned;
     let name = source
         .machine_name()
         .map_or_else(|| source.to_string(), plain);
     let bar = progress.export(&name);
-    let export = exporter.export(source.clone());
     let result = export
         .on_event(move |event| bar.show(&event))
         .until(shutdown.wait())
         .await;
-    Finished { source, result }
+    Finished {
+        source,
+        remembered,
+        result,
+    }
 }
 
 /// The common reason's code when all failed for the same one, otherwise 1.

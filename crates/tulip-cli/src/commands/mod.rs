@@ -5,7 +5,11 @@ pub(crate) mod demo;
 pub(crate) mod emulate;
 pub(crate) mod export;
 pub(crate) mod machines;
+pub(crate) mod resume;
 pub(crate) mod sinks;
 pub(crate) mod status;
+pub(crate) mod verify;
 
 mod fleet;
+mod report;
+mod target;

@@ -1,13 +1,13 @@
 //! `tulip sinks`
 
 use serde_json::json;
-use tulip_archive::{ExportError, parse_target};
 use tulip_core::ObjectKey;
 use tulip_core::sink::{
-    Capabilities, ConnectOptions, OpenOptions, Sink, SinkError, SinkErrorKind, SinkFactory,
-    SinkOption, SinkRegistry, WriteMode,
+    Capabilities, OpenOptions, Sink, SinkError, SinkErrorKind, SinkFactory, SinkOption,
+    SinkRegistry, WriteMode,
 };
 
+use super::target;
 use crate::args::{CheckArgs, SinksArgs, SinksCommand};
 use crate::failure::{Code, Failure, chain};
 use crate::output;
@@ -41,7 +41,12 @@ fn described(sink: &dyn SinkFactory) -> serde_json::Value {
 }
 
 fn capabilities(can: Capabilities) -> serde_json::Value {
-    json!({ "lookup": can.lookup, "atomic_create": can.atomic_create })
+    json!({
+        "lookup": can.lookup,
+        "atomic_create": can.atomic_create,
+        "read": can.read,
+        "resume": can.resume,
+    })
 }
 
 fn list(registry: &SinkRegistry) -> Result<(), Failure> {
@@ -86,7 +91,12 @@ fn options(registry: &SinkRegistry) -> Vec<(Vec<&str>, &[SinkOption])> {
 }
 
 fn words(can: Capabilities) -> String {
-    let words = [(can.lookup, "look up"), (can.atomic_create, "create only")];
+    let words = [
+        (can.lookup, "look up"),
+        (can.atomic_create, "create only"),
+        (can.read, "read"),
+        (can.resume, "resume"),
+    ];
     let words: Vec<_> = words
         .iter()
         .filter(|(can, _)| *can)
@@ -103,20 +113,8 @@ async fn check(
     args: CheckArgs,
     shutdown: &Shutdown,
 ) -> Result<(), Failure> {
-    let mut url = parse_target(&args.url).map_err(ExportError::from)?;
-    for (name, value) in args.sink.all().map_err(Failure::usage)? {
-        url = url.with_option(&name, &value);
-    }
-    let from_env = std::env::var_os("TULIP_CA_FILE").filter(|path| !path.is_empty());
-    let mut network = ConnectOptions::default();
-    network.ca_file = args.ca_file.or(from_env.map(Into::into));
-    let sink = registry.connect(&url, &network).await.map_err(|error| {
-        let code = match error.kind() {
-            SinkErrorKind::InvalidTarget => Code::Usage,
-            _ => Code::Sink,
-        };
-        Failure::new(code, chain(&error))
-    })?;
+    let url = target::url(&args.url, &args.sink)?;
+    let sink = target::connect(registry, &url, args.ca_file).await?;
     let failed = |error: SinkError| Failure::new(Code::Sink, chain(&error));
     shutdown.finish(sink.probe()).await?.map_err(failed)?;
     shutdown

@@ -186,8 +186,9 @@ fn the_archive_of_a_failed_machine_export_can_be_fetched_by_its_job() {
     assert_eq!(ran.code, Some(1), "{ran:?}");
     let job = bench.emulator.jobs()[0].id.clone();
     assert!(
-        ran.stderr
-            .contains(&format!("instead of starting another: --job {job}")),
+        ran.stderr.contains(&format!(
+            "the same command again goes on with its job {job}"
+        )),
         "{ran:?}"
     );
     assert_eq!(

@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 mod bad_input;
+mod crash;
 mod exit_codes;
 mod leaks;
 mod output;
+mod resume;
 mod s3;
 mod signals;
 mod support;

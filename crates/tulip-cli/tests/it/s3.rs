@@ -64,7 +64,7 @@ fn an_export_lands_in_the_bucket_with_its_receipt_and_metadata() {
     let headers = &seen.iter().find(begun).unwrap().headers;
     assert_eq!(headers["content-type"], "text/csv");
     assert_eq!(headers["x-amz-meta-tulip-job"], job);
-    let put = |seen: &&Seen| seen.target.ends_with(".receipt.json");
+    let put = |seen: &&Seen| seen.method == "PUT" && seen.target.ends_with(".receipt.json");
     let headers = &seen.iter().find(put).unwrap().headers;
     assert_eq!(headers["content-type"], "application/json");
     let checksum = receipt["checksum"]["value"].as_str().unwrap();

@@ -14,6 +14,7 @@ fn spawn(bench: &Bench, args: &[&str]) -> Child {
         .args(args)
         .env_clear()
         .current_dir(bench.folder.path())
+        .env("TULIP_STATE", bench.state.path())
         .env("TULIP_BASE_URL", bench.emulator.base_url().to_string())
         .env("TULIP_API_KEY", credentials.key())
         .env("TULIP_API_SECRET", credentials.expose_secret())
@@ -89,7 +90,7 @@ fn an_interrupted_machine_export_tells_the_job_that_goes_on() {
     let job = bench.emulator.jobs()[0].id.clone();
     assert!(
         stderr.contains(&format!(
-            "was interrupted; to fetch this archive instead of starting another: --job {job}"
+            "was interrupted; the same command again goes on with its job {job}"
         )),
         "{stderr}"
     );

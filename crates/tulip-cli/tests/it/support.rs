@@ -12,6 +12,7 @@ use tulip_emulator::{Emulator, JobScript};
 pub(crate) struct Bench {
     pub(crate) emulator: Emulator,
     pub(crate) folder: TempDir,
+    pub(crate) state: TempDir,
     // Dropped last: the emulator lives in it.
     runtime: Runtime,
 }
@@ -48,6 +49,8 @@ impl Ran {
 pub(crate) fn bare() -> Command {
     let mut command = assert_cmd::cargo::cargo_bin_cmd!("tulip");
     command.env_clear();
+    // Nothing is left in the home of whoever runs the tests.
+    command.env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"));
     command
 }
 
@@ -62,6 +65,7 @@ impl Bench {
         Self {
             emulator,
             folder: TempDir::new().unwrap(),
+            state: TempDir::new().unwrap(),
             runtime,
         }
     }
@@ -70,6 +74,7 @@ impl Bench {
         let mut command = bare();
         command
             .current_dir(self.folder.path())
+            .env("TULIP_STATE", self.state.path())
             .env("TULIP_BASE_URL", self.emulator.base_url().to_string())
             .env("TULIP_API_KEY", credentials.key())
             .env("TULIP_API_SECRET", credentials.expose_secret());

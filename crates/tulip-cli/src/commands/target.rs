@@ -1,0 +1,45 @@
+//! Sinks of their own, for commands that need no instance.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tulip_archive::{ExportError, parse_target};
+use tulip_core::sink::{ConnectOptions, Sink, SinkErrorKind, SinkRegistry, SinkUrl};
+
+use crate::args::SinkSettings;
+use crate::failure::{Code, Failure, chain};
+
+/// A target as it is written, with the options that are said beside it.
+pub(crate) fn url(text: &str, settings: &SinkSettings) -> Result<SinkUrl, Failure> {
+    let mut url = parse_target(text).map_err(ExportError::from)?;
+    for (name, value) in settings.all().map_err(Failure::usage)? {
+        url = url.with_option(&name, &value);
+    }
+    Ok(url)
+}
+
+/// A target that was remembered, where what is said anew replaces what it has.
+pub(crate) fn with_options(url: SinkUrl, settings: &SinkSettings) -> Result<SinkUrl, Failure> {
+    let options = settings.all().map_err(Failure::usage)?;
+    Ok(options
+        .iter()
+        .fold(url, |url, (name, value)| url.with_option(name, value)))
+}
+
+/// Makes the sink of `url`.
+pub(crate) async fn connect(
+    registry: &SinkRegistry,
+    url: &SinkUrl,
+    ca_file: Option<PathBuf>,
+) -> Result<Arc<dyn Sink>, Failure> {
+    let from_env = std::env::var_os("TULIP_CA_FILE").filter(|path| !path.is_empty());
+    let mut network = ConnectOptions::default();
+    network.ca_file = ca_file.or(from_env.map(Into::into));
+    registry.connect(url, &network).await.map_err(|error| {
+        let code = match error.kind() {
+            SinkErrorKind::InvalidTarget => Code::Usage,
+            _ => Code::Sink,
+        };
+        Failure::new(code, chain(&error))
+    })
+}

@@ -1,0 +1,152 @@
+//! `tulip resume` and `tulip verify`.
+
+use tulip_emulator::{Endpoint, JobScript, Reply};
+use tulip_test_s3::{KEY_ID, S3Server, SECRET};
+
+use crate::support::{Bench, Ran, files, run};
+
+/// An export of the first machine whose download cannot be finished.
+fn interrupted(bench: &Bench, target: &str) -> Ran {
+    let gone = Reply::new(404);
+    bench.emulator.fail_next(Endpoint::Asset, 1, gone);
+    let machine = bench.machine();
+    let args = ["export", "--machine", machine.as_str(), "--to", target];
+    let refused = bench.run(&args);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    refused
+}
+
+#[test]
+fn what_is_open_is_listed_and_finished() {
+    let bench = Bench::start();
+    assert_eq!(bench.run(&["resume"]).stderr, "nothing is open\n");
+    let failed = interrupted(&bench, "out");
+    assert!(failed.stderr.contains("so does tulip resume"), "{failed:?}");
+    let listed = bench.run(&["resume", "--list", "--json"]);
+    let open = &listed.json()[0];
+    let job = bench.emulator.jobs()[0].id.to_string();
+    assert_eq!(open["job"], job);
+    assert_eq!(open["state"], "open");
+    assert!(open["target"].as_str().unwrap().ends_with("/out"), "{open}");
+    let table = bench.run(&["resume", "--list"]).stdout;
+    assert!(
+        table.contains(&job) && table.starts_with("EXPORT"),
+        "{table}"
+    );
+    let elsewhere = bench.run(&["resume", "--base-url", "http://127.0.0.1:9"]);
+    assert!(elsewhere.stderr.contains("not resumed"), "{elsewhere:?}");
+    let ran = bench.run(&["resume", "--json"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(ran.json()[0]["receipt"]["job"], job);
+    assert_eq!(bench.emulator.requests().count(Endpoint::Start), 1);
+    assert!(bench.run(&["resume", "--list"]).stdout.is_empty());
+}
+
+#[test]
+fn what_is_open_is_given_up_only_where_it_is_asked_for() {
+    let bench = Bench::start();
+    interrupted(&bench, "out");
+    let other = bench.run(&["resume", "--discard", "--to", "other"]);
+    assert_eq!(other.code, Some(0), "{other:?}");
+    assert_eq!(bench.run(&["resume", "--list", "--json"]).json().len(), 1);
+    let ran = bench.run(&["resume", "--discard"]);
+    assert!(ran.stdout.starts_with("discarded machine"), "{ran:?}");
+    assert_eq!(files(bench.state.path()), Vec::<String>::new());
+    assert_eq!(
+        files(&bench.folder.path().join("out")),
+        Vec::<String>::new()
+    );
+    // The next export is a new one.
+    let machine = bench.machine();
+    bench.run(&["export", "--machine", machine.as_str(), "--to", "out"]);
+    assert_eq!(bench.emulator.requests().count(Endpoint::Start), 2);
+}
+
+#[test]
+fn a_sweep_of_a_bucket_wants_its_age_and_counts_what_it_removes() {
+    let bench = Bench::start();
+    let server = bench.block_on(S3Server::start());
+    let hours = |hours: u64| std::time::Duration::from_secs(3600 * hours);
+    server.orphan("tulip/old.csv", hours(30));
+    server.orphan("tulip/new.csv", hours(2));
+    let sweep = |more: &[&str]| {
+        let mut command = bench.command();
+        command
+            .env("AWS_ACCESS_KEY_ID", KEY_ID)
+            .env("AWS_SECRET_ACCESS_KEY", SECRET)
+            .env("AWS_ENDPOINT_URL", &server.endpoint);
+        let args = ["resume", "--discard", "--to", "s3://lake/tulip"];
+        run(&mut command, &[&args, more].concat())
+    };
+    let ran = sweep(&[]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stderr.contains("1 unfinished"), "{ran:?}");
+    assert_eq!(server.open_uploads(), ["tulip/new.csv"]);
+    assert!(
+        sweep(&["--older-than", "1h"])
+            .stderr
+            .contains("1 unfinished")
+    );
+    assert_eq!(server.open_uploads(), Vec::<String>::new());
+    assert_eq!(sweep(&["--older-than", "0"]).code, Some(2));
+}
+
+#[test]
+fn without_state_nothing_is_remembered() {
+    let bench = Bench::start();
+    let machine = bench.machine();
+    bench
+        .emulator
+        .fail_next(Endpoint::Asset, 1, Reply::new(404));
+    let args = ["export", "--machine", machine.as_str(), "--to", "out"];
+    let ran = bench.run(&[&args[..], &["--no-state"]].concat());
+    assert!(
+        ran.stderr.contains("instead of starting another: --job"),
+        "{ran:?}"
+    );
+    assert_eq!(files(bench.state.path()), Vec::<String>::new());
+    let unusable = bench.run(&[&args[..], &["--state", "/proc/nowhere"]].concat());
+    assert_eq!(unusable.code, Some(2), "{unusable:?}");
+    assert!(
+        unusable.stderr.contains("cannot be written"),
+        "{unusable:?}"
+    );
+}
+
+#[test]
+fn verify_ends_in_6_where_an_archive_is_not_what_its_receipt_says() {
+    let bench = Bench::start();
+    let ran = bench.run(&["export", "--all", "--to", "out", "--name", "{machine}.csv"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let ran = bench.run(&["verify", "out"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stderr.starts_with("3 intact, 0 not"), "{ran:?}");
+    let file = bench.path(&format!("out/{}.csv", bench.machine()));
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes.extend_from_slice(b"one more\n");
+    std::fs::write(&file, bytes).unwrap();
+    std::fs::write(bench.path("out/note.txt"), "mine").unwrap();
+    let ran = bench.run(&["verify", "out", "--json"]);
+    assert_eq!(ran.code, Some(6), "{ran:?}");
+    let verdicts = ran.json();
+    let count = |verdict: &str| verdicts.iter().filter(|v| v["verdict"] == verdict).count();
+    assert_eq!(
+        (count("intact"), count("differs"), count("no_receipt")),
+        (2, 1, 1)
+    );
+    let nothing = bench.run(&["verify", "nowhere"]);
+    assert_eq!(nothing.code, Some(5), "{nothing:?}");
+}
+
+#[test]
+fn the_same_job_again_is_told_to_be_unchanged() {
+    let bench = Bench::start();
+    let job = bench.job(JobScript::new());
+    let args = ["export", "--job", job.as_str(), "--to", "out", "--json"];
+    assert_eq!(bench.run(&args).json()[0]["outcome"], "exported");
+    let again = bench.run(&args);
+    assert_eq!(again.code, Some(0));
+    assert_eq!(again.json()[0]["outcome"], "unchanged");
+    assert_eq!(again.json()[0]["receipt"]["job"], job.as_str());
+    assert_eq!(bench.emulator.requests().count(Endpoint::Asset), 1);
+}
