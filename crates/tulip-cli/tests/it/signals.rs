@@ -97,6 +97,29 @@ fn an_interrupted_machine_export_tells_the_job_that_goes_on() {
 }
 
 #[test]
+fn a_second_signal_quits_at_once_whatever_is_under_way() {
+    let bench = Bench::start();
+    // A start is waited for a little longer; this one is never answered.
+    let stall = Fault::Stall { after: 0 };
+    bench.emulator.fail_next(Endpoint::Start, 1, stall);
+    let machine = bench.machine();
+    let args = ["export", "--machine", machine.as_str(), "--to", "out"];
+    let mut child = spawn(&bench, &args);
+    bench.block_on(bench.emulator.wait_for_requests(Endpoint::Start, 1));
+    signal(&child, "INT");
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    let stopping = said.next().unwrap().unwrap();
+    assert_eq!(stopping, "stopping; once more quits at once");
+    signal(&child, "INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(said.next().is_none(), "it waited, and said how it ended");
+    // What it left says that it is not known whether an archive was started.
+    let ran = bench.run(&args);
+    assert_eq!(ran.code, Some(4), "{ran:?}");
+    assert!(ran.stderr.contains("may have been started"), "{ran:?}");
+}
+
+#[test]
 fn waiting_for_a_job_is_interrupted_with_130() {
     let bench = Bench::start();
     let job = bench.job(JobScript::new().pending_until_released());

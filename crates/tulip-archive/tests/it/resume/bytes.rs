@@ -1,0 +1,152 @@
+//! What of an object need not be downloaded again.
+
+use super::*;
+
+#[tokio::test]
+async fn a_cancelled_export_goes_on_with_its_job_and_its_bytes() {
+    let it = Resumable::start().await;
+    it.begin(JobScript::new()).await;
+    assert_eq!(it.staged().len(), 1);
+    assert!(!it.bench.folder.path().join("latest.csv").exists());
+    let before = it.bench.emulator.requests().asset_bytes;
+    let (outcome, told) = it.run(it.builder()).await;
+    assert_eq!(told, ["attached", "resuming", "exported"]);
+    let whole = it.whole();
+    assert_eq!(it.bench.read("latest.csv"), whole);
+    assert_eq!(receipt(&outcome).bytes, whole.len() as u64);
+    assert_eq!(it.bench.files(), ["latest.csv", "latest.csv.receipt.json"]);
+    assert_eq!(it.starts(), 1);
+    let sent = it.bench.emulator.requests().asset_bytes - before;
+    assert!(sent < whole.len() as u64 - 4_000_000, "{sent}");
+    assert!(it.state_files().is_empty());
+}
+
+/// A dropped future leaves what a killed process does.
+#[tokio::test]
+async fn what_a_dropped_export_had_written_by_its_last_checkpoint_is_gone_on_with() {
+    let it = Resumable::start().await;
+    let script = JobScript::new().rows(MANY_ROWS);
+    let stalls = [Fault::Stall { after: 40_000_000 }];
+    it.bench.emulator.script_next(script.asset_faults(stalls));
+    let (far, reached) = oneshot::channel::<()>();
+    let mut far = Some(far);
+    let exporter = it.exporter().await;
+    let export = exporter.export(it.source()).on_event(move |event| {
+        if matches!(event, Event::Progress { bytes, .. } if bytes > 39_000_000) {
+            far.take();
+        }
+    });
+    tokio::select! {
+        _ = export.into_future() => panic!("the host stalls"),
+        _ = reached => {}
+    }
+    let before = it.bench.emulator.requests().asset_bytes;
+    let (_, told) = it.run(it.builder()).await;
+    assert_eq!(told, ["attached", "resuming", "exported"]);
+    let whole = it.whole();
+    assert!(it.bench.read("latest.csv") == whole);
+    let sent = it.bench.emulator.requests().asset_bytes - before;
+    assert!(sent < whole.len() as u64 - 33_000_000, "{sent}");
+    assert_eq!((it.starts(), it.staged().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn an_archive_that_has_changed_between_two_runs_is_downloaded_anew() {
+    let it = Resumable::start().await;
+    it.begin(JobScript::new().asset_always(Fault::Replaced))
+        .await;
+    let (_, told) = it.run(it.builder()).await;
+    assert_eq!(told, ["attached", "resuming", "downloading", "exported"]);
+    let job = it.bench.emulator.jobs().last().unwrap().id.clone();
+    let replaced = it.bench.emulator.replaced_content(&job).unwrap();
+    assert_eq!(it.bench.read("latest.csv"), replaced.to_bytes());
+    assert_eq!(it.bench.files(), ["latest.csv", "latest.csv.receipt.json"]);
+}
+
+#[tokio::test]
+async fn what_is_not_what_was_written_is_not_gone_on_with() {
+    for damage in ["changed", "shortened", "removed"] {
+        let it = Resumable::start().await;
+        it.begin(JobScript::new()).await;
+        let staged = it.staged().remove(0);
+        let mut bytes = std::fs::read(&staged).unwrap();
+        match damage {
+            "changed" => bytes[1_234_567] ^= 1,
+            _ => bytes.truncate(1_000),
+        }
+        std::fs::write(&staged, bytes).unwrap();
+        if damage == "removed" {
+            std::fs::remove_file(&staged).unwrap();
+        }
+        let (_, told) = it.run(it.builder()).await;
+        assert_eq!(told, ["attached", "downloading", "exported"], "{damage}");
+        assert_eq!(it.bench.read("latest.csv"), it.whole(), "{damage}");
+        assert_eq!(it.bench.files(), ["latest.csv", "latest.csv.receipt.json"]);
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_are_kept_outlast_a_run_that_brings_none() {
+    let it = Resumable::start().await;
+    it.begin(JobScript::new()).await;
+    let gone = Reply::new(404);
+    it.bench.emulator.fail_next(Endpoint::Asset, 1, gone);
+    let exporter = it.exporter().await;
+    let error = exporter.export(it.source()).await.unwrap_err();
+    assert_eq!(error.kind(), ExportErrorKind::Download);
+    let before = it.bench.emulator.requests().asset_bytes;
+    let (_, told) = it.run(it.builder()).await;
+    assert_eq!(told, ["attached", "resuming", "exported"]);
+    let sent = it.bench.emulator.requests().asset_bytes - before;
+    assert!(sent < it.whole().len() as u64 - 4_000_000, "{sent}");
+}
+
+#[tokio::test]
+async fn the_same_job_twice_is_downloaded_once_unless_the_object_is_another() {
+    let it = Resumable::start().await;
+    let job = it.bench.job(JobScript::new().rows(50));
+    let exporter = it.exporter().await;
+    let first = exporter.export(Source::job(job.clone())).await.unwrap();
+    let asked = it.bench.emulator.requests();
+    let again = exporter.export(Source::job(job.clone())).await.unwrap();
+    assert!(matches!(again, Outcome::Unchanged { .. }), "{again:?}");
+    assert_eq!(again.receipt(), first.receipt());
+    let now = it.bench.emulator.requests();
+    assert_eq!(
+        (now.api.len(), now.asset.len()),
+        (asked.api.len(), asked.asset.len()),
+        "nothing is asked for"
+    );
+    let whole = it.bench.read("latest.csv");
+    let damaged = [&whole[..whole.len() - 1], b"x"].concat();
+    for (file, content) in [
+        ("latest.csv", damaged.as_slice()),
+        ("latest.csv", b"State\n"),
+        ("latest.csv.receipt.json", b"{}"),
+    ] {
+        let path = it.bench.folder.path().join(file);
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, content).unwrap();
+        let repaired = exporter.export(Source::job(job.clone())).await.unwrap();
+        assert!(matches!(repaired, Outcome::Exported { .. }), "{file}");
+        assert_eq!(it.bench.read("latest.csv"), whole);
+    }
+}
+
+/// The process ends between the receipt and the last line of the state.
+#[tokio::test]
+async fn an_export_that_was_done_and_not_forgotten_is_found_done() {
+    let it = Resumable::start().await;
+    let exporter = it.exporter().await;
+    let export = it.wait_in(&exporter, JobScript::new().rows(50)).await;
+    let record = it.state_files().remove(0);
+    let remembered = std::fs::read(&record).unwrap();
+    it.release();
+    export.await.unwrap().unwrap();
+    std::fs::write(&record, remembered).unwrap();
+    let (outcome, told) = it.run(it.builder()).await;
+    assert!(matches!(outcome, Outcome::Unchanged { .. }));
+    assert_eq!(told, ["attached", "unchanged"]);
+    assert_eq!(it.starts(), 1);
+    assert!(it.state_files().is_empty());
+}

@@ -1,0 +1,92 @@
+//! Jobs: gone on with, not started twice, left alone.
+
+use super::*;
+
+#[tokio::test]
+async fn a_start_whose_answer_was_lost_is_followed_by_no_other() {
+    let it = Resumable::start().await;
+    let emulator = &it.bench.emulator;
+    emulator.fail_next(Endpoint::Start, 1, Fault::LostReply);
+    let exporter = it.exporter().await;
+    let error = exporter.export(it.source()).await.unwrap_err();
+    assert_eq!(error.kind(), ExportErrorKind::Api);
+    for _ in 0..2 {
+        let error = exporter.export(it.source()).await.unwrap_err();
+        assert_eq!(error.kind(), ExportErrorKind::StartUnknown, "{error}");
+        assert!(
+            error.to_string().contains("may have been started"),
+            "{error}"
+        );
+        assert!(!error.is_retryable());
+    }
+    assert_eq!(it.starts(), 1);
+    // The person has looked.
+    let open = it.store().list().unwrap().remove(0);
+    assert!(open.is_start_unknown() && !open.running && open.job().is_none());
+    assert!(it.discard(&open).await);
+    exporter.export(it.source()).await.unwrap();
+    assert_eq!(it.starts(), 2);
+    assert!(it.state_files().is_empty());
+}
+
+#[tokio::test]
+async fn a_start_that_was_refused_or_never_sent_leaves_nothing() {
+    let it = Resumable::start().await;
+    let refusal = Reply::error(403, "Forbidden", "no");
+    it.bench.emulator.fail_next(Endpoint::Start, 1, refusal);
+    let exporter = it.exporter().await;
+    let error = exporter.export(it.source()).await.unwrap_err();
+    assert_eq!(error.kind(), ExportErrorKind::PermissionDenied);
+    assert!(it.state_files().is_empty());
+}
+
+#[tokio::test]
+async fn a_job_that_is_too_old_is_left_and_what_was_written_goes() {
+    let it = Resumable::start().await;
+    it.begin(JobScript::new()).await;
+    let builder = it.builder().resume_within(Duration::ZERO);
+    let (_, told) = it.run(builder).await;
+    assert_eq!(told, ["started", "downloading", "exported"]);
+    assert_eq!(it.starts(), 2);
+    assert_eq!(it.bench.files(), ["latest.csv", "latest.csv.receipt.json"]);
+}
+
+#[tokio::test]
+async fn ending_an_export_in_its_start_learns_the_job() {
+    let it = Resumable::start().await;
+    let (end, ended) = oneshot::channel::<()>();
+    let slow = Fault::Drip {
+        after: 0,
+        piece: 16,
+        pause: Duration::from_millis(20),
+    };
+    it.bench.emulator.fail_next(Endpoint::Start, 1, slow);
+    let exporter = it.exporter().await;
+    let export = exporter.export(it.source()).until(async {
+        let _ = ended.await;
+    });
+    let export = tokio::spawn(export.into_future());
+    it.bench
+        .emulator
+        .wait_for_requests(Endpoint::Start, 1)
+        .await;
+    drop(end);
+    let error = export.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ExportErrorKind::Cancelled);
+    assert!(error.job().is_some(), "{error}");
+    let (_, told) = it.run(it.builder()).await;
+    assert_eq!(told, ["attached", "downloading", "exported"]);
+    assert_eq!(it.starts(), 1);
+}
+
+#[tokio::test]
+async fn a_job_that_has_failed_is_not_gone_on_with() {
+    let it = Resumable::start().await;
+    it.bench.emulator.script_next(JobScript::new().fails("no"));
+    let exporter = it.exporter().await;
+    let error = exporter.export(it.source()).await.unwrap_err();
+    assert_eq!(error.kind(), ExportErrorKind::Job);
+    assert!(it.state_files().is_empty());
+    exporter.export(it.source()).await.unwrap();
+    assert_eq!(it.starts(), 2);
+}
