@@ -20,6 +20,7 @@ export AWS_ACCESS_KEY_ID=$TULIP_TEST_S3_ACCESS_KEY_ID
 export AWS_SECRET_ACCESS_KEY=$TULIP_TEST_S3_SECRET_ACCESS_KEY
 export AWS_DEFAULT_REGION=$TULIP_TEST_S3_REGION
 
+export TULIP_STATE=$work/state
 "$tulip" emulate --machines 1 --rows "$rows" >"$work/env" 2>/dev/null &
 emulator=$!
 until grep -q TULIP_API_SECRET "$work/env"; do sleep 0.1; done

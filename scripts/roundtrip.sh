@@ -18,6 +18,8 @@ emulator=
 failures=0
 trap 'stop_emulator; rm -rf "$work"' EXIT
 
+# What is open is remembered here, and not in the home of whoever runs this.
+export TULIP_STATE=$work/state
 export AWS_ACCESS_KEY_ID=$TULIP_TEST_S3_ACCESS_KEY_ID
 export AWS_SECRET_ACCESS_KEY=$TULIP_TEST_S3_SECRET_ACCESS_KEY
 export AWS_DEFAULT_REGION=$TULIP_TEST_S3_REGION
@@ -154,6 +156,9 @@ check_store() { # STORE
   export_to small.csv --if-exists fail >/dev/null 2>&1 || status=$?
   same "an object that is there is kept if asked" 5 "$status"
   stop_emulator
+  status=0
+  "$tulip" verify "$target" "${options[@]}" >/dev/null 2>&1 || status=$?
+  same "what is stored is what its receipt says" 0 "$status"
 
   start_emulator 250000
   export_to large.csv >/dev/null
@@ -169,6 +174,13 @@ check_store() { # STORE
     >/dev/null 2>&1 || status=$?
   same "an interrupted export says so" 124 "$status" # timeout's own word for it
   check_nothing cut.csv "an interruption"
+
+  status=0
+  timeout --signal=KILL 2 "$tulip" export --all --to "$target" "${options[@]}" --name killed.csv \
+    >/dev/null 2>&1 || status=$?
+  same "an export can be killed" 137 "$status"
+  "$tulip" resume --discard "${options[@]}" >/dev/null
+  check_nothing killed.csv "a killed export was given up"
 
   status=0
   "$tulip" export --all --to "$target" "${options[@]}" --name lost.csv >/dev/null 2>&1 &

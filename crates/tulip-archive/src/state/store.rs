@@ -118,8 +118,13 @@ impl StateStore {
             let Some(id) = path.file_stem().and_then(|stem| stem.to_str()) else {
                 continue;
             };
-            if path.extension().is_none_or(|extension| extension != "json") {
-                continue;
+            match path.extension().and_then(|extension| extension.to_str()) {
+                Some("json") => {}
+                Some("lock") => {
+                    self.remove_lone(id).map_err(failed)?;
+                    continue;
+                }
+                _ => continue,
             }
             let id = id.to_owned();
             // Read while it is locked, so that it is not one that was finished meanwhile.
@@ -146,6 +151,18 @@ impl StateStore {
         }
         found.sort_by_key(|open| (open.record.began, open.id.clone()));
         Ok(found)
+    }
+
+    /// Removes a lock that a process was killed before it could remove: its record is gone.
+    fn remove_lone(&self, id: &str) -> io::Result<()> {
+        let record = self.folder.join(format!("{id}.json"));
+        if record.exists() {
+            return Ok(());
+        }
+        match Lock::take(self.lock(id))? {
+            Some(lock) if !record.exists() => lock.remove(),
+            _ => Ok(()),
+        }
     }
 
     fn lock(&self, id: &str) -> PathBuf {

@@ -213,7 +213,8 @@ impl Crash {
 
     /// Whether a run that was killed had done everything before.
     fn is_done(&self) -> bool {
-        files(self.bench.state.path()).is_empty()
+        let remembered = files(self.bench.state.path());
+        !remembered.iter().any(|file| file.ends_with(".json"))
             && self.newest().is_some_and(|(job, content)| {
                 let receipt = self.object(&format!("{KEY}.receipt.json")).unwrap();
                 let receipt: Value = serde_json::from_slice(&receipt).unwrap();
@@ -234,7 +235,10 @@ impl Crash {
                 break;
             }
         }
-        if !done(self) {
+        if done(self) {
+            // Killed behind the last record: its lock may be left, which whoever looks removes.
+            self.resume(&["--list"]);
+        } else {
             let (status, said) = self.finish(self.export());
             if status.code() == Some(4) && said.contains("may have been started") {
                 // What a person does: look in Tulip, and fetch what is there.
@@ -252,15 +256,19 @@ impl Crash {
         self.spared += (2 * content.len() as u64).saturating_sub(sent);
     }
 
-    fn after_an_unknown_start(&self, starts: usize) {
-        let discard = ["resume", "--discard"];
+    fn resume(&self, args: &[&str]) {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("tulip"));
         command
-            .args(discard)
+            .arg("resume")
+            .args(args)
             .env_clear()
             .env("TULIP_STATE", self.bench.state.path());
         let (status, said) = self.finish(command);
         assert_eq!(status.code(), Some(0), "{said}");
+    }
+
+    fn after_an_unknown_start(&self, starts: usize) {
+        self.resume(&["--discard"]);
         let (status, said) = match self.starts() > starts {
             true => {
                 let (job, _) = self.newest().unwrap();

@@ -137,6 +137,9 @@ async fn a_state_that_cannot_be_used_ends_no_export() {
     it.bench.emulator.script_next(JobScript::new().fails("no"));
     let _ = exporter.export(it.source()).await;
     std::fs::write(folder.join("x.json"), "{").unwrap();
+    // And whose process was killed behind its last line.
+    std::fs::write(folder.join("z.lock"), "").unwrap();
     std::fs::write(folder.join("y.json"), "{\"version\": 99}").unwrap();
     assert!(it.store().list().unwrap().is_empty());
+    assert!(!folder.join("z.lock").exists());
 }
