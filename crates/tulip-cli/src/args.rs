@@ -261,6 +261,9 @@ pub(crate) struct ExportArgs {
     /// Give up archives with more bytes than this, for example 50GiB
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub(crate) max_bytes: Option<u64>,
+    /// Print one JSON object per export
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) state: StateFolder,
     /// Remember nothing: another run cannot go on with this one
@@ -269,9 +272,6 @@ pub(crate) struct ExportArgs {
     /// How old a job that an earlier run has started may be to be gone on with; 0 starts another
     #[arg(long, value_name = "DURATION", default_value = "12h", value_parser = values::duration, help_heading = "Resuming")]
     pub(crate) resume_within: Duration,
-    /// Print one JSON object per export
-    #[arg(long)]
-    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) connection: Connection,
 }
@@ -327,11 +327,11 @@ pub(crate) struct ResumeArgs {
     /// How many archives are exported at once
     #[arg(long, value_name = "N", default_value = "4", value_parser = values::at_least_one)]
     pub(crate) concurrency: usize,
-    #[command(flatten)]
-    pub(crate) state: StateFolder,
     /// Print one JSON object per export
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) state: StateFolder,
     #[command(flatten)]
     pub(crate) connection: Connection,
 }

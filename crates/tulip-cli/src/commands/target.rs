@@ -21,9 +21,9 @@ pub(crate) fn url(text: &str, settings: &SinkSettings) -> Result<SinkUrl, Failur
 /// A target that was remembered, where what is said anew replaces what it has.
 pub(crate) fn with_options(url: SinkUrl, settings: &SinkSettings) -> Result<SinkUrl, Failure> {
     let options = settings.all().map_err(Failure::usage)?;
-    Ok(options
-        .iter()
-        .fold(url, |url, (name, value)| url.with_option(name, value)))
+    Ok(options.iter().fold(url, |url, (name, value)| {
+        url.without_option(name).with_option(name, value)
+    }))
 }
 
 /// Makes the sink of `url`.

@@ -63,6 +63,25 @@ fn what_is_open_is_given_up_only_where_it_is_asked_for() {
 }
 
 #[test]
+fn options_of_a_target_are_remembered_and_can_be_said_anew() {
+    let bench = Bench::start();
+    let memory = ["--sink-option", "memory=20MiB"];
+    for resume in [&["resume", "--json"][..], &["resume", "--discard"]] {
+        let gone = Reply::new(404);
+        bench.emulator.fail_next(Endpoint::Asset, 1, gone);
+        let machine = bench.machine();
+        let export = ["export", "--machine", machine.as_str(), "--to", "out"];
+        let failed = bench.run(&[&export[..], &memory].concat());
+        assert_eq!(failed.code, Some(1), "{failed:?}");
+        let ran = bench.run(&[resume, &["--sink-option", "memory=30MiB"]].concat());
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert!(!ran.stderr.contains("twice"), "{ran:?}");
+        assert_eq!(files(bench.state.path()), Vec::<String>::new());
+    }
+    assert_eq!(bench.emulator.requests().count(Endpoint::Start), 2);
+}
+
+#[test]
 fn a_sweep_of_a_bucket_wants_its_age_and_counts_what_it_removes() {
     let bench = Bench::start();
     let server = bench.block_on(S3Server::start());
