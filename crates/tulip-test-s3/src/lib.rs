@@ -42,6 +42,9 @@ type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 /// How long a test waits for a request that must come.
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// How long parts that are on their way may hold up an abort.
+const SETTLES: Duration = Duration::from_secs(5);
+
 /// One request as the server saw it.
 #[derive(Debug, Clone)]
 pub struct Seen {
@@ -378,6 +381,11 @@ async fn answer(
     }
     if seen.method == Method::GET && seen.target.contains("?uploads") {
         return state.uploads.listed(&seen.target);
+    }
+    if seen.is_abort() {
+        // The server beneath would store a part that arrives behind the abort of its upload.
+        let mut parts = state.parts.subscribe();
+        let _ = tokio::time::timeout(SETTLES, parts.wait_for(|parts| parts.now == 0)).await;
     }
     let part = seen.is_part().then(|| UnderWay::of(state.clone()));
     if let Some(gate) = state.gate.filter(|_| part.is_some()) {
