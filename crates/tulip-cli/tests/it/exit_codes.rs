@@ -113,6 +113,7 @@ fn a_target_that_becomes_full_is_5_and_nothing_is_left() {
     shell
         .env_clear()
         .current_dir(bench.folder.path())
+        .env("TULIP_STATE", bench.state.path())
         .env("TULIP_BASE_URL", bench.emulator.base_url().to_string())
         .env("TULIP_API_KEY", credentials.key())
         .env("TULIP_API_SECRET", credentials.expose_secret());

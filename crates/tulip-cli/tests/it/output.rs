@@ -315,6 +315,7 @@ fn a_reader_that_leaves_costs_no_archive() {
         ])
         .env_clear()
         .current_dir(bench.folder.path())
+        .env("TULIP_STATE", bench.state.path())
         .env("TULIP_BASE_URL", bench.emulator.base_url().to_string())
         .env("TULIP_API_KEY", credentials.key())
         .env("TULIP_API_SECRET", credentials.expose_secret())
