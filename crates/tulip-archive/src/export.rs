@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tracing::{Instrument as _, debug, info, info_span};
 use tulip_core::{JobId, ObjectKey, Receipt, Timestamp};
 
@@ -156,6 +157,7 @@ impl Export {
             attached: false,
             resumes: self.resumes,
             starting: Arc::default(),
+            checkpointed: None,
         };
         let result = run.drive(self.shutdown).await;
         run.settle(&result).await;
@@ -213,6 +215,8 @@ pub(crate) struct Run {
     /// The open export that this is to go on with, where it is one.
     pub(crate) resumes: Option<Identity>,
     pub(crate) starting: Arc<Starting>,
+    /// When the last checkpoint was made.
+    pub(crate) checkpointed: Option<Instant>,
 }
 
 /// How far the start of a job is, for whoever wants to end the export.

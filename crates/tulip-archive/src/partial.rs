@@ -1,5 +1,8 @@
 //! The beginning of an object that outlasts the run that has written it.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
 use tracing::{info, warn};
 use tulip_core::sink::{Leftover, OpenOptions, SinkReader, SinkWriter};
 use tulip_core::{ObjectKey, Timestamp};
@@ -10,9 +13,11 @@ use crate::inspect::Inspector;
 use crate::state::{Begun, Kept};
 use crate::{ExportError, ExportErrorKind};
 
-/// So many bytes are written between two checkpoints. One costs a small file and a moment in which
-/// nothing is written; what a killed run had written behind its last one is downloaded again.
+/// So many bytes are written between two checkpoints, and so much time passes. One costs a small file
+/// and a moment in which nothing is written; what a killed run had written behind its last one is
+/// downloaded again.
 const CHECKPOINT_EVERY: u64 = 32 * 1024 * 1024;
+const CHECKPOINT_PAUSE: Duration = Duration::from_millis(500);
 
 /// What an earlier run has written, checked, and a writer behind it.
 pub(crate) struct Partial {
@@ -121,6 +126,9 @@ impl Run {
         };
         let kept = object.kept.as_ref().map_or(0, |kept| kept.bytes);
         bytes >= kept.saturating_add(CHECKPOINT_EVERY)
+            && self
+                .checkpointed
+                .is_none_or(|last| last.elapsed() >= CHECKPOINT_PAUSE)
             && self.exporter.shared.sink.capabilities().resume
     }
 
@@ -135,6 +143,7 @@ impl Run {
             return Ok(false);
         };
         let kept = writer.checkpoint().await;
+        self.checkpointed = Some(Instant::now());
         let kept =
             kept.map_err(|error| ExportError::sink("the object could not be written", error))?;
         let object = self

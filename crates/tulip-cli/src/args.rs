@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -117,6 +118,10 @@ pub(crate) struct Connection {
     /// How long a server may be silent inside a reply
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = values::some_time)]
     pub(crate) stall_timeout: Duration,
+    /// How many connections one archive may be downloaded over. Large ones use as many as make it
+    /// faster; with 1 there is one request for the whole
+    #[arg(long, value_name = "N", default_value = "16", value_parser = values::at_least_one)]
+    pub(crate) connections: NonZeroUsize,
     /// Download from http although the API is on https
     #[arg(long)]
     pub(crate) allow_http: bool,
@@ -142,7 +147,7 @@ pub(crate) struct DemoArgs {
     pub(crate) to: String,
     /// How many machines the emulator has
     #[arg(long, value_name = "N", default_value = "3", value_parser = values::at_least_one)]
-    pub(crate) machines: usize,
+    pub(crate) machines: NonZeroUsize,
     /// How many records each archive has
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub(crate) rows: u64,
@@ -162,7 +167,7 @@ pub(crate) struct EmulateArgs {
     pub(crate) listen_assets: Option<SocketAddr>,
     /// How many machines there are
     #[arg(long, value_name = "N", default_value = "3", value_parser = values::at_least_one)]
-    pub(crate) machines: usize,
+    pub(crate) machines: NonZeroUsize,
     /// How many records each archive has
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub(crate) rows: u64,
@@ -254,7 +259,7 @@ pub(crate) struct ExportArgs {
     pub(crate) if_exists: ExistsRule,
     /// How many archives are exported at once
     #[arg(long, value_name = "N", default_value = "4", value_parser = values::at_least_one)]
-    pub(crate) concurrency: usize,
+    pub(crate) concurrency: NonZeroUsize,
     /// Accept archives whose last record does not end with a line break
     #[arg(long)]
     pub(crate) allow_unended: bool,
@@ -326,7 +331,7 @@ pub(crate) struct ResumeArgs {
     pub(crate) timeout: Duration,
     /// How many archives are exported at once
     #[arg(long, value_name = "N", default_value = "4", value_parser = values::at_least_one)]
-    pub(crate) concurrency: usize,
+    pub(crate) concurrency: NonZeroUsize,
     /// Print one JSON object per export
     #[arg(long)]
     pub(crate) json: bool,
@@ -352,7 +357,7 @@ pub(crate) struct VerifyArgs {
     pub(crate) sink: SinkSettings,
     /// How many archives are read at once
     #[arg(long, value_name = "N", default_value = "4", value_parser = values::at_least_one)]
-    pub(crate) concurrency: usize,
+    pub(crate) concurrency: NonZeroUsize,
     /// More certificate authorities to trust, as PEM [env: TULIP_CA_FILE]
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,

@@ -19,6 +19,7 @@ pub(crate) fn client(connection: &Connection) -> Result<Client, Failure> {
         .product(concat!("tulip-cli/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(connection.connect_timeout)
         .stall_timeout(connection.stall_timeout)
+        .connections(connection.connections)
         .allow_http_assets(connection.allow_http);
     let allowed = connection.allow_network.iter().copied();
     Ok(allowed

@@ -1,14 +1,30 @@
 //! How the process's memory is managed.
 
+/// What is larger than this the C library asks the system for, and gives back when it is freed: the
+/// blocks of downloads, which are used again and again, but not the buffers of connections.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const MAPPED_FROM: libc::c_int = 512 * 1024;
+
+/// So much freed memory is kept for what comes next. With less, the buffers of connections would go
+/// back to the system and come from it again thousands of times in a second, zeroed each time.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const KEPT: libc::c_int = 4 * 1024 * 1024;
+
 /// Has the C library keep one heap for all threads. By default it keeps several, and what is freed
 /// in one is not used in another: parts of archives, which pass from thread to thread, then leave
 /// gaps of about as many bytes again as are in use.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[expect(unsafe_code, reason = "the C library has no other way to be told")]
 pub(crate) fn settle() {
-    // SAFETY: `mallopt` only sets a parameter, and no other thread is there yet. Where it refuses,
-    // nothing changes.
-    let _ = unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
+    for (parameter, value) in [
+        (libc::M_ARENA_MAX, 1),
+        (libc::M_MMAP_THRESHOLD, MAPPED_FROM),
+        (libc::M_TRIM_THRESHOLD, KEPT),
+    ] {
+        // SAFETY: `mallopt` only sets a parameter, and no other thread is there yet. Where it
+        // refuses, nothing changes.
+        let _ = unsafe { libc::mallopt(parameter, value) };
+    }
 }
 
 /// Other systems' allocators share freed memory between threads by themselves.

@@ -1,5 +1,6 @@
 //! Values that the command line's parser does not know.
 
+use std::num::{NonZeroUsize, ParseIntError};
 use std::time::Duration;
 
 /// A duration with its unit; a bare zero is one too.
@@ -39,12 +40,11 @@ pub(crate) fn sink_option(text: &str) -> Result<(String, String), String> {
 }
 
 /// A count that cannot be zero.
-pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) => Err("it must be at least 1".to_owned()),
-        Ok(count) => Ok(count),
-        Err(error) => Err(error.to_string()),
-    }
+pub(crate) fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
+    let count = text
+        .parse()
+        .map_err(|error: ParseIntError| error.to_string())?;
+    NonZeroUsize::new(count).ok_or_else(|| "it must be at least 1".to_owned())
 }
 
 #[cfg(test)]
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn counts_are_at_least_one() {
-        assert_eq!(at_least_one("3"), Ok(3));
+        assert_eq!(at_least_one("3").map(NonZeroUsize::get), Ok(3));
         assert!(at_least_one("0").unwrap_err().contains("at least 1"));
         assert!(at_least_one("-1").is_err() && at_least_one("x").is_err());
     }

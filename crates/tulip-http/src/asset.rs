@@ -21,13 +21,50 @@ pub struct Position {
     pub length: Option<u64>,
 }
 
+/// What a host is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// The first byte.
+    pub(crate) start: u64,
+    /// The end behind the last byte; `None` for all that follows.
+    pub(crate) end: Option<u64>,
+    /// The strong entity tag of the archive that is wanted, where some of it is there already.
+    pub(crate) etag: Option<String>,
+    /// The bytes of that archive, where they are known.
+    pub(crate) length: Option<u64>,
+}
+
+impl Wanted {
+    /// The whole archive, by a request that names no range: every host understands it.
+    pub(crate) const WHOLE: Self = Self {
+        start: 0,
+        end: None,
+        etag: None,
+        length: None,
+    };
+
+    /// Where it ends in an archive of `length` bytes.
+    fn end_within(&self, length: u64) -> u64 {
+        self.end.map_or(length, |end| end.min(length))
+    }
+
+    /// `Range`, where the request has one.
+    pub(crate) fn range(&self) -> Option<String> {
+        match (self.start, self.end) {
+            (0, None) => None,
+            (start, None) => Some(format!("bytes={start}-")),
+            (start, Some(end)) => Some(format!("bytes={start}-{}", end.saturating_sub(1))),
+        }
+    }
+}
+
 /// What a host answered.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    /// The archive from its first byte.
+    /// The archive from its first byte, in a reply that is no range.
     Whole(AssetBody),
-    /// The archive from where it was to be continued.
-    Rest(AssetBody),
+    /// A range of the archive that begins where it should, and may end early.
+    Part(AssetBody),
     /// It is another archive by now.
     Changed,
     /// The host does not continue as it should: it has another range than the one asked for, or
@@ -42,10 +79,20 @@ pub(crate) struct AssetBody {
     stall_timeout: Duration,
     /// Bytes of the whole archive, where the host tells.
     pub(crate) length: Option<u64>,
+    /// The first byte of the archive that it brings.
+    pub(crate) start: u64,
+    /// The end of the range behind its last byte, where it is one.
+    pub(crate) end: Option<u64>,
     pub(crate) etag: Option<String>,
     /// What may still come; `None` where chunks tell the end.
     left: Option<u64>,
+    /// It is less than was asked for, and next to nothing.
+    scanty: bool,
 }
+
+/// A host may give less than it is asked for; one that gives less than this, again and again, gets
+/// nowhere.
+const SCANTY: u64 = 1024 * 1024;
 
 /// Gives up a wait for a silent host.
 pub(crate) async fn within<T>(
@@ -59,44 +106,53 @@ pub(crate) async fn within<T>(
     })
 }
 
-/// Checks what a host answered to a plain request, or to one for the rest of an archive.
+/// Checks what a host answered.
 pub(crate) async fn answer(
     response: Response,
     endpoint: &Endpoint,
     stall_timeout: Duration,
-    wanted: Option<&Position>,
+    wanted: &Wanted,
 ) -> Result<Answer, Error> {
-    match (response.status().as_u16(), wanted) {
-        (200, _) | (206, Some(_)) => {}
-        (412, Some(_)) => return Ok(Answer::Changed),
-        (416, Some(_)) => return Ok(Answer::Unfit),
+    let ranged = wanted.range().is_some();
+    match response.status().as_u16() {
+        200 => {}
+        206 if ranged => {}
+        412 if wanted.etag.is_some() => return Ok(Answer::Changed),
+        416 if ranged => return Ok(Answer::Unfit),
         _ => return Err(reply::refusal(response, endpoint, &str::to_owned).await),
     }
     check_head(&response, endpoint)?;
     let etag = header(&response, &ETAG).map(str::to_owned);
     let announced = response.content_length();
-    let body = |response, length, left| AssetBody {
+    let whole = |response| AssetBody {
         response,
         endpoint: endpoint.clone(),
         stall_timeout,
-        length,
+        length: announced,
+        start: 0,
+        end: None,
         etag: etag.clone(),
-        left,
+        left: announced,
+        scanty: false,
     };
-    let Some(wanted) = wanted.filter(|_| response.status().as_u16() == 206) else {
+    if response.status().as_u16() == 200 {
         if announced.is_none() && header(&response, &TRANSFER_ENCODING).is_none() {
             // It would end where the connection ends, wherever that is.
             let found = "it announces neither its length nor chunks, so nothing would tell whether it arrived whole";
             return Err(invalid(&response, endpoint, found.to_owned()));
         }
-        return Ok(Answer::Whole(body(response, announced, announced)));
-    };
+        return Ok(Answer::Whole(whole(response)));
+    }
     let range = header(&response, &CONTENT_RANGE).and_then(ContentRange::parse);
-    let Some(range) = range.filter(|range| range.start == wanted.bytes) else {
+    let is_wanted = |range: &ContentRange| {
+        range.start == wanted.start && wanted.end.is_none_or(|end| range.end <= end)
+    };
+    let Some(range) = range.filter(is_wanted) else {
         return Ok(Answer::Unfit);
     };
-    let is_other = |length| length != range.total;
-    if etag.as_ref() != Some(&wanted.etag) || wanted.length.is_some_and(is_other) {
+    let other_length = wanted.length.is_some_and(|length| length != range.total);
+    let other_tag = wanted.etag.is_some() && wanted.etag != etag;
+    if other_tag || other_length {
         return Ok(match etag {
             Some(_) => Answer::Changed,
             None => Answer::Unfit,
@@ -105,7 +161,14 @@ pub(crate) async fn answer(
     let bytes = range.end - range.start;
     match announced {
         Some(announced) if announced != bytes => Ok(Answer::Unfit),
-        _ => Ok(Answer::Rest(body(response, Some(range.total), Some(bytes)))),
+        _ => Ok(Answer::Part(AssetBody {
+            length: Some(range.total),
+            start: range.start,
+            end: Some(range.end),
+            left: Some(bytes),
+            scanty: bytes < SCANTY && range.end < wanted.end_within(range.total),
+            ..whole(response)
+        })),
     }
 }
 
@@ -147,12 +210,18 @@ impl fmt::Debug for AssetBody {
 }
 
 impl AssetBody {
+    /// Whether a range has come to its own end, from where the next request can go on.
+    pub(crate) fn has_ended_well(&self) -> bool {
+        self.left == Some(0) && !self.scanty
+    }
+
     /// The next bytes, or `None` after the last.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
-        let endpoint = self.endpoint.clone();
+        let endpoint = &self.endpoint;
         let next = self.response.chunk();
-        let next = async { next.await.map_err(|e| failure::from_transport(e, endpoint)) };
-        let chunk = within(self.stall_timeout, &self.endpoint, next).await?;
+        let failed = |error| failure::from_transport(error, endpoint.clone());
+        let next = async { next.await.map_err(failed) };
+        let chunk = within(self.stall_timeout, endpoint, next).await?;
         let length = chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
         match self.left {
             Some(left) if length > left => {

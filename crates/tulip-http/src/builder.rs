@@ -1,5 +1,6 @@
 //! Making a [`Client`].
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use tulip_core::sink::ConnectOptions;
 
 use crate::address::{Guard, GuardedResolver};
 use crate::client::{Client, Shared};
+use crate::download::{Budget, Splitting};
 use crate::{ExponentialBackoff, Network, RetryPolicy, Settings, tls};
 
 /// Why a client cannot be made.
@@ -47,7 +49,15 @@ pub struct ClientBuilder {
     allow_http_assets: bool,
     allowed_networks: Vec<Network>,
     product: Option<String>,
+    connections: NonZeroUsize,
+    read_ahead: u64,
+    split_above: u64,
 }
+
+/// By default.
+const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(16).unwrap();
+const READ_AHEAD: u64 = 12 * 1024 * 1024;
+const SPLIT_ABOVE: u64 = 32 * 1024 * 1024;
 
 impl ClientBuilder {
     pub(crate) fn new(settings: Settings) -> Self {
@@ -60,6 +70,9 @@ impl ClientBuilder {
             allow_http_assets: false,
             allowed_networks: Vec::new(),
             product: None,
+            connections: CONNECTIONS,
+            read_ahead: READ_AHEAD,
+            split_above: SPLIT_ABOVE,
         }
     }
 
@@ -107,6 +120,32 @@ impl ClientBuilder {
     #[must_use]
     pub fn allow_network(mut self, network: Network) -> Self {
         self.allowed_networks.push(network);
+        self
+    }
+
+    /// How many connections the download of one archive may use; by default 16. It uses more than
+    /// one for large archives, where the host keeps ranges, and no more than make it faster. With 1,
+    /// it asks for the whole archive at once.
+    #[must_use]
+    pub fn connections(mut self, most: NonZeroUsize) -> Self {
+        self.connections = most;
+        self
+    }
+
+    /// Archives of more than so many bytes are asked for in ranges, on several connections; by
+    /// default 32 MiB.
+    #[must_use]
+    pub fn split_above(mut self, bytes: u64) -> Self {
+        self.split_above = bytes;
+        self
+    }
+
+    /// How many bytes all downloads of the client together may hold that have come before their
+    /// turn; by default 12 MiB, in units of 1 MiB. Each download may hold another 2 MiB. With less
+    /// than 2 MiB there is but one connection for each download.
+    #[must_use]
+    pub fn read_ahead(mut self, bytes: u64) -> Self {
+        self.read_ahead = bytes;
         self
     }
 
@@ -189,6 +228,11 @@ impl ClientBuilder {
             assets_hold: Arc::default(),
             allow_http_assets: self.allow_http_assets,
             guard,
+            splitting: Splitting {
+                connections: self.connections.get(),
+                above: self.split_above,
+                budget: Budget::new(self.read_ahead),
+            },
         }))
     }
 

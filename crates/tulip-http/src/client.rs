@@ -13,9 +13,9 @@ use tulip_core::{
 };
 
 use crate::address::Guard;
-use crate::asset::{Answer, Position};
+use crate::asset::{Answer, Position, Wanted};
 use crate::builder::{BuildError, ClientBuilder};
-use crate::download::Download;
+use crate::download::{Download, Splitting};
 use crate::error::{Error, ErrorKind};
 use crate::hold::Hold;
 use crate::retry::{RetryPolicy, Tries};
@@ -49,6 +49,7 @@ pub(crate) struct Shared {
     pub(crate) assets_hold: Arc<Hold>,
     pub(crate) allow_http_assets: bool,
     pub(crate) guard: Arc<Guard>,
+    pub(crate) splitting: Splitting,
 }
 
 impl Client {
@@ -152,16 +153,21 @@ impl Client {
         Download::open(self.clone(), job.clone(), resource, Some(position)).await
     }
 
+    /// When and how downloads are split.
+    pub(crate) fn splitting(&self) -> &Splitting {
+        &self.shared.splitting
+    }
+
     /// The attempts of one download.
     pub(crate) fn asset_tries(&self) -> Tries {
         self.tries(&self.shared.assets_hold)
     }
 
-    /// Asks an asset's host once for the archive, or for the rest of it, following its redirects.
+    /// Asks an asset's host once, following its redirects.
     pub(crate) async fn ask_asset(
         &self,
         resource: &ResourceUrl,
-        wanted: Option<&Position>,
+        wanted: &Wanted,
     ) -> Result<Answer, Error> {
         self.shared.assets_hold.pass().await;
         let limit = self.shared.connect_options.stall_timeout;
@@ -184,7 +190,7 @@ impl Client {
     async fn get_asset(
         &self,
         hop: &ResourceUrl,
-        wanted: Option<&Position>,
+        wanted: &Wanted,
     ) -> Result<reqwest::Response, Error> {
         let endpoint = Endpoint::asset(hop);
         let http_is_fine = !self.shared.instance.is_https() || self.shared.allow_http_assets;
@@ -194,10 +200,11 @@ impl Client {
         let checked = self.shared.guard.check(hop).await;
         checked.map_err(|refused| failure::refused_address(&refused, endpoint.clone()))?;
         let mut request = self.shared.assets.get(hop.expose().clone());
-        if let Some(Position { bytes, etag, .. }) = wanted {
-            request = request
-                .header(RANGE, format!("bytes={bytes}-"))
-                .header(IF_MATCH, etag);
+        if let Some(range) = wanted.range() {
+            request = request.header(RANGE, range);
+        }
+        if let Some(etag) = &wanted.etag {
+            request = request.header(IF_MATCH, etag);
         }
         self.send(request, &endpoint).await
     }

@@ -13,10 +13,10 @@ use tulip_archive::{
 };
 use tulip_core::ObjectKey;
 use tulip_core::sink::{OpenOptions, Sink};
-use tulip_emulator::{Emulator, Endpoint, JobScript};
+use tulip_emulator::{Emulator, Endpoint, Fault, JobScript};
 use tulip_http::ExponentialBackoff;
 
-use crate::archive::Archive;
+use crate::archive::{Archive, Size};
 use crate::check::{self, Verdict};
 use crate::column::{Column, Place};
 use crate::plan::{Draw, Plan, Row};
@@ -93,7 +93,12 @@ impl Cell {
 
     async fn run_unlimited(&self) -> Ran {
         let mut rng = self.rng();
-        let archive = Archive::draw(&mut rng, self.row.size);
+        let splits = self.column.1.splits();
+        let size = match splits {
+            true => Size::Large,
+            false => self.row.size,
+        };
+        let archive = Archive::draw(&mut rng, size);
         let emulator = Emulator::builder().machines(1).seed(rng.u64(..));
         let emulator = emulator.start().await.unwrap();
         let storage = Storage::start(self.column.0).await;
@@ -104,6 +109,12 @@ impl Cell {
             archive,
         };
         let mut plan = (self.row.plan)(&mut draw);
+        if splits {
+            // The faults are met by any of the ranges, and those beside it may meet some too.
+            let passed = draw.rng.usize(0..4);
+            emulator.fail_next(Endpoint::Asset, passed, Fault::None);
+            plan = plan.asked(1..=200).requests(300);
+        }
         store_previous(sink.as_ref()).await;
         let previous = Stored::read(&storage);
         let machine = emulator.machine_ids()[0].clone();
@@ -111,7 +122,7 @@ impl Cell {
         let has_rule = plan.rule.is_some();
         let held = plan.rule.take().map(|rule| storage.refuse(rule));
         let weak = Arc::new(Weak::new(sink, plan.weakness));
-        let exporter = exporter(client(&emulator, &plan), weak.clone(), &plan).await;
+        let exporter = exporter(client(&emulator, &plan, splits), weak.clone(), &plan).await;
         let told = Arc::new(Mutex::new(vec![format!("{exporter:?}")]));
         let tells = told.clone();
         let began = Instant::now();
@@ -158,12 +169,19 @@ fn words(event: &Event<'_>) -> Vec<String> {
     }
 }
 
-fn client(emulator: &Emulator, plan: &Plan) -> Client {
+/// Ranges of a split archive are no smaller than this.
+const RANGE: u64 = 1024 * 1024;
+
+fn client(emulator: &Emulator, plan: &Plan, splits: bool) -> Client {
     let settings = Settings::new(emulator.base_url(), emulator.credentials());
     let retry = ExponentialBackoff::default()
         .retries(plan.retries)
         .delays(Duration::ZERO, Duration::ZERO);
     let builder = Client::builder(settings).retry(retry);
+    let builder = match splits {
+        true => builder.split_above(RANGE).read_ahead(4 * RANGE),
+        false => builder,
+    };
     builder.stall_timeout(plan.stall).build().unwrap()
 }
 

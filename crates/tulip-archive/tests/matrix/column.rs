@@ -4,7 +4,7 @@ use std::fmt;
 
 use tulip_emulator::JobScript;
 
-use Host::{Chunked, NoRanges, Ranges, Untagged};
+use Host::{Chunked, NoRanges, Ranges, Split, Untagged};
 use Place::{Fs, S3};
 
 /// Where archives go.
@@ -21,6 +21,8 @@ pub(crate) enum Host {
     Ranges,
     /// The same in chunks, without a length.
     Chunked,
+    /// The same, for archives that are fetched in ranges on several connections.
+    Split,
     /// Whole or not at all.
     NoRanges,
     /// In chunks, and nothing tells one archive from another.
@@ -35,7 +37,7 @@ impl Host {
     pub(crate) fn script(self) -> JobScript {
         let script = JobScript::new();
         match self {
-            Ranges => script,
+            Ranges | Split => script,
             Chunked => script.chunked(),
             NoRanges => script.without_ranges(),
             Untagged => script.chunked().without_etag(),
@@ -44,12 +46,17 @@ impl Host {
 
     /// Whether a download can go on where it broke off.
     pub(crate) fn continues(self) -> bool {
-        matches!(self, Ranges | Chunked)
+        matches!(self, Ranges | Split | Chunked)
     }
 
-    /// Whether the host announces how long the archive is.
+    /// Whether a length that is announced for the whole archive is what ends a reply.
     pub(crate) fn announces(self) -> bool {
-        matches!(self, Ranges | NoRanges)
+        self == NoRanges
+    }
+
+    /// Whether the host is asked for no more than a part at first.
+    pub(crate) fn splits(self) -> bool {
+        self == Split
     }
 }
 
@@ -61,6 +68,7 @@ impl fmt::Display for Column {
         };
         let host = match self.1 {
             Ranges => "ranges",
+            Split => "split",
             Chunked => "chunked",
             NoRanges => "no-ranges",
             Untagged => "untagged",
@@ -70,7 +78,20 @@ impl fmt::Display for Column {
 }
 
 /// Every sink with every source.
-pub(crate) const ALL: [Column; 8] = [
+pub(crate) const ALL: [Column; 10] = [
+    Column(Fs, Ranges),
+    Column(Fs, Split),
+    Column(Fs, Chunked),
+    Column(Fs, NoRanges),
+    Column(Fs, Untagged),
+    Column(S3, Ranges),
+    Column(S3, Split),
+    Column(S3, Chunked),
+    Column(S3, NoRanges),
+    Column(S3, Untagged),
+];
+/// Every sink with every source that is read over one connection at a time.
+pub(crate) const UNSPLIT: [Column; 8] = [
     Column(Fs, Ranges),
     Column(Fs, Chunked),
     Column(Fs, NoRanges),
@@ -81,23 +102,34 @@ pub(crate) const ALL: [Column; 8] = [
     Column(S3, Untagged),
 ];
 /// Each sink, with sources that can go on and that cannot.
-pub(crate) const BOTH_WAYS: [Column; 4] = [
+pub(crate) const BOTH_WAYS: [Column; 6] = [
+    Column(Fs, Ranges),
+    Column(Fs, Split),
+    Column(Fs, NoRanges),
+    Column(S3, Ranges),
+    Column(S3, Split),
+    Column(S3, Untagged),
+];
+/// The same, over one connection at a time.
+pub(crate) const UNSPLIT_BOTH_WAYS: [Column; 4] = [
     Column(Fs, Ranges),
     Column(Fs, NoRanges),
     Column(S3, Ranges),
     Column(S3, Untagged),
 ];
 /// Sources that can go on.
-pub(crate) const CONTINUING: [Column; 4] = [
+pub(crate) const CONTINUING: [Column; 6] = [
     Column(Fs, Ranges),
+    Column(Fs, Split),
     Column(Fs, Chunked),
     Column(S3, Ranges),
+    Column(S3, Split),
     Column(S3, Chunked),
 ];
 /// Each sink, where it does not matter how the archive is served.
 pub(crate) const SINKS: [Column; 2] = [Column(Fs, Ranges), Column(S3, Ranges)];
 /// Each sink, which is told how much will come, or not.
-pub(crate) const SINKS_HINTED: [Column; 4] = CONTINUING;
+pub(crate) const SINKS_HINTED: [Column; 6] = CONTINUING;
 /// The bucket, in the same way.
 pub(crate) const BUCKET: [Column; 2] = [Column(S3, Ranges), Column(S3, Chunked)];
 /// The bucket alone.

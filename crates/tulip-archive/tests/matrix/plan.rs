@@ -60,9 +60,17 @@ impl Draw {
         script.content(self.archive.bytes.clone())
     }
 
-    /// Bytes of the archive: some, not all.
+    /// What the first reply brings.
+    fn reply(&self) -> u64 {
+        match self.column.1.splits() {
+            true => 1024 * 1024,
+            false => self.archive.len(),
+        }
+    }
+
+    /// Bytes of the first reply: some, not all.
     pub(crate) fn inside(&mut self) -> u64 {
-        self.rng.u64(1..self.archive.len())
+        self.rng.u64(1..self.reply())
     }
 
     /// So few bytes that they are no progress.
@@ -77,7 +85,10 @@ impl Draw {
 
     /// Bytes of a large archive, behind the first part of either sink.
     pub(crate) fn behind_a_part(&mut self) -> u64 {
-        self.rng.u64(5 * 1024 * 1024 + 20_000..self.archive.len())
+        match self.column.1.splits() {
+            true => self.inside(),
+            false => self.rng.u64(5 * 1024 * 1024 + 20_000..self.archive.len()),
+        }
     }
 
     /// So often that the retries last.

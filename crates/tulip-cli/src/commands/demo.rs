@@ -23,7 +23,7 @@ pub(crate) async fn run(
     shutdown: &Shutdown,
 ) -> Result<(), Failure> {
     let emulator = Emulator::builder()
-        .machines(args.machines)
+        .machines(args.machines.get())
         .rows(args.rows)
         .default_script(JobScript::new().pending_polls(PENDING_POLLS))
         .start()

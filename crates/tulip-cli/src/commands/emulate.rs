@@ -18,7 +18,7 @@ pub(crate) async fn run(
     let beside = SocketAddr::new(args.listen.ip(), 0);
     let emulator = Emulator::builder()
         .seed(args.seed)
-        .machines(args.machines)
+        .machines(args.machines.get())
         .rows(args.rows)
         .listen(args.listen)
         .listen_assets(args.listen_assets.unwrap_or(beside))

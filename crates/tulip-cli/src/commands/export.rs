@@ -63,7 +63,7 @@ pub(crate) async fn run(
         .map(|source| Planned::new(&exporter, source));
     fleet::export(
         exports.collect(),
-        args.concurrency,
+        args.concurrency.get(),
         progress,
         shutdown,
         report,

@@ -43,7 +43,7 @@ pub(crate) async fn run(
     let client = connect::client(&args.connection)?;
     let (exports, left_out) = exports(&args, &store, &client, &open, progress).await?;
     let report = |finished: &Finished| report(progress, finished, args.json);
-    fleet::export(exports, args.concurrency, progress, shutdown, report).await?;
+    fleet::export(exports, args.concurrency.get(), progress, shutdown, report).await?;
     match left_out {
         false => Ok(()),
         true => Err(Failure::reported(Code::Other)),

@@ -37,7 +37,7 @@ pub(crate) async fn run(
         let mut counts = Counts::default();
         let mut more = true;
         while more || !running.is_empty() {
-            while more && running.len() < args.concurrency {
+            while more && running.len() < args.concurrency.get() {
                 match keys.next().await.map_err(failed)? {
                     Some(key) => {
                         let verifier = verifier.clone();

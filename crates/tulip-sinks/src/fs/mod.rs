@@ -1,6 +1,7 @@
 //! Local files.
 
 mod read;
+mod staged;
 mod sweep;
 mod upload;
 
@@ -29,10 +30,11 @@ pub(crate) use upload::FileUpload;
 
 tulip_core::register_sink!(FsFactory);
 
-/// Files are written in order, one part after the other: more in flight would only cost memory.
+/// Files are written in order, one part after the other: enough in flight that a disk has the next one
+/// when it is done with one. More would only cost memory.
 const BUFFERING: Buffering = Buffering {
-    part: 4 * MIB,
-    memory: 12 * MIB,
+    part: MIB,
+    memory: 4 * MIB,
 };
 
 const CAPABILITIES: Capabilities = Capabilities::NONE

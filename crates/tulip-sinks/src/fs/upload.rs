@@ -1,6 +1,6 @@
 //! A local file on its way: written under its staged name, in parts, at their places.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,13 +9,15 @@ use async_trait::async_trait;
 use object_store::{Error as StoreError, MultipartUpload, PutPayload, PutResult, UploadPart};
 use tokio::task::spawn_blocking;
 
+use super::staged::StagedFile;
+
 /// A staged file that is being written. Without an end, it is removed when it is dropped, unless it
 /// is to be kept.
 #[derive(Debug)]
 pub(crate) struct FileUpload {
     path: PathBuf,
     /// `None` once it has been completed or aborted.
-    file: Option<Arc<File>>,
+    file: Option<Arc<StagedFile>>,
     /// Where the next part begins.
     end: u64,
     keep: bool,
@@ -25,8 +27,8 @@ impl FileUpload {
     /// Begins the file, and the folders that it lies in.
     pub(crate) async fn create(path: PathBuf) -> object_store::Result<Self> {
         blocking(move || {
-            let file = create(&path)?;
-            Ok(Self::of(path, file, 0))
+            let file = create(&path, StagedFile::create)?;
+            Ok(Self::of(path, Arc::new(file), 0))
         })
         .await
     }
@@ -34,17 +36,18 @@ impl FileUpload {
     /// Goes on behind the first `bytes` of a file that is there; `None` where it has fewer, or is gone.
     pub(crate) async fn reopen(path: PathBuf, bytes: u64) -> object_store::Result<Option<Self>> {
         blocking(move || {
-            let file = match OpenOptions::new().read(true).write(true).open(&path) {
-                Ok(file) => file,
+            let staged = match StagedFile::open(&path) {
+                Ok(staged) => staged,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                 Err(error) => return Err(error),
             };
+            let file = staged.file();
             let metadata = file.metadata()?;
             if !metadata.is_file() || metadata.len() < bytes || has_another_name(&metadata) {
                 return Ok(None);
             }
             file.set_len(bytes)?;
-            let mut upload = Self::of(path, file, bytes);
+            let mut upload = Self::of(path, Arc::new(staged), bytes);
             // It was kept before, and is until it is aborted or done.
             upload.keep = true;
             Ok(Some(upload))
@@ -55,20 +58,20 @@ impl FileUpload {
     /// Writes a whole file at once.
     pub(crate) async fn put(path: PathBuf, payload: PutPayload) -> object_store::Result<()> {
         blocking(move || {
-            let file = create(&path)?;
-            let upload = Self::of(path, file.try_clone()?, 0);
-            write_at(&file, payload, 0)?;
-            file.sync_all()?;
+            let file = Arc::new(create(&path, StagedFile::create_small)?);
+            let upload = Self::of(path, file.clone(), 0);
+            file.write(payload, 0)?;
+            file.file().sync_all()?;
             upload.done();
             Ok(())
         })
         .await
     }
 
-    fn of(path: PathBuf, file: File, end: u64) -> Self {
+    fn of(path: PathBuf, file: Arc<StagedFile>, end: u64) -> Self {
         Self {
             path,
-            file: Some(Arc::new(file)),
+            file: Some(file),
             end,
             keep: false,
         }
@@ -84,7 +87,7 @@ impl FileUpload {
         self.file = None;
     }
 
-    fn open_file(&self) -> object_store::Result<Arc<File>> {
+    fn open_file(&self) -> object_store::Result<Arc<StagedFile>> {
         let ended = || generic(io::Error::other("the file has been closed"));
         self.file.clone().ok_or_else(ended)
     }
@@ -98,13 +101,13 @@ impl MultipartUpload for FileUpload {
         let file = self.open_file();
         Box::pin(async move {
             let file = file?;
-            blocking(move || write_at(&file, payload, at)).await
+            blocking(move || file.write(payload, at)).await
         })
     }
 
     async fn complete(&mut self) -> object_store::Result<PutResult> {
         let file = self.open_file()?;
-        blocking(move || file.sync_all()).await?;
+        blocking(move || file.file().sync_all()).await?;
         self.file = None;
         Ok(PutResult {
             e_tag: None,
@@ -158,15 +161,12 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-fn create(path: &Path) -> io::Result<File> {
-    let create = || {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create_new(true).open(path)
-    };
-    match (create(), path.parent()) {
+/// Creates a file, and the folders that it lies in where they are missing.
+fn create(path: &Path, open: impl Fn(&Path) -> io::Result<StagedFile>) -> io::Result<StagedFile> {
+    match (open(path), path.parent()) {
         (Err(error), Some(folder)) if error.kind() == io::ErrorKind::NotFound => {
             create_folders(folder)?;
-            create()
+            open(path)
         }
         (created, _) => created,
     }
@@ -186,33 +186,6 @@ fn create_folders(folder: &Path) -> io::Result<()> {
         }
         #[cfg(unix)]
         File::open(above)?.sync_all()?;
-    }
-    Ok(())
-}
-
-fn write_at(file: &File, payload: PutPayload, mut at: u64) -> io::Result<()> {
-    for chunk in payload {
-        write_all_at(file, &chunk, at)?;
-        at += chunk.len() as u64;
-    }
-    Ok(())
-}
-
-#[cfg(unix)]
-fn write_all_at(file: &File, chunk: &[u8], at: u64) -> io::Result<()> {
-    std::os::unix::fs::FileExt::write_all_at(file, chunk, at)
-}
-
-#[cfg(windows)]
-fn write_all_at(file: &File, mut chunk: &[u8], mut at: u64) -> io::Result<()> {
-    while !chunk.is_empty() {
-        match std::os::windows::fs::FileExt::seek_write(file, chunk, at)? {
-            0 => return Err(io::ErrorKind::WriteZero.into()),
-            written => {
-                chunk = &chunk[written..];
-                at += written as u64;
-            }
-        }
     }
     Ok(())
 }

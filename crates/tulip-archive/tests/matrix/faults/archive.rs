@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use tulip_archive::ExportErrorKind::{Download, Incomplete, TooLarge};
+use tulip_archive::ExportErrorKind::{self, Download, Incomplete, TooLarge};
 use tulip_emulator::{Fault, Reply};
 
 use super::{BUSY, megabytes, times};
-use crate::column::{ALL, BOTH_WAYS, SINKS};
-use crate::plan::{FOR_EVER, Plan, Row, large, row};
+use crate::column::{ALL, BOTH_WAYS, Host, SINKS};
+use crate::plan::{Draw, FOR_EVER, Plan, Row, large, row};
 
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = refusals();
@@ -32,11 +32,24 @@ fn refusals() -> Vec<Row> {
             Plan::fails(draw, script, Download, true).asked(6..=6)
         }));
     }
-    for status in [206, 304, 404, 410, 412, 416, 422] {
+    for status in [304, 404, 410, 412, 422] {
         rows.push(row(format!("{status}"), &SINKS, move |draw| {
             let odd = Reply::xml(status, "Refused", "the test refuses it");
             let script = draw.script().asset_faults([odd]);
             Plan::fails(draw, script, Download, false).asked(1..=1)
+        }));
+    }
+    // A range that is none, or that there is not: the whole is asked for without one.
+    for status in [206, 416] {
+        rows.push(row(format!("{status}, then fine"), &SINKS, move |draw| {
+            let odd = Reply::xml(status, "Refused", "the test refuses it");
+            let script = draw.script().asset_faults([odd]);
+            Plan::exports(draw, script).asked(2..=2)
+        }));
+        rows.push(row(format!("{status} for ever"), &SINKS, move |draw| {
+            let odd = Reply::xml(status, "Refused", "the test refuses it");
+            let script = draw.script().asset_always(odd);
+            Plan::fails(draw, script, Download, false).asked(2..=2)
         }));
     }
     rows.extend([
@@ -212,16 +225,24 @@ fn lengths() -> Vec<Row> {
         row("endless", &BOTH_WAYS, |draw| {
             let most = draw.archive.len() + draw.rng.u64(1..2_000_000);
             let script = draw.script().asset_faults([Fault::Endless]);
-            let plan = Plan::fails(draw, script, TooLarge, false);
+            let plan = Plan::fails(draw, script, endless(draw), false);
             plan.max_bytes(most).asked(1..=1)
         }),
-        large("endless behind a part", &SINKS, |draw| {
+        large("endless behind a part", &BOTH_WAYS, |draw| {
             let most = draw.archive.len() + draw.rng.u64(1..2_000_000);
             let script = draw.script().asset_faults([Fault::Endless]);
-            let plan = Plan::fails(draw, script, TooLarge, false);
+            let plan = Plan::fails(draw, script, endless(draw), false);
             plan.max_bytes(most).asked(1..=1)
         }),
     ]
+}
+
+/// What ends a reply that does not end: a range says where it should.
+fn endless(draw: &Draw) -> ExportErrorKind {
+    match draw.column.1 {
+        Host::NoRanges => TooLarge,
+        _ => Download,
+    }
 }
 
 /// Replies that are no archive.

@@ -110,7 +110,8 @@ fn replies() -> Vec<Row> {
             let after = draw.inside();
             let no = Reply::xml(status, "Refused", "the test refuses it").into();
             let script = draw.script().asset_faults([Fault::Cut { after }, no]);
-            let asks_for_a_range = draw.column.1 != Host::Untagged;
+            // Without a tag there is no condition, and the range begins anew.
+            let asks_for_a_range = status == 416 || draw.column.1 != Host::Untagged;
             Plan::exports_if(asks_for_a_range, draw, script, Download, false).asked(2..=3)
         }));
     }
@@ -154,7 +155,7 @@ fn changes() -> Vec<Row> {
             let taken = match draw.column.1 {
                 Host::Untagged => true,
                 Host::NoRanges => !minds,
-                Host::Ranges | Host::Chunked => false,
+                Host::Ranges | Host::Split | Host::Chunked => false,
             };
             let plan = Plan::exports(draw, script).asked(2..=3);
             match taken {

@@ -5,7 +5,7 @@ use tulip_core::sink::SinkErrorKind::{Other, StorageFull, Unavailable};
 use tulip_emulator::{Fault, Reply};
 
 use super::times;
-use crate::column::{BOTH_WAYS, BUCKET_ONCE, SINKS};
+use crate::column::{BOTH_WAYS, BUCKET_ONCE, SINKS, UNSPLIT_BOTH_WAYS};
 use crate::plan::{Plan, Row, large, row};
 use crate::weak::{Of, Weakness};
 
@@ -24,18 +24,22 @@ pub(super) fn rows() -> Vec<Row> {
             let plan = Plan::fails(draw, script, Sink, false).asked(1..=3);
             plan.weak(Weakness::Write(Of::Object, 2, StorageFull))
         }),
-        row("another archive, and no abort", &BOTH_WAYS, |draw| {
-            let after = draw.inside();
-            let other = draw.archive.other(&mut draw.rng, true);
-            let script = draw.script().replacement(other.bytes.clone());
-            let script = script.asset_faults([Fault::Cut { after }]);
-            let script = script.asset_always(Fault::Replaced);
-            let plan = Plan::exports(draw, script).with(other).asked(2..=4);
-            plan.weak(Weakness::Abort)
-        }),
+        row(
+            "another archive, and no abort",
+            &UNSPLIT_BOTH_WAYS,
+            |draw| {
+                let after = draw.inside();
+                let other = draw.archive.other(&mut draw.rng, true);
+                let script = draw.script().replacement(other.bytes.clone());
+                let script = script.asset_faults([Fault::Cut { after }]);
+                let script = script.asset_always(Fault::Replaced);
+                let plan = Plan::exports(draw, script).with(other).asked(2..=4);
+                plan.weak(Weakness::Abort)
+            },
+        ),
         row(
             "another archive, and no second object",
-            &BOTH_WAYS,
+            &UNSPLIT_BOTH_WAYS,
             |draw| {
                 let after = draw.inside();
                 let other = draw.archive.other(&mut draw.rng, false);

@@ -6,7 +6,7 @@ use tulip_archive::ExportErrorKind::{Api, Download, Job, PermissionDenied};
 use tulip_emulator::{Fault, Reply};
 
 use super::{then, times};
-use crate::column::{ALL, BOTH_WAYS, SINKS};
+use crate::column::{ALL, BOTH_WAYS, SINKS, UNSPLIT};
 use crate::plan::{FOR_EVER, Plan, Row, row};
 
 /// How stores say that a URL has expired.
@@ -41,7 +41,7 @@ pub(super) fn rows() -> Vec<Row> {
             let script = draw.script().revoked_urls(draw.rng.usize(2..=5));
             Plan::exports(draw, script).asked(3..=6)
         }),
-        row("each brings some bytes", &ALL, |draw| {
+        row("each brings some bytes", &UNSPLIT, |draw| {
             let bytes = draw.progress();
             let script = draw.script().url_bytes(bytes);
             let continues = draw.column.1.continues();

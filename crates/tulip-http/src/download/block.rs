@@ -1,0 +1,158 @@
+//! Bytes from the network, gathered into blocks.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+
+/// Blocks end at multiples of this many bytes of the archive. Large enough that what is done once
+/// for each of them costs nothing beside its bytes, small enough to stay in a processor's cache.
+pub(super) const BLOCK: u64 = 1024 * 1024;
+const SIZE: usize = BLOCK as usize;
+
+/// How blocks lie in memory: as in the archive, seen modulo this many bytes. A sink can then give
+/// them to a disk as they are, which wants both at multiples of its sectors.
+const ALIGNMENT: usize = 4096;
+
+/// The memory of blocks that nobody needs any more, for those to come: memory that is new to the
+/// process costs more than what is copied into it.
+#[derive(Debug, Default)]
+pub(super) struct Pool(Mutex<Vec<Vec<u8>>>);
+
+impl Pool {
+    fn take(&self) -> Vec<u8> {
+        let used = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        used.unwrap_or_else(|| vec![0; SIZE + 2 * ALIGNMENT])
+    }
+
+    fn put(&self, memory: Vec<u8>) {
+        let mut free = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        free.push(memory);
+    }
+}
+
+/// Some memory of a pool, and the bytes in it.
+#[derive(Debug)]
+struct Block {
+    memory: Vec<u8>,
+    bytes: Range<usize>,
+    pool: Arc<Pool>,
+}
+
+impl AsRef<[u8]> for Block {
+    fn as_ref(&self) -> &[u8] {
+        &self.memory[self.bytes.clone()]
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        self.pool.put(std::mem::take(&mut self.memory));
+    }
+}
+
+/// Gathers what is read: the small pieces in which a connection brings it would each keep the whole
+/// buffer alive that it was read into, and a bound on the bytes would be none on the memory.
+#[derive(Debug)]
+pub(super) struct Gatherer {
+    pool: Arc<Pool>,
+    at: u64,
+    block: Option<Block>,
+}
+
+impl Gatherer {
+    /// A gatherer of the bytes from `at` on.
+    pub(super) fn new(pool: Arc<Pool>, at: u64) -> Self {
+        let block = None;
+        Self { pool, at, block }
+    }
+
+    /// Takes the beginning of `chunk`, and gives a block as soon as it is full.
+    pub(super) fn take(&mut self, chunk: &mut Bytes) -> Option<Bytes> {
+        let (pool, at) = (&self.pool, self.at);
+        let block = self.block.get_or_insert_with(|| {
+            let memory = pool.take();
+            let offset = usize::try_from(at % ALIGNMENT as u64).unwrap_or(0);
+            let start = memory.as_ptr().align_offset(ALIGNMENT) + offset;
+            Block {
+                memory,
+                bytes: start..start,
+                pool: pool.clone(),
+            }
+        });
+        let room = usize::try_from(BLOCK - at % BLOCK).unwrap_or(SIZE);
+        let piece = chunk.split_to(chunk.len().min(room));
+        let end = block.bytes.end + piece.len();
+        block.memory[block.bytes.end..end].copy_from_slice(&piece);
+        block.bytes.end = end;
+        self.at += piece.len() as u64;
+        match piece.len() == room {
+            true => self.block.take().map(Bytes::from_owner),
+            false => None,
+        }
+    }
+
+    /// What has come of a block that is not full yet, if anything has: a copy, for it would keep the
+    /// memory of a whole block.
+    pub(super) fn flush(&mut self) -> Option<Bytes> {
+        let block = self.block.as_mut()?;
+        let bytes = Bytes::copy_from_slice(block.as_ref());
+        block.bytes.start = block.bytes.end;
+        (!bytes.is_empty()).then_some(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn blocks_are_the_bytes_in_order_and_lie_as_in_the_archive(
+            from in 0..3 * BLOCK,
+            sizes in proptest::collection::vec(0..700_000_usize, 0..12),
+            flushes in 0..12_usize,
+        ) {
+            let pool = Arc::new(Pool::default());
+            let mut gatherer = Gatherer::new(pool.clone(), from);
+            let (mut sent, mut got) = (Vec::new(), Vec::new());
+            for (turn, size) in sizes.iter().enumerate() {
+                let chunk: Vec<u8> = (0..*size).map(|n| (n % 251 + turn) as u8).collect();
+                sent.extend_from_slice(&chunk);
+                let mut chunk = Bytes::from(chunk);
+                let mut blocks = Vec::new();
+                while !chunk.is_empty() {
+                    blocks.extend(gatherer.take(&mut chunk));
+                }
+                if turn >= flushes {
+                    blocks.extend(gatherer.flush());
+                }
+                for block in blocks {
+                    let at = from + got.len() as u64;
+                    if (at + block.len() as u64).is_multiple_of(BLOCK) {
+                        prop_assert_eq!(block.as_ptr() as u64 % 4096, at % 4096);
+                    }
+                    prop_assert!(at / BLOCK == (at + block.len() as u64 - 1) / BLOCK);
+                    got.extend_from_slice(&block);
+                }
+            }
+            got.extend(gatherer.flush().unwrap_or_default());
+            prop_assert_eq!(got, sent);
+        }
+    }
+
+    #[test]
+    fn memory_is_used_again_once_nobody_holds_its_bytes() {
+        let pool = Arc::new(Pool::default());
+        let mut gatherer = Gatherer::new(pool.clone(), 0);
+        let mut fill = || gatherer.take(&mut vec![1; SIZE].into()).unwrap();
+        let (first, second) = (fill(), fill());
+        assert_ne!(first.as_ptr(), second.as_ptr());
+        let (place, rest) = (first.as_ptr(), first.slice(9..));
+        drop(first);
+        assert!(pool.0.lock().unwrap().is_empty());
+        drop(rest);
+        assert_eq!(fill().as_ptr(), place);
+    }
+}

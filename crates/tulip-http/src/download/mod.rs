@@ -1,0 +1,319 @@
+//! The download of an archive, over as many connections as it takes.
+
+mod ahead;
+mod block;
+mod budget;
+mod origin;
+mod pace;
+mod patience;
+mod range;
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tracing::{debug, info};
+use tulip_core::{JobId, ResourceUrl};
+
+use crate::asset::{Answer, AssetBody, Position, Wanted};
+use crate::client::Client;
+use crate::error::{Error, ErrorKind};
+use ahead::Ahead;
+use block::BLOCK;
+pub(crate) use budget::{Budget, Splitting};
+use origin::Origin;
+use patience::Patience;
+use range::Ended;
+
+/// The first request asks for no more than this: a small archive comes with it, of a larger one
+/// only its end is needed to know its length.
+const FIRST: u64 = 8 * BLOCK;
+
+/// What comes next of a download.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Piece {
+    /// The bytes that follow.
+    Bytes(Bytes),
+    /// What came before is void: the archive has changed, or its host cannot continue where the
+    /// connection broke. The first byte comes next, and [`Download::length`] and
+    /// [`Download::etag`] are those of what comes.
+    StartedOver,
+}
+
+/// The open download of a job's archive.
+///
+/// An archive of up to 8 MiB is one request. A large one is asked for in ranges on several
+/// connections, as many as make it faster, if the host keeps ranges and the archive has a strong
+/// entity tag (see [`ClientBuilder::split_above`](crate::ClientBuilder::split_above) and
+/// [`ClientBuilder::connections`](crate::ClientBuilder::connections)). Bytes are handed out in order
+/// all the same.
+///
+/// Where a connection breaks, stalls or is refused, the download goes on at the byte that it has
+/// reached, if the host keeps ranges and the archive has a strong entity tag; otherwise it starts
+/// over and says so. Where the signed URL is refused, the job is asked for a fresh one. Failures
+/// are counted, by the client's [`RetryPolicy`](crate::RetryPolicy), for each connection since the
+/// last 64 KiB that were new.
+///
+/// A slow reader slows the host down: what is read before it is asked for is bounded by
+/// [`ClientBuilder::read_ahead`](crate::ClientBuilder::read_ahead).
+///
+/// # Cancellation
+/// [`Download::next`] can be dropped and called again: no bytes are lost. Dropping the download
+/// closes its connections.
+pub struct Download {
+    origin: Arc<Origin>,
+    /// The reply that brings the next bytes, where there is one alone.
+    body: Option<AssetBody>,
+    /// Those that bring the next bytes and what follows, where there are several.
+    ahead: Option<Ahead>,
+    length: Option<u64>,
+    etag: Option<String>,
+    /// Bytes handed out since the last start.
+    at: u64,
+    patience: Patience,
+    /// What came before is void, and whoever reads does not know yet.
+    void: bool,
+    /// Whether the host may be asked for ranges.
+    ranges: bool,
+}
+
+impl Download {
+    pub(crate) async fn open(
+        client: Client,
+        job: JobId,
+        resource: ResourceUrl,
+        position: Option<Position>,
+    ) -> Result<Self, Error> {
+        let at = position.as_ref().map_or(0, |position| position.bytes);
+        let origin = Arc::new(Origin::new(client, job, resource));
+        let mut download = Self {
+            patience: origin.patience(at),
+            origin,
+            body: None,
+            ahead: None,
+            length: position.as_ref().and_then(|position| position.length),
+            etag: position.map(|position| position.etag),
+            at,
+            void: false,
+            ranges: true,
+        };
+        if !download.is_complete() {
+            download.void = download.connect().await?;
+        }
+        Ok(download)
+    }
+
+    fn is_complete(&self) -> bool {
+        self.at > 0 && self.length == Some(self.at)
+    }
+
+    /// Where another download can go on; `None` where nothing tells whether it would get the same
+    /// bytes, or none have been handed out.
+    #[must_use]
+    pub fn position(&self) -> Option<Position> {
+        let etag = self.etag.as_ref().filter(|etag| is_strong(etag))?;
+        (self.at > 0).then(|| Position {
+            bytes: self.at,
+            etag: etag.clone(),
+            length: self.length,
+        })
+    }
+
+    /// How many bytes the host announced; `None` for a chunked reply.
+    #[must_use]
+    pub fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// The `ETag` as it was sent.
+    #[must_use]
+    pub fn etag(&self) -> Option<&str> {
+        self.etag.as_deref()
+    }
+
+    /// 1, and one more for each request that failed and had to be made once more.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.origin.failures().saturating_add(1)
+    }
+
+    /// What comes next, or `None` after the last byte.
+    ///
+    /// # Errors
+    /// The last failure, when trying again was given up: [`ErrorKind::Timeout`] when nothing came
+    /// for longer than the stall timeout, [`ErrorKind::Interrupted`] when the connection broke,
+    /// [`ErrorKind::AssetRefused`] when fresh URLs were refused as well,
+    /// [`ErrorKind::AssetChanged`] when the archive kept changing; or any of a call for its status.
+    pub async fn next(&mut self) -> Result<Option<Piece>, Error> {
+        if std::mem::take(&mut self.void) {
+            return Ok(Some(Piece::StartedOver));
+        }
+        loop {
+            if let Some(body) = &mut self.body {
+                let failed = match body.chunk().await {
+                    Ok(Some(chunk)) => return Ok(Some(self.hand_out(chunk))),
+                    Ok(None) if self.length.is_none_or(|length| length == self.at) => {
+                        return Ok(None);
+                    }
+                    Ok(None) if body.has_ended_well() => {
+                        self.body = None;
+                        continue;
+                    }
+                    Ok(None) => self.origin.ended_early(),
+                    Err(error) => error,
+                };
+                self.body = None;
+                self.patience.broke();
+                let signed = self.origin.signed();
+                self.patience.recover(&self.origin, &signed, failed).await?;
+            } else if let Some(ahead) = &mut self.ahead {
+                match ahead.next().await {
+                    Ok(Some(block)) => return Ok(Some(self.hand_out(block))),
+                    Ok(None) => return Ok(None),
+                    Err(ended) => self.leave_ahead(ended).await?,
+                }
+            } else if self.is_complete() {
+                return Ok(None);
+            } else if self.connect().await? {
+                return Ok(Some(Piece::StartedOver));
+            }
+        }
+    }
+
+    fn hand_out(&mut self, bytes: Bytes) -> Piece {
+        self.at += bytes.len() as u64;
+        self.patience.advance(self.at);
+        Piece::Bytes(bytes)
+    }
+
+    /// Opens a reply; tells whether what was handed out is void by that.
+    async fn connect(&mut self) -> Result<bool, Error> {
+        loop {
+            let wanted = self.wanted();
+            let signed = self.origin.signed();
+            match self.origin.ask(&signed, &wanted).await {
+                Ok(Answer::Part(body)) if is_dead_end(&body) => self.ask_for_the_whole(),
+                Ok(Answer::Part(body) | Answer::Whole(body)) => {
+                    return Ok(self.take_up(body));
+                }
+                Ok(Answer::Changed) => self.changed().await?,
+                Ok(Answer::Unfit) => self.ask_for_the_whole(),
+                Err(error) => self.patience.recover(&self.origin, &signed, error).await?,
+            }
+        }
+    }
+
+    /// What to ask the host for now.
+    fn wanted(&self) -> Wanted {
+        let splitting = self.origin.client().splitting();
+        let first = FIRST.min(splitting.above).max(BLOCK);
+        match self.position().filter(|_| self.ranges) {
+            Some(Position {
+                bytes,
+                etag,
+                length,
+            }) => Wanted {
+                start: bytes,
+                end: match length {
+                    Some(length) if length - bytes <= splitting.above => None,
+                    _ if !splitting.is_possible() => None,
+                    _ => Some((bytes / BLOCK * BLOCK).saturating_add(first)),
+                },
+                etag: Some(etag),
+                length,
+            },
+            None if self.ranges && splitting.is_possible() => Wanted {
+                end: Some(first),
+                ..Wanted::WHOLE
+            },
+            None => Wanted::WHOLE,
+        }
+    }
+
+    /// Goes on with a reply; tells whether what was handed out is void by that.
+    fn take_up(&mut self, body: AssetBody) -> bool {
+        let starts_over = body.start < self.at;
+        if body.start == 0 {
+            self.etag.clone_from(&body.etag);
+        }
+        let (job, at) = (&self.origin.job, self.at);
+        if starts_over {
+            info!(%job, at, "the download starts over");
+        } else if at > 0 {
+            debug!(%job, at, "the download goes on");
+        }
+        self.at = body.start;
+        self.length = body.length;
+        match &self.etag {
+            Some(etag) if self.is_to_be_split(&body) => {
+                let (origin, etag) = (self.origin.clone(), etag.clone());
+                let length = body.length.unwrap_or_default();
+                self.ahead = Some(Ahead::new(origin, body, etag, length));
+            }
+            _ => self.body = Some(body),
+        }
+        starts_over
+    }
+
+    /// Whether so much follows a reply that it is fetched on several connections. The reply is one
+    /// that can be gone on behind.
+    fn is_to_be_split(&self, body: &AssetBody) -> bool {
+        let splitting = self.origin.client().splitting();
+        match (body.end, body.length) {
+            (Some(end), Some(length)) => {
+                end < length && length - body.start > splitting.above && splitting.is_possible()
+            }
+            _ => false,
+        }
+    }
+
+    async fn leave_ahead(&mut self, ended: Ended) -> Result<(), Error> {
+        self.ahead = None;
+        match ended {
+            Ended::Changed => self.changed().await,
+            Ended::Unfit => {
+                self.ask_for_the_whole();
+                Ok(())
+            }
+            Ended::Failed(error) => Err(error),
+        }
+    }
+
+    fn ask_for_the_whole(&mut self) {
+        self.ahead = None;
+        self.ranges = false;
+    }
+
+    async fn changed(&mut self) -> Result<(), Error> {
+        self.ahead = None;
+        self.etag = None;
+        let why = "its entity tag or its length is another";
+        let changed = self.origin.error(ErrorKind::AssetChanged, why);
+        self.patience.count(&self.origin, changed).await
+    }
+}
+
+/// Nothing would tell whether what follows this range belongs to it.
+fn is_dead_end(body: &AssetBody) -> bool {
+    body.end < body.length && !body.etag.as_deref().is_some_and(is_strong)
+}
+
+/// Only a strong tag tells that every byte is the same (RFC 9110, section 8.8.1).
+fn is_strong(etag: &str) -> bool {
+    etag.len() > 2 && etag.starts_with('"') && etag.ends_with('"')
+}
+
+impl fmt::Debug for Download {
+    /// Leaves out the replies, which know the signed URL.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Download")
+            .field("job", &self.origin.job)
+            .field("resource", &self.origin.signed().url)
+            .field("length", &self.length)
+            .field("etag", &self.etag)
+            .field("at", &self.at)
+            .field("attempts", &self.attempts())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,129 @@
+//! One range of an archive, fetched by a task of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::asset::{Answer, AssetBody, Wanted};
+use crate::download::block::{Gatherer, Pool};
+use crate::download::origin::Origin;
+use crate::download::patience::Patience;
+use crate::error::Error;
+
+/// A block that fills slowly is handed over in pieces, no more often than this.
+const SLOW: Duration = Duration::from_millis(250);
+
+/// Why a range has ended before its last byte.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// The archive has changed since the download began.
+    Changed,
+    /// The host does not keep ranges after all.
+    Unfit,
+    /// Trying again was given up.
+    Failed(Error),
+}
+
+pub(super) type Blocks = mpsc::Sender<Result<Bytes, Ended>>;
+
+/// Fetches what `wanted` asks for, of which the reply may be there already, and hands it over in
+/// blocks. Every range has a budget of failures of its own.
+pub(super) async fn fetch(
+    origin: Arc<Origin>,
+    wanted: Wanted,
+    reply: Option<AssetBody>,
+    pool: Arc<Pool>,
+    blocks: Blocks,
+) {
+    let end = wanted.end.unwrap_or(wanted.start);
+    let mut range = Range {
+        patience: origin.patience(wanted.start),
+        gatherer: Gatherer::new(pool, wanted.start),
+        origin,
+        wanted,
+        end,
+        blocks,
+    };
+    if let Err(ended) = range.run(reply).await {
+        // Whoever does not want the rest any more has closed the channel.
+        let _ = range.blocks.send(Err(ended)).await;
+    }
+}
+
+struct Range {
+    origin: Arc<Origin>,
+    /// What is still to come.
+    wanted: Wanted,
+    end: u64,
+    patience: Patience,
+    gatherer: Gatherer,
+    blocks: Blocks,
+}
+
+impl Range {
+    async fn run(&mut self, mut reply: Option<AssetBody>) -> Result<(), Ended> {
+        while self.wanted.start < self.end {
+            let signed = self.origin.signed();
+            let answer = match reply.take() {
+                Some(body) => Ok(Answer::Part(body)),
+                None => self.origin.ask(&signed, &self.wanted).await,
+            };
+            let failed = match answer {
+                Ok(Answer::Part(mut body)) => match self.read(&mut body).await {
+                    Ok(()) => continue,
+                    Err(error) => {
+                        self.patience.broke();
+                        error
+                    }
+                },
+                Ok(Answer::Changed) => return Err(Ended::Changed),
+                Ok(Answer::Whole(_) | Answer::Unfit) => return Err(Ended::Unfit),
+                Err(error) => error,
+            };
+            let recovered = self.patience.recover(&self.origin, &signed, failed).await;
+            if let Err(error) = recovered {
+                self.flush().await;
+                return Err(Ended::Failed(error));
+            }
+        }
+        self.flush().await;
+        Ok(())
+    }
+
+    /// Reads a reply to its end.
+    async fn read(&mut self, body: &mut AssetBody) -> Result<(), Error> {
+        let mut handed = Instant::now();
+        while let Some(mut chunk) = body.chunk().await? {
+            self.wanted.start += chunk.len() as u64;
+            self.patience.advance(self.wanted.start);
+            while !chunk.is_empty() {
+                if let Some(block) = self.gatherer.take(&mut chunk) {
+                    self.hand_over(block).await;
+                    handed = Instant::now();
+                }
+            }
+            if handed.elapsed() >= SLOW {
+                self.flush().await;
+                handed = Instant::now();
+            }
+        }
+        match self.wanted.start >= self.end || body.has_ended_well() {
+            true => Ok(()),
+            false => Err(self.origin.ended_early()),
+        }
+    }
+
+    async fn flush(&mut self) {
+        if let Some(block) = self.gatherer.flush() {
+            self.hand_over(block).await;
+        }
+    }
+
+    async fn hand_over(&mut self, block: Bytes) {
+        // Whoever does not want it any more has closed the channel, and ends this task.
+        let _ = self.blocks.send(Ok(block)).await;
+    }
+}
