@@ -20,7 +20,9 @@ MEMORY = Path("/dev/shm")
 def main() -> int:
     copy_loop, *arguments = sys.argv[1:]
     wanted = options.parse(arguments)
-    # As Ctrl-C: servers are stopped and folders removed on the way out.
+    # Servers are stopped and folders removed on the way out. A shell has SIGINT ignored by what it runs
+    # in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         _compare(wanted, Path(copy_loop))

@@ -28,7 +28,7 @@ def describe(bench: Bench) -> list[str]:
     return [
         f"{datetime.date.today()}, {_version([bench.tulip, '--version'])} of commit {_commit(bench.tulip)}; "
         f"{_processor()}, {os.cpu_count()} cores, {memory:.0f} GiB of memory, Linux {platform.release()}; "
-        f"files on {_file_system(bench.work)}; {bench.runs} runs of each tool.",
+        f"files on {_file_system(bench.work)}; each tool run {_times(bench.runs)}.",
         "",
         f"{', '.join(tools)}.",
     ]
@@ -38,7 +38,7 @@ def _version(command: list) -> str:
     """The name and version that a program begins with."""
     done = subprocess.run(command, capture_output=True, text=True)
     line = (done.stdout + done.stderr).splitlines()[0]
-    return re.match(r"(nginx version: )?(.*?\d[\w.]*)", line)[2]
+    return re.match(r"(nginx version: )?(.*?\d+\.[\w.]*\w)", line)[2]
 
 
 def _commit(tulip: Path) -> str:
@@ -46,6 +46,10 @@ def _commit(tulip: Path) -> str:
     describe = ["git", "describe", "--always", "--dirty", "--exclude=*"]
     done = subprocess.run(describe, cwd=tulip.parent, capture_output=True, text=True)
     return done.stdout.strip() or "unknown: the binary lies in no checkout"
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
 
 
 def _processor() -> str:

@@ -74,6 +74,9 @@ def nginx(folder: Path, archives: Path, certificates: Certificates | None = None
             # Connections inherit it from the socket that accepts them. Python has no name for it.
             so_max_pacing_rate = 47
             listening.setsockopt(socket.SOL_SOCKET, so_max_pacing_rate, THROTTLED_RATE)
+        # nginx takes sockets that it is handed to be like its own. With one that blocks, a worker whose
+        # connection the other has accepted before it stands still until the next one comes.
+        listening.setblocking(False)
         port = listening.getsockname()[1]
         configuration = folder / "nginx.conf"
         configuration.write_text(_configuration(folder, archives, port, certificates))

@@ -29,7 +29,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         "--out", type=Path, metavar="DIR", help="where to write report.md and the plots as well",
     )
     parser.add_argument(
-        "--work", type=Path, metavar="DIR",
+        "--work", type=_folder, metavar="DIR",
         help="where the tools write to, in a folder that is removed at the end; it must lie on the "
         "disk to be measured (default: $TMPDIR, or /tmp)",
     )
@@ -43,6 +43,13 @@ def _program(text: str) -> Path:
     return path
 
 
+def _folder(text: str) -> Path:
+    path = Path(text).resolve()
+    if not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is no folder; make it first")
+    return path
+
+
 def _rows(text: str) -> list[str]:
     names = text.split(",")
     for name in names:
@@ -52,17 +59,17 @@ def _rows(text: str) -> list[str]:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("it must be 1 or more")
-    return number
+    return _at_least(1, text)
 
 
 def _size(text: str) -> int:
-    number = int(text)
-    if number < 1 << 20:
-        raise argparse.ArgumentTypeError("it must be 1048576 or more")
-    return number
+    return _at_least(1 << 20, text)
+
+
+def _at_least(least: int, text: str) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"it must be a number, {least} or more")
+    return int(text)
 
 
 if __name__ == "__main__":

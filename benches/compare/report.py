@@ -23,13 +23,15 @@ class Table:
 
 @dataclass
 class Plot:
-    """Curves over one axis, on logarithmic scales: name -> points."""
+    """Curves over a logarithmic axis: name -> points."""
 
     file: str
     title: str
     x: str
     y: str
     curves: dict[str, list[tuple[float, float]]]
+    # Otherwise the upright axis begins at 0.
+    logarithmic: bool = True
 
 
 @dataclass
@@ -88,11 +90,12 @@ def figure(number: float) -> str:
 
 
 def size(number: int) -> str:
-    """Of an archive."""
-    for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("kB", 1000)):
-        if number >= factor:
-            return f"{number / factor:.4g} {unit}"
-    return f"{number} B"
+    """Of an archive; binary units where decimal ones would not be round."""
+    step, units = (1000, ("B", "kB", "MB", "GB")) if number % 1000 == 0 else (1024, ("B", "KiB", "MiB", "GiB"))
+    power = 0
+    while number >= step and power < len(units) - 1:
+        number, power = number / step, power + 1
+    return f"{number:.4g} {units[power]}"
 
 
 def markdown(machine: list[str], sections: list[Section]) -> str:

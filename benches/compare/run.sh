@@ -47,9 +47,10 @@ for word in "$@"; do
 done
 
 need nginx=nginx curl=curl wget=wget aria2c=aria2 openssl=openssl time=time
+# Debian's Python comes without it; no program of that name is found, so the package is always missing.
 python3 -c 'import ensurepip, venv' 2>/dev/null || need ensurepip=python3-venv
 type -P cargo >/dev/null || fail "cargo is missing: the project's Rust toolchain must be in PATH"
-readonly peers=$tools/compare-$(printf '%s\n' "${PEERS[@]}" | cksum | cut -d ' ' -f 1)
+peers=$tools/compare-$(printf '%s\n' "${PEERS[@]}" | cksum | cut -d ' ' -f 1)
 once "$peers" install_peers
 
 say "building the copy loop"

@@ -85,6 +85,7 @@ def _by_concurrency(bench: Bench, server: Nginx, section: Section) -> None:
             "concurrency.svg", f"{CONCURRENT_JOBS} archives of {size(CONCURRENT_ARCHIVE)} to the local disk",
             "exports at once", "wall time, s",
             {peers.OURS: [(at_once, series.wall) for at_once, series in results.items()]},
+            logarithmic=False,
         )
     )
 
