@@ -8,6 +8,7 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
+from . import nginx
 from .bench import Bench
 
 PYTHON_PEERS = ("boto3", "requests", "aiohttp", "awscli")
@@ -21,7 +22,7 @@ def describe(bench: Bench) -> list[str]:
         _version(["wget", "--version"]),
         _version(["aria2c", "--version"]),
         _version([bench.rclone, "version"]),
-        _version(["/usr/sbin/nginx" if Path("/usr/sbin/nginx").exists() else "nginx", "-v"]),
+        _version([nginx.program(), "-v"]),
         f"Python {platform.python_version()}",
         *(f"{name} {metadata.version(name)}" for name in PYTHON_PEERS),
     ]
@@ -58,5 +59,6 @@ def _processor() -> str:
 
 
 def _file_system(folder: Path) -> str:
-    command = ["stat", "--file-system", "--format=%T", folder]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    command = ["findmnt", "--noheadings", "--output", "FSTYPE", "--target", folder]
+    done = subprocess.run(command, capture_output=True, text=True)
+    return done.stdout.strip() or "an unknown file system"

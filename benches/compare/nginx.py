@@ -32,6 +32,7 @@ class Counts:
 class Nginx:
     port: int
     scheme: str
+    _asked: int = 0
 
     @property
     def url(self) -> str:
@@ -50,9 +51,6 @@ class Nginx:
         open_now, accepted, _, requests = numbers[:4]
         self._asked += 1
         return Counts(accepted - self._asked, requests - self._asked, open_now - 1)
-
-    def __post_init__(self):
-        self._asked = 0
 
 
 def job(size: int, number: int = 0, pace: str = "fast") -> str:
@@ -83,7 +81,7 @@ def nginx(folder: Path, archives: Path, certificates: Certificates | None = None
         # nginx takes over the socket, as it does when it replaces itself: nobody can take the port
         # between our finding it and nginx's listening on it.
         with background(
-            "nginx", [_program(), "-e", "stderr", "-c", configuration], folder / "log",
+            "nginx", [program(), "-e", "stderr", "-c", configuration], folder / "log",
             env={**os.environ, "NGINX": f"{listening.fileno()};"}, pass_fds=[listening.fileno()],
         ) as process:
             # Connections are taken from now on, if only by the queue: an answer tells that it runs.
@@ -111,12 +109,12 @@ def _configuration(folder: Path, archives: Path, port: int, certificates: Certif
     return re.sub("@([A-Z]+)@", lambda name: str(values[name[1]]), template)
 
 
-def _program() -> str:
+def program() -> str:
     # Debian has it where only root's path leads.
-    program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
-    if program is None:
+    path = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
+    if path is None:
         raise Failure("nginx is missing; on Debian: apt install nginx")
-    return program
+    return path
 
 
 def _await_answer(process, port: int) -> None:

@@ -60,7 +60,10 @@ def comparison(results: dict[str, Series], *columns: Column) -> Table:
     """All tools of a row, and ours against each."""
     ours = results[OURS]
     table = Table(
-        ["tool", "wall, s", "CPU, s", "peak, MiB", *(head for head, _ in columns), "our wall ÷ its", "our CPU ÷ its"]
+        [
+            "tool", "wall, s", "CPU, s", "peak, MiB", *(head for head, _ in columns),
+            "our wall ÷ its", "our CPU ÷ its",
+        ]
     )
     for name, series in results.items():
         table.lines.append(

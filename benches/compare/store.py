@@ -30,7 +30,7 @@ def store(rclone: Path, folder: Path):
     data = folder / "data"
     (data / BUCKET).mkdir(parents=True)
     key_id, secret = "TULIP" + secrets.token_hex(8), secrets.token_hex(20)
-    # Its certificate of being ready is the address in its log: by then it listens.
+    # It writes its address into the log once it listens.
     with background(
         "rclone serve s3",
         [rclone, "--config", "", "serve", "s3", "--addr", "127.0.0.1:0", data],

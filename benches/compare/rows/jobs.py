@@ -34,7 +34,7 @@ def measure(bench: Bench) -> Section:
             results,
             ("jobs/s", lambda series: figure(JOBS / series.wall)),
             ("requests per job", lambda series: figure(series.count("requests") / JOBS)),
-            ("connections", lambda series: figure(series.count("connections"))),
+            ("connections", lambda series: f"{series.count('connections'):,.0f}"),
         ),
     ]
     ours = results[peers.OURS]

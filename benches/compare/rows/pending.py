@@ -52,10 +52,13 @@ def measure(bench: Bench) -> Section:
     section.parts = [
         f"{JOBS:,} jobs pending at once, over {WINDOW} s that begin {SETTLES_IN} s after the start.",
         Table(
-            ["peak, MiB", "CPU, % of a core", "requests/s", "open connections", "new connections/s", "ends after SIGINT, s"],
+            [
+                "peak, MiB", "CPU, % of a core", "requests/s", "open connections", "new connections/s",
+                "ends after SIGINT, s",
+            ],
             [[
                 figure(peak), figure(100 * cpu / WINDOW),
-                figure((later.requests - counts.requests) / WINDOW), figure(later.open_now),
+                figure((later.requests - counts.requests) / WINDOW), f"{later.open_now:,}",
                 figure((later.connections - counts.connections) / WINDOW), figure(took),
             ]],
         ),
