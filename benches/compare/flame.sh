@@ -17,7 +17,7 @@ readonly INFERNO_VERSION=0.12.8
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here
-# shellcheck source-path=SCRIPTDIR
+# shellcheck source-path=SCRIPTDIR source=tools.sh
 source "$here/tools.sh"
 
 install_inferno() { # FOLDER

@@ -9,9 +9,9 @@
 #   benches/compare/run.sh --out results target/release/tulip         report and plots as files, too
 #   benches/compare/run.sh --help                                      all options, all rows
 #
-# Everything takes about an hour and a half on two cores; --runs 1 about half an hour, without pending
-# and the larger sizes of memory and growth less. It needs 3.5 GiB of room in /dev/shm, 22 GiB on the
-# disk that is measured (--work), and a machine on which nothing else runs: all servers are on it too.
+# Everything takes about an hour on two cores, a quarter of one with --runs 1. It needs 3.5 GiB of room
+# in /dev/shm, 22 GiB on the disk that is measured (--work), and a machine on which nothing else runs: all
+# servers are on it too.
 #
 # On Debian, root gets what is missing of nginx, curl, wget, aria2, openssl, time and python3-venv
 # installed (nginx's package also starts a server on port 80: stop that); anybody else is told what to
@@ -29,7 +29,7 @@ readonly PEERS=(
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 readonly root
-# shellcheck source-path=SCRIPTDIR
+# shellcheck source-path=SCRIPTDIR source=tools.sh
 source "$root/benches/compare/tools.sh"
 
 install_peers() { # FOLDER

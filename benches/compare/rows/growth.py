@@ -44,6 +44,8 @@ def _by_size(bench: Bench, server: Nginx, section: Section) -> None:
         f"One archive to the local disk, from nginx; the one of {size(largest)} comes from `tulip emulate`, "
         "which takes longer to make it, and was exported once. × is against the line above.",
         _steps("archive", {**ours, largest: from_emulator(bench, "growth", largest)}, size),
+        "curl beside it, not synced: "
+        + "; ".join(f"{size(wanted)} {spread(series)} s" for wanted, series in curls.items()) + ".",
     ]
     section.plots.append(
         Plot(
