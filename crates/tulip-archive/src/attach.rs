@@ -7,7 +7,7 @@ use tulip_core::Timestamp;
 use tulip_core::sink::SinkErrorKind;
 
 use crate::export::{Outcome, Run};
-use crate::state::{Entry, Found, Identity, Settings, Start, StateError};
+use crate::state::{Entry, Found, Identity, Settings, Start, StateError, StateStore};
 use crate::{Event, ExportError, ExportErrorKind};
 
 /// So long after a start whose outcome is not known none is begun by itself. After that the archive,
@@ -16,11 +16,8 @@ const UNKNOWN_START_HOLDS: Duration = Duration::from_secs(3600);
 
 impl Run {
     /// Looks up what is remembered of this export, and goes on from there.
-    pub(crate) async fn attach(&mut self) -> Result<(), ExportError> {
+    pub(crate) async fn attach(&mut self, state: &StateStore) -> Result<(), ExportError> {
         let shared = self.exporter.shared.clone();
-        let Some(state) = shared.state.clone() else {
-            return Ok(());
-        };
         let began = self.began;
         let resumes = self.resumes.take();
         let must_be_open = resumes.is_some();

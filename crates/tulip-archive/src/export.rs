@@ -160,14 +160,18 @@ impl Export {
             checkpointed: None,
         };
         let result = run.drive(self.shutdown).await;
-        run.settle(&result).await;
+        Box::pin(run.settle(&result)).await;
         result.map_err(|error| error.of(name, run.job))
     }
 }
 
 impl Run {
     async fn drive(&mut self, mut shutdown: Shutdown) -> Result<Outcome, ExportError> {
-        self.attach().await?;
+        // What is only done at the beginning and at the end takes no room while the job is waited for.
+        if let Some(state) = self.exporter.shared.state.clone() {
+            let _turn = state.turn().await;
+            Box::pin(self.attach(&state)).await?;
+        }
         let starting = self.starting.clone();
         let mut preparing = Box::pin(self.prepare());
         let prepared = tokio::select! {
@@ -189,7 +193,7 @@ impl Run {
         };
         drop(preparing);
         match prepared {
-            Prepared::Download(ready) => self.deliver(*ready, shutdown).await,
+            Prepared::Download(ready) => Box::pin(self.deliver(*ready, shutdown)).await,
             Prepared::Done(outcome) => Ok(outcome),
         }
     }

@@ -65,9 +65,9 @@ impl Run {
         let download = match &partial {
             Some(partial) => {
                 let position = partial.position.clone();
-                client.resume_download(&job, resource, position).await
+                Box::pin(client.resume_download(&job, resource, position)).await
             }
-            None => client.download(&job, resource).await,
+            None => Box::pin(client.download(&job, resource)).await,
         };
         let download = download.map_err(ExportError::download)?;
         Ok(Prepared::Download(Box::new(Ready {

@@ -17,6 +17,7 @@
 mod args;
 mod commands;
 mod connect;
+mod descriptors;
 mod failure;
 mod logging;
 mod memory;
@@ -40,10 +41,14 @@ use crate::shutdown::Shutdown;
 /// the end.
 const LAST_WORK: Duration = Duration::from_secs(2);
 
+/// How many threads may wait for a disk or a name at once. More would only wait for each other.
+const BLOCKING_THREADS: usize = 16;
+
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
     memory::settle();
+    descriptors::raise_limit();
     let cli = Cli::parse();
     let progress = Progress::new(cli.log_format);
     match run(cli, &progress) {
@@ -55,6 +60,7 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli, progress: &Progress) -> Result<(), Failure> {
     logging::init(cli.verbose, cli.log_format, progress);
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .max_blocking_threads(BLOCKING_THREADS)
         .enable_all()
         .build()
         .map_err(|error| Failure::other(format!("the runtime cannot be started: {error}")))?;

@@ -74,26 +74,31 @@ impl Progress {
 
     /// The line below the bars that counts archives.
     pub(crate) fn all(&self, archives: usize) -> AllBar {
-        let bar = self.bars.add(ProgressBar::new(archives as u64));
-        bar.set_style(style(ALL));
-        self.tick(&bar);
+        let bar = self.bar(|bars| bars.add(ProgressBar::new(archives as u64)), ALL);
         AllBar { bar }
-    }
-
-    /// Without a terminal nothing is drawn, and nothing needs to be woken up for it.
-    fn tick(&self, bar: &ProgressBar) {
-        if self.terminal {
-            bar.enable_steady_tick(Duration::from_millis(200));
-        }
     }
 
     /// The bar of one export.
     pub(crate) fn export(&self, name: &str) -> ExportBar {
-        let bar = self.bars.insert(0, ProgressBar::no_length());
-        bar.set_style(style(WAITING));
-        bar.set_prefix(name.to_owned());
-        self.tick(&bar);
+        let bar = self.bar(|bars| bars.insert(0, ProgressBar::no_length()), WAITING);
+        if let Some(bar) = &bar {
+            bar.set_prefix(name.to_owned());
+        }
         ExportBar { bar }
+    }
+
+    /// Without a terminal nothing is drawn: thousands of exports then have thousands of bars less.
+    fn bar(
+        &self,
+        add: impl FnOnce(&MultiProgress) -> ProgressBar,
+        template: &str,
+    ) -> Option<ProgressBar> {
+        self.terminal.then(|| {
+            let bar = add(&self.bars);
+            bar.set_style(style(template));
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        })
     }
 }
 
@@ -104,59 +109,66 @@ fn style(template: &str) -> ProgressStyle {
 
 /// The count of archives, gone when it is dropped.
 pub(crate) struct AllBar {
-    bar: ProgressBar,
+    bar: Option<ProgressBar>,
 }
 
 impl AllBar {
     /// One more has ended.
     pub(crate) fn one_more(&self) {
-        self.bar.inc(1);
+        if let Some(bar) = &self.bar {
+            bar.inc(1);
+        }
     }
 }
 
 impl Drop for AllBar {
     fn drop(&mut self) {
-        self.bar.finish_and_clear();
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
     }
 }
 
 /// The bar of one export, gone when it is dropped.
 pub(crate) struct ExportBar {
-    bar: ProgressBar,
+    bar: Option<ProgressBar>,
 }
 
 impl ExportBar {
     /// Shows what an event tells.
     pub(crate) fn show(&self, event: &Event<'_>) {
+        let Some(bar) = &self.bar else {
+            return;
+        };
         match event {
-            Event::Started { job } => self.bar.set_message(format!("started job {job}")),
+            Event::Started { job } => bar.set_message(format!("started job {job}")),
             Event::Attached { job, .. } => {
-                self.bar.set_message(format!("going on with job {job}"));
+                bar.set_message(format!("going on with job {job}"));
             }
             Event::Waiting { status, waited, .. } => {
                 let seconds = waited.as_secs();
                 let status = status.as_str();
-                self.bar.set_message(format!("{status} for {seconds} s"));
+                bar.set_message(format!("{status} for {seconds} s"));
             }
             Event::WaitFailing { .. } => {
-                self.bar.set_message("Tulip does not answer; asking again");
+                bar.set_message("Tulip does not answer; asking again");
             }
             Event::Downloading { length, .. } | Event::Resuming { length, .. } => {
                 match length {
                     Some(length) => {
-                        self.bar.set_length(*length);
-                        self.bar.set_style(style(KNOWN));
+                        bar.set_length(*length);
+                        bar.set_style(style(KNOWN));
                     }
-                    None => self.bar.set_style(style(UNKNOWN)),
+                    None => bar.set_style(style(UNKNOWN)),
                 }
                 if let Event::Resuming { bytes, .. } = event {
-                    self.bar.set_position(*bytes);
+                    bar.set_position(*bytes);
                 }
-                self.bar.set_message("");
-                self.bar.reset_eta();
+                bar.set_message("");
+                bar.reset_eta();
             }
-            Event::Progress { bytes, .. } => self.bar.set_position(*bytes),
-            Event::Committing => self.bar.set_message("committing"),
+            Event::Progress { bytes, .. } => bar.set_position(*bytes),
+            Event::Committing => bar.set_message("committing"),
             _ => {}
         }
     }
@@ -164,6 +176,8 @@ impl ExportBar {
 
 impl Drop for ExportBar {
     fn drop(&mut self) {
-        self.bar.finish_and_clear();
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
     }
 }

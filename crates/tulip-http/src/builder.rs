@@ -8,6 +8,7 @@ use std::time::Duration;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 
+use tokio::sync::Semaphore;
 use tulip_core::sink::ConnectOptions;
 
 use crate::address::{Guard, GuardedResolver};
@@ -53,6 +54,10 @@ pub struct ClientBuilder {
     read_ahead: u64,
     split_above: u64,
 }
+
+/// So many calls to the API may be under way: thousands of jobs that are waited for are asked about over
+/// a few connections, not over thousands.
+const CALLS: usize = 32;
 
 /// By default.
 const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(16).unwrap();
@@ -225,6 +230,7 @@ impl ClientBuilder {
             workspace: self.settings.workspace,
             retry: self.retry,
             api_hold: Arc::default(),
+            calls: Semaphore::new(CALLS),
             assets_hold: Arc::default(),
             allow_http_assets: self.allow_http_assets,
             guard,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use reqwest::Method;
 use reqwest::header::{IF_MATCH, RANGE};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use tracing::debug;
 use tulip_core::sink::ConnectOptions;
@@ -25,7 +26,8 @@ use crate::{Endpoint, Settings, SettingsError, asset, failure, redirect, reply};
 ///
 /// GETs are repeated as the [`RetryPolicy`] says; the POST that starts an archive only when it
 /// cannot have reached the server, or on 429. A 429 or 503 of the API holds back every call of all
-/// clones until it is over, one of an asset's host every download. The API's redirects are never followed, and the
+/// clones until it is over, one of an asset's host every download. No more than 32 calls of all
+/// clones are under way at once; others wait. The API's redirects are never followed, and the
 /// credentials go to the instance's own origin alone.
 ///
 /// # Cancellation
@@ -46,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) workspace: Option<WorkspaceId>,
     pub(crate) retry: Arc<dyn RetryPolicy>,
     pub(crate) api_hold: Arc<Hold>,
+    /// The calls to the API that may be under way.
+    pub(crate) calls: Semaphore,
     pub(crate) assets_hold: Arc<Hold>,
     pub(crate) allow_http_assets: bool,
     pub(crate) guard: Arc<Guard>,
@@ -212,7 +216,8 @@ impl Client {
     async fn call<T: serde::de::DeserializeOwned>(&self, endpoint: Endpoint) -> Result<T, Error> {
         let mut tries = self.tries(&self.shared.api_hold);
         loop {
-            match self.call_once(&endpoint).await {
+            // Thousands wait between two calls, and few are at one: it takes no room meanwhile.
+            match Box::pin(self.call_once(&endpoint)).await {
                 Ok(reply) => {
                     debug!(%endpoint, "answered");
                     return Ok(reply);
@@ -234,7 +239,7 @@ impl Client {
             true => Method::GET,
             false => Method::POST,
         };
-        self.pass_hold(endpoint).await?;
+        let _call = self.pass_hold(endpoint).await?;
         let response = self.send(shared.api.request(method, url), endpoint).await?;
         let scrub = |text: &str| self.scrub(text);
         self.until_deadline(reply::json(response, endpoint, &scrub), endpoint)
@@ -263,12 +268,17 @@ impl Client {
         self.until_deadline(sent, endpoint).await
     }
 
-    /// Waits while the API wants to be left alone. What has not been sent by the deadline never is.
-    async fn pass_hold(&self, endpoint: &Endpoint) -> Result<(), Error> {
-        let pass = self.shared.api_hold.pass();
+    /// Waits while the API wants to be left alone, and until few enough calls are under way. What has
+    /// not been sent by the deadline never is.
+    async fn pass_hold(&self, endpoint: &Endpoint) -> Result<Option<SemaphorePermit<'_>>, Error> {
+        let pass = async {
+            let call = self.shared.calls.acquire().await;
+            self.shared.api_hold.pass().await;
+            // Nobody closes the semaphore.
+            call.ok()
+        };
         let Some(deadline) = self.deadline else {
-            pass.await;
-            return Ok(());
+            return Ok(pass.await);
         };
         let passed = tokio::time::timeout_at(deadline, pass).await;
         passed.map_err(|_| {

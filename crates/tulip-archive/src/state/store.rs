@@ -2,10 +2,11 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::Deserialize;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::spawn_blocking;
 use tulip_core::sink::{Sink, SinkError, SinkErrorKind, SinkUrl, SinkUrlError};
 use tulip_core::{JobId, ObjectKey, Timestamp};
@@ -30,7 +31,12 @@ const LOOK_AGAIN: Duration = Duration::from_millis(25);
 #[derive(Debug, Clone)]
 pub struct StateStore {
     folder: PathBuf,
+    turns: Arc<Semaphore>,
 }
+
+/// So many exports may look for their records at once: of thousands that begin together most wait for
+/// a thread anyway, and take less room before they do.
+const TURNS: usize = 32;
 
 /// What cannot be remembered, or is not readable.
 #[derive(Debug, thiserror::Error)]
@@ -97,7 +103,14 @@ impl StateStore {
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self, StateError> {
         let folder = folder.into();
         file::create_folder(&folder).map_err(|error| StateError::write(&folder, error))?;
-        Ok(Self { folder })
+        let turns = Arc::new(Semaphore::new(TURNS));
+        Ok(Self { folder, turns })
+    }
+
+    /// Waits until this export may look for its record.
+    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // Nobody closes the semaphore.
+        self.turns.acquire().await.ok()
     }
 
     /// Where the files lie.

@@ -7,6 +7,7 @@ mod interrupted;
 mod poll;
 mod resume;
 mod sink;
+mod split;
 mod support;
 mod types;
 mod verify;
