@@ -61,7 +61,7 @@ const CALLS: usize = 32;
 
 /// By default.
 const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(16).unwrap();
-const READ_AHEAD: u64 = 12 * 1024 * 1024;
+const READ_AHEAD: u64 = 16 * 1024 * 1024;
 const SPLIT_ABOVE: u64 = 32 * 1024 * 1024;
 
 impl ClientBuilder {
@@ -146,7 +146,7 @@ impl ClientBuilder {
     }
 
     /// How many bytes all downloads of the client together may hold that have come before their
-    /// turn; by default 12 MiB, in units of 1 MiB. Each download may hold another 2 MiB. With less
+    /// turn; by default 16 MiB, in units of 1 MiB. Each download may hold another 2 MiB. With less
     /// than 2 MiB there is but one connection for each download.
     #[must_use]
     pub fn read_ahead(mut self, bytes: u64) -> Self {

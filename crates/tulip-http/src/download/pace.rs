@@ -9,7 +9,7 @@ const FIRST: usize = 2;
 
 /// What is compared are rounds: so many bytes, in no less time than lets a clock tell them apart,
 /// or whatever comes in [`LONGEST`].
-const ROUND: u64 = 16 * 1024 * 1024;
+const ROUND: u64 = 8 * 1024 * 1024;
 const SHORTEST: Duration = Duration::from_millis(20);
 const LONGEST: Duration = Duration::from_secs(1);
 
