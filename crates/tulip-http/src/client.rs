@@ -282,8 +282,8 @@ impl Client {
         };
         let passed = tokio::time::timeout_at(deadline, pass).await;
         passed.map_err(|_| {
-            let found =
-                "this call was not sent: an earlier one was told to wait beyond the deadline";
+            let found = "this call was not sent: its turn did not come before the deadline, because \
+                earlier ones were told to wait or are still under way";
             Error::new(ErrorKind::RateLimited, endpoint.clone()).with_found(found)
         })
     }

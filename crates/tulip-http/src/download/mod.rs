@@ -216,7 +216,7 @@ impl Download {
             }) => Wanted {
                 start: bytes,
                 end: match length {
-                    Some(length) if length - bytes <= splitting.above => None,
+                    Some(length) if length.saturating_sub(bytes) <= splitting.above => None,
                     _ if !splitting.is_possible() => None,
                     _ => Some((bytes / BLOCK * BLOCK).saturating_add(first)),
                 },

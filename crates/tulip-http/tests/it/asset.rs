@@ -385,6 +385,23 @@ async fn another_download_goes_on_where_one_has_got_to() {
     );
 }
 
+/// What another process has written down can be anything.
+#[tokio::test]
+async fn a_position_behind_the_end_starts_the_download_over() {
+    let beyond = reply("416 Range Not Satisfiable", "", "");
+    let whole = reply("200 OK", "ETag: \"a\"\r\n", "Other\n");
+    let server = Server::start([beyond, whole]).await;
+    let position = Position {
+        bytes: 600,
+        etag: "\"a\"".to_owned(),
+        length: Some(14),
+    };
+    let (client, job) = (api(), "j".parse().unwrap());
+    let download = client.resume_download(&job, resource(&server), position);
+    let download = download.await.unwrap();
+    assert_eq!(read_all(download).await.unwrap(), (b"Other\n".to_vec(), 1));
+}
+
 #[tokio::test]
 async fn more_bytes_than_the_range_has_are_refused() {
     let chunked = "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 6-10/11\r\n\
