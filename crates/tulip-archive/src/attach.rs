@@ -43,10 +43,13 @@ impl Run {
             }
             return Err(ExportError::new(ExportErrorKind::NotOpen, what));
         }
+        if !entry.is_old {
+            self.entry = Some(entry);
+            return Ok(());
+        }
         let given = entry.record.identity.job.is_some();
         let keeps = |age: Duration| must_be_open || age <= shared.resume_within;
         match &entry.record.start {
-            _ if !entry.is_old => {}
             &Start::Asked { at } if must_be_open || age(at) < UNKNOWN_START_HOLDS => {
                 return Err(unknown(at));
             }

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::spawn_blocking;
 
-use super::file::{self, Durable, Lock};
+use super::journal::Journal;
 use super::record::Record;
 use super::store::StateError;
 
-/// A record, and the lock on it.
+/// A record, and the file that nobody else has meanwhile.
 #[derive(Debug)]
 pub(crate) struct Entry {
     place: Arc<Place>,
@@ -22,17 +22,34 @@ pub(crate) struct Entry {
 }
 
 #[derive(Debug)]
-pub(super) struct Place {
-    pub(super) path: PathBuf,
-    pub(super) lock: Lock,
+struct Place {
+    path: PathBuf,
+    journal: Mutex<Written>,
+}
+
+#[derive(Debug)]
+struct Written {
+    journal: Journal,
     /// The number of what was written last.
-    pub(super) written: Mutex<u64>,
+    last: u64,
 }
 
 impl Entry {
-    pub(super) fn new(place: Place, record: Record, is_old: bool) -> Self {
+    /// What was found, in its file.
+    pub(super) fn old(path: PathBuf, journal: Journal, record: Record) -> Self {
+        Self::of(path, journal, record, true)
+    }
+
+    /// Writes a new record into a file that holds none.
+    pub(super) fn create(path: PathBuf, mut journal: Journal, record: Record) -> io::Result<Self> {
+        journal.append(&serde_json::to_string(&record)?, false)?;
+        Ok(Self::of(path, journal, record, false))
+    }
+
+    fn of(path: PathBuf, journal: Journal, record: Record, is_old: bool) -> Self {
+        let journal = Mutex::new(Written { journal, last: 0 });
         Self {
-            place: Arc::new(place),
+            place: Arc::new(Place { path, journal }),
             record,
             is_old,
             saves: 0,
@@ -47,19 +64,12 @@ impl Entry {
     pub(crate) async fn save(&mut self, durable: bool) -> Result<(), StateError> {
         self.saves += 1;
         let number = self.saves;
-        // A job that was started by us must not be lost over what comes behind it.
-        let durable = match (durable, self.record.identity.job.is_some()) {
-            (true, _) => Durable::Yes,
-            (false, false) => Durable::Either,
-            (false, true) => Durable::No,
-        };
-        let json = serde_json::to_vec_pretty(&self.record);
-        let json = json.map_err(|error| StateError::write(&self.place.path, error.into()))?;
-        self.blocking(move |place| {
-            let mut written = place.written.lock().unwrap_or_else(PoisonError::into_inner);
-            if *written < number {
-                file::replace(&place.path, &json, durable)?;
-                *written = number;
+        let line = serde_json::to_string(&self.record);
+        let line = line.map_err(|error| StateError::write(&self.place.path, error.into()))?;
+        self.blocking(move |written| {
+            if written.last < number {
+                written.journal.append(&line, durable)?;
+                written.last = number;
             }
             Ok(())
         })
@@ -68,23 +78,23 @@ impl Entry {
 
     /// Forgets the export.
     pub(crate) async fn remove(self) -> Result<(), StateError> {
-        self.blocking(|place| {
-            let mut written = place.written.lock().unwrap_or_else(PoisonError::into_inner);
-            *written = u64::MAX;
-            file::remove_replaced(&place.path)?;
-            place.lock.remove()
+        self.blocking(|written| {
+            written.last = u64::MAX;
+            written.journal.remove()
         })
         .await
     }
 
-    /// The lock is kept until `work` has been done.
+    /// The file is kept until `work` has been done.
     async fn blocking(
         &self,
-        work: impl FnOnce(&Place) -> io::Result<()> + Send + 'static,
+        work: impl FnOnce(&mut Written) -> io::Result<()> + Send + 'static,
     ) -> Result<(), StateError> {
         let place = self.place.clone();
-        let done = spawn_blocking(move || work(&place)).await;
-        let done = done.map_err(io::Error::other).and_then(|done| done);
+        let done = spawn_blocking(move || {
+            work(&mut place.journal.lock().unwrap_or_else(PoisonError::into_inner))
+        });
+        let done = done.await.map_err(io::Error::other).and_then(|done| done);
         done.map_err(|error| StateError::write(&self.place.path, error))
     }
 }

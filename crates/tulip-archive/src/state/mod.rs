@@ -1,7 +1,7 @@
 //! What outlasts the process: which exports are open, so that the next run goes on with them.
 
 mod entry;
-mod file;
+mod journal;
 mod record;
 mod store;
 

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -12,8 +12,8 @@ use tulip_core::sink::{Sink, SinkError, SinkErrorKind, SinkUrl, SinkUrlError};
 use tulip_core::{JobId, ObjectKey, Timestamp};
 
 use super::Identity;
-use super::entry::{Entry, Place};
-use super::file::{self, Lock};
+use super::entry::Entry;
+use super::journal::{self, Journal};
 use super::record::{Record, Settings, Start, VERSION};
 use crate::{ExporterBuilder, KeyTemplate, Source};
 
@@ -33,6 +33,9 @@ pub struct StateStore {
     folder: PathBuf,
     turns: Arc<Semaphore>,
 }
+
+/// How the files' names end: lines of JSON, each of which is all that is known by then.
+const FORM: &str = "jsonl";
 
 /// So many exports may look for their records at once: of thousands that begin together most wait for
 /// a thread anyway, and take less room before they do.
@@ -102,7 +105,7 @@ impl StateStore {
     /// [`StateError`] when it cannot be created.
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self, StateError> {
         let folder = folder.into();
-        file::create_folder(&folder).map_err(|error| StateError::write(&folder, error))?;
+        journal::create_folder(&folder).map_err(|error| StateError::write(&folder, error))?;
         let turns = Arc::new(Semaphore::new(TURNS));
         Ok(Self { folder, turns })
     }
@@ -128,58 +131,40 @@ impl StateStore {
         let mut found = Vec::new();
         for entry in std::fs::read_dir(&self.folder).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
-            let Some(id) = path.file_stem().and_then(|stem| stem.to_str()) else {
-                continue;
-            };
-            match path.extension().and_then(|extension| extension.to_str()) {
-                Some("json") => {}
-                Some("lock") => {
-                    self.remove_lone(id).map_err(failed)?;
-                    continue;
+            if path.extension().is_some_and(|extension| extension == FORM) {
+                match Self::look(&path) {
+                    Ok(open) => found.extend(open),
+                    Err(error) => tracing::warn!(%error, "a state file is left out"),
                 }
-                _ => continue,
             }
-            let id = id.to_owned();
-            // Read while it is locked, so that it is not one that was finished meanwhile.
-            let lock = Lock::take(self.lock(&id)).map_err(failed)?;
-            let record = match read(&path) {
-                Ok(record) => record,
-                Err(error) => {
-                    tracing::warn!(%error, "a state file is left out");
-                    None
-                }
-            };
-            let running = lock.is_none();
-            if let Some(lock) = lock {
-                lock.remove().map_err(failed)?;
-            }
-            let Some(record) = record else {
-                continue;
-            };
-            found.push(OpenExport {
-                running,
-                id,
-                record,
-            });
         }
         found.sort_by_key(|open| (open.record.began, open.id.clone()));
         Ok(found)
     }
 
-    /// Removes a lock that a process was killed before it could remove: its record is gone.
-    fn remove_lone(&self, id: &str) -> io::Result<()> {
-        let record = self.folder.join(format!("{id}.json"));
-        if record.exists() {
-            return Ok(());
-        }
-        match Lock::take(self.lock(id))? {
-            Some(lock) if !record.exists() => lock.remove(),
-            _ => Ok(()),
-        }
-    }
-
-    fn lock(&self, id: &str) -> PathBuf {
-        self.folder.join(format!("{id}.lock"))
+    fn look(path: &Path) -> Result<Option<OpenExport>, StateError> {
+        let failed = |error| StateError::read(path, error);
+        let Some(id) = path.file_stem().and_then(|stem| stem.to_str()) else {
+            return Ok(None);
+        };
+        // Taken while it is read, so that it is not one that was finished meanwhile.
+        let taken = Journal::take(path).map_err(failed)?;
+        let running = taken.is_none();
+        let record = match taken {
+            Some((journal, content)) => {
+                // Whoever made it was killed before it had written a line.
+                if journal::lines(&content).next().is_none() {
+                    journal.remove().map_err(failed)?;
+                }
+                understand(path, &content)?
+            }
+            None => understand(path, &journal::read(path).map_err(failed)?)?,
+        };
+        Ok(record.map(|record| OpenExport {
+            running,
+            id: id.to_owned(),
+            record,
+        }))
     }
 
     /// The record of an export, new or old.
@@ -208,23 +193,20 @@ impl StateStore {
         began: Timestamp,
     ) -> Result<Found, StateError> {
         let id = identity.id();
-        let path = self.folder.join(format!("{id}.json"));
+        let path = self.folder.join(format!("{id}.{FORM}"));
         let failed = |error| StateError::write(&path, error);
-        let Some(lock) = Lock::take(self.lock(&id)).map_err(failed)? else {
+        let Some((journal, content)) = Journal::take(&path).map_err(failed)? else {
             return Ok(Found::Busy);
         };
-        let old = read(&path)?.filter(|record| record.identity.id() == id);
-        let is_old = old.is_some();
-        let record = match old {
-            Some(old) => Record { settings, ..old },
-            None => Record::new(identity, settings, began),
+        let old = understand(&path, &content)?.filter(|record| record.identity.id() == id);
+        let entry = match old {
+            Some(old) => Entry::old(path, journal, Record { settings, ..old }),
+            None => {
+                let record = Record::new(identity, settings, began);
+                Entry::create(path.clone(), journal, record).map_err(failed)?
+            }
         };
-        let place = Place {
-            path,
-            lock,
-            written: Mutex::default(),
-        };
-        Ok(Found::Entry(Box::new(Entry::new(place, record, is_old))))
+        Ok(Found::Entry(Box::new(entry)))
     }
 
     /// Gives up an open export: removes what it has left in `sink`, which must be the one that it
@@ -276,27 +258,24 @@ struct Versioned {
 }
 
 /// The record in a file, if there is one that this version understands.
-fn read(path: &Path) -> Result<Option<Record>, StateError> {
-    let json = match std::fs::read(path) {
-        Ok(json) => json,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(StateError::read(path, error)),
-    };
-    if let Ok(Versioned { version }) = serde_json::from_slice(&json)
-        && version != VERSION
-    {
-        let foreign =
-            format!("it is of version {version} of its form, and this is version {VERSION}");
-        return Err(StateError::read(path, io::Error::other(foreign)));
-    }
-    match serde_json::from_slice(&json) {
-        Ok(record) => Ok(Some(record)),
-        // Half a file can only be left by a machine that lost its power.
-        Err(error) => {
-            tracing::warn!(path = %path.display(), %error, "a state file cannot be understood; it is begun anew");
-            Ok(None)
+fn understand(path: &Path, content: &[u8]) -> Result<Option<Record>, StateError> {
+    for line in journal::lines(content) {
+        if let Ok(Versioned { version }) = serde_json::from_slice(line)
+            && version != VERSION
+        {
+            let foreign =
+                format!("it is of version {version} of its form, and this is version {VERSION}");
+            return Err(StateError::read(path, io::Error::other(foreign)));
+        }
+        match serde_json::from_slice(line) {
+            Ok(record) => return Ok(Some(record)),
+            // Such a line can only be left by a machine that lost its power.
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "a line of a state file cannot be understood; the one before is");
+            }
         }
     }
+    Ok(None)
 }
 
 impl OpenExport {

@@ -214,7 +214,7 @@ impl Crash {
     /// Whether a run that was killed had done everything before.
     fn is_done(&self) -> bool {
         let remembered = files(self.bench.state.path());
-        !remembered.iter().any(|file| file.ends_with(".json"))
+        !remembered.iter().any(|file| file.ends_with(".jsonl"))
             && self.newest().is_some_and(|(job, content)| {
                 let receipt = self.object(&format!("{KEY}.receipt.json")).unwrap();
                 let receipt: Value = serde_json::from_slice(&receipt).unwrap();
@@ -235,10 +235,7 @@ impl Crash {
                 break;
             }
         }
-        if done(self) {
-            // Killed behind the last record: its lock may be left, which whoever looks removes.
-            self.resume(&["--list"]);
-        } else {
+        if !done(self) {
             let (status, said) = self.finish(self.export());
             if status.code() == Some(4) && said.contains("may have been started") {
                 // What a person does: look in Tulip, and fetch what is there.

@@ -48,7 +48,7 @@ async fn a_state_of_another_version_is_left_alone() {
     let record = it.state_files().remove(0);
     it.release();
     export.await.unwrap().unwrap();
-    let foreign = r#"{"version": 2, "what": "this version does not know"}"#;
+    let foreign = "{\"version\": 2, \"what\": \"this version does not know\"}\n";
     std::fs::write(&record, foreign).unwrap();
     exporter.export(it.source()).await.unwrap();
     assert_eq!(std::fs::read_to_string(&record).unwrap(), foreign);
@@ -136,10 +136,11 @@ async fn a_state_that_cannot_be_used_ends_no_export() {
     let folder = it.state.path().to_owned();
     it.bench.emulator.script_next(JobScript::new().fails("no"));
     let _ = exporter.export(it.source()).await;
-    std::fs::write(folder.join("x.json"), "{").unwrap();
-    // And whose process was killed behind its last line.
-    std::fs::write(folder.join("z.lock"), "").unwrap();
-    std::fs::write(folder.join("y.json"), "{\"version\": 99}").unwrap();
+    std::fs::write(folder.join("x.jsonl"), "{\n").unwrap();
+    std::fs::write(folder.join("y.jsonl"), "{\"version\": 99}\n").unwrap();
+    // And whose process was killed before it had written a line.
+    std::fs::write(folder.join("z.jsonl"), "{").unwrap();
     assert!(it.store().list().unwrap().is_empty());
-    assert!(!folder.join("z.lock").exists());
+    assert!(folder.join("y.jsonl").exists());
+    assert!(!folder.join("z.jsonl").exists());
 }

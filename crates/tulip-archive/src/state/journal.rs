@@ -1,0 +1,288 @@
+//! Small files that grow by lines, each of one owner at a time, readable for their user alone.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+/// A file that has grown beyond this many bytes is begun anew with its last line.
+const MOST: u64 = 1024 * 1024;
+
+/// Creates a folder for its user alone, and what is missing above it.
+pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// A file of lines, of which the last one counts, and the lock on it, which ends with the process,
+/// however that ends.
+///
+/// A line is added rather than the file replaced: to make and remove files is what file systems are
+/// slowest at. A process that is killed, or a machine that loses its power, leaves the lines before the one
+/// that it was at.
+#[derive(Debug)]
+pub(super) struct Journal {
+    path: PathBuf,
+    file: File,
+    /// Where a locked file cannot be read, another one beside it is locked.
+    #[cfg(not(unix))]
+    _lock: File,
+    /// Where the next line begins.
+    end: u64,
+    /// Whether the name of the file outlasts a loss of power.
+    is_named: bool,
+}
+
+impl Journal {
+    /// Takes the file at `path` and what it holds, `None` where somebody else has it. A missing one is
+    /// made.
+    pub(super) fn take(path: &Path) -> io::Result<Option<(Self, Vec<u8>)>> {
+        loop {
+            let file = options().create(true).truncate(false).open(path)?;
+            #[cfg(unix)]
+            let is_locked = try_lock(&file)?;
+            #[cfg(not(unix))]
+            let lock = options()
+                .create(true)
+                .truncate(false)
+                .open(path.with_extension("lock"))?;
+            #[cfg(not(unix))]
+            let is_locked = try_lock(&lock)?;
+            if !is_locked {
+                return Ok(None);
+            }
+            // Whoever had it before may have removed the file meanwhile: then nobody else would meet this
+            // lock.
+            if !is_at(&file, path)? {
+                continue;
+            }
+            let mut content = Vec::new();
+            (&file).read_to_end(&mut content)?;
+            if !content.is_empty() {
+                // As a process leaves it that is killed while it begins the file anew.
+                remove(&renewed(path))?;
+            }
+            // Behind that is a line that nobody has finished.
+            let end = content.iter().rposition(|byte| *byte == b'\n');
+            let journal = Self {
+                path: path.to_owned(),
+                file,
+                #[cfg(not(unix))]
+                _lock: lock,
+                end: end.map_or(0, |last| last as u64 + 1),
+                is_named: false,
+            };
+            return Ok(Some((journal, content)));
+        }
+    }
+
+    /// Adds a line, which is to outlast a loss of power where it is `durable`.
+    pub(super) fn append(&mut self, line: &str, durable: bool) -> io::Result<()> {
+        if self.end > MOST {
+            return self.renew(line);
+        }
+        // What came of an earlier attempt is written over; what is left of that behind this line is
+        // none.
+        let line = format!("{line}\n");
+        write_all_at(&self.file, line.as_bytes(), self.end)?;
+        if durable {
+            self.file.sync_data()?;
+        }
+        self.end += line.len() as u64;
+        match durable && !self.is_named {
+            true => self.sync_name(),
+            false => Ok(()),
+        }
+    }
+
+    /// Puts a file with this line alone in the place of this one.
+    fn renew(&mut self, line: &str) -> io::Result<()> {
+        let renewed = renewed(&self.path);
+        let file = options().create(true).truncate(true).open(&renewed)?;
+        let line = format!("{line}\n");
+        write_all_at(&file, line.as_bytes(), 0)?;
+        file.sync_data()?;
+        // Locked before it has the name under which others look.
+        #[cfg(unix)]
+        file.try_lock()?;
+        std::fs::rename(&renewed, &self.path)?;
+        self.file = file;
+        self.end = line.len() as u64;
+        self.sync_name()
+    }
+
+    fn sync_name(&mut self) -> io::Result<()> {
+        #[cfg(unix)]
+        if let Some(folder) = self.path.parent() {
+            File::open(folder)?.sync_all()?;
+        }
+        self.is_named = true;
+        Ok(())
+    }
+
+    /// Removes the file. That it is gone already is no error.
+    pub(super) fn remove(&self) -> io::Result<()> {
+        remove(&self.path)
+    }
+}
+
+/// What a file holds that somebody else may have at this moment.
+pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    match std::fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        read => read,
+    }
+}
+
+/// The lines of a file, the last one first. What has no end yet is none.
+pub(super) fn lines(content: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut lines = content.rsplit(|byte| *byte == b'\n');
+    lines.next();
+    lines.filter(|line| !line.is_empty())
+}
+
+fn renewed(path: &Path) -> PathBuf {
+    path.with_extension("new")
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn try_lock(file: &File) -> io::Result<bool> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+#[cfg(unix)]
+fn write_all_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, at)
+}
+
+#[cfg(not(unix))]
+fn write_all_at(mut file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+    use std::io::{Seek as _, Write as _};
+    file.seek(io::SeekFrom::Start(at))?;
+    file.write_all(bytes)
+}
+
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+    let own = file.metadata()?;
+    match std::fs::metadata(path) {
+        Ok(there) => Ok((own.dev(), own.ino()) == (there.dev(), there.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> io::Result<bool> {
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn last(content: &[u8]) -> Option<&str> {
+        lines(content)
+            .next()
+            .map(|line| std::str::from_utf8(line).unwrap())
+    }
+
+    #[test]
+    fn a_file_has_one_owner_and_is_gone_after_it() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("x.jsonl");
+        let take = || Journal::take(&path).unwrap();
+        let (first, _) = take().unwrap();
+        assert!(take().is_none());
+        first.remove().unwrap();
+        first.remove().unwrap();
+        // The file is another one now, which the first owner does not lock.
+        let (second, _) = take().unwrap();
+        drop(first);
+        assert!(take().is_none());
+        drop(second);
+        assert!(take().is_some());
+    }
+
+    #[test]
+    fn the_last_whole_line_counts_whatever_happened_behind_it() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("x.jsonl");
+        let take = || Journal::take(&path).unwrap().unwrap();
+        let (mut journal, content) = take();
+        assert_eq!(last(&content), None);
+        journal.append("one", true).unwrap();
+        journal.append("two", false).unwrap();
+        drop(journal);
+        for torn in ["", "thr", "\0\0\0"] {
+            let whole = read(&path).unwrap();
+            write_all_at(
+                &options().open(&path).unwrap(),
+                torn.as_bytes(),
+                whole.len() as u64,
+            )
+            .unwrap();
+            assert_eq!(last(&read(&path).unwrap()), Some("two"));
+        }
+        let (mut journal, content) = take();
+        assert_eq!(last(&content), Some("two"));
+        journal.append("four", false).unwrap();
+        assert_eq!(last(&read(&path).unwrap()), Some("four"));
+    }
+
+    #[test]
+    fn a_file_does_not_grow_for_ever_and_keeps_its_owner() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("x.jsonl");
+        let (mut journal, _) = Journal::take(&path).unwrap().unwrap();
+        let long = "x".repeat(100_000);
+        for turn in 0..40 {
+            journal
+                .append(&format!("{turn}{long}"), turn % 7 == 0)
+                .unwrap();
+            let content = read(&path).unwrap();
+            assert!(last(&content).unwrap().starts_with(&format!("{turn}x")));
+            assert!(content.len() as u64 <= MOST + 2 * long.len() as u64);
+            assert!(Journal::take(&path).unwrap().is_none());
+        }
+        journal.remove().unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn files_are_their_users_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::TempDir::new().unwrap();
+        let below = folder.path().join("a/b");
+        create_folder(&below).unwrap();
+        let path = below.join("x.jsonl");
+        let (mut journal, _) = Journal::take(&path).unwrap().unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(&below)), (0o600, 0o700));
+        journal.end = MOST + 1;
+        journal.append("x", false).unwrap();
+        assert_eq!(mode(&path), 0o600);
+    }
+}
