@@ -21,9 +21,8 @@ pub(super) struct StagedFile {
 }
 
 impl StagedFile {
-    /// A file that does not exist yet, for a whole object that is written at once: such a small one
-    /// goes through the page cache.
-    pub(super) fn create_small(path: &Path) -> io::Result<Self> {
+    /// A file that does not exist yet, and goes through the page cache.
+    pub(super) fn create_cached(path: &Path) -> io::Result<Self> {
         Ok(Self {
             file: Self::options().create_new(true).open(path)?,
             #[cfg(target_os = "linux")]
@@ -120,8 +119,9 @@ mod direct {
     /// through the page cache.
     const BLOCK: usize = 4096;
 
-    /// What does not lie right is copied together in pieces of this many bytes.
-    const GATHERED: usize = 1024 * 1024;
+    /// What does not lie right is copied together in pieces of this many bytes: few calls, and memory
+    /// that the allocator has at hand.
+    const GATHERED: usize = 256 * 1024;
 
     /// The system takes no more slices at once (`IOV_MAX`).
     const MAX_SLICES: usize = 1024;

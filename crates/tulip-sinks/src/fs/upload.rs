@@ -11,6 +11,10 @@ use tokio::task::spawn_blocking;
 
 use super::staged::StagedFile;
 
+/// A whole object of fewer bytes, such as a receipt, goes through the page cache: what that costs is
+/// less than a write of its own.
+const SMALL: usize = 256 * 1024;
+
 /// A staged file that is being written. Without an end, it is removed when it is dropped, unless it
 /// is to be kept.
 #[derive(Debug)]
@@ -58,7 +62,11 @@ impl FileUpload {
     /// Writes a whole file at once.
     pub(crate) async fn put(path: PathBuf, payload: PutPayload) -> object_store::Result<()> {
         blocking(move || {
-            let file = Arc::new(create(&path, StagedFile::create_small)?);
+            let open = match payload.content_length() < SMALL {
+                true => StagedFile::create_cached,
+                false => StagedFile::create,
+            };
+            let file = Arc::new(create(&path, open)?);
             let upload = Self::of(path, file.clone(), 0);
             file.write(payload, 0)?;
             file.file().sync_all()?;
