@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use tokio::sync::mpsc::{self, Receiver};
@@ -10,7 +11,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use crate::asset::{AssetBody, Wanted};
-use crate::download::block::{BLOCK, Pool};
+use crate::download::block::{BLOCK, Gatherer, Pool};
 use crate::download::budget::{Budget, Share};
 use crate::download::origin::Origin;
 use crate::download::pace::Pace;
@@ -39,6 +40,8 @@ pub(super) struct Ahead {
     budget: Budget,
     pool: Arc<Pool>,
     pace: Pace,
+    /// Bytes that have come, on all connections.
+    received: Arc<AtomicU64>,
     /// The failures that the pace knows of.
     failures: u32,
     /// The connections that were told of last.
@@ -63,6 +66,7 @@ impl Ahead {
         let splitting = origin.client().splitting();
         let mut ahead = Self {
             pace: Pace::new(splitting.connections, Instant::now()),
+            received: Arc::default(),
             budget: splitting.budget.clone(),
             failures: origin.failures(),
             told: 0,
@@ -82,6 +86,7 @@ impl Ahead {
 
     /// The next bytes in order, or `None` after the last. Can be dropped and called again.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Ended> {
+        let asked = Instant::now();
         loop {
             self.fill();
             let Some(first) = self.ranges.front_mut() else {
@@ -92,7 +97,8 @@ impl Ahead {
                 block = first.blocks.recv() => match block {
                     Some(Ok(block)) => {
                         first.handed(block.len() as u64);
-                        self.pace.handed(block.len() as u64, Instant::now());
+                        let (received, now) = (self.received.load(Ordering::Relaxed), Instant::now());
+                        self.pace.handed(received, now - asked, now);
                         self.tell();
                         return Ok(Some(block));
                     }
@@ -114,7 +120,8 @@ impl Ahead {
         let failures = self.origin.failures();
         if failures != self.failures {
             self.failures = failures;
-            self.pace.troubled(Instant::now());
+            let received = self.received.load(Ordering::Relaxed);
+            self.pace.troubled(received, Instant::now());
             self.tell();
         }
         while self.tasks.try_join_next().is_some() {}
@@ -162,8 +169,9 @@ impl Ahead {
             share,
         });
         self.next = end;
-        let (origin, pool) = (self.origin.clone(), self.pool.clone());
-        let fetching = range::fetch(origin, wanted, reply, pool, sender);
+        let (origin, received) = (self.origin.clone(), self.received.clone());
+        let gatherer = Gatherer::new(self.pool.clone(), wanted.start);
+        let fetching = range::fetch(origin, wanted, reply, gatherer, received, sender);
         self.tasks.spawn(fetching);
     }
 

@@ -1,6 +1,7 @@
 //! One range of an archive, fetched by a task of its own.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::asset::{Answer, AssetBody, Wanted};
-use crate::download::block::{Gatherer, Pool};
+use crate::download::block::Gatherer;
 use crate::download::origin::Origin;
 use crate::download::patience::Patience;
 use crate::error::Error;
@@ -35,13 +36,15 @@ pub(super) async fn fetch(
     origin: Arc<Origin>,
     wanted: Wanted,
     reply: Option<AssetBody>,
-    pool: Arc<Pool>,
+    gatherer: Gatherer,
+    received: Arc<AtomicU64>,
     blocks: Blocks,
 ) {
     let end = wanted.end.unwrap_or(wanted.start);
     let mut range = Range {
         patience: origin.patience(wanted.start),
-        gatherer: Gatherer::new(pool, wanted.start),
+        gatherer,
+        received,
         origin,
         wanted,
         end,
@@ -60,6 +63,8 @@ struct Range {
     end: u64,
     patience: Patience,
     gatherer: Gatherer,
+    /// What has come of the whole archive.
+    received: Arc<AtomicU64>,
     blocks: Blocks,
 }
 
@@ -99,6 +104,8 @@ impl Range {
         while let Some(mut chunk) = body.chunk().await? {
             self.wanted.start += chunk.len() as u64;
             self.patience.advance(self.wanted.start);
+            self.received
+                .fetch_add(chunk.len() as u64, Ordering::Relaxed);
             while !chunk.is_empty() {
                 if let Some(block) = self.gatherer.take(&mut chunk) {
                     self.hand_over(block).await;
