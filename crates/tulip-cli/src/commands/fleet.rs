@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
+use tokio::task::JoinSet;
 use tulip_archive::{
     Export, ExportError, ExportErrorKind, Exporter, Field, KeyTemplate, OpenExport, Outcome, Source,
 };
@@ -115,7 +114,7 @@ pub(crate) async fn export(
 ) -> Result<(), Failure> {
     let all = progress.all(exports.len());
     let mut waiting = exports.into_iter();
-    let mut running = FuturesUnordered::new();
+    let mut running = JoinSet::new();
     let mut codes = Vec::new();
     let mut hopeless = false;
     // A reader that has left must not cost the exports that are under way.
@@ -125,10 +124,13 @@ pub(crate) async fn export(
             let Some(planned) = waiting.next() else {
                 break;
             };
-            running.push(one(planned, progress, shutdown));
+            running.spawn(one(planned, progress, shutdown));
         }
-        let Some(finished) = running.next().await else {
-            break;
+        let finished = match running.join_next().await {
+            Some(Ok(finished)) => finished,
+            // Nothing cancels one, so it has panicked.
+            Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
+            None => break,
         };
         all.one_more();
         let error = finished.result.as_ref().err();
@@ -168,7 +170,12 @@ fn dooms_others(error: &ExportError) -> bool {
     })
 }
 
-async fn one(planned: Planned, progress: &Progress, shutdown: &Shutdown) -> Finished {
+/// Runs an export, as a task of its own, so that several use all processors.
+fn one(
+    planned: Planned,
+    progress: &Progress,
+    shutdown: &Shutdown,
+) -> impl Future<Output = Finished> + Send + use<> {
     let Planned {
         source,
         export,
@@ -178,14 +185,16 @@ async fn one(planned: Planned, progress: &Progress, shutdown: &Shutdown) -> Fini
         .machine_name()
         .map_or_else(|| source.to_string(), plain);
     let bar = progress.export(&name);
-    let result = export
+    let running = export
         .on_event(move |event| bar.show(&event))
         .until(shutdown.wait())
-        .await;
-    Finished {
-        source,
-        remembered,
-        result,
+        .into_future();
+    async move {
+        Finished {
+            source,
+            remembered,
+            result: running.await,
+        }
     }
 }
 
