@@ -13,27 +13,30 @@ const ROUND: u64 = 8 * 1024 * 1024;
 const SHORTEST: Duration = Duration::from_millis(40);
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// Twice the connections must bring at least so much to stay.
+/// Twice the connections must bring at least so much to stay, and half of them at most so much less.
 const GAIN: f64 = 1.4;
+const LOSS: f64 = 1.2;
 
-/// A round can mislead: where more connections have gained nothing, they are tried again after so
-/// many rounds, then twice as many, up to the most. After a failure there is more of a rest.
+/// A round can mislead: where a step was taken back, the next one is tried after so many rounds, then
+/// after twice as many, up to the most. After a failure there is more of a rest.
 const REST: u32 = 2;
 const LONGEST_REST: u32 = 64;
 const REST_AFTER_TROUBLE: u32 = 256;
 
 /// Watches how fast an archive comes and decides on the connections.
 ///
-/// The count doubles while that makes the download faster by two fifths, and goes back by a step
-/// where it does not: then something else is the limit, the line or the processor. It stays where
-/// whoever reads waits for less than half the time: then the disk or the store is. A failure halves it.
+/// The count doubles while that makes the download faster by two fifths, if whoever reads waits for
+/// more than half the time: otherwise the disk or the store is the limit. Where it does not, the line or
+/// the processor is, and the count goes back by a step; where half of it is about as fast, it stays
+/// there. A failure halves it.
 #[derive(Debug)]
 pub(super) struct Pace {
     most: usize,
     connections: usize,
     state: State,
-    /// How long the next rest is.
+    /// How long the next rest is, and what is tried behind it.
     rest: u32,
+    next: Step,
     /// The round.
     began: Instant,
     /// What had come when it began.
@@ -45,11 +48,25 @@ pub(super) struct Pace {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum State {
     /// The connections have changed: the round in which they do says nothing.
-    Changing { before: Option<f64> },
-    /// A round shows whether that has gained something on `before`, in bytes a second.
-    Trying { before: Option<f64> },
+    Changing { from: Option<Tried> },
+    /// A round shows what has come of that.
+    Trying { from: Option<Tried> },
     /// Stays for so many rounds.
     Resting { rounds: u32 },
+}
+
+/// What is held against what comes of a step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Tried {
+    step: Step,
+    /// Bytes a second before it.
+    rate: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Step {
+    Up,
+    Down,
 }
 
 impl Pace {
@@ -58,8 +75,9 @@ impl Pace {
         Self {
             most,
             connections: FIRST.min(most),
-            state: State::Changing { before: None },
+            state: State::Changing { from: None },
             rest: REST,
+            next: Step::Up,
             began: now,
             received: 0,
             waited: Duration::ZERO,
@@ -82,26 +100,37 @@ impl Pace {
         let is_awaited = self.waited > took / 2;
         self.begin_round(received, now);
         self.state = match self.state {
-            State::Changing { before } => State::Trying { before },
-            State::Trying { before: None } if is_awaited => self.grow(rate),
-            State::Trying { before: None } => State::Resting { rounds: 0 },
-            State::Trying {
-                before: Some(before),
-            } if rate > before * GAIN => {
-                self.rest = REST;
-                self.grow(rate)
-            }
-            State::Trying { .. } => {
-                self.connections = self.connections.div_ceil(2);
-                let rounds = self.rest;
-                self.rest = (2 * rounds).min(LONGEST_REST);
-                State::Resting { rounds }
-            }
-            State::Resting { rounds: 0 } if is_awaited => self.grow(rate),
-            State::Resting { rounds } => State::Resting {
-                rounds: rounds.saturating_sub(1),
-            },
+            State::Changing { from } => State::Trying { from },
+            State::Trying { from: Some(from) } => self.judge(from, rate),
+            State::Resting {
+                rounds: rounds @ 1..,
+            } => State::Resting { rounds: rounds - 1 },
+            _ if self.next == Step::Down || !is_awaited => self.try_fewer(rate),
+            _ => self.try_more(rate),
         };
+    }
+
+    /// Keeps what a step has led to, or takes it back.
+    fn judge(&mut self, from: Tried, rate: f64) -> State {
+        self.next = match from.step {
+            Step::Up if rate > from.rate * GAIN => {
+                self.rest = REST;
+                return self.try_more(rate);
+            }
+            Step::Up => {
+                self.connections = self.connections.div_ceil(2);
+                Step::Down
+            }
+            Step::Down => {
+                if rate * LOSS < from.rate {
+                    self.connections = (self.connections * 2).min(self.most);
+                }
+                Step::Up
+            }
+        };
+        let rounds = self.rest;
+        self.rest = (2 * rounds).min(LONGEST_REST);
+        State::Resting { rounds }
     }
 
     /// Takes notice of failures.
@@ -110,18 +139,35 @@ impl Pace {
         self.state = State::Resting {
             rounds: REST_AFTER_TROUBLE,
         };
+        self.next = Step::Up;
         self.begin_round(received, now);
     }
 
-    fn grow(&mut self, rate: f64) -> State {
+    fn try_more(&mut self, rate: f64) -> State {
         let more = (self.connections * 2).min(self.most);
-        if more == self.connections {
-            return State::Resting {
-                rounds: LONGEST_REST,
-            };
+        match more == self.connections {
+            true => {
+                self.next = Step::Down;
+                State::Resting {
+                    rounds: LONGEST_REST,
+                }
+            }
+            false => self.change(more, Step::Up, rate),
         }
-        self.connections = more;
-        State::Changing { before: Some(rate) }
+    }
+
+    fn try_fewer(&mut self, rate: f64) -> State {
+        self.next = Step::Up;
+        match self.connections <= FIRST {
+            true => State::Resting { rounds: 0 },
+            false => self.change(self.connections / 2, Step::Down, rate),
+        }
+    }
+
+    fn change(&mut self, connections: usize, step: Step, rate: f64) -> State {
+        self.connections = connections;
+        let from = Some(Tried { step, rate });
+        State::Changing { from }
     }
 
     fn begin_round(&mut self, received: u64, now: Instant) {
@@ -215,8 +261,27 @@ mod tests {
     #[test]
     fn growth_ends_where_the_line_is_full() {
         let mut line = Line::new(64);
-        line.run(512 * MIB, |n| (n as f64 * 50e6).min(420e6));
-        assert_eq!(line.pace.connections(), 8);
+        let mut blocks = std::collections::BTreeMap::new();
+        for _ in 0..4096 {
+            line.run(MIB, |n| (n as f64 * 50e6).min(420e6));
+            *blocks.entry(line.pace.connections()).or_insert(0) += 1;
+        }
+        assert!(blocks[&8] > 3400, "{blocks:?}");
+    }
+
+    #[test]
+    fn what_was_gained_by_chance_is_given_up_again() {
+        let mut line = Line::new(16);
+        // The line gets faster while more are tried, and then slower again.
+        line.run(96 * MIB, |n| n as f64 * 90e6);
+        assert!(line.pace.connections() > 4);
+        line.run(2048 * MIB, |_| 180e6);
+        let mut most = 0;
+        for _ in 0..512 {
+            line.run(MIB, |_| 180e6);
+            most = most.max(line.pace.connections());
+        }
+        assert!(most <= 4, "{most}");
     }
 
     #[test]
