@@ -1,5 +1,6 @@
 //! The calls.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -100,6 +101,21 @@ fn said(details: Option<&str>) -> String {
     details.map_or_else(String::new, |text| format!(", which says {text:?}"))
 }
 
+/// Calls that are due about the same time are made at the same time: of thousands of jobs each call by
+/// itself would wake the processor.
+const TOGETHER: Duration = Duration::from_millis(100);
+
+/// How long after `delay` a call that is due then is made: a hundredth of it at most.
+fn late(now: Instant, delay: Duration) -> Duration {
+    static BEGINNING: OnceLock<Instant> = OnceLock::new();
+    if delay < 100 * TOGETHER {
+        return Duration::ZERO;
+    }
+    let since = now.duration_since(*BEGINNING.get_or_init(|| now));
+    let behind = since.saturating_add(delay).as_nanos() % TOGETHER.as_nanos();
+    Duration::from_nanos(u64::try_from(TOGETHER.as_nanos() - behind).unwrap_or(0))
+}
+
 /// Asks for a job's status until it is complete.
 ///
 /// # Cancellation
@@ -172,7 +188,11 @@ impl Poller {
                 .policy
                 .wait(self.polls, self.began.elapsed(), fastrand::f64());
             match wait {
-                Wait::For(delay) | Wait::Last(delay) => tokio::time::sleep(delay).await,
+                Wait::For(delay) => {
+                    let late = late(Instant::now(), delay);
+                    tokio::time::sleep(delay.saturating_add(late)).await;
+                }
+                Wait::Last(delay) => tokio::time::sleep(delay).await,
                 Wait::Over => {
                     return Err(PollError::Deadline {
                         job: job(),
@@ -218,5 +238,40 @@ impl Poller {
             Step::NoResource => Err(PollError::NoResource { job: job() }),
             Step::BadResource(source) => Err(PollError::Resource { job: job(), source }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn long_waits_end_together_and_hardly_later(
+            waits in proptest::collection::vec((0..60_000_u64, 0..100_000_u64), 1..50),
+        ) {
+            let begin = Instant::now();
+            let mut ends = std::collections::BTreeSet::new();
+            let mut last = Duration::ZERO;
+            for (at, delay) in waits {
+                let (at, delay) = (Duration::from_millis(at), Duration::from_millis(delay));
+                let late = late(begin + at, delay);
+                prop_assert!(late * 100 <= delay);
+                if delay >= 100 * TOGETHER {
+                    ends.insert((at + delay + late).as_nanos());
+                    last = last.max(at + delay);
+                }
+            }
+            // One point of time in each tenth of a second at most.
+            prop_assert!(ends.len() as u128 <= last.as_nanos() / TOGETHER.as_nanos() + 1);
+            let first = ends.first().copied().unwrap_or(0);
+            prop_assert!(ends.iter().all(|end| (end - first) % TOGETHER.as_nanos() == 0));
+        }
+    }
+
+    #[test]
+    fn a_wait_without_end_has_none() {
+        assert!(late(Instant::now(), Duration::MAX) <= TOGETHER);
     }
 }
