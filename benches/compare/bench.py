@@ -36,8 +36,11 @@ class Bench:
         """The folder that the tools write to."""
         return self.work / "out"
 
-    def runner(self, environment: dict[str, str], *folders: Path) -> Runner:
-        """For tools that write to `out`, or to the given folders as well.
+    def runner(
+        self, environment: dict[str, str], *folders: Path, kept: Path | None = None
+    ) -> Runner:
+        """For tools that write to `out`, or to the given folders as well; what they have written goes to
+        `kept`, if that is given.
 
         They get an environment of their own: no proxy, no configuration file and no credentials of
         whoever runs this.
@@ -50,7 +53,7 @@ class Bench:
             **environment,
         }
         emptied = [self.out, self.work / "home", self.work / "state", *folders]
-        return Runner(self.work, emptied, clean)
+        return Runner(self.work, emptied, clean, kept)
 
     @contextmanager
     def folder(self, name: str):

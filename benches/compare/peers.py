@@ -53,6 +53,16 @@ def copy_loop(bench: Bench, archive: Path, url: str) -> Tool:
     return Tool("copy loop", [bench.copy_loop, url, to], [to], archive)
 
 
+def disk_alone(bench: Bench, size: int) -> Tool:
+    """As many bytes to the disk, past the page cache, from memory: no other tool can be faster."""
+    to = bench.out / "dd.csv"
+    command = [
+        "dd", "if=/dev/zero", f"of={to}", "bs=1M", f"count={size >> 20}", "oflag=direct", "conv=fsync",
+        "status=none",
+    ]
+    return Tool("the disk alone (dd)", command, [to], size=size >> 20 << 20)
+
+
 def synced(tool: Tool) -> Tool:
     """The same, and then its file is made durable, as ours always is."""
     to = tool.leaves[0]

@@ -1,6 +1,8 @@
 """How the cost of an export grows: with the archive's size, with the number of jobs, and with how many
 of them go at once."""
 
+from pathlib import Path
+
 from .. import peers
 from ..bench import Bench, api
 from ..measure import Series
@@ -23,8 +25,9 @@ def measure(bench: Bench) -> Section:
     bench.need_room(10 * bench.size)
     with bench.folder("nginx") as folder, nginx(folder / "run", bench.archives.folder) as server:
         _by_size(bench, server, section)
-        _by_jobs(bench, server, section)
-        _by_concurrency(bench, server, section)
+        with bench.folder("kept") as kept:
+            _by_jobs(bench, server, section, kept)
+            _by_concurrency(bench, server, section, kept)
     return section
 
 
@@ -58,12 +61,12 @@ def _by_size(bench: Bench, server: Nginx, section: Section) -> None:
     )
 
 
-def _by_jobs(bench: Bench, server: Nginx, section: Section) -> None:
+def _by_jobs(bench: Bench, server: Nginx, section: Section, kept: Path) -> None:
     archive = bench.archives.of(JOB_ARCHIVE)
     results = {}
     for count in JOBS:
         tool = peers.tulip_jobs(bench, archive, JOB_ARCHIVE, count, JOBS_AT_ONCE)
-        runner = bench.runner(api(server.url))
+        runner = bench.runner(api(server.url), kept=kept)
         results[count] = runner.alternate(f"growth {count} jobs", [tool], bench.runs)[peers.OURS]
     section.parts += [
         f"Jobs of {size(JOB_ARCHIVE)}, {JOBS_AT_ONCE} at once, to the local disk:",
@@ -71,12 +74,12 @@ def _by_jobs(bench: Bench, server: Nginx, section: Section) -> None:
     ]
 
 
-def _by_concurrency(bench: Bench, server: Nginx, section: Section) -> None:
+def _by_concurrency(bench: Bench, server: Nginx, section: Section, kept: Path) -> None:
     archive = bench.archives.of(CONCURRENT_ARCHIVE)
     results = {}
     for at_once in CONCURRENCIES:
         tool = peers.tulip_jobs(bench, archive, CONCURRENT_ARCHIVE, CONCURRENT_JOBS, at_once)
-        runner = bench.runner(api(server.url))
+        runner = bench.runner(api(server.url), kept=kept)
         results[at_once] = runner.alternate(f"growth {at_once} at once", [tool], bench.runs)[peers.OURS]
     section.parts += [
         f"{CONCURRENT_JOBS} jobs of {size(CONCURRENT_ARCHIVE)} to the local disk, against how many go at once:",

@@ -12,15 +12,19 @@ ARCHIVE = 1_000_000
 
 def measure(bench: Bench) -> Section:
     section = Section("jobs", "Many archives")
-    bench.need_room(JOBS * ARCHIVE)
     archive = bench.archives.of(ARCHIVE)
-    with bench.folder("nginx") as folder, nginx(folder / "run", bench.archives.folder) as server:
+    with (
+        bench.folder("kept") as kept,
+        bench.folder("nginx") as folder,
+        nginx(folder / "run", bench.archives.folder) as server,
+    ):
         tools = [
             peers.tulip_jobs(bench, archive, ARCHIVE, JOBS, AT_ONCE),
             peers.asyncio_jobs(bench, server, archive, ARCHIVE, JOBS, AT_ONCE),
             peers.asyncio_jobs(bench, server, archive, ARCHIVE, JOBS, AT_ONCE, "--fsync"),
         ]
-        results = bench.runner(api(server.url)).alternate(
+        bench.need_room(len(tools) * bench.runs * JOBS * ARCHIVE)
+        results = bench.runner(api(server.url), kept=kept).alternate(
             "jobs", tools, bench.runs,
             {
                 "requests": lambda: server.counts().requests,
