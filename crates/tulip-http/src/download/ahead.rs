@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use tokio::sync::mpsc::{self, Receiver};
@@ -13,6 +12,7 @@ use tracing::debug;
 use crate::asset::{AssetBody, Wanted};
 use crate::download::block::{BLOCK, Gatherer, Pool};
 use crate::download::budget::{Budget, Share};
+use crate::download::flow::Flow;
 use crate::download::origin::Origin;
 use crate::download::pace::Pace;
 use crate::download::range::{self, Ended};
@@ -40,8 +40,7 @@ pub(super) struct Ahead {
     budget: Budget,
     pool: Arc<Pool>,
     pace: Pace,
-    /// Bytes that have come, on all connections.
-    received: Arc<AtomicU64>,
+    flow: Arc<Flow>,
     /// The failures that the pace knows of.
     failures: u32,
     /// The connections that were told of last.
@@ -66,7 +65,7 @@ impl Ahead {
         let splitting = origin.client().splitting();
         let mut ahead = Self {
             pace: Pace::new(splitting.connections, Instant::now()),
-            received: Arc::default(),
+            flow: Arc::default(),
             budget: splitting.budget.clone(),
             failures: origin.failures(),
             told: 0,
@@ -97,8 +96,8 @@ impl Ahead {
                 block = first.blocks.recv() => match block {
                     Some(Ok(block)) => {
                         first.handed(block.len() as u64);
-                        let (received, now) = (self.received.load(Ordering::Relaxed), Instant::now());
-                        self.pace.handed(received, now - asked, now);
+                        let now = Instant::now();
+                        self.pace.handed(self.flow.brought(), now - asked, now);
                         self.tell();
                         return Ok(Some(block));
                     }
@@ -120,8 +119,7 @@ impl Ahead {
         let failures = self.origin.failures();
         if failures != self.failures {
             self.failures = failures;
-            let received = self.received.load(Ordering::Relaxed);
-            self.pace.troubled(received, Instant::now());
+            self.pace.troubled(self.flow.brought(), Instant::now());
             self.tell();
         }
         while self.tasks.try_join_next().is_some() {}
@@ -169,9 +167,9 @@ impl Ahead {
             share,
         });
         self.next = end;
-        let (origin, received) = (self.origin.clone(), self.received.clone());
+        let (origin, flow) = (self.origin.clone(), self.flow.clone());
         let gatherer = Gatherer::new(self.pool.clone(), wanted.start);
-        let fetching = range::fetch(origin, wanted, reply, gatherer, received, sender);
+        let fetching = range::fetch(origin, wanted, reply, gatherer, flow, sender);
         self.tasks.spawn(fetching);
     }
 

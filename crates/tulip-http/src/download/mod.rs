@@ -3,6 +3,7 @@
 mod ahead;
 mod block;
 mod budget;
+mod flow;
 mod origin;
 mod pace;
 mod patience;

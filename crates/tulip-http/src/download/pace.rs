@@ -4,16 +4,19 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::flow::Brought;
+
 /// A download that is large enough begins with this many.
 const FIRST: usize = 2;
 
 /// What is compared are rounds: so many bytes, in no less time than lets a clock tell them apart,
 /// or whatever comes in [`LONGEST`].
 const ROUND: u64 = 8 * 1024 * 1024;
-const SHORTEST: Duration = Duration::from_millis(40);
+const SHORTEST: Duration = Duration::from_millis(25);
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// Twice the connections must bring at least so much to stay, and half of them at most so much less.
+/// Twice the connections must bring at least so much to stay, and half of them at most so much less;
+/// fewer more or less of them in proportion.
 const GAIN: f64 = 1.4;
 const LOSS: f64 = 1.2;
 
@@ -40,7 +43,7 @@ pub(super) struct Pace {
     /// The round.
     began: Instant,
     /// What had come when it began.
-    received: u64,
+    before: Brought,
     /// How long the reader has waited in it.
     waited: Duration,
 }
@@ -59,7 +62,8 @@ enum State {
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Tried {
     step: Step,
-    /// Bytes a second before it.
+    /// What there was before it, and how many bytes a second that brought.
+    connections: usize,
     rate: f64,
 }
 
@@ -79,7 +83,7 @@ impl Pace {
             rest: REST,
             next: Step::Up,
             began: now,
-            received: 0,
+            before: Brought::default(),
             waited: Duration::ZERO,
         }
     }
@@ -88,20 +92,23 @@ impl Pace {
         self.connections
     }
 
-    /// Takes notice of the reader's next bytes: `received` have come in all, of which some may lie here
-    /// still, and for these it has `waited`.
-    pub(super) fn handed(&mut self, received: u64, waited: Duration, now: Instant) {
+    /// Takes notice of the reader's next bytes, for which it has `waited`. What all connections have
+    /// brought may lie here still.
+    pub(super) fn handed(&mut self, brought: Brought, waited: Duration, now: Instant) {
         self.waited += waited;
-        let (bytes, took) = (received - self.received, now - self.began);
+        let (bytes, took) = (brought.bytes - self.before.bytes, now - self.began);
         if (bytes < ROUND || took < SHORTEST) && took < LONGEST {
             return;
         }
-        let rate = bytes as f64 / took.as_secs_f64();
+        // That of each while it is waited for, times their number: in a round in which some have nothing
+        // to do it is no less.
+        let time = (brought.time - self.before.time).max(Duration::from_nanos(1));
+        let rate = self.connections as f64 * bytes as f64 / time.as_secs_f64();
         let is_awaited = self.waited > took / 2;
-        self.begin_round(received, now);
+        self.begin_round(brought, now);
         self.state = match self.state {
             State::Changing { from } => State::Trying { from },
-            State::Trying { from: Some(from) } => self.judge(from, rate),
+            State::Trying { from: Some(from) } => self.judge(from, rate, is_awaited),
             State::Resting {
                 rounds: rounds @ 1..,
             } => State::Resting { rounds: rounds - 1 },
@@ -111,19 +118,27 @@ impl Pace {
     }
 
     /// Keeps what a step has led to, or takes it back.
-    fn judge(&mut self, from: Tried, rate: f64) -> State {
+    fn judge(&mut self, from: Tried, rate: f64, is_awaited: bool) -> State {
+        let (more, fewer) = match from.step {
+            Step::Up => (self.connections, from.connections),
+            Step::Down => (from.connections, self.connections),
+        };
+        let share = more as f64 / fewer as f64 - 1.0;
         self.next = match from.step {
-            Step::Up if rate > from.rate * GAIN => {
+            Step::Up if rate > from.rate * (1.0 + share * (GAIN - 1.0)) => {
                 self.rest = REST;
-                return self.try_more(rate);
+                if is_awaited {
+                    return self.try_more(rate);
+                }
+                Step::Up
             }
             Step::Up => {
-                self.connections = self.connections.div_ceil(2);
+                self.connections = from.connections;
                 Step::Down
             }
             Step::Down => {
-                if rate * LOSS < from.rate {
-                    self.connections = (self.connections * 2).min(self.most);
+                if rate * (1.0 + share * (LOSS - 1.0)) < from.rate {
+                    self.connections = from.connections;
                 }
                 Step::Up
             }
@@ -134,13 +149,13 @@ impl Pace {
     }
 
     /// Takes notice of failures.
-    pub(super) fn troubled(&mut self, received: u64, now: Instant) {
+    pub(super) fn troubled(&mut self, brought: Brought, now: Instant) {
         self.connections = (self.connections / 2).max(1);
         self.state = State::Resting {
             rounds: REST_AFTER_TROUBLE,
         };
         self.next = Step::Up;
-        self.begin_round(received, now);
+        self.begin_round(brought, now);
     }
 
     fn try_more(&mut self, rate: f64) -> State {
@@ -160,19 +175,23 @@ impl Pace {
         self.next = Step::Up;
         match self.connections <= FIRST {
             true => State::Resting { rounds: 0 },
-            false => self.change(self.connections / 2, Step::Down, rate),
+            false => self.change((self.connections / 2).max(FIRST), Step::Down, rate),
         }
     }
 
     fn change(&mut self, connections: usize, step: Step, rate: f64) -> State {
-        self.connections = connections;
-        let from = Some(Tried { step, rate });
-        State::Changing { from }
+        let before = std::mem::replace(&mut self.connections, connections);
+        let from = Tried {
+            step,
+            connections: before,
+            rate,
+        };
+        State::Changing { from: Some(from) }
     }
 
-    fn begin_round(&mut self, received: u64, now: Instant) {
+    fn begin_round(&mut self, brought: Brought, now: Instant) {
         self.began = now;
-        self.received = received;
+        self.before = brought;
         self.waited = Duration::ZERO;
     }
 }
@@ -187,7 +206,7 @@ mod tests {
     struct Line {
         pace: Pace,
         now: Instant,
-        received: u64,
+        brought: Brought,
     }
 
     impl Line {
@@ -196,7 +215,7 @@ mod tests {
             Self {
                 pace: Pace::new(most, now),
                 now,
-                received: 0,
+                brought: Brought::default(),
             }
         }
 
@@ -210,12 +229,13 @@ mod tests {
 
         fn brings_block(&mut self, took: Duration, waited: Duration) {
             self.now += took;
-            self.received += MIB;
-            self.pace.handed(self.received, waited, self.now);
+            self.brought.bytes += MIB;
+            self.brought.time += took * u32::try_from(self.pace.connections()).unwrap();
+            self.pace.handed(self.brought, waited, self.now);
         }
 
         fn fails(&mut self) {
-            self.pace.troubled(self.received, self.now);
+            self.pace.troubled(self.brought, self.now);
         }
     }
 
@@ -293,12 +313,31 @@ mod tests {
         assert_eq!(line.pace.connections(), 8);
         line.run(1024 * MIB, rate);
         assert_eq!(line.pace.connections(), 8);
-        line.run(16 * 1024 * MIB, rate);
-        assert_eq!(line.pace.connections(), 16);
+        let mut most = 0;
+        for _ in 0..16 * 1024 {
+            line.run(MIB, rate);
+            most = most.max(line.pace.connections());
+        }
+        assert_eq!(most, 16);
         for _ in 0..9 {
             line.fails();
         }
         assert_eq!(line.pace.connections(), 1);
+    }
+
+    #[test]
+    fn as_many_as_may_be_are_used_whatever_their_number() {
+        for most in [2, 3, 5, 7, 9, 10, 11, 16] {
+            let mut line = Line::new(most);
+            line.run(512 * MIB, |n| n as f64 * 90e6);
+            let mut blocks = 0;
+            for _ in 0..4096 {
+                line.run(MIB, |n| n as f64 * 90e6);
+                assert!(line.pace.connections() >= 2);
+                blocks += u32::from(line.pace.connections() == most);
+            }
+            assert!(blocks > 3400, "{blocks} with {most}");
+        }
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! One range of an archive, fetched by a task of its own.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::asset::{Answer, AssetBody, Wanted};
 use crate::download::block::Gatherer;
+use crate::download::flow::Flow;
 use crate::download::origin::Origin;
 use crate::download::patience::Patience;
 use crate::error::Error;
@@ -37,14 +37,14 @@ pub(super) async fn fetch(
     wanted: Wanted,
     reply: Option<AssetBody>,
     gatherer: Gatherer,
-    received: Arc<AtomicU64>,
+    flow: Arc<Flow>,
     blocks: Blocks,
 ) {
     let end = wanted.end.unwrap_or(wanted.start);
     let mut range = Range {
         patience: origin.patience(wanted.start),
         gatherer,
-        received,
+        flow,
         origin,
         wanted,
         end,
@@ -63,8 +63,7 @@ struct Range {
     end: u64,
     patience: Patience,
     gatherer: Gatherer,
-    /// What has come of the whole archive.
-    received: Arc<AtomicU64>,
+    flow: Arc<Flow>,
     blocks: Blocks,
 }
 
@@ -74,7 +73,12 @@ impl Range {
             let signed = self.origin.signed();
             let answer = match reply.take() {
                 Some(body) => Ok(Answer::Part(body)),
-                None => self.origin.ask(&signed, &self.wanted).await,
+                None => {
+                    let asked = Instant::now();
+                    let answer = self.origin.ask(&signed, &self.wanted).await;
+                    self.flow.add(0, asked.elapsed());
+                    answer
+                }
             };
             let failed = match answer {
                 Ok(Answer::Part(mut body)) => match self.read(&mut body).await {
@@ -101,11 +105,14 @@ impl Range {
     /// Reads a reply to its end.
     async fn read(&mut self, body: &mut AssetBody) -> Result<(), Error> {
         let mut handed = Instant::now();
-        while let Some(mut chunk) = body.chunk().await? {
+        loop {
+            let asked = Instant::now();
+            let Some(mut chunk) = body.chunk().await? else {
+                break;
+            };
+            self.flow.add(chunk.len(), asked.elapsed());
             self.wanted.start += chunk.len() as u64;
             self.patience.advance(self.wanted.start);
-            self.received
-                .fetch_add(chunk.len() as u64, Ordering::Relaxed);
             while !chunk.is_empty() {
                 if let Some(block) = self.gatherer.take(&mut chunk) {
                     self.hand_over(block).await;
