@@ -1,5 +1,11 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tulip_core::{ArchiveJob, JobId, MachineId, WorkspaceId};
 use tulip_http::{Client, Error, ErrorKind, NoRetry, Settings};
@@ -410,4 +416,51 @@ async fn what_one_call_is_told_to_wait_every_call_waits() {
     assert!(!error.is_outcome_unknown(), "{error}");
     assert!(error.to_string().contains("was not sent"), "{error}");
     assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn many_calls_share_a_few_connections() {
+    const AT_ONCE: usize = 32;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = client(&format!("http://{}", listener.local_addr().unwrap()));
+    let (open, most) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+    let told = most.clone();
+    // Nobody gets an answer before so many have asked, and then all of them do.
+    let asked = Arc::new(Barrier::new(AT_ONCE));
+    let serving = tokio::spawn(async move {
+        let mut connections = JoinSet::new();
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let (open, most, asked) = (open.clone(), most.clone(), asked.clone());
+            connections.spawn(async move {
+                let mut head = Vec::new();
+                while socket
+                    .read_buf(&mut head)
+                    .await
+                    .is_ok_and(|bytes| bytes > 0)
+                {
+                    if !head.ends_with(b"\r\n\r\n") {
+                        continue;
+                    }
+                    head.clear();
+                    most.fetch_max(open.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    asked.wait().await;
+                    open.fetch_sub(1, Ordering::SeqCst);
+                    let (status, length) = ("HTTP/1.1 200 OK", JOB.len());
+                    let answer = format!("{status}\r\nContent-Length: {length}\r\n\r\n{JOB}");
+                    socket.write_all(answer.as_bytes()).await.unwrap();
+                }
+            });
+        }
+    });
+    let mut calls = JoinSet::new();
+    for _ in 0..10 * AT_ONCE {
+        let client = client.clone();
+        calls.spawn(async move { client.archive_status(&job()).await });
+    }
+    while let Some(answer) = calls.join_next().await {
+        answer.unwrap().unwrap();
+    }
+    assert_eq!(told.load(Ordering::SeqCst), AT_ONCE);
+    serving.abort();
 }
