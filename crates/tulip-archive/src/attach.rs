@@ -23,7 +23,11 @@ impl Run {
         let must_be_open = resumes.is_some();
         let identity = resumes.unwrap_or_else(|| self.identity());
         let (target, settings) = (identity.target.clone(), self.settings());
-        let mut entry = match state.begin(identity, settings, began).await {
+        let found = match must_be_open {
+            true => state.reopen(identity, settings).await,
+            false => state.begin(identity, settings, began).await,
+        };
+        let mut entry = match found {
             Ok(Found::Entry(entry)) => *entry,
             Ok(Found::Busy) => {
                 let what = format!(
@@ -31,18 +35,15 @@ impl Run {
                 );
                 return Err(ExportError::new(ExportErrorKind::Busy, what).retryable(true));
             }
+            Ok(Found::Nothing) => {
+                let what = "it is open no more: another run has finished it, or given it up";
+                return Err(ExportError::new(ExportErrorKind::NotOpen, what));
+            }
             Err(error) => {
                 forgotten(&error);
                 return Ok(());
             }
         };
-        if must_be_open && !entry.is_old {
-            let what = "it is open no more: another run has finished it, or given it up";
-            if let Err(error) = entry.remove().await {
-                forgotten(&error);
-            }
-            return Err(ExportError::new(ExportErrorKind::NotOpen, what));
-        }
         if !entry.is_old {
             self.entry = Some(entry);
             return Ok(());
@@ -116,13 +117,20 @@ impl Run {
         }
     }
 
-    /// Writes down what is remembered. That it cannot be ends no export.
-    pub(crate) async fn save(&mut self, durable: bool) {
-        if let Some(entry) = &mut self.entry
-            && let Err(error) = entry.save(durable).await
-        {
-            forgotten(&error);
-            self.entry = None;
+    /// Writes down what is remembered, and tells whether it could. That it cannot ends no export.
+    pub(crate) async fn save(&mut self, durable: bool) -> bool {
+        let Some(entry) = &mut self.entry else {
+            return false;
+        };
+        let was_written = entry.is_written;
+        match entry.save(durable).await {
+            Ok(()) => true,
+            Err(error) => {
+                if was_written {
+                    forgotten(&error);
+                }
+                false
+            }
         }
     }
 

@@ -13,8 +13,8 @@ use crate::inspect::Inspector;
 use crate::state::{Begun, Kept};
 use crate::{ExportError, ExportErrorKind};
 
-/// So many bytes are written between two checkpoints, and so much time passes. One costs a small file
-/// and a moment in which nothing is written; what a killed run had written behind its last one is
+/// So many bytes are written between two checkpoints, and so much time passes. One costs a line in
+/// a small file and a moment in which nothing is written; what a killed run had written behind its last one is
 /// downloaded again.
 const CHECKPOINT_EVERY: u64 = 32 * 1024 * 1024;
 const CHECKPOINT_PAUSE: Duration = Duration::from_millis(500);
@@ -158,8 +158,7 @@ impl Run {
                     etag: position.etag,
                     length: position.length,
                 });
-                self.save(false).await;
-                Ok(true)
+                Ok(self.save(false).await)
             }
             _ => Ok(false),
         }
@@ -190,11 +189,10 @@ impl Run {
         self.give_up(writer).await;
     }
 
+    /// Whether another run would find something.
     fn keeps_something(&self) -> bool {
-        let object = self
-            .entry
-            .as_ref()
-            .and_then(|entry| entry.record.object.as_ref());
+        let entry = self.entry.as_ref().filter(|entry| entry.is_written);
+        let object = entry.and_then(|entry| entry.record.object.as_ref());
         object.is_some_and(|object| object.kept.is_some())
     }
 

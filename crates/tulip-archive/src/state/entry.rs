@@ -17,6 +17,8 @@ pub(crate) struct Entry {
     pub(crate) record: Record,
     /// An earlier run, which has ended, had begun it.
     pub(crate) is_old: bool,
+    /// Whether another run would find it as it is.
+    pub(crate) is_written: bool,
     /// How often it was written.
     saves: u64,
 }
@@ -52,6 +54,7 @@ impl Entry {
             place: Arc::new(Place { path, journal }),
             record,
             is_old,
+            is_written: true,
             saves: 0,
         }
     }
@@ -66,14 +69,17 @@ impl Entry {
         let number = self.saves;
         let line = serde_json::to_string(&self.record);
         let line = line.map_err(|error| StateError::write(&self.place.path, error.into()))?;
-        self.blocking(move |written| {
+        self.is_written = false;
+        let saved = self.blocking(move |written| {
             if written.last < number {
                 written.journal.append(&line, durable)?;
                 written.last = number;
             }
             Ok(())
-        })
-        .await
+        });
+        saved.await?;
+        self.is_written = true;
+        Ok(())
     }
 
     /// Forgets the export.

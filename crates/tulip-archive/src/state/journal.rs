@@ -7,13 +7,26 @@ use std::path::{Path, PathBuf};
 /// A file that has grown beyond this many bytes is begun anew with its last line.
 const MOST: u64 = 1024 * 1024;
 
-/// Creates a folder for its user alone, and what is missing above it.
+/// Creates a folder for its user alone, and what is missing above it, each of which outlasts a loss of
+/// power.
 pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let above = folder.parent().filter(|above| *above != Path::new(""));
+    if let Some(above) = above {
+        create_folder(above)?;
+    }
     let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
+    match builder.create(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
+        created => created?,
+    }
+    #[cfg(unix)]
+    File::open(above.unwrap_or(Path::new(".")))?.sync_all()?;
+    Ok(())
 }
 
 fn options() -> OpenOptions {
@@ -43,23 +56,39 @@ pub(super) struct Journal {
     is_named: bool,
 }
 
+/// What comes of asking for a file.
+#[derive(Debug)]
+pub(super) enum Taken {
+    /// It is ours until it is dropped, with what it holds.
+    Ours(Journal, Vec<u8>),
+    /// Somebody else has it.
+    Busy,
+    Missing,
+}
+
 impl Journal {
-    /// Takes the file at `path` and what it holds, `None` where somebody else has it. A missing one is
-    /// made.
-    pub(super) fn take(path: &Path) -> io::Result<Option<(Self, Vec<u8>)>> {
+    /// Takes the file at `path` and what it holds. A missing one is made, if it is to be.
+    pub(super) fn take(path: &Path, make: bool) -> io::Result<Taken> {
+        let open = |path: &Path| options().create(make).truncate(false).open(path);
         loop {
-            let file = options().create(true).truncate(false).open(path)?;
-            #[cfg(unix)]
-            let is_locked = try_lock(&file)?;
             #[cfg(not(unix))]
             let lock = options()
                 .create(true)
                 .truncate(false)
                 .open(path.with_extension("lock"))?;
             #[cfg(not(unix))]
-            let is_locked = try_lock(&lock)?;
-            if !is_locked {
-                return Ok(None);
+            if !try_lock(&lock)? {
+                return Ok(Taken::Busy);
+            }
+            let file = match open(path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && !make => {
+                    return Ok(Taken::Missing);
+                }
+                file => file?,
+            };
+            #[cfg(unix)]
+            if !try_lock(&file)? {
+                return Ok(Taken::Busy);
             }
             // Whoever had it before may have removed the file meanwhile: then nobody else would meet this
             // lock.
@@ -82,7 +111,7 @@ impl Journal {
                 end: end.map_or(0, |last| last as u64 + 1),
                 is_named: false,
             };
-            return Ok(Some((journal, content)));
+            return Ok(Taken::Ours(journal, content));
         }
     }
 
@@ -108,17 +137,30 @@ impl Journal {
     /// Puts a file with this line alone in the place of this one.
     fn renew(&mut self, line: &str) -> io::Result<()> {
         let renewed = renewed(&self.path);
-        let file = options().create(true).truncate(true).open(&renewed)?;
         let line = format!("{line}\n");
+        let file = match self.replace(&renewed, &line) {
+            Ok(file) => file,
+            Err(error) => {
+                // The old file still counts.
+                let _ = remove(&renewed);
+                return Err(error);
+            }
+        };
+        self.file = file;
+        self.end = line.len() as u64;
+        self.is_named = false;
+        self.sync_name()
+    }
+
+    fn replace(&self, renewed: &Path, line: &str) -> io::Result<File> {
+        let file = options().create(true).truncate(true).open(renewed)?;
         write_all_at(&file, line.as_bytes(), 0)?;
         file.sync_data()?;
         // Locked before it has the name under which others look.
         #[cfg(unix)]
         file.try_lock()?;
-        std::fs::rename(&renewed, &self.path)?;
-        self.file = file;
-        self.end = line.len() as u64;
-        self.sync_name()
+        std::fs::rename(renewed, &self.path)?;
+        Ok(file)
     }
 
     fn sync_name(&mut self) -> io::Result<()> {
@@ -202,6 +244,13 @@ fn is_at(_: &File, _: &Path) -> io::Result<bool> {
 mod tests {
     use super::*;
 
+    fn ours(path: &Path) -> (Journal, Vec<u8>) {
+        match Journal::take(path, true).unwrap() {
+            Taken::Ours(journal, content) => (journal, content),
+            taken => panic!("{taken:?}"),
+        }
+    }
+
     fn last(content: &[u8]) -> Option<&str> {
         lines(content)
             .next()
@@ -212,25 +261,26 @@ mod tests {
     fn a_file_has_one_owner_and_is_gone_after_it() {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("x.jsonl");
-        let take = || Journal::take(&path).unwrap();
-        let (first, _) = take().unwrap();
-        assert!(take().is_none());
+        let take = |make| Journal::take(&path, make).unwrap();
+        assert!(matches!(take(false), Taken::Missing));
+        let (first, _) = ours(&path);
+        assert!(matches!(take(true), Taken::Busy));
         first.remove().unwrap();
         first.remove().unwrap();
+        assert!(matches!(take(false), Taken::Missing));
         // The file is another one now, which the first owner does not lock.
-        let (second, _) = take().unwrap();
+        let (second, _) = ours(&path);
         drop(first);
-        assert!(take().is_none());
+        assert!(matches!(take(false), Taken::Busy));
         drop(second);
-        assert!(take().is_some());
+        assert!(matches!(take(false), Taken::Ours(..)));
     }
 
     #[test]
     fn the_last_whole_line_counts_whatever_happened_behind_it() {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("x.jsonl");
-        let take = || Journal::take(&path).unwrap().unwrap();
-        let (mut journal, content) = take();
+        let (mut journal, content) = ours(&path);
         assert_eq!(last(&content), None);
         journal.append("one", true).unwrap();
         journal.append("two", false).unwrap();
@@ -245,7 +295,7 @@ mod tests {
             .unwrap();
             assert_eq!(last(&read(&path).unwrap()), Some("two"));
         }
-        let (mut journal, content) = take();
+        let (mut journal, content) = ours(&path);
         assert_eq!(last(&content), Some("two"));
         journal.append("four", false).unwrap();
         assert_eq!(last(&read(&path).unwrap()), Some("four"));
@@ -255,7 +305,7 @@ mod tests {
     fn a_file_does_not_grow_for_ever_and_keeps_its_owner() {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("x.jsonl");
-        let (mut journal, _) = Journal::take(&path).unwrap().unwrap();
+        let (mut journal, _) = ours(&path);
         let long = "x".repeat(100_000);
         for turn in 0..40 {
             journal
@@ -264,7 +314,7 @@ mod tests {
             let content = read(&path).unwrap();
             assert!(last(&content).unwrap().starts_with(&format!("{turn}x")));
             assert!(content.len() as u64 <= MOST + 2 * long.len() as u64);
-            assert!(Journal::take(&path).unwrap().is_none());
+            assert!(matches!(Journal::take(&path, true).unwrap(), Taken::Busy));
         }
         journal.remove().unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -278,7 +328,7 @@ mod tests {
         let below = folder.path().join("a/b");
         create_folder(&below).unwrap();
         let path = below.join("x.jsonl");
-        let (mut journal, _) = Journal::take(&path).unwrap().unwrap();
+        let (mut journal, _) = ours(&path);
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&path), mode(&below)), (0o600, 0o700));
         journal.end = MOST + 1;

@@ -12,6 +12,9 @@ use crate::{FinalLineBreak, IfExists, Source};
 /// The form of the files that are written. One that this version does not know is left alone.
 pub(crate) const VERSION: u32 = 1;
 
+/// The hexadecimal digits of an export's name.
+pub(super) const ID_LENGTH: usize = 32;
+
 /// What makes two exports the same one, done twice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Identity {
@@ -54,7 +57,7 @@ impl Identity {
         }
         let hex = digest.finalize();
         hex.iter()
-            .take(16)
+            .take(ID_LENGTH / 2)
             .map(|byte| format!("{byte:02x}"))
             .collect()
     }
@@ -211,7 +214,7 @@ mod tests {
             },
         ];
         let mut ids: Vec<_> = all.iter().map(Identity::id).collect();
-        assert!(ids.iter().all(|id| id.len() == 32));
+        assert!(ids.iter().all(|id| id.len() == ID_LENGTH));
         ids.sort();
         ids.dedup();
         assert_eq!(ids.len(), all.len());

@@ -13,8 +13,8 @@ use tulip_core::{JobId, ObjectKey, Timestamp};
 
 use super::Identity;
 use super::entry::Entry;
-use super::journal::{self, Journal};
-use super::record::{Record, Settings, Start, VERSION};
+use super::journal::{self, Journal, Taken};
+use super::record::{ID_LENGTH, Record, Settings, Start, VERSION};
 use crate::{ExporterBuilder, KeyTemplate, Source};
 
 /// A record is locked for a moment also by whoever only looks, so a lock is tried this often.
@@ -36,6 +36,15 @@ pub struct StateStore {
 
 /// How the files' names end: lines of JSON, each of which is all that is known by then.
 const FORM: &str = "jsonl";
+
+/// Whether a file can be one of ours, by its name: the folder may hold others.
+fn is_of_an_export(path: &Path) -> bool {
+    let id = path.file_stem().and_then(|stem| stem.to_str());
+    path.extension().is_some_and(|extension| extension == FORM)
+        && id.is_some_and(|id| {
+            id.len() == ID_LENGTH && id.bytes().all(|byte| byte.is_ascii_hexdigit())
+        })
+}
 
 /// So many exports may look for their records at once: of thousands that begin together most wait for
 /// a thread anyway, and take less room before they do.
@@ -96,6 +105,8 @@ pub(crate) enum Found {
     Entry(Box<Entry>),
     /// Another run has it.
     Busy,
+    /// It is not open, or no more.
+    Nothing,
 }
 
 impl StateStore {
@@ -125,17 +136,14 @@ impl StateStore {
     /// The exports that are open, the oldest first. A file that cannot be read as one is left out.
     ///
     /// # Errors
-    /// [`StateError`] when the folder cannot be read.
+    /// [`StateError`] when the folder, or a file in it, cannot be read.
     pub fn list(&self) -> Result<Vec<OpenExport>, StateError> {
         let failed = |error| StateError::read(&self.folder, error);
         let mut found = Vec::new();
         for entry in std::fs::read_dir(&self.folder).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
-            if path.extension().is_some_and(|extension| extension == FORM) {
-                match Self::look(&path) {
-                    Ok(open) => found.extend(open),
-                    Err(error) => tracing::warn!(%error, "a state file is left out"),
-                }
+            if is_of_an_export(&path) {
+                found.extend(Self::look(&path)?);
             }
         }
         found.sort_by_key(|open| (open.record.began, open.id.clone()));
@@ -144,23 +152,24 @@ impl StateStore {
 
     fn look(path: &Path) -> Result<Option<OpenExport>, StateError> {
         let failed = |error| StateError::read(path, error);
-        let Some(id) = path.file_stem().and_then(|stem| stem.to_str()) else {
-            return Ok(None);
-        };
         // Taken while it is read, so that it is not one that was finished meanwhile.
-        let taken = Journal::take(path).map_err(failed)?;
-        let running = taken.is_none();
-        let record = match taken {
-            Some((journal, content)) => {
+        let (running, content) = match Journal::take(path, false).map_err(failed)? {
+            Taken::Ours(journal, content) => {
                 // Whoever made it was killed before it had written a line.
                 if journal::lines(&content).next().is_none() {
                     journal.remove().map_err(failed)?;
                 }
-                understand(path, &content)?
+                (false, content)
             }
-            None => understand(path, &journal::read(path).map_err(failed)?)?,
+            Taken::Busy => (true, journal::read(path).map_err(failed)?),
+            Taken::Missing => return Ok(None),
         };
-        Ok(record.map(|record| OpenExport {
+        let record = understand(path, &content).unwrap_or_else(|error| {
+            tracing::warn!(%error, "a state file is left out");
+            None
+        });
+        let id = path.file_stem().and_then(|stem| stem.to_str());
+        Ok(record.zip(id).map(|(record, id)| OpenExport {
             running,
             id: id.to_owned(),
             record,
@@ -174,11 +183,30 @@ impl StateStore {
         settings: Settings,
         began: Timestamp,
     ) -> Result<Found, StateError> {
+        self.find(identity, settings, Some(began)).await
+    }
+
+    /// The record of an open export, if it still is one.
+    pub(crate) async fn reopen(
+        &self,
+        identity: Identity,
+        settings: Settings,
+    ) -> Result<Found, StateError> {
+        self.find(identity, settings, None).await
+    }
+
+    /// The record of an export; one that is not there is made where it begins now.
+    async fn find(
+        &self,
+        identity: Identity,
+        settings: Settings,
+        begins: Option<Timestamp>,
+    ) -> Result<Found, StateError> {
         for _ in 0..LOOKS {
             let (store, identity, settings) = (self.clone(), identity.clone(), settings.clone());
-            let begun = spawn_blocking(move || store.begin_now(identity, settings, began)).await;
+            let found = spawn_blocking(move || store.find_now(identity, settings, begins)).await;
             let failed = |error| StateError::write(&self.folder, io::Error::other(error));
-            match begun.map_err(failed)?? {
+            match found.map_err(failed)?? {
                 Found::Busy => tokio::time::sleep(LOOK_AGAIN).await,
                 found => return Ok(found),
             }
@@ -186,25 +214,28 @@ impl StateStore {
         Ok(Found::Busy)
     }
 
-    fn begin_now(
+    fn find_now(
         &self,
         identity: Identity,
         settings: Settings,
-        began: Timestamp,
+        begins: Option<Timestamp>,
     ) -> Result<Found, StateError> {
         let id = identity.id();
         let path = self.folder.join(format!("{id}.{FORM}"));
         let failed = |error| StateError::write(&path, error);
-        let Some((journal, content)) = Journal::take(&path).map_err(failed)? else {
-            return Ok(Found::Busy);
+        let (journal, content) = match Journal::take(&path, begins.is_some()).map_err(failed)? {
+            Taken::Ours(journal, content) => (journal, content),
+            Taken::Busy => return Ok(Found::Busy),
+            Taken::Missing => return Ok(Found::Nothing),
         };
         let old = understand(&path, &content)?.filter(|record| record.identity.id() == id);
-        let entry = match old {
-            Some(old) => Entry::old(path, journal, Record { settings, ..old }),
-            None => {
+        let entry = match (old, begins) {
+            (Some(old), _) => Entry::old(path, journal, Record { settings, ..old }),
+            (None, Some(began)) => {
                 let record = Record::new(identity, settings, began);
                 Entry::create(path.clone(), journal, record).map_err(failed)?
             }
+            (None, None) => return Ok(Found::Nothing),
         };
         Ok(Found::Entry(Box::new(entry)))
     }
@@ -216,8 +247,10 @@ impl StateStore {
     /// # Errors
     /// [`DiscardError`] when something stays. The export stays open then.
     pub async fn discard(&self, open: &OpenExport, sink: &dyn Sink) -> Result<bool, DiscardError> {
-        let Found::Entry(entry) = self.take(open).await? else {
-            return Ok(false);
+        let entry = match self.take(open).await? {
+            Found::Entry(entry) => entry,
+            Found::Busy => return Ok(false),
+            Found::Nothing => return Ok(true),
         };
         let record = &entry.record;
         for begun in record.object.iter().chain(&record.receipt) {
@@ -241,13 +274,13 @@ impl StateStore {
         match self.take(open).await? {
             Found::Entry(entry) => entry.remove().await.map(|()| true),
             Found::Busy => Ok(false),
+            Found::Nothing => Ok(true),
         }
     }
 
     async fn take(&self, open: &OpenExport) -> Result<Found, StateError> {
         let record = open.record.clone();
-        self.begin(record.identity, record.settings, record.began)
-            .await
+        self.reopen(record.identity, record.settings).await
     }
 }
 

@@ -136,11 +136,14 @@ async fn a_state_that_cannot_be_used_ends_no_export() {
     let folder = it.state.path().to_owned();
     it.bench.emulator.script_next(JobScript::new().fails("no"));
     let _ = exporter.export(it.source()).await;
-    std::fs::write(folder.join("x.jsonl"), "{\n").unwrap();
-    std::fs::write(folder.join("y.jsonl"), "{\"version\": 99}\n").unwrap();
+    let file = |digit: &str| folder.join(format!("{}.jsonl", digit.repeat(32)));
+    std::fs::write(file("a"), "{\n").unwrap();
+    std::fs::write(file("b"), "{\"version\": 99}\n").unwrap();
     // And whose process was killed before it had written a line.
-    std::fs::write(folder.join("z.jsonl"), "{").unwrap();
+    std::fs::write(file("c"), "{").unwrap();
+    // What has another name is nobody's business.
+    std::fs::write(folder.join("events.jsonl"), "").unwrap();
     assert!(it.store().list().unwrap().is_empty());
-    assert!(folder.join("y.jsonl").exists());
-    assert!(!folder.join("z.jsonl").exists());
+    let left = [file("a"), file("b"), folder.join("events.jsonl")];
+    assert_eq!(it.state_files(), left);
 }
