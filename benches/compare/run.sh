@@ -10,7 +10,7 @@
 #   benches/compare/run.sh --help                                      all options, all rows
 #
 # Everything takes about an hour on two cores, a quarter of one with --runs 1. It needs 3.5 GiB of room
-# in /dev/shm, 22 GiB on the disk that is measured (--work), and a machine on which nothing else runs: all
+# in /dev/shm, 45 GiB on the disk that is measured (--work), and a machine on which nothing else runs: all
 # servers are on it too.
 #
 # On Debian, root gets what is missing of nginx, curl, wget, aria2, openssl, time and python3-venv
