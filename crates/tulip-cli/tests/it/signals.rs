@@ -39,7 +39,16 @@ fn the_first_signal_ends_an_export_in_order_with_130() {
         bench
             .emulator
             .fail_next(Endpoint::Asset, 1, Fault::Stall { after: 9_000_000 });
-        let args = ["export", "--job", job.as_str(), "--to", "out", "--json"];
+        // With a state it would keep what has come by then, if anything has.
+        let args = [
+            "export",
+            "--job",
+            job.as_str(),
+            "--to",
+            "out",
+            "--json",
+            "--no-state",
+        ];
         let mut child = spawn(&bench, &args);
         bench.block_on(bench.emulator.wait_for_requests(Endpoint::Asset, 1));
         signal(&child, name);
