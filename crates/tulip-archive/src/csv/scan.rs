@@ -50,32 +50,42 @@ impl Scanner {
         masks: impl Fn(&[u8; BLOCK]) -> (u64, u64),
         prefix_xor: impl Fn(u64) -> u64,
     ) -> Option<usize> {
-        let mut open = None;
         let (blocks, rest) = bytes.as_chunks::<BLOCK>();
-        for (at, block) in blocks.iter().enumerate() {
+        // The last block in which lines end, and where.
+        let mut last = (0, 0);
+        // A copy stays in registers.
+        let mut scanner = *self;
+        for (number, block) in blocks.iter().enumerate() {
             let (quotes, feeds) = masks(block);
-            let ends = self.block(block, BLOCK as u32, prefix_xor(quotes), feeds);
+            let ends = scanner.block(bytes, number * BLOCK, prefix_xor(quotes), feeds);
+            scanner.ended = ends;
             if ends != 0 {
-                open = Some(at * BLOCK + (BLOCK - ends.leading_zeros() as usize));
+                last = (number * BLOCK, ends);
             }
         }
         if !rest.is_empty() {
             let mut padded = [0; BLOCK];
             padded[..rest.len()].copy_from_slice(rest);
             let (quotes, feeds) = masks(&padded);
-            let ends = self.block(&padded, rest.len() as u32, prefix_xor(quotes), feeds);
+            let start = blocks.len() * BLOCK;
+            let ends = scanner.block(bytes, start, prefix_xor(quotes), feeds);
+            scanner.ended = (ends << (BLOCK - rest.len())) | (scanner.ended >> rest.len());
             if ends != 0 {
-                let start = blocks.len() * BLOCK;
-                open = Some(start + (BLOCK - ends.leading_zeros() as usize));
+                last = (start, ends);
             }
         }
-        open
+        if let Some(byte) = bytes.last() {
+            scanner.last_byte = *byte;
+        }
+        *self = scanner;
+        let (start, ends) = last;
+        (ends != 0).then(|| start + BLOCK - ends.leading_zeros() as usize)
     }
 
-    /// Takes the first `length` bytes of a block whose other bytes are zero: where the parity of
-    /// its quotes is odd, and where it has line feeds. Returns where lines end.
+    /// Takes the block at `start`, behind whose bytes there are zeroes if it is the last: where the
+    /// parity of its quotes is odd, and where it has line feeds. Returns where lines end.
     #[inline(always)]
-    fn block(&mut self, block: &[u8; BLOCK], length: u32, odd: u64, feeds: u64) -> u64 {
+    fn block(&mut self, bytes: &[u8], start: usize, odd: u64, feeds: u64) -> u64 {
         let inside = odd ^ self.inside;
         // The top bit, spread: what follows is inside if the last byte was.
         self.inside = ((inside as i64) >> 63) as u64;
@@ -83,25 +93,29 @@ impl Scanner {
         let follows_end = (ends << 1) | (self.ended >> 63);
         let second_after_end = (ends << 2) | (self.ended >> 62);
         let mut empty = ends & follows_end;
-        let mut suspects = ends & second_after_end & !empty;
-        while suspects != 0 {
-            let at = suspects.trailing_zeros() as usize;
-            let before = if at == 0 {
-                self.last_byte
-            } else {
-                block[at - 1]
-            };
-            if before == b'\r' {
-                empty |= 1 << at;
-            }
-            suspects &= suspects - 1;
+        let suspects = ends & second_after_end & !empty;
+        if suspects != 0 {
+            empty |= behind_returns(bytes, start, suspects, self.last_byte);
         }
         self.records += u64::from((ends & !empty).count_ones());
-        self.ended = match length {
-            64 => ends,
-            _ => (ends << (64 - length)) | (self.ended >> length),
-        };
-        self.last_byte = block[length as usize - 1];
         ends
     }
+}
+
+/// Which of the bytes at `start` that are set in `suspects` follow a carriage return. Few lines are so
+/// short that this is asked.
+#[cold]
+#[inline(never)]
+fn behind_returns(bytes: &[u8], start: usize, mut suspects: u64, byte_before: u8) -> u64 {
+    let mut found = 0;
+    while suspects != 0 {
+        let bit = suspects.trailing_zeros() as usize;
+        let before = match start + bit {
+            0 => byte_before,
+            at => bytes[at - 1],
+        };
+        found |= u64::from(before == b'\r') << bit;
+        suspects &= suspects - 1;
+    }
+    found
 }
