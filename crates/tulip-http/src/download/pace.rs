@@ -6,7 +6,8 @@ use tokio::time::Instant;
 
 use super::flow::Brought;
 
-/// A download that is large enough begins with this many.
+/// A download that is large enough begins with this many, so that most lose nothing while it is found
+/// out how many they need.
 const FIRST: usize = 2;
 
 /// What is compared are rounds: so many bytes, in no less time than lets a clock tell them apart,
@@ -14,11 +15,17 @@ const FIRST: usize = 2;
 const ROUND: u64 = 8 * 1024 * 1024;
 const SHORTEST: Duration = Duration::from_millis(25);
 const LONGEST: Duration = Duration::from_secs(1);
+/// Nothing takes less: it is divided by.
+const SOME: Duration = Duration::from_nanos(1);
 
 /// Twice the connections must bring at least so much to stay, and half of them at most so much less;
 /// fewer more or less of them in proportion.
 const GAIN: f64 = 1.4;
 const LOSS: f64 = 1.2;
+
+/// So much of such a difference must be seen in what comes, which rises and falls with what the reader
+/// does as well.
+const COME: f64 = 0.25;
 
 /// A round can mislead: where a step was taken back, the next one is tried after so many rounds, then
 /// after twice as many, up to the most. After a failure there is more of a rest.
@@ -31,7 +38,8 @@ const REST_AFTER_TROUBLE: u32 = 256;
 /// The count doubles while that makes the download faster by two fifths, if whoever reads waits for
 /// more than half the time: otherwise the disk or the store is the limit. Where it does not, the line or
 /// the processor is, and the count goes back by a step; where half of it is about as fast, it stays
-/// there. A failure halves it.
+/// there: each connection costs memory, and bytes that wait for their turn are no longer in the
+/// processor's cache when it comes. A failure halves it.
 #[derive(Debug)]
 pub(super) struct Pace {
     most: usize,
@@ -64,7 +72,26 @@ struct Tried {
     step: Step,
     /// What there was before it, and how many bytes a second that brought.
     connections: usize,
-    rate: f64,
+    rate: Rate,
+}
+
+/// Bytes a second, seen in two ways, of which each is misled by something else.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Rate {
+    /// What each connection brings while it is waited for, times their number. It is no less in a round
+    /// in which some have nothing to do, but more where they and the host compete for a processor.
+    asked: f64,
+    /// What came.
+    brought: f64,
+}
+
+impl Rate {
+    /// Whether each connection shows that it is more than `times` as much as `other`, and some of that
+    /// has come.
+    fn exceeds(self, other: Self, times: f64) -> bool {
+        let come = 1.0 + (times - 1.0) * COME;
+        self.asked > other.asked * times && self.brought > other.brought * come
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -100,10 +127,11 @@ impl Pace {
         if (bytes < ROUND || took < SHORTEST) && took < LONGEST {
             return;
         }
-        // That of each while it is waited for, times their number: in a round in which some have nothing
-        // to do it is no less.
-        let time = (brought.time - self.before.time).max(Duration::from_nanos(1));
-        let rate = self.connections as f64 * bytes as f64 / time.as_secs_f64();
+        let within = |time: Duration| bytes as f64 / time.max(SOME).as_secs_f64();
+        let rate = Rate {
+            asked: self.connections as f64 * within(brought.time - self.before.time),
+            brought: within(took),
+        };
         let is_awaited = self.waited > took / 2;
         self.begin_round(brought, now);
         self.state = match self.state {
@@ -118,14 +146,14 @@ impl Pace {
     }
 
     /// Keeps what a step has led to, or takes it back.
-    fn judge(&mut self, from: Tried, rate: f64, is_awaited: bool) -> State {
+    fn judge(&mut self, from: Tried, rate: Rate, is_awaited: bool) -> State {
         let (more, fewer) = match from.step {
             Step::Up => (self.connections, from.connections),
             Step::Down => (from.connections, self.connections),
         };
         let share = more as f64 / fewer as f64 - 1.0;
         self.next = match from.step {
-            Step::Up if rate > from.rate * (1.0 + share * (GAIN - 1.0)) => {
+            Step::Up if rate.exceeds(from.rate, 1.0 + share * (GAIN - 1.0)) => {
                 self.rest = REST;
                 if is_awaited {
                     return self.try_more(rate);
@@ -137,7 +165,7 @@ impl Pace {
                 Step::Down
             }
             Step::Down => {
-                if rate * (1.0 + share * (LOSS - 1.0)) < from.rate {
+                if from.rate.exceeds(rate, 1.0 + share * (LOSS - 1.0)) {
                     self.connections = from.connections;
                 }
                 Step::Up
@@ -158,7 +186,7 @@ impl Pace {
         self.begin_round(brought, now);
     }
 
-    fn try_more(&mut self, rate: f64) -> State {
+    fn try_more(&mut self, rate: Rate) -> State {
         let more = (self.connections * 2).min(self.most);
         match more == self.connections {
             true => {
@@ -171,15 +199,15 @@ impl Pace {
         }
     }
 
-    fn try_fewer(&mut self, rate: f64) -> State {
+    fn try_fewer(&mut self, rate: Rate) -> State {
         self.next = Step::Up;
-        match self.connections <= FIRST {
-            true => State::Resting { rounds: 0 },
-            false => self.change((self.connections / 2).max(FIRST), Step::Down, rate),
+        match self.connections {
+            ..=1 => State::Resting { rounds: 0 },
+            connections => self.change(connections / 2, Step::Down, rate),
         }
     }
 
-    fn change(&mut self, connections: usize, step: Step, rate: f64) -> State {
+    fn change(&mut self, connections: usize, step: Step, rate: Rate) -> State {
         let before = std::mem::replace(&mut self.connections, connections);
         let from = Tried {
             step,
@@ -271,11 +299,27 @@ mod tests {
         let took = Duration::from_millis(10);
         for _ in 0..1000 {
             line.brings_block(took, took / 4);
-            assert_eq!(line.pace.connections(), 2);
+            assert!(line.pace.connections() <= 2);
         }
+        assert_eq!(line.pace.connections(), 1);
         // And as soon as that has changed they are.
         line.run(64 * MIB, |n| n as f64 * 90e6);
         assert!(line.pace.connections() > 2);
+    }
+
+    #[test]
+    fn where_more_only_wait_less_each_there_are_no_more() {
+        let mut line = Line::new(16);
+        let took = Duration::from_millis(10);
+        for _ in 0..4096 {
+            line.now += took;
+            line.brought.bytes += MIB;
+            // Together they are waited for as long as one of them was.
+            line.brought.time += took;
+            line.pace.handed(line.brought, took, line.now);
+            assert!(line.pace.connections() <= 4);
+        }
+        assert_eq!(line.pace.connections(), 1);
     }
 
     #[test]
@@ -333,7 +377,6 @@ mod tests {
             let mut blocks = 0;
             for _ in 0..4096 {
                 line.run(MIB, |n| n as f64 * 90e6);
-                assert!(line.pace.connections() >= 2);
                 blocks += u32::from(line.pace.connections() == most);
             }
             assert!(blocks > 3400, "{blocks} with {most}");
