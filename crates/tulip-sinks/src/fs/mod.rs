@@ -33,8 +33,8 @@ tulip_core::register_sink!(FsFactory);
 /// Files are written in order, one part after the other: enough in flight that a disk has the next one
 /// when it is done with one. More would only cost memory.
 const BUFFERING: Buffering = Buffering {
-    part: MIB,
-    memory: 4 * MIB,
+    part: 2 * MIB,
+    memory: 6 * MIB,
 };
 
 const CAPABILITIES: Capabilities = Capabilities::NONE
