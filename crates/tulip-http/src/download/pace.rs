@@ -15,17 +15,17 @@ const FIRST: usize = 2;
 const ROUND: u64 = 8 * 1024 * 1024;
 const SHORTEST: Duration = Duration::from_millis(25);
 const LONGEST: Duration = Duration::from_secs(1);
-/// Nothing takes less: it is divided by.
-const SOME: Duration = Duration::from_nanos(1);
+/// What is divided by is no less, on clocks that do not tell two moments apart.
+const LEAST_TIME: Duration = Duration::from_nanos(1);
 
 /// Twice the connections must bring at least so much to stay, and half of them at most so much less;
 /// fewer more or less of them in proportion.
 const GAIN: f64 = 1.4;
 const LOSS: f64 = 1.2;
 
-/// So much of such a difference must be seen in what comes, which rises and falls with what the reader
-/// does as well.
-const COME: f64 = 0.25;
+/// So much of such a difference must be seen in what arrives: no more, for that rises and falls with what
+/// the reader does as well.
+const ARRIVING: f64 = 0.25;
 
 /// A round can mislead: where a step was taken back, the next one is tried after so many rounds, then
 /// after twice as many, up to the most. After a failure there is more of a rest.
@@ -81,16 +81,16 @@ struct Rate {
     /// What each connection brings while it is waited for, times their number. It is no less in a round
     /// in which some have nothing to do, but more where they and the host compete for a processor.
     asked: f64,
-    /// What came.
+    /// What arrives.
     brought: f64,
 }
 
 impl Rate {
-    /// Whether each connection shows that it is more than `times` as much as `other`, and some of that
-    /// has come.
+    /// Whether it is more than `times` as much as `other` by what each connection brings, and by some of
+    /// that also in what arrives.
     fn exceeds(self, other: Self, times: f64) -> bool {
-        let come = 1.0 + (times - 1.0) * COME;
-        self.asked > other.asked * times && self.brought > other.brought * come
+        let arriving = 1.0 + (times - 1.0) * ARRIVING;
+        self.asked > other.asked * times && self.brought > other.brought * arriving
     }
 }
 
@@ -127,7 +127,7 @@ impl Pace {
         if (bytes < ROUND || took < SHORTEST) && took < LONGEST {
             return;
         }
-        let within = |time: Duration| bytes as f64 / time.max(SOME).as_secs_f64();
+        let within = |time: Duration| bytes as f64 / time.max(LEAST_TIME).as_secs_f64();
         let rate = Rate {
             asked: self.connections as f64 * within(brought.time - self.before.time),
             brought: within(took),
