@@ -137,10 +137,12 @@ impl Ahead {
     }
 
     /// Whether there may be another range: a connection is free, and no more than one range has come
-    /// whole before its turn. Where more have, it is not the connections that are waited for.
+    /// whole before its turn. Where more have, it is not the connections that are waited for. One that
+    /// is next always may begin: the task that was before it has done its work, if not ended.
     fn has_a_place(&self) -> bool {
         let connections = self.pace.connections();
-        self.tasks.len() < connections && self.ranges.len() <= connections
+        let is_free = self.tasks.len() < connections && self.ranges.len() <= connections;
+        is_free || self.ranges.is_empty()
     }
 
     /// The blocks of a range, so that every connection can have one.
@@ -190,5 +192,87 @@ impl Fetching {
             let held = self.left.div_ceil(BLOCK);
             share.shrink(u32::try_from(held).unwrap_or(u32::MAX));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tulip_core::{Credentials, ResourceUrl};
+
+    use super::*;
+    use crate::asset::{self, Answer};
+    use crate::{Client, Endpoint, Settings};
+
+    const LENGTH: u64 = 2 * BLOCK;
+
+    /// The head and the body of a reply with one block.
+    fn block(start: u64) -> (http::response::Builder, Bytes) {
+        let range = format!("bytes {start}-{}/{LENGTH}", start + BLOCK - 1);
+        let head = http::Response::builder()
+            .status(206)
+            .header("etag", "\"tag\"")
+            .header("content-range", range)
+            .header("content-length", BLOCK);
+        (head, vec![b'x'; BLOCK as usize].into())
+    }
+
+    /// Answers one request with the second block.
+    async fn serve_second(listener: TcpListener) {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            request.push(socket.read_u8().await.unwrap());
+        }
+        let (head, body) = block(BLOCK);
+        let mut reply = b"HTTP/1.1 206 Partial Content\r\n".to_vec();
+        for (name, value) in head.headers_ref().unwrap() {
+            reply.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+        }
+        reply.extend(b"\r\n");
+        reply.extend(body);
+        socket.write_all(&reply).await.unwrap();
+    }
+
+    /// An archive of two blocks on one connection, of which a reply brings the first.
+    async fn ahead(server: &TcpListener) -> Ahead {
+        let url = format!("http://{}", server.local_addr().unwrap());
+        let credentials = Credentials::new("key", "secret").unwrap();
+        let settings = Settings::new(url.parse().unwrap(), credentials);
+        let client = Client::builder(settings).connections(NonZeroUsize::MIN);
+        let client = client.build().unwrap();
+        let resource = ResourceUrl::parse(&format!("{url}/a.csv")).unwrap();
+        let endpoint = Endpoint::asset(&resource);
+        let origin = Origin::new(client, "job1".parse().unwrap(), resource);
+        let (head, body) = block(0);
+        let reply = head.body(body).unwrap().into();
+        let wanted = Wanted {
+            end: Some(BLOCK),
+            ..Wanted::WHOLE
+        };
+        let answer = asset::answer(reply, &endpoint, Duration::from_secs(60), &wanted).await;
+        let Ok(Answer::Part(reply)) = answer else {
+            panic!("{answer:?}");
+        };
+        Ahead::new(Arc::new(origin), reply, "\"tag\"".into(), LENGTH)
+    }
+
+    /// A task hands over its last block before it has ended, and on several threads that is seen.
+    #[tokio::test]
+    async fn what_is_left_is_fetched_though_the_only_connection_is_not_free_yet() {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut ahead = ahead(&server).await;
+        let serving = tokio::spawn(serve_second(server));
+        ahead.tasks.spawn(std::future::pending());
+        let mut bytes = 0;
+        while let Some(block) = ahead.next().await.unwrap() {
+            bytes += block.len() as u64;
+        }
+        assert_eq!(bytes, LENGTH);
+        serving.await.unwrap();
     }
 }
