@@ -12,7 +12,7 @@ const FIRST: usize = 2;
 
 /// What is compared are rounds: so many bytes, in no less time than lets a clock tell them apart,
 /// or whatever comes in [`LONGEST`].
-const ROUND: u64 = 8 * 1024 * 1024;
+const ROUND: u64 = 4 * 1024 * 1024;
 const SHORTEST: Duration = Duration::from_millis(25);
 const LONGEST: Duration = Duration::from_secs(1);
 /// What is divided by is no less, on clocks that do not tell two moments apart.
@@ -23,23 +23,34 @@ const LEAST_TIME: Duration = Duration::from_nanos(1);
 const GAIN: f64 = 1.4;
 const LOSS: f64 = 1.2;
 
+/// Where twice the connections bring so much, each of them is held back by itself: four times as many
+/// are tried next.
+const STEEP: f64 = 1.8;
+
 /// So much of such a difference must be seen in what arrives: no more, for that rises and falls with what
 /// the reader does as well.
 const ARRIVING: f64 = 0.25;
 
-/// A round can mislead: where a step was taken back, the next one is tried after so many rounds, then
-/// after twice as many, up to the most. After a failure there is more of a rest.
+/// A round can mislead, the more so the first ones behind a step up: some servers hold back the end of
+/// the first reply on a connection until what came before it is acknowledged, which on Linux takes 40 ms (the
+/// delayed acknowledgement of RFC 1122, section 4.2.3.2, and Nagle's algorithm), and then all that has
+/// come behind it waits. A step up is taken back only where none of so many rounds shows a gain.
+const LOOKS: u32 = 4;
+
+/// Where a step was taken back, the next one is tried after so many rounds, then after twice as many,
+/// up to the most. After a failure there is more of a rest.
 const REST: u32 = 2;
 const LONGEST_REST: u32 = 64;
 const REST_AFTER_TROUBLE: u32 = 256;
 
 /// Watches how fast an archive comes and decides on the connections.
 ///
-/// The count doubles while that makes the download faster by two fifths, if whoever reads waits for
-/// more than half the time: otherwise the disk or the store is the limit. Where it does not, the line or
-/// the processor is, and the count goes back by a step; where half of it is about as fast, it stays
-/// there: each connection costs memory, and bytes that wait for their turn are no longer in the
-/// processor's cache when it comes. A failure halves it.
+/// The count doubles while that makes the download faster by two fifths, and is multiplied by four
+/// where it has made it almost twice as fast, if whoever reads waits for more than half the time:
+/// otherwise the disk or the store is the limit. Where it does not, the line or the processor is, and
+/// the count goes back by a step; where half of it is about as fast, it stays there: each connection
+/// costs memory, and bytes that wait for their turn are no longer in the processor's cache when it
+/// comes. A failure halves it.
 #[derive(Debug)]
 pub(super) struct Pace {
     most: usize,
@@ -60,8 +71,8 @@ pub(super) struct Pace {
 enum State {
     /// The connections have changed: the round in which they do says nothing.
     Changing { from: Option<Tried> },
-    /// A round shows what has come of that.
-    Trying { from: Option<Tried> },
+    /// A round shows what has come of that, and so many may be needed.
+    Trying { from: Option<Tried>, looks: u32 },
     /// Stays for so many rounds.
     Resting { rounds: u32 },
 }
@@ -135,18 +146,21 @@ impl Pace {
         let is_awaited = self.waited > took / 2;
         self.begin_round(brought, now);
         self.state = match self.state {
-            State::Changing { from } => State::Trying { from },
-            State::Trying { from: Some(from) } => self.judge(from, rate, is_awaited),
+            State::Changing { from } => State::Trying { from, looks: LOOKS },
+            State::Trying {
+                from: Some(from),
+                looks,
+            } => self.judge(from, looks, rate, is_awaited),
             State::Resting {
                 rounds: rounds @ 1..,
             } => State::Resting { rounds: rounds - 1 },
             _ if self.next == Step::Down || !is_awaited => self.try_fewer(rate),
-            _ => self.try_more(rate),
+            _ => self.try_more(2, rate),
         };
     }
 
     /// Keeps what a step has led to, or takes it back.
-    fn judge(&mut self, from: Tried, rate: Rate, is_awaited: bool) -> State {
+    fn judge(&mut self, from: Tried, looks: u32, rate: Rate, is_awaited: bool) -> State {
         let (more, fewer) = match from.step {
             Step::Up => (self.connections, from.connections),
             Step::Down => (from.connections, self.connections),
@@ -156,9 +170,16 @@ impl Pace {
             Step::Up if rate.exceeds(from.rate, 1.0 + share * (GAIN - 1.0)) => {
                 self.rest = REST;
                 if is_awaited {
-                    return self.try_more(rate);
+                    let is_steep = rate.exceeds(from.rate, 1.0 + share * (STEEP - 1.0));
+                    return self.try_more(if is_steep { 4 } else { 2 }, rate);
                 }
                 Step::Up
+            }
+            Step::Up if looks > 1 => {
+                return State::Trying {
+                    from: Some(from),
+                    looks: looks - 1,
+                };
             }
             Step::Up => {
                 self.connections = from.connections;
@@ -186,8 +207,8 @@ impl Pace {
         self.begin_round(brought, now);
     }
 
-    fn try_more(&mut self, rate: Rate) -> State {
-        let more = (self.connections * 2).min(self.most);
+    fn try_more(&mut self, times: usize, rate: Rate) -> State {
+        let more = (self.connections * times).min(self.most);
         match more == self.connections {
             true => {
                 self.next = Step::Down;
@@ -277,6 +298,23 @@ mod tests {
         assert!(took < Duration::from_millis(700), "{took:?}");
         line.run(4096 * MIB, |n| n as f64 * 90e6);
         assert_eq!(line.pace.connections(), 16);
+    }
+
+    #[test]
+    fn a_stall_behind_a_step_up_is_not_taken_for_no_gain() {
+        let mut line = Line::new(16);
+        let (mut connections, mut stalled) = (line.pace.connections(), 0);
+        while line.brought.bytes < 512 * MIB {
+            let now = line.pace.connections();
+            if now != connections {
+                assert!(now > connections, "{now} behind {connections}");
+                (connections, stalled) = (now, 16);
+            }
+            let share = if stalled > 0 { 0.2 } else { 1.0 };
+            line.run(MIB, |n| n as f64 * 90e6 * share);
+            stalled -= i32::from(stalled > 0);
+        }
+        assert_eq!(connections, 16);
     }
 
     #[test]
