@@ -31,6 +31,12 @@ const STEEP: f64 = 1.8;
 /// the reader does as well.
 const ARRIVING: f64 = 0.25;
 
+/// Whoever reads waits for the connections if that takes more than this share of the time, in the last
+/// round and in the average of the rounds at this count, of which the latest has such a weight. In a single
+/// round a disk that is slow can seem fast.
+const AWAITED: f64 = 0.5;
+const LATEST: f64 = 0.25;
+
 /// A round can mislead, the more so the first ones behind a step up: some servers hold back the end of
 /// the first reply on a connection until what came before it is acknowledged, which on Linux takes 40 ms (the
 /// delayed acknowledgement of RFC 1122, section 4.2.3.2, and Nagle's algorithm), and then all that has
@@ -65,14 +71,16 @@ pub(super) struct Pace {
     before: Brought,
     /// How long the reader has waited in it.
     waited: Duration,
+    /// The share of its time that it has waited in the last rounds, on average.
+    awaited: f64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum State {
     /// The connections have changed: the round in which they do says nothing.
-    Changing { from: Option<Tried> },
+    Changing { from: Tried },
     /// A round shows what has come of that, and so many may be needed.
-    Trying { from: Option<Tried>, looks: u32 },
+    Trying { from: Tried, looks: u32 },
     /// Stays for so many rounds.
     Resting { rounds: u32 },
 }
@@ -117,12 +125,14 @@ impl Pace {
         Self {
             most,
             connections: FIRST.min(most),
-            state: State::Changing { from: None },
+            // The first replies may stall as those behind a step do.
+            state: State::Resting { rounds: REST },
             rest: REST,
             next: Step::Up,
             began: now,
             before: Brought::default(),
             waited: Duration::ZERO,
+            awaited: AWAITED,
         }
     }
 
@@ -143,14 +153,16 @@ impl Pace {
             asked: self.connections as f64 * within(brought.time - self.before.time),
             brought: within(took),
         };
-        let is_awaited = self.waited > took / 2;
+        let awaited = self.waited.as_secs_f64() / took.max(LEAST_TIME).as_secs_f64();
+        self.awaited = match self.state {
+            State::Changing { .. } => awaited,
+            _ => self.awaited + (awaited - self.awaited) * LATEST,
+        };
+        let is_awaited = awaited.min(self.awaited) > AWAITED;
         self.begin_round(brought, now);
         self.state = match self.state {
             State::Changing { from } => State::Trying { from, looks: LOOKS },
-            State::Trying {
-                from: Some(from),
-                looks,
-            } => self.judge(from, looks, rate, is_awaited),
+            State::Trying { from, looks } => self.judge(from, looks, rate, is_awaited),
             State::Resting {
                 rounds: rounds @ 1..,
             } => State::Resting { rounds: rounds - 1 },
@@ -177,7 +189,7 @@ impl Pace {
             }
             Step::Up if looks > 1 => {
                 return State::Trying {
-                    from: Some(from),
+                    from,
                     looks: looks - 1,
                 };
             }
@@ -235,7 +247,7 @@ impl Pace {
             connections: before,
             rate,
         };
-        State::Changing { from: Some(from) }
+        State::Changing { from }
     }
 
     fn begin_round(&mut self, brought: Brought, now: Instant) {
@@ -343,6 +355,20 @@ mod tests {
         // And as soon as that has changed they are.
         line.run(64 * MIB, |n| n as f64 * 90e6);
         assert!(line.pace.connections() > 2);
+    }
+
+    #[test]
+    fn a_single_round_that_is_waited_for_brings_no_more() {
+        let mut line = Line::new(16);
+        let took = Duration::from_millis(10);
+        for block in 0..1000 {
+            let is_awaited = block % 40 < 5;
+            line.brings_block(took, if is_awaited { took } else { took / 5 });
+            assert!(
+                block < 200 || line.pace.connections() == 1,
+                "at block {block}"
+            );
+        }
     }
 
     #[test]
