@@ -53,6 +53,12 @@ def copy_loop(bench: Bench, archive: Path, url: str) -> Tool:
     return Tool("copy loop", [bench.copy_loop, url, to], [to], archive)
 
 
+def copy_loop_to_store(bench: Bench, archive: Path, url: str, unsigned: Store) -> Tool:
+    """To a store of its own, for it signs nothing."""
+    to = f"{unsigned.endpoint}/{BUCKET}/{S3_KEY}"
+    return Tool("copy loop", [bench.copy_loop, url, to], [unsigned.object(S3_KEY)], archive)
+
+
 def disk_alone(bench: Bench, size: int) -> Tool:
     """As many bytes to the disk, past the page cache, from memory: no other tool can be faster."""
     to = bench.out / "dd.csv"

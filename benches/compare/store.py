@@ -25,8 +25,8 @@ class Store:
 
 
 @contextmanager
-def store(rclone: Path, folder: Path):
-    """A store that keeps its objects below the folder."""
+def store(rclone: Path, folder: Path, keys: bool = True):
+    """A store that keeps its objects below the folder; without keys it takes requests that are not signed."""
     data = folder / "data"
     (data / BUCKET).mkdir(parents=True)
     key_id, secret = "TULIP" + secrets.token_hex(8), secrets.token_hex(20)
@@ -34,7 +34,8 @@ def store(rclone: Path, folder: Path):
     with background(
         "rclone serve s3",
         [rclone, "--config", "", "serve", "s3", "--addr", "127.0.0.1:0", data],
-        folder / "log", env={**os.environ, "RCLONE_AUTH_KEY": f'"{key_id},{secret}"'},
+        folder / "log",
+        env={**os.environ, **({"RCLONE_AUTH_KEY": f'"{key_id},{secret}"'} if keys else {})},
     ) as process:
         endpoint = await_words(process, r"http://127\.0\.0\.1:[1-9][0-9]*")[0]
         yield Store(
