@@ -1,9 +1,10 @@
 //! Bytes from the network, gathered into blocks.
 
-use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+
+use crate::download::memory;
 
 /// Blocks end at multiples of this many bytes of the archive. Large enough that what is done once
 /// for each of them costs nothing beside its bytes, small enough to stay in a processor's cache.
@@ -12,20 +13,24 @@ const SIZE: usize = BLOCK as usize;
 
 /// How blocks lie in memory: as in the archive, seen modulo this many bytes. A sink can then give
 /// them to a disk as they are, which wants both at multiples of its sectors.
-const ALIGNMENT: usize = 4096;
+const ALIGNMENT: u64 = 4096;
 
 /// The memory of blocks that nobody needs any more, for those to come: memory that is new to the
 /// process costs more than what is copied into it.
 #[derive(Debug, Default)]
-pub(super) struct Pool(Mutex<Vec<Vec<u8>>>);
+pub(super) struct Pool(Mutex<Vec<BytesMut>>);
 
 impl Pool {
-    fn take(&self) -> Vec<u8> {
-        let used = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        used.unwrap_or_else(|| vec![0; SIZE + 2 * ALIGNMENT])
+    fn take(&self) -> BytesMut {
+        let mut free = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if free.is_empty() {
+            free.extend(memory::blocks(SIZE));
+        }
+        free.pop().unwrap_or_default()
     }
 
-    fn put(&self, memory: Vec<u8>) {
+    fn put(&self, mut memory: BytesMut) {
+        memory.clear();
         let mut free = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         free.push(memory);
     }
@@ -34,14 +39,15 @@ impl Pool {
 /// Some memory of a pool, and the bytes in it.
 #[derive(Debug)]
 struct Block {
-    memory: Vec<u8>,
-    bytes: Range<usize>,
+    memory: BytesMut,
+    /// Where those begin that have not been handed over.
+    start: usize,
     pool: Arc<Pool>,
 }
 
 impl AsRef<[u8]> for Block {
     fn as_ref(&self) -> &[u8] {
-        &self.memory[self.bytes.clone()]
+        &self.memory[self.start..]
     }
 }
 
@@ -71,20 +77,18 @@ impl Gatherer {
     pub(super) fn take(&mut self, chunk: &mut Bytes) -> Option<Bytes> {
         let (pool, at) = (&self.pool, self.at);
         let block = self.block.get_or_insert_with(|| {
-            let memory = pool.take();
-            let offset = usize::try_from(at % ALIGNMENT as u64).unwrap_or(0);
-            let start = memory.as_ptr().align_offset(ALIGNMENT) + offset;
+            let start = usize::try_from(at % ALIGNMENT).unwrap_or(0);
+            let mut memory = pool.take();
+            memory.resize(start, 0);
             Block {
                 memory,
-                bytes: start..start,
+                start,
                 pool: pool.clone(),
             }
         });
         let room = usize::try_from(BLOCK - at % BLOCK).unwrap_or(SIZE);
         let piece = chunk.split_to(chunk.len().min(room));
-        let end = block.bytes.end + piece.len();
-        block.memory[block.bytes.end..end].copy_from_slice(&piece);
-        block.bytes.end = end;
+        block.memory.extend_from_slice(&piece);
         self.at += piece.len() as u64;
         match piece.len() == room {
             true => self.block.take().map(Bytes::from_owner),
@@ -97,7 +101,7 @@ impl Gatherer {
     pub(super) fn flush(&mut self) -> Option<Bytes> {
         let block = self.block.as_mut()?;
         let bytes = Bytes::copy_from_slice(block.as_ref());
-        block.bytes.start = block.bytes.end;
+        block.start = block.memory.len();
         (!bytes.is_empty()).then_some(bytes)
     }
 }

@@ -4,6 +4,7 @@ mod ahead;
 mod block;
 mod budget;
 mod flow;
+mod memory;
 mod origin;
 mod pace;
 mod patience;

@@ -1,0 +1,62 @@
+//! The memory that blocks lie in.
+
+use std::mem::MaybeUninit;
+
+use bytes::BytesMut;
+
+/// A huge page, as most processors have it. A block must fit in.
+const HUGE_PAGE: usize = 2 * 1024 * 1024;
+
+/// Memory for a few blocks, each with a capacity of `size` bytes and at a multiple of that, which is
+/// given back when none of them is left.
+///
+/// They share a huge page where the system has one to give: a disk that fetches them takes it as one
+/// piece, instead of as hundreds that the kernel has to look up and list for it each time.
+pub(super) fn blocks(size: usize) -> impl Iterator<Item = BytesMut> {
+    // Wherever so much begins, there is a whole huge page in it. What is not touched of the rest is
+    // nothing but addresses.
+    let mut memory = BytesMut::with_capacity(2 * HUGE_PAGE);
+    let before = memory.as_ptr().align_offset(HUGE_PAGE);
+    let mut page = memory.split_off(before);
+    drop(page.split_off(HUGE_PAGE));
+    ask_for_huge_page(page.spare_capacity_mut());
+    (0..HUGE_PAGE / size).map(move |_| {
+        let rest = page.split_off(size);
+        std::mem::replace(&mut page, rest)
+    })
+}
+
+/// Asks for `memory` to be a huge page as soon as it is touched. Where there are none, or none is free,
+/// it is made of small ones, as all memory is.
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "the system is told of memory by its address")]
+fn ask_for_huge_page(memory: &mut [MaybeUninit<u8>]) {
+    let (address, length) = (memory.as_mut_ptr().cast(), memory.len());
+    // SAFETY: this advice changes neither what is in the memory nor who may use it.
+    let _ = unsafe { libc::madvise(address, length, libc::MADV_HUGEPAGE) };
+}
+
+/// Other systems choose by themselves.
+#[cfg(not(target_os = "linux"))]
+fn ask_for_huge_page(_memory: &mut [MaybeUninit<u8>]) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_whole_and_aligned_and_do_not_overlap() {
+        let size = HUGE_PAGE / 4;
+        let mut blocks: Vec<BytesMut> = blocks(size).collect();
+        assert_eq!(blocks.len(), 4);
+        for (block, byte) in blocks.iter_mut().zip(1..) {
+            let place = block.as_ptr();
+            assert_eq!(place as usize % size, 0);
+            block.extend_from_slice(&vec![byte; size]);
+            assert_eq!(block.as_ptr(), place, "it was moved");
+        }
+        for (block, byte) in blocks.iter().zip(1..) {
+            assert!(block.iter().all(|found| *found == byte));
+        }
+    }
+}
