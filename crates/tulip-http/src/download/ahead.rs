@@ -21,9 +21,9 @@ use crate::error::ErrorKind;
 /// A range has no more blocks than this: a larger one would not make the requests cheaper.
 const LARGEST: u32 = 8;
 
-/// Nor more than this part of the budget: what a second connection holds already should leave most of
-/// it to those that more of them may need.
-const SHARE: u32 = 6;
+/// Nor more than this part of the budget, which leaves one to each of so many connections. Where larger
+/// ones would be faster, because the host takes long to answer, more connections are as well.
+const SHARE: u32 = 16;
 
 /// A block that waits while another is being filled is all that is held of a range without a share
 /// of the budget: the first in the row, when other downloads have all of it.

@@ -40,8 +40,10 @@ const LATEST: f64 = 0.25;
 /// A round can mislead, the more so the first ones behind a step up: some servers hold back the end of
 /// the first reply on a connection until what came before it is acknowledged, which on Linux takes 40 ms (the
 /// delayed acknowledgement of RFC 1122, section 4.2.3.2, and Nagle's algorithm), and then all that has
-/// come behind it waits. A step up is taken back only where none of so many rounds shows a gain.
-const LOOKS: u32 = 4;
+/// come behind it waits. A round can also be fast by chance. A step up stays where so many of so many
+/// rounds show a gain.
+const GAINS: u32 = 2;
+const LOOKS: u32 = 5;
 
 /// Where a step was taken back, the next one is tried after so many rounds, then after twice as many,
 /// up to the most. After a failure there is more of a rest.
@@ -79,10 +81,17 @@ pub(super) struct Pace {
 enum State {
     /// The connections have changed: the round in which they do says nothing.
     Changing { from: Tried },
-    /// A round shows what has come of that, and so many may be needed.
-    Trying { from: Tried, looks: u32 },
+    /// The rounds to come show what has come of that.
+    Trying { from: Tried, seen: Seen },
     /// Stays for so many rounds.
     Resting { rounds: u32 },
+}
+
+/// What rounds have shown of a step up.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Seen {
+    looks: u32,
+    gains: u32,
 }
 
 /// What is held against what comes of a step.
@@ -161,8 +170,14 @@ impl Pace {
         let is_awaited = awaited.min(self.awaited) > AWAITED;
         self.begin_round(brought, now);
         self.state = match self.state {
-            State::Changing { from } => State::Trying { from, looks: LOOKS },
-            State::Trying { from, looks } => self.judge(from, looks, rate, is_awaited),
+            State::Changing { from } => {
+                let seen = Seen::default();
+                State::Trying { from, seen }
+            }
+            State::Trying { from, seen } => match from.step {
+                Step::Up => self.judge_more(from, seen, rate, is_awaited),
+                Step::Down => self.judge_fewer(from, rate),
+            },
             State::Resting {
                 rounds: rounds @ 1..,
             } => State::Resting { rounds: rounds - 1 },
@@ -171,39 +186,41 @@ impl Pace {
         };
     }
 
-    /// Keeps what a step has led to, or takes it back.
-    fn judge(&mut self, from: Tried, looks: u32, rate: Rate, is_awaited: bool) -> State {
-        let (more, fewer) = match from.step {
-            Step::Up => (self.connections, from.connections),
-            Step::Down => (from.connections, self.connections),
-        };
-        let share = more as f64 / fewer as f64 - 1.0;
-        self.next = match from.step {
-            Step::Up if rate.exceeds(from.rate, 1.0 + share * (GAIN - 1.0)) => {
-                self.rest = REST;
-                if is_awaited {
-                    let is_steep = rate.exceeds(from.rate, 1.0 + share * (STEEP - 1.0));
-                    return self.try_more(if is_steep { 4 } else { 2 }, rate);
-                }
-                Step::Up
-            }
-            Step::Up if looks > 1 => {
-                return State::Trying {
-                    from,
-                    looks: looks - 1,
-                };
-            }
-            Step::Up => {
-                self.connections = from.connections;
-                Step::Down
-            }
-            Step::Down => {
-                if from.rate.exceeds(rate, 1.0 + share * (LOSS - 1.0)) {
-                    self.connections = from.connections;
-                }
-                Step::Up
-            }
-        };
+    /// Keeps more connections that have shown often enough that they gain something, and takes them back
+    /// when they have had their chances.
+    fn judge_more(&mut self, from: Tried, mut seen: Seen, rate: Rate, is_awaited: bool) -> State {
+        let share = self.connections as f64 / from.connections as f64 - 1.0;
+        seen.looks += 1;
+        seen.gains += u32::from(rate.exceeds(from.rate, 1.0 + share * (GAIN - 1.0)));
+        if seen.gains < GAINS && seen.looks < LOOKS {
+            return State::Trying { from, seen };
+        }
+        if seen.gains < GAINS {
+            self.connections = from.connections;
+            self.next = Step::Down;
+            return self.rest();
+        }
+        self.rest = REST;
+        if is_awaited {
+            let is_steep = rate.exceeds(from.rate, 1.0 + share * (STEEP - 1.0));
+            return self.try_more(if is_steep { 4 } else { 2 }, rate);
+        }
+        self.next = Step::Up;
+        self.rest()
+    }
+
+    /// Keeps fewer connections unless the others are missed.
+    fn judge_fewer(&mut self, from: Tried, rate: Rate) -> State {
+        let share = from.connections as f64 / self.connections as f64 - 1.0;
+        if from.rate.exceeds(rate, 1.0 + share * (LOSS - 1.0)) {
+            self.connections = from.connections;
+        }
+        self.next = Step::Up;
+        self.rest()
+    }
+
+    /// Stays, and longer next time.
+    fn rest(&mut self) -> State {
         let rounds = self.rest;
         self.rest = (2 * rounds).min(LONGEST_REST);
         State::Resting { rounds }
@@ -327,6 +344,22 @@ mod tests {
             stalled -= i32::from(stalled > 0);
         }
         assert_eq!(connections, 16);
+    }
+
+    #[test]
+    fn a_single_fast_round_behind_a_step_up_is_not_taken_for_a_gain() {
+        let mut line = Line::new(16);
+        let (mut connections, mut blocks) = (line.pace.connections(), 0);
+        for _ in 0..4096 {
+            let now = line.pace.connections();
+            assert!(now <= 4, "{now}");
+            if now != connections {
+                (connections, blocks) = (now, 0);
+            }
+            blocks += 1;
+            let is_fast = now == 4 && (6..15).contains(&blocks);
+            line.run(MIB, |_| if is_fast { 360e6 } else { 180e6 });
+        }
     }
 
     #[test]
