@@ -59,4 +59,37 @@ mod tests {
             assert!(block.iter().all(|found| *found == byte));
         }
     }
+
+    /// What the system was told of the mapping that `address` lies in.
+    #[cfg(target_os = "linux")]
+    fn flags(address: usize) -> String {
+        let mappings = std::fs::read_to_string("/proc/self/smaps").unwrap();
+        let mut lies_there = false;
+        for line in mappings.lines() {
+            let range = line
+                .split(' ')
+                .next()
+                .and_then(|range| range.split_once('-'));
+            if let Some((start, end)) = range {
+                let [start, end] = [start, end].map(|hex| usize::from_str_radix(hex, 16).unwrap());
+                lies_there = (start..end).contains(&address);
+            } else if let Some(flags) = line.strip_prefix("VmFlags:").filter(|_| lies_there) {
+                return flags.to_owned();
+            }
+        }
+        panic!("nothing lies at {address:x}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_system_is_asked_for_huge_pages_where_it_has_any() {
+        let block = blocks(HUGE_PAGE).next().unwrap();
+        let has_any = std::path::Path::new("/sys/kernel/mm/transparent_hugepage").exists();
+        let flags = flags(block.as_ptr() as usize);
+        assert_eq!(
+            flags.split(' ').any(|flag| flag == "hg"),
+            has_any,
+            "{flags}"
+        );
+    }
 }

@@ -192,10 +192,10 @@ impl Pace {
         let share = self.connections as f64 / from.connections as f64 - 1.0;
         seen.looks += 1;
         seen.gains += u32::from(rate.exceeds(from.rate, 1.0 + share * (GAIN - 1.0)));
-        if seen.gains < GAINS && seen.looks < LOOKS {
-            return State::Trying { from, seen };
-        }
         if seen.gains < GAINS {
+            if seen.looks < LOOKS {
+                return State::Trying { from, seen };
+            }
             self.connections = from.connections;
             self.next = Step::Down;
             return self.rest();
