@@ -129,8 +129,8 @@ impl ClientBuilder {
     }
 
     /// How many connections the download of one archive may use; by default 16. It uses more than
-    /// one for large archives, where the host keeps ranges, and no more than make it faster. With 1,
-    /// it asks for the whole archive at once.
+    /// one for large archives, where the host keeps ranges, and no more than make it faster; none but
+    /// one where a request for all is faster than many for ranges. With 1, it asks for the whole archive at once.
     #[must_use]
     pub fn connections(mut self, most: NonZeroUsize) -> Self {
         self.connections = most;

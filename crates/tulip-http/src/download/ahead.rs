@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::mpsc::{self, Receiver};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 use tracing::debug;
 
 use crate::asset::{AssetBody, Wanted};
 use crate::download::block::{BLOCK, Gatherer, Pool};
-use crate::download::budget::{Budget, Share};
+use crate::download::budget::{Budget, Share, Splitting};
 use crate::download::flow::Flow;
 use crate::download::origin::Origin;
 use crate::download::pace::Pace;
@@ -24,6 +24,9 @@ const LARGEST: u32 = 8;
 /// Nor more than this part of the budget, which leaves one to each of so many connections. Where larger
 /// ones would be faster, because the host takes long to answer, more connections are as well.
 const SHARE: u32 = 16;
+
+/// So many blocks are held of one request that brings all that is left: they are handed over as they come.
+const HELD_ALONE: u32 = 4;
 
 /// A block that waits while another is being filled is all that is held of a range without a share
 /// of the budget: the first in the row, when other downloads have all of it.
@@ -54,8 +57,10 @@ pub(super) struct Ahead {
 
 struct Fetching {
     blocks: Receiver<Result<Bytes, Ended>>,
+    task: AbortHandle,
     /// What of the range has not been handed over.
     left: u64,
+    extent: Extent,
     share: Option<Share>,
 }
 
@@ -64,8 +69,8 @@ impl Ahead {
     pub(super) fn new(origin: Arc<Origin>, reply: AssetBody, etag: String, length: u64) -> Self {
         let splitting = origin.client().splitting();
         let mut ahead = Self {
-            pace: Pace::new(splitting.connections, Instant::now()),
-            flow: Arc::default(),
+            pace: Pace::new(splitting.connections, reach(splitting), Instant::now()),
+            flow: Arc::new(Flow::new()),
             budget: splitting.budget.clone(),
             failures: origin.failures(),
             told: 0,
@@ -78,7 +83,7 @@ impl Ahead {
             tasks: JoinSet::new(),
         };
         let end = reply.end.unwrap_or(length).min(length);
-        ahead.begin(end, Some(reply), None);
+        ahead.begin(end, Extent::Range, Some(reply), None);
         ahead.fill();
         ahead
     }
@@ -99,10 +104,15 @@ impl Ahead {
                         let now = Instant::now();
                         self.pace.handed(self.flow.brought(), now - asked, now);
                         self.tell();
+                        self.cut();
                         return Ok(Some(block));
                     }
                     Some(Err(ended)) => return Err(ended),
                     None if first.left == 0 => drop(self.ranges.pop_front()),
+                    None if first.extent == Extent::Cut => {
+                        self.next -= first.left;
+                        self.ranges.pop_front();
+                    }
                     None => {
                         let why = "the task that fetched it has ended";
                         return Err(Ended::Failed(self.origin.error(ErrorKind::Interrupted, why)));
@@ -124,7 +134,8 @@ impl Ahead {
         }
         while self.tasks.try_join_next().is_some() {}
         while self.next < self.length && self.has_a_place() {
-            let most = self.largest();
+            let is_alone = self.pace.is_alone();
+            let most = if is_alone { HELD_ALONE } else { self.largest() };
             // Half a range at least, or a slow reader would see requests for single blocks.
             let share = self.budget.share(most.div_ceil(2), most);
             if share.is_none() && !self.ranges.is_empty() {
@@ -132,7 +143,11 @@ impl Ahead {
             }
             let blocks = share.as_ref().map_or(LARGEST, Share::blocks);
             let end = (self.next / BLOCK + u64::from(blocks)) * BLOCK;
-            self.begin(end.min(self.length), None, share);
+            let (end, extent) = match is_alone {
+                true => (self.length, Extent::Rest),
+                false => (end.min(self.length), Extent::Range),
+            };
+            self.begin(end, extent, None, share);
         }
     }
 
@@ -140,20 +155,25 @@ impl Ahead {
     /// whole before its turn. Where more have, it is not the connections that are waited for. One that
     /// is next always may begin: the task that was before it has done its work, if not ended.
     fn has_a_place(&self) -> bool {
-        let connections = self.pace.connections();
+        let connections = self.connections();
         let is_free = self.tasks.len() < connections && self.ranges.len() <= connections;
         is_free || self.ranges.is_empty()
     }
 
+    fn connections(&self) -> usize {
+        match self.pace.is_alone() {
+            true => 1,
+            false => self.pace.connections(),
+        }
+    }
+
     /// The blocks of a range, so that every connection can have one.
     fn largest(&self) -> u32 {
-        let connections = u32::try_from(self.pace.connections()).unwrap_or(u32::MAX);
-        let blocks = self.budget.blocks();
-        (blocks / connections).min(blocks / SHARE).clamp(1, LARGEST)
+        largest(self.budget.blocks(), self.pace.connections())
     }
 
     /// Has a range fetched, up to `end`.
-    fn begin(&mut self, end: u64, reply: Option<AssetBody>, share: Option<Share>) {
+    fn begin(&mut self, end: u64, extent: Extent, reply: Option<AssetBody>, share: Option<Share>) {
         let wanted = Wanted {
             start: self.next,
             end: Some(end),
@@ -163,26 +183,62 @@ impl Ahead {
         let held = share.as_ref().map(Share::blocks);
         let held = held.and_then(|blocks| usize::try_from(blocks).ok());
         let (sender, blocks) = mpsc::channel(held.unwrap_or(WITHOUT_SHARE));
-        self.ranges.push_back(Fetching {
-            blocks,
-            left: end - self.next,
-            share,
-        });
-        self.next = end;
         let (origin, flow) = (self.origin.clone(), self.flow.clone());
         let gatherer = Gatherer::new(self.pool.clone(), wanted.start);
         let fetching = range::fetch(origin, wanted, reply, gatherer, flow, sender);
-        self.tasks.spawn(fetching);
+        self.ranges.push_back(Fetching {
+            blocks,
+            task: self.tasks.spawn(fetching),
+            left: end - self.next,
+            extent,
+            share,
+        });
+        self.next = end;
+    }
+
+    /// Ends the request for all that is left where there are to be several instead. No range can be behind it.
+    fn cut(&mut self) {
+        let rest = self.ranges.back_mut();
+        if let Some(rest) = rest.filter(|range| range.extent == Extent::Rest)
+            && !self.pace.is_alone()
+        {
+            rest.extent = Extent::Cut;
+            rest.task.abort();
+        }
     }
 
     /// Tells how many connections there are, where that has changed.
     fn tell(&mut self) {
-        let connections = self.pace.connections();
+        let connections = self.connections();
         if connections != self.told {
             self.told = connections;
             debug!(job = %self.origin.job, connections, at = self.next, "connections");
         }
     }
+}
+
+/// The blocks of a range, so that every connection can have one.
+fn largest(budget: u32, connections: usize) -> u32 {
+    let connections = u32::try_from(connections).unwrap_or(u32::MAX);
+    (budget / connections).min(budget / SHARE).clamp(1, LARGEST)
+}
+
+/// The bytes that all connections that there may be can have asked for at once.
+fn reach(splitting: &Splitting) -> u64 {
+    let blocks = splitting.budget.blocks();
+    let connections = splitting.connections;
+    let asked = connections as u64 * u64::from(largest(blocks, connections));
+    asked.min(blocks.into()) * BLOCK
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// So much as may be held of it, or little more.
+    Range,
+    /// All that is left of the archive.
+    Rest,
+    /// It was all that is left, and ends wherever it has got to.
+    Cut,
 }
 
 impl Fetching {
@@ -198,81 +254,170 @@ impl Fetching {
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroUsize;
+    use std::ops::Range;
+    use std::sync::Mutex;
     use std::time::Duration;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
     use tulip_core::{Credentials, ResourceUrl};
 
     use super::*;
     use crate::asset::{self, Answer};
     use crate::{Client, Endpoint, Settings};
 
-    const LENGTH: u64 = 2 * BLOCK;
+    /// The bytes of an archive at a place, of which no two blocks are the same.
+    fn archive(range: Range<u64>) -> Vec<u8> {
+        range.map(|at| (at % 251 + at / BLOCK) as u8).collect()
+    }
 
-    /// The head and the body of a reply with one block.
-    fn block(start: u64) -> (http::response::Builder, Bytes) {
-        let range = format!("bytes {start}-{}/{LENGTH}", start + BLOCK - 1);
-        let head = http::Response::builder()
+    fn head(range: &Range<u64>, length: u64) -> http::response::Builder {
+        let content = format!("bytes {}-{}/{length}", range.start, range.end - 1);
+        http::Response::builder()
             .status(206)
             .header("etag", "\"tag\"")
-            .header("content-range", range)
-            .header("content-length", BLOCK);
-        (head, vec![b'x'; BLOCK as usize].into())
+            .header("content-range", content)
+            .header("content-length", range.end - range.start)
     }
 
-    /// Answers one request with the second block.
-    async fn serve_second(listener: TcpListener) {
-        let (mut socket, _) = listener.accept().await.unwrap();
-        let mut request = Vec::new();
-        while !request.ends_with(b"\r\n\r\n") {
-            request.push(socket.read_u8().await.unwrap());
-        }
-        let (head, body) = block(BLOCK);
-        let mut reply = b"HTTP/1.1 206 Partial Content\r\n".to_vec();
-        for (name, value) in head.headers_ref().unwrap() {
-            reply.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
-        }
-        reply.extend(b"\r\n");
-        reply.extend(body);
-        socket.write_all(&reply).await.unwrap();
+    /// Answers requests for ranges of an archive of `length` bytes.
+    struct Server {
+        listener: TcpListener,
+        length: u64,
+        asked: Mutex<Vec<Range<u64>>>,
     }
 
-    /// An archive of two blocks on one connection, of which a reply brings the first.
-    async fn ahead(server: &TcpListener) -> Ahead {
-        let url = format!("http://{}", server.local_addr().unwrap());
-        let credentials = Credentials::new("key", "secret").unwrap();
-        let settings = Settings::new(url.parse().unwrap(), credentials);
-        let client = Client::builder(settings).connections(NonZeroUsize::MIN);
-        let client = client.build().unwrap();
-        let resource = ResourceUrl::parse(&format!("{url}/a.csv")).unwrap();
-        let endpoint = Endpoint::asset(&resource);
-        let origin = Origin::new(client, "job1".parse().unwrap(), resource);
-        let (head, body) = block(0);
-        let reply = head.body(body).unwrap().into();
-        let wanted = Wanted {
-            end: Some(BLOCK),
-            ..Wanted::WHOLE
-        };
-        let answer = asset::answer(reply, &endpoint, Duration::from_secs(60), &wanted).await;
-        let Ok(Answer::Part(reply)) = answer else {
-            panic!("{answer:?}");
-        };
-        Ahead::new(Arc::new(origin), reply, "\"tag\"".into(), LENGTH)
+    impl Server {
+        async fn new(length: u64) -> Arc<Self> {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let asked = Mutex::default();
+            Arc::new(Self {
+                listener,
+                length,
+                asked,
+            })
+        }
+
+        async fn run(self: Arc<Self>) {
+            loop {
+                let (socket, _) = self.listener.accept().await.unwrap();
+                let server = self.clone();
+                tokio::spawn(async move { server.serve(socket).await });
+            }
+        }
+
+        /// Until the client has enough.
+        async fn serve(&self, mut socket: TcpStream) -> std::io::Result<()> {
+            loop {
+                let mut request = Vec::new();
+                while !request.ends_with(b"\r\n\r\n") {
+                    request.push(socket.read_u8().await?);
+                }
+                let request = String::from_utf8(request).unwrap();
+                let (_, range) = request.split_once("range: bytes=").unwrap();
+                let (start, end) = range.lines().next().unwrap().split_once('-').unwrap();
+                let range = start.parse().unwrap()..end.parse::<u64>().unwrap() + 1;
+                self.asked.lock().unwrap().push(range.clone());
+                let mut reply = b"HTTP/1.1 206 Partial Content\r\n".to_vec();
+                let head = head(&range, self.length);
+                for (name, value) in head.headers_ref().unwrap() {
+                    let line = [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"];
+                    reply.extend(line.concat());
+                }
+                reply.extend(b"\r\n");
+                reply.extend(archive(range));
+                socket.write_all(&reply).await?;
+            }
+        }
+
+        fn asked(&self) -> Vec<Range<u64>> {
+            self.asked.lock().unwrap().clone()
+        }
+
+        /// A download on so many connections, of which a reply brings the first block.
+        async fn ahead(&self, connections: usize) -> Ahead {
+            let url = format!("http://{}", self.listener.local_addr().unwrap());
+            let credentials = Credentials::new("key", "secret").unwrap();
+            let settings = Settings::new(url.parse().unwrap(), credentials);
+            let connections = NonZeroUsize::new(connections).unwrap();
+            let client = Client::builder(settings).connections(connections);
+            let client = client.build().unwrap();
+            let resource = ResourceUrl::parse(&format!("{url}/a.csv")).unwrap();
+            let endpoint = Endpoint::asset(&resource);
+            let origin = Origin::new(client, "job1".parse().unwrap(), resource);
+            let body = Bytes::from(archive(0..BLOCK));
+            let reply = head(&(0..BLOCK), self.length).body(body).unwrap().into();
+            let wanted = Wanted {
+                end: Some(BLOCK),
+                ..Wanted::WHOLE
+            };
+            let answer = asset::answer(reply, &endpoint, Duration::from_secs(60), &wanted).await;
+            let Ok(Answer::Part(reply)) = answer else {
+                panic!("{answer:?}");
+            };
+            Ahead::new(Arc::new(origin), reply, "\"tag\"".into(), self.length)
+        }
+    }
+
+    /// Has the pace see so many rounds from `now` on, each with so many bytes. What there really is before
+    /// they are over takes no time.
+    fn see(ahead: &mut Ahead, now: &mut Instant, rounds: u32, bytes: usize, took: Duration) {
+        for _ in 0..rounds {
+            *now += took;
+            ahead.flow.add(bytes, took);
+            ahead.pace.handed(ahead.flow.brought(), took, *now);
+        }
     }
 
     /// A task hands over its last block before it has ended, and on several threads that is seen.
     #[tokio::test]
     async fn what_is_left_is_fetched_though_the_only_connection_is_not_free_yet() {
-        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut ahead = ahead(&server).await;
-        let serving = tokio::spawn(serve_second(server));
+        let server = Server::new(2 * BLOCK).await;
+        let mut ahead = server.ahead(1).await;
+        let serving = tokio::spawn(server.clone().run());
         ahead.tasks.spawn(std::future::pending());
         let mut bytes = 0;
         while let Some(block) = ahead.next().await.unwrap() {
             bytes += block.len() as u64;
         }
-        assert_eq!(bytes, LENGTH);
-        serving.await.unwrap();
+        assert_eq!(bytes, server.length);
+        serving.abort();
+    }
+
+    #[tokio::test]
+    async fn one_request_for_all_that_is_left_can_be_cut_and_what_follows_comes_in_ranges() {
+        let server = Server::new(96 * BLOCK + 5).await;
+        let mut ahead = server.ahead(2).await;
+        let serving = tokio::spawn(server.clone().run());
+        let mut now = Instant::now();
+        let mut bytes = Vec::new();
+        while let Some(block) = ahead.next().await.unwrap() {
+            bytes.extend_from_slice(&block);
+            match bytes.len() as u64 / BLOCK {
+                8 => {
+                    // Next to nothing may be asked for at once.
+                    ahead.pace = Pace::new(2, 1000, now);
+                    see(&mut ahead, &mut now, 4, 1 << 40, Duration::from_secs(1));
+                    assert!(ahead.pace.is_alone());
+                }
+                32 => {
+                    see(&mut ahead, &mut now, 200, 1, Duration::from_secs(10));
+                    assert!(!ahead.pace.is_alone());
+                }
+                _ => {}
+            }
+        }
+        assert!(bytes == archive(0..server.length));
+        let asked = server.asked();
+        let rest = asked.iter().position(|range| range.end == server.length);
+        let (before, behind) = asked.split_at(rest.unwrap());
+        assert!(
+            before.iter().all(|range| range.end <= 16 * BLOCK),
+            "{before:?}"
+        );
+        assert!(behind.len() > 16, "{behind:?}");
+        let longest = behind[1..].iter().map(|range| range.end - range.start);
+        assert!(longest.max() <= Some(BLOCK), "{behind:?}");
+        serving.abort();
     }
 }

@@ -1,13 +1,16 @@
 //! What the connections of a download have brought.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Counts what comes on all connections, and how long they took for it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Flow {
     bytes: AtomicU64,
     nanoseconds: AtomicU64,
+    answers: AtomicU32,
+    answering: AtomicU64,
+    shortest_answer: AtomicU64,
 }
 
 /// What has come until a point of time.
@@ -16,14 +19,39 @@ pub(super) struct Brought {
     pub(super) bytes: u64,
     /// Of each connection the time for which it was waited for, added up.
     pub(super) time: Duration,
+    /// Requests that were answered.
+    pub(super) answers: u32,
+    /// The part of the time in which answers were waited for.
+    pub(super) answering: Duration,
+    /// The shortest of those waits.
+    pub(super) shortest_answer: Duration,
 }
 
 impl Flow {
+    pub(super) fn new() -> Self {
+        Self {
+            bytes: AtomicU64::new(0),
+            nanoseconds: AtomicU64::new(0),
+            answers: AtomicU32::new(0),
+            answering: AtomicU64::new(0),
+            shortest_answer: AtomicU64::new(u64::MAX),
+        }
+    }
+
     /// Takes notice of `bytes` for which one connection was waited for.
     pub(super) fn add(&self, bytes: usize, waited: Duration) {
-        let nanoseconds = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+        self.nanoseconds
+            .fetch_add(nanoseconds(waited), Ordering::Relaxed);
+    }
+
+    /// Takes notice of an answer for which one connection was waited for.
+    pub(super) fn add_answer(&self, waited: Duration) {
+        let waited = nanoseconds(waited);
+        self.nanoseconds.fetch_add(waited, Ordering::Relaxed);
+        self.answering.fetch_add(waited, Ordering::Relaxed);
+        self.shortest_answer.fetch_min(waited, Ordering::Relaxed);
+        self.answers.fetch_add(1, Ordering::Relaxed);
     }
 
     /// All of it until now.
@@ -31,6 +59,13 @@ impl Flow {
         Brought {
             bytes: self.bytes.load(Ordering::Relaxed),
             time: Duration::from_nanos(self.nanoseconds.load(Ordering::Relaxed)),
+            answers: self.answers.load(Ordering::Relaxed),
+            answering: Duration::from_nanos(self.answering.load(Ordering::Relaxed)),
+            shortest_answer: Duration::from_nanos(self.shortest_answer.load(Ordering::Relaxed)),
         }
     }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

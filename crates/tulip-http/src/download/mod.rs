@@ -9,6 +9,7 @@ mod origin;
 mod pace;
 mod patience;
 mod range;
+mod stream;
 
 use std::fmt;
 use std::sync::Arc;
@@ -46,8 +47,8 @@ pub enum Piece {
 /// The open download of a job's archive.
 ///
 /// An archive of up to 8 MiB is one request. A large one is asked for in ranges on several
-/// connections, as many as make it faster, if the host keeps ranges and the archive has a strong
-/// entity tag (see [`ClientBuilder::split_above`](crate::ClientBuilder::split_above) and
+/// connections, as many as make it faster, or from a host that is slow to answer by one request for
+/// the rest, if the host keeps ranges and the archive has a strong entity tag (see [`ClientBuilder::split_above`](crate::ClientBuilder::split_above) and
 /// [`ClientBuilder::connections`](crate::ClientBuilder::connections)). Bytes are handed out in order
 /// all the same.
 ///

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::flow::Brought;
+use super::stream::Stream;
 
 /// A download that is large enough begins with this many, so that most lose nothing while it is found
 /// out how many they need.
@@ -16,7 +17,7 @@ const ROUND: u64 = 4 * 1024 * 1024;
 const SHORTEST: Duration = Duration::from_millis(25);
 const LONGEST: Duration = Duration::from_secs(1);
 /// What is divided by is no less, on clocks that do not tell two moments apart.
-const LEAST_TIME: Duration = Duration::from_nanos(1);
+pub(super) const LEAST_TIME: Duration = Duration::from_nanos(1);
 
 /// Twice the connections must bring at least so much to stay, and half of them at most so much less;
 /// fewer more or less of them in proportion.
@@ -51,6 +52,19 @@ const REST: u32 = 2;
 const LONGEST_REST: u32 = 64;
 const REST_AFTER_TROUBLE: u32 = 256;
 
+/// One request for all that is left is tried where it promises so many times what several bring, if no less
+/// comes in the time of an answer than this: otherwise the host is not what is slow. It must bring at least
+/// so many times as much to stay.
+const PROMISE: f64 = 1.25;
+const LEAST_LEAD: f64 = 4.0 * 1024.0 * 1024.0;
+const GAIN_ALONE: f64 = 1.1;
+
+/// The rounds before that is tried with the most connections, and those before it is tried again where it
+/// has failed: then twice as many, up to the most.
+const REST_AT_MOST: u32 = 8;
+const REST_ALONE: u32 = 64;
+const LONGEST_REST_ALONE: u32 = 4096;
+
 /// Watches how fast an archive comes and decides on the connections.
 ///
 /// The count doubles while that makes the download faster by two fifths, and is multiplied by four
@@ -59,6 +73,10 @@ const REST_AFTER_TROUBLE: u32 = 256;
 /// the count goes back by a step; where half of it is about as fast, it stays there: each connection
 /// costs memory, and bytes that wait for their turn are no longer in the processor's cache when it
 /// comes. A failure halves it.
+///
+/// Where the host is slow to answer and then fast, one request for all that is left can be faster than any
+/// number of ranges (see [`Stream`]). It is tried as soon as that is plain, or when more connections have
+/// gained nothing, and left where it brings less.
 #[derive(Debug)]
 pub(super) struct Pace {
     most: usize,
@@ -67,6 +85,10 @@ pub(super) struct Pace {
     /// How long the next rest is, and what is tried behind it.
     rest: u32,
     next: Step,
+    stream: Stream,
+    /// The rounds until one request may be tried, and how many there are after the next failure.
+    not_alone: u32,
+    rest_alone: u32,
     /// The round.
     began: Instant,
     /// What had come when it began.
@@ -85,6 +107,10 @@ enum State {
     Trying { from: Tried, seen: Seen },
     /// Stays for so many rounds.
     Resting { rounds: u32 },
+    /// One request brings all, as long as it brings more than several would, in bytes a second.
+    Alone { several: f64 },
+    /// It has failed. To leave it before it goes on would take its waits between attempts from it.
+    Recovering,
 }
 
 /// What rounds have shown of a step up.
@@ -125,12 +151,13 @@ impl Rate {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Step {
     Up,
+    Alone,
     Down,
 }
 
 impl Pace {
-    /// A pace of at most `most` connections.
-    pub(super) fn new(most: usize, now: Instant) -> Self {
+    /// A pace of at most `most` connections, which can have asked for `reach` bytes at once.
+    pub(super) fn new(most: usize, reach: u64, now: Instant) -> Self {
         Self {
             most,
             connections: FIRST.min(most),
@@ -138,6 +165,9 @@ impl Pace {
             state: State::Resting { rounds: REST },
             rest: REST,
             next: Step::Up,
+            stream: Stream::new(reach),
+            not_alone: 0,
+            rest_alone: REST_ALONE,
             began: now,
             before: Brought::default(),
             waited: Duration::ZERO,
@@ -147,6 +177,15 @@ impl Pace {
 
     pub(super) fn connections(&self) -> usize {
         self.connections
+    }
+
+    /// Whether one request is to bring all that is left.
+    pub(super) fn is_alone(&self) -> bool {
+        match self.state {
+            State::Alone { .. } | State::Recovering => true,
+            State::Changing { from } | State::Trying { from, .. } => from.step == Step::Alone,
+            State::Resting { .. } => false,
+        }
     }
 
     /// Takes notice of the reader's next bytes, for which it has `waited`. What all connections have
@@ -168,22 +207,51 @@ impl Pace {
             _ => self.awaited + (awaited - self.awaited) * LATEST,
         };
         let is_awaited = awaited.min(self.awaited) > AWAITED;
+        if self.connections <= FIRST || self.is_alone() {
+            self.stream.observe(self.before, brought);
+        }
+        self.not_alone = self.not_alone.saturating_sub(1);
         self.begin_round(brought, now);
-        self.state = match self.state {
+        let unrivalled = self.stream.unrivalled();
+        self.state = match unrivalled.filter(|_| is_awaited && self.may_be_alone()) {
+            Some(bound) => self.try_alone(bound),
+            None => self.judge(rate, is_awaited),
+        };
+    }
+
+    /// What comes of a round.
+    fn judge(&mut self, rate: Rate, is_awaited: bool) -> State {
+        match self.state {
             State::Changing { from } => {
                 let seen = Seen::default();
                 State::Trying { from, seen }
             }
             State::Trying { from, seen } => match from.step {
                 Step::Up => self.judge_more(from, seen, rate, is_awaited),
+                Step::Alone => self.judge_alone(from, seen, rate, is_awaited),
                 Step::Down => self.judge_fewer(from, rate),
             },
+            State::Alone { several } if self.stream.rate() > several => State::Alone { several },
+            State::Alone { .. } => self.leave_alone(REST),
+            State::Recovering => self.leave_alone(REST_AFTER_TROUBLE),
             State::Resting {
                 rounds: rounds @ 1..,
             } => State::Resting { rounds: rounds - 1 },
-            _ if self.next == Step::Down || !is_awaited => self.try_fewer(rate),
-            _ => self.try_more(2, rate),
-        };
+            _ if !is_awaited => self.try_fewer(rate),
+            _ if self.next == Step::Alone && self.promises_more_alone(rate) => {
+                self.try_alone(rate.brought)
+            }
+            _ => match self.next {
+                Step::Up => self.try_more(2, rate),
+                Step::Alone if self.connections == self.most => {
+                    self.next = Step::Down;
+                    State::Resting {
+                        rounds: LONGEST_REST,
+                    }
+                }
+                Step::Alone | Step::Down => self.try_fewer(rate),
+            },
+        }
     }
 
     /// Keeps more connections that have shown often enough that they gain something, and takes them back
@@ -197,7 +265,7 @@ impl Pace {
                 return State::Trying { from, seen };
             }
             self.connections = from.connections;
-            self.next = Step::Down;
+            self.next = Step::Alone;
             return self.rest();
         }
         self.rest = REST;
@@ -219,6 +287,47 @@ impl Pace {
         self.rest()
     }
 
+    /// Whether one request is worth trying against what several bring.
+    fn promises_more_alone(&self, rate: Rate) -> bool {
+        let is_slow_to_answer = self.stream.lead() > LEAST_LEAD;
+        is_slow_to_answer && self.stream.rate() > rate.brought * PROMISE && self.may_be_alone()
+    }
+
+    fn may_be_alone(&self) -> bool {
+        !self.is_alone() && self.not_alone == 0
+    }
+
+    fn try_alone(&mut self, several: f64) -> State {
+        let rate = Rate {
+            asked: several,
+            brought: several,
+        };
+        self.change(self.connections, Step::Alone, rate)
+    }
+
+    /// Keeps one request if it has shown often enough that it brings more than several, or as much as the
+    /// reader takes.
+    fn judge_alone(&mut self, from: Tried, mut seen: Seen, rate: Rate, is_awaited: bool) -> State {
+        let several = from.rate.brought;
+        seen.looks += 1;
+        seen.gains += u32::from(!is_awaited || rate.brought > several * GAIN_ALONE);
+        match seen {
+            Seen { gains: GAINS.., .. } => State::Alone { several },
+            Seen { looks: LOOKS.., .. } => self.leave_alone(REST),
+            _ => State::Trying { from, seen },
+        }
+    }
+
+    /// Goes back to several connections, which stay for so many `rounds`, and for longer next time before
+    /// one request is tried again.
+    fn leave_alone(&mut self, rounds: u32) -> State {
+        self.not_alone = self.rest_alone;
+        self.rest_alone = (2 * self.rest_alone).min(LONGEST_REST_ALONE);
+        self.rest = REST;
+        self.next = Step::Up;
+        State::Resting { rounds }
+    }
+
     /// Stays, and longer next time.
     fn rest(&mut self) -> State {
         let rounds = self.rest;
@@ -229,8 +338,11 @@ impl Pace {
     /// Takes notice of failures.
     pub(super) fn troubled(&mut self, brought: Brought, now: Instant) {
         self.connections = (self.connections / 2).max(1);
-        self.state = State::Resting {
-            rounds: REST_AFTER_TROUBLE,
+        self.state = match self.is_alone() {
+            true => State::Recovering,
+            false => State::Resting {
+                rounds: REST_AFTER_TROUBLE,
+            },
         };
         self.next = Step::Up;
         self.begin_round(brought, now);
@@ -240,9 +352,9 @@ impl Pace {
         let more = (self.connections * times).min(self.most);
         match more == self.connections {
             true => {
-                self.next = Step::Down;
+                self.next = Step::Alone;
                 State::Resting {
-                    rounds: LONGEST_REST,
+                    rounds: REST_AT_MOST,
                 }
             }
             false => self.change(more, Step::Up, rate),
@@ -285,15 +397,56 @@ mod tests {
         pace: Pace,
         now: Instant,
         brought: Brought,
+        /// What the last request has asked for up to now, and what has come by one request for all.
+        asked: u64,
+        alone: u64,
+    }
+
+    /// Brings each connection `each` bytes a second, and all of them, which are answered at the same time,
+    /// no more than `line`; of each reply the first `burst` bytes as fast as the line does.
+    #[derive(Clone, Copy)]
+    struct Host {
+        answer: Duration,
+        each: f64,
+        line: f64,
+        burst: u64,
     }
 
     impl Line {
         fn new(most: usize) -> Self {
             let now = Instant::now();
             Self {
-                pace: Pace::new(most, now),
+                pace: Pace::new(most, most as u64 * MIB, now),
                 now,
                 brought: Brought::default(),
+                asked: 0,
+                alone: 0,
+            }
+        }
+
+        /// Brings `bytes` from a host that is slow to answer.
+        fn run_from(&mut self, bytes: u64, host: Host) {
+            for _ in 0..bytes / MIB {
+                let is_alone = self.pace.is_alone();
+                self.asked = if is_alone { self.asked + MIB } else { MIB };
+                let n = if is_alone { 1 } else { self.pace.connections() };
+                let each = match self.asked <= host.burst {
+                    true => host.line,
+                    false => host.each,
+                };
+                let answer = match self.asked {
+                    MIB => host.answer,
+                    _ => Duration::ZERO,
+                };
+                let rate = each.min(host.line / n as f64);
+                let time = answer + Duration::from_secs_f64(MIB as f64 / rate);
+                let took = time / u32::try_from(n).unwrap();
+                self.brought.answers += u32::from(self.asked == MIB);
+                self.brought.answering += answer;
+                self.brought.shortest_answer = host.answer;
+                self.brought.time += time;
+                self.alone += u64::from(is_alone) * MIB;
+                self.hands(took, took);
             }
         }
 
@@ -306,9 +459,13 @@ mod tests {
         }
 
         fn brings_block(&mut self, took: Duration, waited: Duration) {
+            self.brought.time += took * u32::try_from(self.pace.connections()).unwrap();
+            self.hands(took, waited);
+        }
+
+        fn hands(&mut self, took: Duration, waited: Duration) {
             self.now += took;
             self.brought.bytes += MIB;
-            self.brought.time += took * u32::try_from(self.pace.connections()).unwrap();
             self.pace.handed(self.brought, waited, self.now);
         }
 
@@ -478,6 +635,98 @@ mod tests {
             }
             assert!(blocks > 3400, "{blocks} with {most}");
         }
+    }
+
+    const SLOW_TO_ANSWER: Host = Host {
+        answer: Duration::from_millis(37),
+        each: f64::INFINITY,
+        line: 1200e6,
+        burst: 0,
+    };
+
+    #[test]
+    fn one_request_brings_all_where_more_comes_in_the_time_of_an_answer_than_can_be_held() {
+        let mut line = Line::new(16);
+        line.run_from(1024 * MIB, SLOW_TO_ANSWER);
+        assert!(line.pace.is_alone());
+        assert!(line.alone > 980 * MIB, "{}", line.alone / MIB);
+    }
+
+    #[test]
+    fn one_request_brings_all_where_it_is_faster_than_the_most_connections() {
+        let mut line = Line::new(16);
+        let host = Host {
+            line: 800e6,
+            ..SLOW_TO_ANSWER
+        };
+        line.run_from(1024 * MIB, host);
+        assert!(line.pace.is_alone());
+        let before = 1024 - line.alone / MIB;
+        assert!((64..192).contains(&before), "{before}");
+    }
+
+    #[test]
+    fn one_request_is_not_tried_where_each_connection_is_held_back() {
+        let mut line = Line::new(16);
+        let host = Host {
+            answer: Duration::from_millis(30),
+            each: 90e6,
+            ..SLOW_TO_ANSWER
+        };
+        line.run_from(4096 * MIB, host);
+        assert_eq!((line.alone, line.pace.connections()), (0, 16));
+    }
+
+    #[test]
+    fn one_request_is_not_tried_where_the_host_answers_at_once() {
+        let mut line = Line::new(16);
+        let host = Host {
+            answer: Duration::from_micros(300),
+            ..SLOW_TO_ANSWER
+        };
+        line.run_from(4096 * MIB, host);
+        assert_eq!(line.alone, 0);
+    }
+
+    #[test]
+    fn one_request_is_left_where_only_its_beginning_is_fast_and_seldom_tried_again() {
+        let mut line = Line::new(16);
+        let host = Host {
+            each: 90e6,
+            burst: 8 * MIB,
+            ..SLOW_TO_ANSWER
+        };
+        line.run_from(1024 * MIB, host);
+        assert!(line.alone > 0 && !line.pace.is_alone());
+        assert_eq!(line.pace.connections(), 16);
+        line.alone = 0;
+        line.run_from(15 * 1024 * MIB, host);
+        assert!(line.alone < 150 * MIB, "{}", line.alone / MIB);
+    }
+
+    #[test]
+    fn one_request_stays_where_the_reader_is_what_is_slow() {
+        let mut line = Line::new(16);
+        line.run_from(64 * MIB, SLOW_TO_ANSWER);
+        assert!(line.pace.is_alone());
+        for _ in 0..1000 {
+            line.brought.time += Duration::from_millis(1);
+            line.hands(Duration::from_millis(10), Duration::from_millis(1));
+            assert!(line.pace.is_alone());
+        }
+    }
+
+    #[test]
+    fn one_request_that_fails_is_left_when_it_has_recovered() {
+        let mut line = Line::new(16);
+        line.run_from(64 * MIB, SLOW_TO_ANSWER);
+        line.fails();
+        assert!(line.pace.is_alone());
+        line.run_from(32 * MIB, SLOW_TO_ANSWER);
+        assert!(!line.pace.is_alone());
+        assert_eq!(line.pace.connections(), 1);
+        line.run_from(1024 * MIB, SLOW_TO_ANSWER);
+        assert!(line.pace.is_alone());
     }
 
     #[test]

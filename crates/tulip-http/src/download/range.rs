@@ -76,7 +76,7 @@ impl Range {
                 None => {
                     let asked = Instant::now();
                     let answer = self.origin.ask(&signed, &self.wanted).await;
-                    self.flow.add(0, asked.elapsed());
+                    self.flow.add_answer(asked.elapsed());
                     answer
                 }
             };
