@@ -6,14 +6,15 @@ import re
 import resource
 import shutil
 import socket
+import sys
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from .certificates import Certificates
 from .errors import Failure
-from .processes import START_DEADLINE, background
+from .processes import START_DEADLINE, await_words, background
 
 THROTTLED_RATE = 90_000_000  # bytes per second
 CONNECTIONS = 16384
@@ -64,10 +65,16 @@ def pending_job(number: int) -> str:
 
 
 @contextmanager
-def nginx(folder: Path, archives: Path, certificates: Certificates | None = None, paced: bool = False):
-    """nginx over the archives of a folder; `paced` holds each of its connections to THROTTLED_RATE."""
+def nginx(
+    folder: Path, archives: Path, certificates: Certificates | None = None, paced: bool = False, delay: int = 0
+):
+    """nginx over the archives of a folder.
+
+    `paced` holds each of its connections to THROTTLED_RATE; the pace `late` of its archives is answered after
+    `delay` milliseconds.
+    """
     folder.mkdir()
-    with socket.create_server(("127.0.0.1", 0), backlog=4096) as listening:
+    with ExitStack() as servers, socket.create_server(("127.0.0.1", 0), backlog=4096) as listening:
         if paced:
             # Connections inherit it from the socket that accepts them. Python has no name for it.
             so_max_pacing_rate = 47
@@ -77,7 +84,8 @@ def nginx(folder: Path, archives: Path, certificates: Certificates | None = None
         listening.setblocking(False)
         port = listening.getsockname()[1]
         configuration = folder / "nginx.conf"
-        configuration.write_text(_configuration(folder, archives, port, certificates))
+        delaying = servers.enter_context(_delay(delay, folder / "delay.log"))
+        configuration.write_text(_configuration(folder, archives, port, delaying, certificates))
         # nginx takes over the socket, as it does when it replaces itself: nobody can take the port
         # between our finding it and nginx's listening on it.
         with background(
@@ -89,7 +97,17 @@ def nginx(folder: Path, archives: Path, certificates: Certificates | None = None
             yield Nginx(port, "https" if certificates else "http")
 
 
-def _configuration(folder: Path, archives: Path, port: int, certificates: Certificates | None) -> str:
+@contextmanager
+def _delay(milliseconds: int, log: Path):
+    """What nginx asks before it answers; yields its port."""
+    program = Path(__file__).with_name("delay.py")
+    with background("delay", [sys.executable, program, milliseconds], log) as process:
+        yield int(await_words(process, r"(?m)^port (\d+)$")[1])
+
+
+def _configuration(
+    folder: Path, archives: Path, port: int, delaying: int, certificates: Certificates | None
+) -> str:
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     values = {
         "FILES": files,
@@ -99,6 +117,7 @@ def _configuration(folder: Path, archives: Path, port: int, certificates: Certif
         "FOLDER": folder,
         "ARCHIVES": archives,
         "PORT": port,
+        "DELAY": delaying,
         "RATE": THROTTLED_RATE,
         "TLS": "ssl" if certificates else "",
         "CERTIFICATE": f"ssl_certificate {certificates.chain}; ssl_certificate_key {certificates.key};"
