@@ -120,7 +120,7 @@ pub(crate) struct Connection {
     pub(crate) stall_timeout: Duration,
     /// How many connections one archive may be downloaded over. Large ones use as many as make it
     /// faster; with 1 there is one request for the whole
-    #[arg(long, value_name = "N", default_value = "16", value_parser = values::at_least_one)]
+    #[arg(long, value_name = "N", default_value = "32", value_parser = values::at_least_one)]
     pub(crate) connections: NonZeroUsize,
     /// Download from http although the API is on https
     #[arg(long)]

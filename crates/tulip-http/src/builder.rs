@@ -60,7 +60,7 @@ pub struct ClientBuilder {
 const CALLS: usize = 32;
 
 /// By default.
-const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(16).unwrap();
+const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(32).unwrap();
 const READ_AHEAD: u64 = 16 * 1024 * 1024;
 const SPLIT_ABOVE: u64 = 32 * 1024 * 1024;
 
@@ -128,7 +128,7 @@ impl ClientBuilder {
         self
     }
 
-    /// How many connections the download of one archive may use; by default 16. It uses more than
+    /// How many connections the download of one archive may use; by default 32. It uses more than
     /// one for large archives, where the host keeps ranges, and no more than make it faster; none but
     /// one where a request for all is faster than many for ranges. With 1, it asks for the whole archive at once.
     #[must_use]
@@ -146,8 +146,8 @@ impl ClientBuilder {
     }
 
     /// How many bytes all downloads of the client together may hold that have come before their
-    /// turn; by default 16 MiB, in units of 1 MiB. Each download may hold another 2 MiB. With less
-    /// than 2 MiB there is but one connection for each download.
+    /// turn; by default 16 MiB, in units of 1 MiB. Each download may hold another 2 MiB, with a larger
+    /// budget up to 9 MiB. With less than 2 MiB there is but one connection for each download.
     #[must_use]
     pub fn read_ahead(mut self, bytes: u64) -> Self {
         self.read_ahead = bytes;

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, Receiver};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
@@ -11,11 +12,11 @@ use tracing::debug;
 
 use crate::asset::{AssetBody, Wanted};
 use crate::download::block::{BLOCK, Gatherer, Pool};
-use crate::download::budget::{Budget, Share, Splitting};
+use crate::download::budget::{Budget, Splitting};
 use crate::download::flow::Flow;
 use crate::download::origin::Origin;
 use crate::download::pace::Pace;
-use crate::download::range::{self, Ended};
+use crate::download::range::{self, Ended, Held, Room};
 use crate::error::ErrorKind;
 
 /// A range has no more blocks than this: a larger one would not make the requests cheaper.
@@ -25,17 +26,15 @@ const LARGEST: u32 = 8;
 /// ones would be faster, because the host takes long to answer, more connections are as well.
 const SHARE: u32 = 16;
 
-/// So many blocks are held of one request that brings all that is left: they are handed over as they come.
-const HELD_ALONE: u32 = 4;
-
-/// A block that waits while another is being filled is all that is held of a range without a share
-/// of the budget: the first in the row, when other downloads have all of it.
-const WITHOUT_SHARE: usize = 1;
+/// A block that waits while another is being filled is all that is held of what is handed over as it comes:
+/// one request for all that is left, and the first reply.
+const AS_IT_COMES: usize = 1;
 
 /// An archive on several connections.
 ///
 /// What may lie here is bounded by the client's [`Budget`], of which every range takes its share
-/// before it begins, so that those behind can never keep the first one from its end.
+/// when it is answered; until then it holds nothing. The first one in the row needs none, so that those behind
+/// can never keep it from its end.
 pub(super) struct Ahead {
     origin: Arc<Origin>,
     etag: String,
@@ -56,12 +55,13 @@ pub(super) struct Ahead {
 }
 
 struct Fetching {
-    blocks: Receiver<Result<Bytes, Ended>>,
+    blocks: Receiver<Result<Held, Ended>>,
+    /// Tells the task that it is first in the row.
+    turn: Arc<Notify>,
     task: AbortHandle,
     /// What of the range has not been handed over.
     left: u64,
     extent: Extent,
-    share: Option<Share>,
 }
 
 impl Ahead {
@@ -99,8 +99,8 @@ impl Ahead {
             tokio::select! {
                 biased;
                 block = first.blocks.recv() => match block {
-                    Some(Ok(block)) => {
-                        first.handed(block.len() as u64);
+                    Some(Ok(Held { bytes: block, .. })) => {
+                        first.left = first.left.saturating_sub(block.len() as u64);
                         let now = Instant::now();
                         self.pace.handed(self.flow.brought(), now - asked, now);
                         self.tell();
@@ -108,7 +108,12 @@ impl Ahead {
                         return Ok(Some(block));
                     }
                     Some(Err(ended)) => return Err(ended),
-                    None if first.left == 0 => drop(self.ranges.pop_front()),
+                    None if first.left == 0 => {
+                        self.ranges.pop_front();
+                        if let Some(first) = self.ranges.front() {
+                            first.turn.notify_one();
+                        }
+                    }
                     None if first.extent == Extent::Cut => {
                         self.next -= first.left;
                         self.ranges.pop_front();
@@ -134,20 +139,17 @@ impl Ahead {
         }
         while self.tasks.try_join_next().is_some() {}
         while self.next < self.length && self.has_a_place() {
-            let is_alone = self.pace.is_alone();
-            let most = if is_alone { HELD_ALONE } else { self.largest() };
-            // Half a range at least, or a slow reader would see requests for single blocks.
-            let share = self.budget.share(most.div_ceil(2), most);
-            if share.is_none() && !self.ranges.is_empty() {
+            if self.pace.is_alone() {
+                self.begin(self.length, Extent::Rest, None, None);
                 return;
             }
-            let blocks = share.as_ref().map_or(LARGEST, Share::blocks);
+            let blocks = self.largest();
+            // Without room for it, it would be answered and not read.
+            if !self.ranges.is_empty() && !self.budget.has(blocks) {
+                return;
+            }
             let end = (self.next / BLOCK + u64::from(blocks)) * BLOCK;
-            let (end, extent) = match is_alone {
-                true => (self.length, Extent::Rest),
-                false => (end.min(self.length), Extent::Range),
-            };
-            self.begin(end, extent, None, share);
+            self.begin(end.min(self.length), Extent::Range, None, Some(blocks));
         }
     }
 
@@ -172,26 +174,33 @@ impl Ahead {
         largest(self.budget.blocks(), self.pace.connections())
     }
 
-    /// Has a range fetched, up to `end`.
-    fn begin(&mut self, end: u64, extent: Extent, reply: Option<AssetBody>, share: Option<Share>) {
+    /// Has a range fetched, up to `end`, of which so many blocks wait for their turn, or none.
+    fn begin(&mut self, end: u64, extent: Extent, reply: Option<AssetBody>, held: Option<u32>) {
         let wanted = Wanted {
             start: self.next,
             end: Some(end),
             etag: Some(self.etag.clone()),
             length: Some(self.length),
         };
-        let held = share.as_ref().map(Share::blocks);
-        let held = held.and_then(|blocks| usize::try_from(blocks).ok());
-        let (sender, blocks) = mpsc::channel(held.unwrap_or(WITHOUT_SHARE));
+        let (sender, blocks) = mpsc::channel(held.map_or(AS_IT_COMES, |blocks| blocks as usize));
+        let turn = Arc::new(Notify::new());
+        if self.ranges.is_empty() {
+            turn.notify_one();
+        }
+        let room = held.map(|blocks| Room {
+            budget: self.budget.clone(),
+            blocks,
+            turn: turn.clone(),
+        });
         let (origin, flow) = (self.origin.clone(), self.flow.clone());
         let gatherer = Gatherer::new(self.pool.clone(), wanted.start);
-        let fetching = range::fetch(origin, wanted, reply, gatherer, flow, sender);
+        let fetching = range::fetch(origin, wanted, reply, gatherer, flow, room, sender);
         self.ranges.push_back(Fetching {
             blocks,
+            turn,
             task: self.tasks.spawn(fetching),
             left: end - self.next,
             extent,
-            share,
         });
         self.next = end;
     }
@@ -225,10 +234,9 @@ fn largest(budget: u32, connections: usize) -> u32 {
 
 /// The bytes that all connections that there may be can have asked for at once.
 fn reach(splitting: &Splitting) -> u64 {
-    let blocks = splitting.budget.blocks();
     let connections = splitting.connections;
-    let asked = connections as u64 * u64::from(largest(blocks, connections));
-    asked.min(blocks.into()) * BLOCK
+    let blocks = largest(splitting.budget.blocks(), connections);
+    connections as u64 * u64::from(blocks) * BLOCK
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -239,16 +247,6 @@ enum Extent {
     Rest,
     /// It was all that is left, and ends wherever it has got to.
     Cut,
-}
-
-impl Fetching {
-    fn handed(&mut self, bytes: u64) {
-        self.left = self.left.saturating_sub(bytes);
-        if let Some(share) = &mut self.share {
-            let held = self.left.div_ceil(BLOCK);
-            share.shrink(u32::try_from(held).unwrap_or(u32::MAX));
-        }
-    }
 }
 
 #[cfg(test)]
@@ -284,18 +282,32 @@ mod tests {
     struct Server {
         listener: TcpListener,
         length: u64,
+        /// Answers nothing before it was asked so often.
+        patient: usize,
         asked: Mutex<Vec<Range<u64>>>,
+        was_asked: Notify,
     }
 
     impl Server {
-        async fn new(length: u64) -> Arc<Self> {
+        async fn new(length: u64, patient: usize) -> Arc<Self> {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let asked = Mutex::default();
             Arc::new(Self {
                 listener,
                 length,
-                asked,
+                patient,
+                asked: Mutex::default(),
+                was_asked: Notify::new(),
             })
+        }
+
+        async fn asked_often_enough(&self) {
+            loop {
+                let again = self.was_asked.notified();
+                if self.asked().len() >= self.patient {
+                    return;
+                }
+                again.await;
+            }
         }
 
         async fn run(self: Arc<Self>) {
@@ -318,6 +330,8 @@ mod tests {
                 let (start, end) = range.lines().next().unwrap().split_once('-').unwrap();
                 let range = start.parse().unwrap()..end.parse::<u64>().unwrap() + 1;
                 self.asked.lock().unwrap().push(range.clone());
+                self.was_asked.notify_waiters();
+                self.asked_often_enough().await;
                 let mut reply = b"HTTP/1.1 206 Partial Content\r\n".to_vec();
                 let head = head(&range, self.length);
                 for (name, value) in head.headers_ref().unwrap() {
@@ -335,13 +349,13 @@ mod tests {
         }
 
         /// A download on so many connections, of which a reply brings the first block.
-        async fn ahead(&self, connections: usize) -> Ahead {
+        async fn ahead(&self, connections: usize, read_ahead: u64) -> Ahead {
             let url = format!("http://{}", self.listener.local_addr().unwrap());
             let credentials = Credentials::new("key", "secret").unwrap();
             let settings = Settings::new(url.parse().unwrap(), credentials);
             let connections = NonZeroUsize::new(connections).unwrap();
             let client = Client::builder(settings).connections(connections);
-            let client = client.build().unwrap();
+            let client = client.read_ahead(read_ahead).build().unwrap();
             let resource = ResourceUrl::parse(&format!("{url}/a.csv")).unwrap();
             let endpoint = Endpoint::asset(&resource);
             let origin = Origin::new(client, "job1".parse().unwrap(), resource);
@@ -372,8 +386,8 @@ mod tests {
     /// A task hands over its last block before it has ended, and on several threads that is seen.
     #[tokio::test]
     async fn what_is_left_is_fetched_though_the_only_connection_is_not_free_yet() {
-        let server = Server::new(2 * BLOCK).await;
-        let mut ahead = server.ahead(1).await;
+        let server = Server::new(2 * BLOCK, 1).await;
+        let mut ahead = server.ahead(1, 16 * BLOCK).await;
         let serving = tokio::spawn(server.clone().run());
         ahead.tasks.spawn(std::future::pending());
         let mut bytes = 0;
@@ -385,9 +399,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn while_nothing_is_answered_more_is_asked_for_than_may_be_held() {
+        let server = Server::new(64 * BLOCK, 8).await;
+        let mut ahead = server.ahead(8, 2 * BLOCK).await;
+        let serving = tokio::spawn(server.clone().run());
+        let mut now = Instant::now();
+        while ahead.pace.connections() < 8 {
+            let bytes = ahead.pace.connections() << 30;
+            see(&mut ahead, &mut now, 1, bytes, Duration::from_secs(1));
+        }
+        let mut bytes = Vec::new();
+        while let Some(block) = ahead.next().await.unwrap() {
+            bytes.extend_from_slice(&block);
+        }
+        assert!(bytes == archive(0..server.length));
+        serving.abort();
+    }
+
+    #[tokio::test]
     async fn one_request_for_all_that_is_left_can_be_cut_and_what_follows_comes_in_ranges() {
-        let server = Server::new(96 * BLOCK + 5).await;
-        let mut ahead = server.ahead(2).await;
+        let server = Server::new(96 * BLOCK + 5, 1).await;
+        let mut ahead = server.ahead(2, 16 * BLOCK).await;
         let serving = tokio::spawn(server.clone().run());
         let mut now = Instant::now();
         let mut bytes = Vec::new();

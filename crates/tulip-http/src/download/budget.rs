@@ -30,7 +30,7 @@ pub(crate) struct Budget {
     blocks: u32,
 }
 
-/// A part of it, which is given back block by block.
+/// A part of it, which is given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct Share(OwnedSemaphorePermit);
 
@@ -51,28 +51,25 @@ impl Budget {
         self.blocks
     }
 
-    /// At most `most` blocks, as many as are free, or none where those would be fewer than `least`.
-    pub(super) fn share(&self, least: u32, most: u32) -> Option<Share> {
-        let free = u32::try_from(self.free.available_permits()).unwrap_or(u32::MAX);
-        let blocks = free.min(most);
-        if blocks < least.max(1) {
-            return None;
-        }
-        // Somebody else may be quicker.
-        let permits = self.free.clone().try_acquire_many_owned(blocks);
-        permits.ok().map(Share)
+    /// Whether so many blocks are free. Somebody else may take them.
+    pub(super) fn has(&self, blocks: u32) -> bool {
+        self.free.available_permits() >= blocks as usize
+    }
+
+    /// A share of so many blocks, or of all where there are fewer: to those first who have waited longest.
+    pub(super) async fn share(&self, blocks: u32) -> Option<Share> {
+        let permits = self
+            .free
+            .clone()
+            .acquire_many_owned(blocks.min(self.blocks));
+        permits.await.ok().map(Share)
     }
 }
 
 impl Share {
-    pub(super) fn blocks(&self) -> u32 {
-        u32::try_from(self.0.num_permits()).unwrap_or(u32::MAX)
-    }
-
-    /// Gives back what `held` blocks do not need.
-    pub(super) fn shrink(&mut self, held: u32) {
-        let surplus = self.blocks().saturating_sub(held);
-        drop(self.0.split(surplus as usize));
+    /// What one block takes of it, if anything is left.
+    pub(super) fn block(&mut self) -> Option<Self> {
+        self.0.split(1).map(Self)
     }
 }
 
@@ -80,22 +77,19 @@ impl Share {
 mod tests {
     use super::*;
 
-    #[test]
-    fn no_more_is_shared_out_than_there_is_and_all_comes_back() {
+    #[tokio::test]
+    async fn no_more_is_shared_out_than_there_is_and_all_comes_back() {
         let budget = Budget::new(10 * BLOCK + 5);
         assert_eq!(budget.blocks(), 10);
-        let mut first = budget.share(1, 8).unwrap();
-        assert_eq!(first.blocks(), 8);
-        assert!(budget.share(3, 8).is_none());
-        let second = budget.share(1, 8).unwrap();
-        assert_eq!(second.blocks(), 2);
-        assert!(budget.share(1, 1).is_none());
-        first.shrink(3);
-        assert_eq!(first.blocks(), 3);
-        drop(second);
-        assert_eq!(budget.share(7, 9).unwrap().blocks(), 7);
+        let mut first = budget.share(8).await.unwrap();
+        assert!(budget.has(2) && !budget.has(3));
+        let block = first.block().unwrap();
         drop(first);
-        assert_eq!(budget.share(1, 99).unwrap().blocks(), 10);
-        assert!(Budget::new(0).share(0, 1).is_none());
+        assert!(budget.has(9) && !budget.has(10));
+        drop(block);
+        let mut all = budget.share(99).await.unwrap();
+        assert!(!budget.has(1));
+        let blocks: Vec<_> = std::iter::from_fn(|| all.block()).collect();
+        assert_eq!(blocks.len(), 10);
     }
 }

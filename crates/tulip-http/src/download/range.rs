@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 use crate::asset::{Answer, AssetBody, Wanted};
 use crate::download::block::Gatherer;
+use crate::download::budget::{Budget, Share};
 use crate::download::flow::Flow;
 use crate::download::origin::Origin;
 use crate::download::patience::Patience;
@@ -28,7 +29,21 @@ pub(super) enum Ended {
     Failed(Error),
 }
 
-pub(super) type Blocks = mpsc::Sender<Result<Bytes, Ended>>;
+/// Some bytes, and what they take of the budget until they are handed over.
+pub(super) struct Held {
+    pub(super) bytes: Bytes,
+    _share: Option<Share>,
+}
+
+pub(super) type Blocks = mpsc::Sender<Result<Held, Ended>>;
+
+/// Room for what comes before its turn.
+pub(super) struct Room {
+    pub(super) budget: Budget,
+    pub(super) blocks: u32,
+    /// Tells when the turn has come: then none is needed.
+    pub(super) turn: Arc<Notify>,
+}
 
 /// Fetches what `wanted` asks for, of which the reply may be there already, and hands it over in
 /// blocks. Every range has a budget of failures of its own.
@@ -38,6 +53,7 @@ pub(super) async fn fetch(
     reply: Option<AssetBody>,
     gatherer: Gatherer,
     flow: Arc<Flow>,
+    room: Option<Room>,
     blocks: Blocks,
 ) {
     let end = wanted.end.unwrap_or(wanted.start);
@@ -48,6 +64,8 @@ pub(super) async fn fetch(
         origin,
         wanted,
         end,
+        room,
+        share: None,
         blocks,
     };
     if let Err(ended) = range.run(reply).await {
@@ -64,6 +82,9 @@ struct Range {
     patience: Patience,
     gatherer: Gatherer,
     flow: Arc<Flow>,
+    /// Where there is room, until it has been waited for.
+    room: Option<Room>,
+    share: Option<Share>,
     blocks: Blocks,
 }
 
@@ -104,6 +125,7 @@ impl Range {
 
     /// Reads a reply to its end.
     async fn read(&mut self, body: &mut AssetBody) -> Result<(), Error> {
+        self.wait_for_room().await;
         let mut handed = Instant::now();
         loop {
             let asked = Instant::now();
@@ -115,7 +137,8 @@ impl Range {
             self.patience.advance(self.wanted.start);
             while !chunk.is_empty() {
                 if let Some(block) = self.gatherer.take(&mut chunk) {
-                    self.hand_over(block).await;
+                    let share = self.share.as_mut().and_then(Share::block);
+                    self.hand_over(block, share).await;
                     handed = Instant::now();
                 }
             }
@@ -130,14 +153,31 @@ impl Range {
         }
     }
 
-    async fn flush(&mut self) {
-        if let Some(block) = self.gatherer.flush() {
-            self.hand_over(block).await;
+    /// Waits until there is room for what comes, or its turn has come. While nothing is read the host is
+    /// held back.
+    async fn wait_for_room(&mut self) {
+        let Some(room) = self.room.take() else {
+            return;
+        };
+        tokio::select! {
+            biased;
+            share = room.budget.share(room.blocks) => self.share = share,
+            () = room.turn.notified() => {}
         }
     }
 
-    async fn hand_over(&mut self, block: Bytes) {
+    async fn flush(&mut self) {
+        if let Some(piece) = self.gatherer.flush() {
+            self.hand_over(piece, None).await;
+        }
+    }
+
+    async fn hand_over(&mut self, bytes: Bytes, share: Option<Share>) {
+        let held = Held {
+            bytes,
+            _share: share,
+        };
         // Whoever does not want it any more has closed the channel, and ends this task.
-        let _ = self.blocks.send(Ok(block)).await;
+        let _ = self.blocks.send(Ok(held)).await;
     }
 }
