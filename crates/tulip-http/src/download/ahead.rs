@@ -221,7 +221,8 @@ impl Ahead {
         let connections = self.connections();
         if connections != self.told {
             self.told = connections;
-            debug!(job = %self.origin.job, connections, at = self.next, "connections");
+            let at = self.next - self.ranges.iter().map(|range| range.left).sum::<u64>();
+            debug!(job = %self.origin.job, connections, at, "connections");
         }
     }
 }

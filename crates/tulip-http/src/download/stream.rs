@@ -13,9 +13,9 @@ const LATEST: f64 = 0.25;
 
 /// What one request would bring if it had to bring all, from a host that is slow to answer.
 ///
-/// Of several ranges all but the first wait for their turn, so no more may be asked for than there is
-/// memory for, and no more comes in the time that the host takes to answer. What is first in the row is
-/// handed on as it comes: of that any amount can be asked for.
+/// Of several ranges all but the first wait for their turn, so they are short, and no more than one for
+/// each connection comes in the time that the host takes to answer. What is first in the row is handed on
+/// as it comes: of that any amount can be asked for.
 #[derive(Debug)]
 pub(super) struct Stream {
     /// The bytes that several connections can have asked for at once.
