@@ -17,6 +17,7 @@ from .errors import Failure
 from .processes import START_DEADLINE, await_words, background
 
 THROTTLED_RATE = 90_000_000  # bytes per second
+THROTTLED = f"{THROTTLED_RATE // 1_000_000} MB/s"
 CONNECTIONS = 16384
 
 
@@ -84,7 +85,8 @@ def nginx(
         listening.setblocking(False)
         port = listening.getsockname()[1]
         configuration = folder / "nginx.conf"
-        delaying = servers.enter_context(_delay(delay, folder / "delay.log"))
+        # Without a delay nothing is asked for it, and any port will do.
+        delaying = servers.enter_context(_delay(delay, folder / "delay.log")) if delay else port
         configuration.write_text(_configuration(folder, archives, port, delaying, certificates))
         # nginx takes over the socket, as it does when it replaces itself: nobody can take the port
         # between our finding it and nginx's listening on it.

@@ -259,6 +259,7 @@ mod tests {
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
+    use tokio::time::timeout;
     use tulip_core::{Credentials, ResourceUrl};
 
     use super::*;
@@ -410,7 +411,9 @@ mod tests {
             see(&mut ahead, &mut now, 1, bytes, Duration::from_secs(1));
         }
         let mut bytes = Vec::new();
-        while let Some(block) = ahead.next().await.unwrap() {
+        // Otherwise nothing would ever be answered.
+        let limit = Duration::from_secs(60);
+        while let Some(block) = timeout(limit, ahead.next()).await.unwrap().unwrap() {
             bytes.extend_from_slice(&block);
         }
         assert!(bytes == archive(0..server.length));

@@ -66,6 +66,11 @@ impl Flow {
     }
 }
 
+/// Bytes a second; finite also on clocks that do not tell two moments apart.
+pub(super) fn rate(bytes: u64, time: Duration) -> f64 {
+    bytes as f64 / time.max(Duration::from_nanos(1)).as_secs_f64()
+}
+
 fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

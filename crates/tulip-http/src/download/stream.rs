@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::flow::Brought;
+use super::flow::{self, Brought};
 
 /// So many answers must have come before they are believed: the first ones may be on new connections, and
 /// then are late for another reason.
@@ -40,8 +40,7 @@ impl Stream {
     /// line, and none shows what it could bring.
     pub(super) fn observe(&mut self, before: Brought, now: Brought) {
         let waited = (now.time - before.time).saturating_sub(now.answering - before.answering);
-        let bytes = now.bytes - before.bytes;
-        let rate = bytes as f64 / waited.max(super::pace::LEAST_TIME).as_secs_f64();
+        let rate = flow::rate(now.bytes - before.bytes, waited);
         self.rate = match self.answer {
             Some(_) => self.rate + (rate - self.rate) * LATEST,
             None => rate,
