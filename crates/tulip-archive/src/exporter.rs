@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::OnceCell;
 use tulip_core::sink::{
-    ConnectOptions, RegistryError, Sink, SinkError, SinkErrorKind, SinkRegistry, SinkUrl,
-    SinkUrlError,
+    ConnectOptions, Probe, RegistryError, Sink, SinkError, SinkErrorKind, SinkRegistry, SinkUrl,
+    SinkUrlError, WriteMode,
 };
 use tulip_core::{ChecksumAlgorithm, ObjectKey};
 use tulip_http::Client;
@@ -56,8 +56,8 @@ pub(crate) struct Shared {
     pub(crate) target: String,
     /// The URL of that, without anything that could be a secret.
     pub(crate) url: Option<String>,
-    /// Set once the sink has been found to be writable.
-    pub(crate) probed: OnceCell<()>,
+    /// What the sink was found to be able to do, once it was probed.
+    pub(crate) probed: OnceCell<Probe>,
 }
 
 impl Exporter {
@@ -107,18 +107,20 @@ impl Exporter {
         self.shared.state.is_some()
     }
 
-    /// Checks that the sink can be written, unless an earlier check has shown it. Every export
-    /// does this before it starts a job.
+    /// Checks that the sink can be written, unless an earlier check has shown it, and tells what
+    /// the store can do there. Every export does this before it starts a job.
     ///
     /// # Errors
     /// [`ExportError`] of kind [`ExportErrorKind::Sink`].
-    pub async fn probe(&self) -> Result<(), ExportError> {
+    pub async fn probe(&self) -> Result<Probe, ExportError> {
         let shared = &self.shared;
-        let probed = shared.probed.get_or_try_init(|| shared.sink.probe()).await;
-        match probed {
-            Ok(()) => Ok(()),
-            Err(error) => Err(ExportError::sink("the sink cannot be used", error)),
-        }
+        let mode = match shared.if_exists {
+            IfExists::Overwrite => WriteMode::Overwrite,
+            IfExists::Skip | IfExists::Fail => WriteMode::Create,
+        };
+        let probed = shared.probed.get_or_try_init(|| shared.sink.probe(mode));
+        let probed = probed.await.copied();
+        probed.map_err(|error| ExportError::sink("the sink cannot be used", error))
     }
 }
 

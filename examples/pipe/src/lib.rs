@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use tulip_core::ObjectKey;
 use tulip_core::sink::{
-    ConnectOptions, OpenOptions, Sink, SinkError, SinkErrorKind, SinkFactory, SinkOption, SinkUrl,
-    SinkWriter, WriteMode, async_trait,
+    ConnectOptions, OpenOptions, Probe, Sink, SinkError, SinkErrorKind, SinkFactory, SinkOption,
+    SinkUrl, SinkWriter, WriteMode, async_trait,
 };
 
 use child::Child;
@@ -76,8 +76,9 @@ impl Sink for PipeSink {
     }
 
     /// Looks whether the program can be started; only it knows whether it can store anything.
-    async fn probe(&self) -> Result<(), SinkError> {
-        executable(&self.program)
+    async fn probe(&self, _: WriteMode) -> Result<Probe, SinkError> {
+        executable(&self.program)?;
+        Ok(Probe::checked(self.capabilities()))
     }
 
     async fn open(

@@ -129,7 +129,7 @@ async fn it_is_registered_by_hand_as_well() {
     registry.register(PipeFactory).unwrap();
     let url = "pipe:///bin/cat".parse().unwrap();
     let sink = registry.connect(&url, &ConnectOptions::default()).await;
-    sink.unwrap().probe().await.unwrap();
+    sink.unwrap().probe(WriteMode::Overwrite).await.unwrap();
 }
 
 #[tokio::test]
@@ -201,7 +201,7 @@ async fn an_abort_kills_the_program_before_its_input_ends() {
 #[tokio::test]
 async fn what_cannot_work_is_said_before_anything_starts() {
     let refused = async |url: &str| match connect(url, "").await {
-        Ok(sink) => sink.probe().await.unwrap_err(),
+        Ok(sink) => sink.probe(WriteMode::Overwrite).await.unwrap_err(),
         Err(error) => error,
     };
     let missing = refused("pipe:///nowhere/load").await;

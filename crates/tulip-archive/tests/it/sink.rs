@@ -8,7 +8,7 @@ use tulip_archive::{
     Event, ExportError, ExportErrorKind, Exporter, ExporterBuilder, IfExists, Outcome, Source,
 };
 use tulip_core::sink::{
-    Capabilities, ConnectOptions, Metadata, OpenOptions, Sink, SinkError, SinkErrorKind,
+    Capabilities, ConnectOptions, Metadata, OpenOptions, Probe, Sink, SinkError, SinkErrorKind,
     SinkFactory, SinkRegistry, SinkUrl, SinkWriter, StoredObject, WriteMode, async_trait,
 };
 use tulip_core::{Checksum, ChecksumAlgorithm, ObjectKey};
@@ -92,8 +92,9 @@ impl Sink for Memory {
         Ok(found.map(|bytes| StoredObject::new(bytes.len() as u64)))
     }
 
-    async fn probe(&self) -> Result<(), SinkError> {
-        self.fail_if(self.weak == Weak::Probe, "probe")
+    async fn probe(&self, _: WriteMode) -> Result<Probe, SinkError> {
+        self.fail_if(self.weak == Weak::Probe, "probe")?;
+        Ok(Probe::checked(Sink::capabilities(self)))
     }
 
     async fn open(

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tulip_core::sink::{
-    Capabilities, Leftover, Metadata, OpenOptions, Resumed, Sink, SinkError, SinkErrorKind,
-    SinkLister, SinkReader, SinkWriter, StoredObject, async_trait,
+    Capabilities, Leftover, Metadata, OpenOptions, Probe, Resumed, Sink, SinkError, SinkErrorKind,
+    SinkLister, SinkReader, SinkWriter, StoredObject, WriteMode, async_trait,
 };
 use tulip_core::{Checksum, ChecksumAlgorithm, ObjectKey, Timestamp};
 
@@ -89,10 +89,10 @@ impl Sink for Weak {
         self.sink.capabilities()
     }
 
-    async fn probe(&self) -> Result<(), SinkError> {
+    async fn probe(&self, mode: WriteMode) -> Result<Probe, SinkError> {
         match self.weakness {
             Some(Weakness::Probe(kind)) => Err(fail(&self.shown, kind, "probe")),
-            _ => self.sink.probe().await,
+            _ => self.sink.probe(mode).await,
         }
     }
 

@@ -1,11 +1,7 @@
 //! `tulip sinks`
 
 use serde_json::json;
-use tulip_core::ObjectKey;
-use tulip_core::sink::{
-    Capabilities, OpenOptions, Sink, SinkError, SinkErrorKind, SinkFactory, SinkOption,
-    SinkRegistry, WriteMode,
-};
+use tulip_core::sink::{Capabilities, SinkError, SinkFactory, SinkOption, SinkRegistry, WriteMode};
 
 use super::target;
 use crate::args::{CheckArgs, SinksArgs, SinksCommand};
@@ -116,12 +112,8 @@ async fn check(
     let url = target::url(&args.url, &args.sink)?;
     let sink = target::connect(registry, &url, args.ca_file).await?;
     let failed = |error: SinkError| Failure::new(Code::Sink, chain(&error));
-    shutdown.finish(sink.probe()).await?.map_err(failed)?;
-    shutdown
-        .finish(learn(sink.as_ref()))
-        .await?
-        .map_err(failed)?;
-    let can = sink.capabilities();
+    let probed = shutdown.finish(sink.probe(WriteMode::Create)).await?;
+    let can = probed.map_err(failed)?.capabilities;
     if args.json {
         return output::json(&json!({
             "target": url.to_string(),
@@ -138,21 +130,4 @@ async fn check(
         )?;
     }
     Ok(())
-}
-
-/// Begins an object that must be new and gives it up: some stores show only then whether they
-/// keep such a request.
-async fn learn(sink: &dyn Sink) -> Result<(), SinkError> {
-    if !sink.capabilities().atomic_create {
-        return Ok(());
-    }
-    let Ok(key) = ObjectKey::new(&format!(".tulip-check.{:08x}", std::process::id())) else {
-        return Ok(());
-    };
-    let options = OpenOptions::default().with_mode(WriteMode::Create);
-    match sink.open(&key, &options).await {
-        Ok(writer) => writer.abort().await,
-        Err(error) if error.kind() == SinkErrorKind::Unsupported => Ok(()),
-        Err(error) => Err(error),
-    }
 }

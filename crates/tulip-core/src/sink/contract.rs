@@ -35,12 +35,16 @@ pub trait Sink: Send + Sync + fmt::Debug {
     }
 
     /// Checks, before anything is started or downloaded, that objects can be written: that the
-    /// place exists, answers, and lets us in. By default it is assumed.
+    /// place exists, answers, and lets us in. Reports what the store can really do there, which
+    /// can be less than [`Sink::capabilities`] promises. `mode` is how objects will be opened:
+    /// [`WriteMode::Create`] has to be tried only where it will be used. By default nothing is
+    /// checked.
     ///
     /// # Errors
     /// [`SinkError`] saying what stands in the way.
-    async fn probe(&self) -> Result<(), SinkError> {
-        Ok(())
+    async fn probe(&self, mode: WriteMode) -> Result<Probe, SinkError> {
+        let _ = mode;
+        Ok(Probe::unchecked(self.capabilities()))
     }
 
     /// The object that is stored under `key`, or `None`. Needs [`Capabilities::lookup`].
@@ -179,7 +183,37 @@ pub trait SinkWriter: Send {
     async fn abort(self: Box<Self>) -> Result<(), SinkError>;
 }
 
-/// What a sink can do beyond writing.
+/// What [`Sink::probe`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Probe {
+    /// What the store can do there. It stays so for as long as the sink lives.
+    pub capabilities: Capabilities,
+    /// Whether anything was checked: a sink without a probe of its own only assumes.
+    pub checked: bool,
+}
+
+impl Probe {
+    /// The store was tried, and has these capabilities.
+    #[must_use]
+    pub const fn checked(capabilities: Capabilities) -> Self {
+        Self {
+            capabilities,
+            checked: true,
+        }
+    }
+
+    /// Nothing was tried; these capabilities are assumed.
+    #[must_use]
+    pub const fn unchecked(capabilities: Capabilities) -> Self {
+        Self {
+            capabilities,
+            checked: false,
+        }
+    }
+}
+
+/// What a sink can do beyond writing, and how it tells keys apart.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capabilities {
@@ -191,6 +225,10 @@ pub struct Capabilities {
     pub read: bool,
     /// [`Sink::resume`] works.
     pub resume: bool,
+    /// Keys that differ only in the case of letters are the same object.
+    pub ignores_case: bool,
+    /// Keys that are the same text in different Unicode normalization forms are the same object.
+    pub ignores_unicode_form: bool,
 }
 
 impl Capabilities {
@@ -200,6 +238,8 @@ impl Capabilities {
         atomic_create: false,
         read: false,
         resume: false,
+        ignores_case: false,
+        ignores_unicode_form: false,
     };
 
     /// The same capabilities with [`Capabilities::lookup`].
@@ -227,6 +267,20 @@ impl Capabilities {
     #[must_use]
     pub const fn with_resume(mut self) -> Self {
         self.resume = true;
+        self
+    }
+
+    /// The same capabilities with [`Capabilities::ignores_case`].
+    #[must_use]
+    pub const fn with_ignored_case(mut self) -> Self {
+        self.ignores_case = true;
+        self
+    }
+
+    /// The same capabilities with [`Capabilities::ignores_unicode_form`].
+    #[must_use]
+    pub const fn with_ignored_unicode_form(mut self) -> Self {
+        self.ignores_unicode_form = true;
         self
     }
 }

@@ -55,7 +55,7 @@ mod url;
 pub use async_trait::async_trait;
 
 pub use contract::{
-    Capabilities, Metadata, OpenOptions, Sink, SinkWriter, StoredObject, WriteMode,
+    Capabilities, Metadata, OpenOptions, Probe, Sink, SinkWriter, StoredObject, WriteMode,
 };
 pub use error::{SinkError, SinkErrorKind};
 pub use leftover::{Leftover, Resumed};

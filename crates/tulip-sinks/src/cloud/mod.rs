@@ -27,7 +27,7 @@ use tulip_core::sink::{
     Capabilities, Leftover, OpenOptions, Sink, SinkError, SinkErrorKind, SinkLister, SinkReader,
     SinkWriter, StoredObject, WriteMode,
 };
-use tulip_core::{ObjectKey, Timestamp};
+use tulip_core::{ObjectKey, Timestamp, sink};
 
 use crate::object::attributes::Kept;
 use crate::object::error::from_store;
@@ -168,7 +168,7 @@ impl Sink for CloudSink {
     }
 
     /// Begins an upload and gives it up, which leaves nothing that anybody could see.
-    async fn probe(&self) -> Result<(), SinkError> {
+    async fn probe(&self, mode: WriteMode) -> Result<sink::Probe, SinkError> {
         let store = self.probe.store.clone();
         let needs_part = self.probe.needs_part;
         let path = self.below(staging::PROBE)?;
@@ -177,7 +177,11 @@ impl Sink for CloudSink {
         in_task(async move {
             trial::begin_upload(store, uploads.as_ref(), &path, needs_part, &shown).await
         })
-        .await
+        .await?;
+        if mode == WriteMode::Create {
+            self.keeps_create_only().await?;
+        }
+        Ok(sink::Probe::checked(self.capabilities()))
     }
 
     async fn lookup(&self, key: &ObjectKey) -> Result<Option<StoredObject>, SinkError> {

@@ -14,8 +14,9 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use object_store::local::LocalFileSystem;
 use tulip_core::sink::{
-    Capabilities, ConnectOptions, Leftover, OpenOptions, Resumed, Sink, SinkError, SinkErrorKind,
-    SinkFactory, SinkLister, SinkOption, SinkReader, SinkUrl, SinkWriter, StoredObject,
+    Capabilities, ConnectOptions, Leftover, OpenOptions, Probe, Resumed, Sink, SinkError,
+    SinkErrorKind, SinkFactory, SinkLister, SinkOption, SinkReader, SinkUrl, SinkWriter,
+    StoredObject, WriteMode,
 };
 use tulip_core::{ObjectKey, Timestamp};
 
@@ -140,13 +141,14 @@ impl Sink for FsSink {
     }
 
     /// Creates the folder where it is missing, and a file in it that is removed at once.
-    async fn probe(&self) -> Result<(), SinkError> {
+    async fn probe(&self, _: WriteMode) -> Result<Probe, SinkError> {
         let folder = self.folder.clone();
         let probed = tokio::task::spawn_blocking(move || try_folder(&folder)).await;
         probed.unwrap_or_else(|error| {
             let what = format!("cannot look at {}", self.folder.display());
             Err(SinkError::new(SinkErrorKind::Other, what).with_source(error))
-        })
+        })?;
+        Ok(Probe::checked(CAPABILITIES))
     }
 
     async fn lookup(&self, key: &ObjectKey) -> Result<Option<StoredObject>, SinkError> {

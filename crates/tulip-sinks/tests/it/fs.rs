@@ -246,7 +246,7 @@ async fn many_tiny_chunks_arrive_in_order_between_large_ones() {
 async fn probing_creates_the_folder_and_leaves_it_empty() {
     let folder = TempDir::new().unwrap();
     let deep = folder.path().join("a/b");
-    sink(&deep).await.probe().await.unwrap();
+    sink(&deep).await.probe(WriteMode::Overwrite).await.unwrap();
     assert!(deep.is_dir());
     assert_eq!(files(&deep), Vec::<String>::new());
 }
@@ -256,13 +256,21 @@ async fn targets_that_cannot_be_folders_are_refused_by_the_probe() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, "x").unwrap();
-    let error = sink(&file).await.probe().await.unwrap_err();
+    let error = sink(&file)
+        .await
+        .probe(WriteMode::Overwrite)
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), SinkErrorKind::InvalidTarget);
     assert!(
         error.to_string().contains("is a file, not a folder"),
         "{error}"
     );
-    let error = sink(&file.join("below")).await.probe().await.unwrap_err();
+    let error = sink(&file.join("below"))
+        .await
+        .probe(WriteMode::Overwrite)
+        .await
+        .unwrap_err();
     assert!(
         error.to_string().contains("cannot create the folder"),
         "{error}"
@@ -276,7 +284,7 @@ async fn a_folder_that_nobody_may_write_is_refused_by_the_probe() {
     // Not even root may create files there.
     let error = sink(Path::new("/proc/self"))
         .await
-        .probe()
+        .probe(WriteMode::Overwrite)
         .await
         .unwrap_err();
     assert!(
@@ -341,11 +349,19 @@ async fn a_probe_removes_what_one_before_was_killed_in() {
     let folder = TempDir::new().unwrap();
     let left = folder.path().join(".tulip-probe.00000000.partial");
     std::fs::write(&left, "probe").unwrap();
-    sink(folder.path()).await.probe().await.unwrap();
+    sink(folder.path())
+        .await
+        .probe(WriteMode::Overwrite)
+        .await
+        .unwrap();
     assert_eq!(files(folder.path()), Vec::<String>::new());
     // Not what is none of ours.
     std::fs::create_dir(&left).unwrap();
-    sink(folder.path()).await.probe().await.unwrap();
+    sink(folder.path())
+        .await
+        .probe(WriteMode::Overwrite)
+        .await
+        .unwrap();
     assert!(left.is_dir());
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::sink::{
-    Capabilities, Leftover, Resumed, Sink, SinkError, SinkErrorKind, SinkLister, SinkReader,
+    Capabilities, Leftover, Probe, Resumed, Sink, SinkError, SinkErrorKind, SinkLister, SinkReader,
     SinkWriter, StoredObject, WriteMode,
 };
 
@@ -113,10 +113,10 @@ impl Sink for Memory {
             .with_resume()
     }
 
-    async fn probe(&self) -> Result<(), SinkError> {
+    async fn probe(&self, _: WriteMode) -> Result<Probe, SinkError> {
         match self.is(Fault::ClosedForProbe) {
             true => Err(SinkError::new(SinkErrorKind::PermissionDenied, "closed")),
-            false => Ok(()),
+            false => Ok(Probe::checked(self.capabilities())),
         }
     }
 

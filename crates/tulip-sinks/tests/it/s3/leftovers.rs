@@ -3,9 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use tulip_core::Timestamp;
-#[cfg(feature = "gcs")]
-use tulip_core::sink::WriteMode;
-use tulip_core::sink::{Leftover, OpenOptions, Sink, SinkErrorKind};
+use tulip_core::sink::{Leftover, OpenOptions, Sink, SinkErrorKind, WriteMode};
 use tulip_test_s3::S3Server;
 #[cfg(feature = "gcs")]
 use tulip_test_s3::S3ServerBuilder;
@@ -94,11 +92,11 @@ async fn a_probe_removes_what_earlier_probes_were_killed_in() {
     let sink = sink(&server).await;
     server.orphan("tulip/.tulip-probe", Duration::from_secs(5));
     server.orphan("tulip/.tulip-probe.csv", Duration::from_secs(5));
-    sink.probe().await.unwrap();
+    sink.probe(WriteMode::Overwrite).await.unwrap();
     assert_eq!(server.open_uploads(), ["tulip/.tulip-probe.csv"]);
     // Not everybody may list uploads.
     server.refuse(|seen| (seen.method == "GET").then_some((403, "AccessDenied")));
-    sink.probe().await.unwrap();
+    sink.probe(WriteMode::Overwrite).await.unwrap();
 }
 
 /// Google's uploads that must be new are gathered under another name.

@@ -181,7 +181,11 @@ async fn a_lookup_finds_what_is_there() {
 #[tokio::test]
 async fn a_probe_writes_nothing_that_can_be_seen() {
     let server = S3Server::start().await;
-    sink(&server).await.probe().await.unwrap();
+    sink(&server)
+        .await
+        .probe(WriteMode::Overwrite)
+        .await
+        .unwrap();
     assert!(server.uploads().is_empty());
     let methods: Vec<_> = server
         .seen()

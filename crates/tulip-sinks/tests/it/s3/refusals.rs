@@ -1,6 +1,8 @@
 //! What stores refuse and what settings cannot work, in words.
 
-use tulip_core::sink::{ConnectOptions, SinkError, SinkErrorKind, SinkRegistry, SinkUrl};
+use tulip_core::sink::{
+    ConnectOptions, SinkError, SinkErrorKind, SinkRegistry, SinkUrl, WriteMode,
+};
 use tulip_test_s3::{BUCKET, KEY_ID, S3Server, S3ServerBuilder, SECRET};
 
 use super::{full, sink};
@@ -17,18 +19,18 @@ async fn a_certificate_of_an_unknown_authority_is_named_so_and_a_ca_file_helps()
     let registry = SinkRegistry::linked().unwrap();
     let mut network = ConnectOptions::default();
     let unknown = registry.connect(&url, &network).await.unwrap();
-    let error = unknown.probe().await.unwrap_err();
+    let error = unknown.probe(WriteMode::Overwrite).await.unwrap_err();
     let words = "the store's certificate is not trusted";
     assert!(error.to_string().contains(words), "{}", full(&error));
     assert!(!error.is_retryable());
     network.ca_file = Some(server.ca_file());
     let known = registry.connect(&url, &network).await.unwrap();
-    known.probe().await.unwrap();
+    known.probe(WriteMode::Overwrite).await.unwrap();
 }
 
 async fn probed(url: &str, options: &[(&str, &str)]) -> SinkError {
     let sink = connect(url, options).await.unwrap();
-    sink.probe().await.unwrap_err()
+    sink.probe(WriteMode::Overwrite).await.unwrap_err()
 }
 
 #[tokio::test]
@@ -117,7 +119,7 @@ async fn every_refusal_of_a_store_has_its_words() {
         ),
     ] {
         server.refuse(move |_| Some((status, code)));
-        let error = sink.probe().await.unwrap_err();
+        let error = sink.probe(WriteMode::Overwrite).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
         assert!(error.to_string().contains(words), "{error}");
         assert!(full(&error).contains(code), "{}", full(&error));

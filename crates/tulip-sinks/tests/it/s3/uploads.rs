@@ -130,7 +130,7 @@ async fn a_probe_that_nobody_waits_for_takes_back_its_upload() {
     let sink = sink(&server).await;
     server.hold_beginnings(true);
     tokio::select! {
-        probed = sink.probe() => panic!("{probed:?}"),
+        probed = sink.probe(WriteMode::Overwrite) => panic!("{probed:?}"),
         () = server.until_held(Seen::is_beginning) => {}
     }
     server.hold_beginnings(false);

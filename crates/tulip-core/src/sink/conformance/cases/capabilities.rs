@@ -6,7 +6,7 @@ use crate::sink::conformance::{Fixture, Verdict};
 use crate::sink::{SinkErrorKind, WriteMode};
 
 pub(in super::super) async fn probe(fixture: &dyn Fixture) -> Result {
-    fixture.sink().probe().await?;
+    fixture.sink().probe(WriteMode::Create).await?;
     super::no_leftovers(fixture, "after a probe").await?;
     Ok(Verdict::Passed)
 }
