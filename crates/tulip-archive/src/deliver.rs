@@ -12,7 +12,7 @@ use crate::exporter::IfExists;
 use crate::inspect::{Inspection, Inspector};
 use crate::partial::Partial;
 use crate::prepare::Ready;
-use crate::{Event, ExportError, ExportErrorKind, FinalLineBreak};
+use crate::{Event, ExportError, ExportErrorKind, FinalLineBreak, FramingRules};
 
 impl Run {
     /// From the first byte to the receipt.
@@ -141,7 +141,8 @@ impl Run {
             Some(_) => shared.final_line_break,
             None => FinalLineBreak::Required,
         };
-        Inspector::new(shared.algorithm, rule)
+        let rules = FramingRules::new().with_final_line_break(rule);
+        Inspector::new(shared.algorithm, rules)
     }
 
     /// What is kept beside the object.

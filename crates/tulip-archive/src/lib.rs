@@ -22,13 +22,12 @@ mod verify;
 // Links the built-in sinks, so that they register themselves.
 use tulip_sinks as _;
 
-pub use csv::{FinalLineBreak, Framer, Framing, FramingError};
-pub use digest::Digester;
+pub use csv::{FinalLineBreak, Framing, FramingError, FramingRules, RaggedRecords};
 pub use error::{ExportError, ExportErrorKind};
 pub use event::Event;
 pub use export::{Export, Outcome};
 pub use exporter::{Exporter, ExporterBuilder, IfExists};
-pub use inspect::{Inspection, Inspector};
+pub use inspect::{InspectError, Inspection, Inspector};
 pub use source::Source;
 pub use state::{DiscardError, OpenExport, StateError, StateStore};
 pub use target::parse_target;
