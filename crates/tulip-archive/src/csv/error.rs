@@ -66,7 +66,7 @@ pub enum FramingError {
         /// How the record that does not end begins.
         begins: String,
     },
-    /// Its lines end with CR LF, but the last one with CR.
+    /// Its lines end with CR LF, but the last one, which may be the only one, with CR.
     #[error(
         "the archive ends between the CR and the LF of a line break, after {records} whole records: its last byte is missing"
     )]

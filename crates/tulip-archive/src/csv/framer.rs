@@ -42,7 +42,7 @@ struct Body {
     /// Bytes so far, those of the header counted.
     bytes: u64,
     last_byte: u8,
-    /// Whether the header ends with CR LF.
+    /// Whether the header ends with CR LF, as far as is known.
     is_crlf: bool,
     /// The last record that has ended, and the one that has not.
     last: Excerpt,
@@ -103,9 +103,9 @@ impl Body {
     fn new(header: &Header) -> Result<Self, FramingError> {
         let columns = header.columns()?;
         let bytes = header.bytes.as_slice();
-        let (last, open) = match (header.scanner.open_fields(), bytes) {
+        let (last, open) = match (header.scanner.open_fields(), header.text()) {
             (None, [record @ .., _line_break]) => (Excerpt::of(record), Excerpt::new()),
-            _ => (Excerpt::new(), Excerpt::of(bytes)),
+            (_, record) => (Excerpt::new(), Excerpt::of(record)),
         };
         Ok(Self {
             columns,
@@ -113,7 +113,8 @@ impl Body {
             header_bytes: bytes.len() as u64,
             bytes: bytes.len() as u64,
             last_byte: bytes.last().copied().unwrap_or_default(),
-            is_crlf: false,
+            // The LF may be in the next chunk.
+            is_crlf: bytes.ends_with(b"\r"),
             last,
             open,
         })
@@ -140,7 +141,7 @@ impl Body {
             return Ok(());
         };
         if self.bytes == self.header_bytes {
-            self.is_crlf = self.last_byte == b'\r' && *first == b'\n';
+            self.is_crlf &= *first == b'\n';
         }
         self.bytes += chunk.len() as u64;
         self.last_byte = *last;

@@ -4,7 +4,7 @@ use csv_core::{ReadRecordResult, Reader};
 
 use super::FramingError;
 use super::kernel;
-use super::scan::Scanner;
+use super::scan::{BLOCK, Scanner};
 
 /// The longest header that is kept, in bytes, with blank lines and the line break.
 pub(super) const MAX_HEADER: usize = 1024 * 1024;
@@ -27,24 +27,56 @@ impl Header {
     }
 
     /// Takes the next bytes, up to the line break that ends the header; returns how many those
-    /// were if it is among them. One byte at a time: headers are short.
+    /// were if it is among them.
     pub(super) fn update(&mut self, chunk: &[u8]) -> Result<Option<usize>, FramingError> {
-        for (at, byte) in chunk.iter().enumerate() {
-            if self.bytes.len() == MAX_HEADER {
-                check_encoding(&self.bytes)?;
-                return Err(FramingError::HeaderTooLong);
+        let mut taken = 0;
+        for piece in chunk.chunks(BLOCK) {
+            if self.take_block(piece) {
+                taken += piece.len();
+                continue;
             }
-            self.bytes.push(*byte);
-            kernel::scan(&mut self.scanner, &[*byte]);
-            if self.bytes == BYTE_ORDER_MARK {
-                // What follows is the start of the file.
-                self.scanner = Scanner::new();
-            }
-            if self.scanner.records() > 0 {
-                return Ok(Some(at + 1));
+            for byte in piece {
+                if self.bytes.len() == MAX_HEADER {
+                    check_encoding(&self.bytes)?;
+                    return Err(FramingError::HeaderTooLong);
+                }
+                self.take_byte(*byte);
+                taken += 1;
+                if self.scanner.records() > 0 {
+                    return Ok(Some(taken));
+                }
             }
         }
         Ok(None)
+    }
+
+    /// Takes a block that is certain to be of the header from its first byte to its last.
+    fn take_block(&mut self, block: &[u8]) -> bool {
+        let mut scanner = self.scanner;
+        kernel::scan(&mut scanner, block);
+        let is_behind_mark = self.bytes.len() >= BYTE_ORDER_MARK.len();
+        let is_room = self.bytes.len() + block.len() <= MAX_HEADER;
+        let fits = scanner.records() == 0 && is_behind_mark && is_room;
+        if fits {
+            self.bytes.extend_from_slice(block);
+            self.scanner = scanner;
+        }
+        fits
+    }
+
+    fn take_byte(&mut self, byte: u8) {
+        self.bytes.push(byte);
+        kernel::scan(&mut self.scanner, &[byte]);
+        if self.bytes == BYTE_ORDER_MARK {
+            // What follows is the start of the file.
+            self.scanner = Scanner::new();
+        }
+    }
+
+    /// What follows the byte order mark.
+    pub(super) fn text(&self) -> &[u8] {
+        let bytes = self.bytes.as_slice();
+        bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes)
     }
 
     /// The names of the columns.

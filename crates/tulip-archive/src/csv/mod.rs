@@ -10,7 +10,7 @@
 //!
 //! - does not end inside a quoted field,
 //! - ends with a line break outside quotes ([`FinalLineBreak`]); with both bytes of it if the header
-//!   ends with CR LF,
+//!   ends with CR LF, or with CR and nothing follows,
 //! - has as many fields in the last record as in the header, and no bare JSON object there
 //!   ([`RaggedRecords`]),
 //! - has no NUL byte, is not in UTF-16 or UTF-32, and does not end with ^Z (0x1A). Readers make

@@ -133,6 +133,7 @@ pub(crate) fn expected(text: &[u8], rules: FramingRules) -> Outcome {
     let ends_with_z = match is_open {
         true => text.last() == Some(&0x1a),
         false => {
+            let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
             let mut lines = text.rsplit(|byte| matches!(byte, b'\r' | b'\n'));
             let last = lines.find(|line| !line.is_empty());
             last.is_some_and(|line| line.iter().all(|byte| *byte == 0x1a))
@@ -148,7 +149,8 @@ pub(crate) fn expected(text: &[u8], rules: FramingRules) -> Outcome {
     let requires = rules.final_line_break == FinalLineBreak::Required;
     let is_ragged = refuses && fields != columns.len() as u64;
     let all = records.len() as u64 - 1;
-    let is_crlf = text[..header_end].ends_with(b"\r") && text.get(header_end) == Some(&b'\n');
+    let is_crlf = text[..header_end].ends_with(b"\r")
+        && text.get(header_end).is_none_or(|next| *next == b'\n');
     if is_open && (requires || is_ragged) {
         Err(FramingError::OpenRecord {
             records: whole,

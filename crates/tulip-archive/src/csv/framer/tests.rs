@@ -204,6 +204,11 @@ fn a_cut_between_cr_and_lf_is_named() {
         strict(cut),
         Err(FramingError::HalfLineBreak { records: 10 })
     );
+    // Nothing shows that the lines of this one end with CR alone.
+    assert_eq!(
+        strict("a,b\r"),
+        Err(FramingError::HalfLineBreak { records: 0 })
+    );
     let optional = rules(FinalLineBreak::Optional);
     assert_eq!(frame(cut, optional).unwrap().records, 10);
 }
@@ -220,6 +225,7 @@ fn control_z_at_the_end_is_named() {
         ("a,b\x1a".into(), 0),
         ("\x1a".into(), 0),
         ("\x1a\n".into(), 0),
+        ("\u{feff}\n\x1a\n".into(), 0),
     ] {
         for rule in [FinalLineBreak::Required, FinalLineBreak::Optional] {
             let error = frame(&text, rules(rule)).unwrap_err();
@@ -296,7 +302,7 @@ fn an_endless_first_record_is_refused_however_it_is_cut() {
 #[test]
 fn short_texts_agree_with_the_csv_crate_in_every_cut() {
     let alphabet = b"\",\r\na";
-    for length in 0..=5_u32 {
+    for length in 0..=4_u32 {
         for number in 0..5_usize.pow(length) {
             let digits = (0..length).map(|digit| number / 5_usize.pow(digit) % 5);
             let text: Vec<u8> = digits.map(|digit| alphabet[digit]).collect();
@@ -350,7 +356,7 @@ fn any_rules() -> impl Strategy<Value = FramingRules> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2048))]
+    #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
     fn any_bytes_agree_with_the_csv_crate_however_they_are_cut(
