@@ -7,7 +7,7 @@ use tulip_core::{ObjectKey, Receipt};
 
 use crate::inspect::{Inspection, Inspector};
 use crate::receipts::{ReceiptError, read_receipt};
-use crate::{ChecksumAlgorithm, FinalLineBreak};
+use crate::{ChecksumAlgorithm, FinalLineBreak, FramingRules, RaggedRecords};
 
 /// Reads what a sink holds and compares it with the receipts beside it.
 ///
@@ -144,7 +144,12 @@ impl Verifier {
             return Ok(self.checked(key, Some(receipt), Verdict::Missing));
         };
         let algorithm = receipt.checksum.algorithm();
-        let mut inspector = Inspector::new(algorithm, FinalLineBreak::Optional);
+        // What was accepted when it was stored is accepted now: its checksum tells whether it is
+        // still the same.
+        let rules = FramingRules::new()
+            .with_final_line_break(FinalLineBreak::Optional)
+            .with_ragged(RaggedRecords::Allow);
+        let mut inspector = Inspector::new(algorithm, rules);
         let mut broken = None;
         while let Some(chunk) = reader.next().await? {
             if let Err(error) = inspector.update(&chunk) {
