@@ -8,7 +8,7 @@ use tulip_core::sink::SinkErrorKind;
 
 use crate::export::{Outcome, Run};
 use crate::state::{Entry, Found, Identity, Settings, Start, StateError, StateStore};
-use crate::{Event, ExportError, ExportErrorKind};
+use crate::{Advice, Event, ExportError, ExportErrorKind};
 
 /// So long after a start whose outcome is not known none is begun by itself. After that the archive,
 /// if there is one, is too old to be worth looking for, and a nightly export must not wait for ever.
@@ -33,11 +33,11 @@ impl Run {
                 let what = format!(
                     "another run is at this export to {target}; it ends on its own, or can be stopped"
                 );
-                return Err(ExportError::new(ExportErrorKind::Busy, what).retryable(true));
+                return Err(ExportError::new(ExportErrorKind::AlreadyRunning, what));
             }
             Ok(Found::Nothing) => {
                 let what = "it is open no more: another run has finished it, or given it up";
-                return Err(ExportError::new(ExportErrorKind::NotOpen, what));
+                return Err(ExportError::new(ExportErrorKind::NotIncomplete, what));
             }
             Err(error) => {
                 forgotten(&error);
@@ -178,11 +178,10 @@ impl Run {
 
 /// Whether another run can make something of what this one leaves.
 fn is_open(entry: &Entry, error: &ExportError) -> bool {
-    let archive_is_bad = match error.kind() {
-        ExportErrorKind::Incomplete => true,
-        ExportErrorKind::Job => !error.is_retryable(),
-        _ => false,
-    };
+    let archive_is_bad = matches!(
+        error.kind(),
+        ExportErrorKind::Incomplete | ExportErrorKind::JobFailed | ExportErrorKind::NotFound
+    );
     let record = &entry.record;
     let has_begun = match &record.start {
         Start::None => false,
@@ -201,11 +200,10 @@ fn age(since: Timestamp) -> Duration {
 
 fn unknown(at: Timestamp) -> ExportError {
     let what = format!(
-        "a run that began its start at {at} never learned what came of it: the archive may have been \
-         started, so no other is for an hour (look in Tulip and export it with --job; or let the next run \
-         start another: tulip resume --discard --machine, with its id)"
+        "an archive was requested at {at} and the answer was lost: it may have been started, so no \
+         other is for an hour"
     );
-    ExportError::new(ExportErrorKind::StartUnknown, what)
+    ExportError::new(ExportErrorKind::StartUnknown, what).with_advice(Advice::DiscardStart)
 }
 
 fn forgotten(error: &StateError) {

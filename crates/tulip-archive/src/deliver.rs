@@ -12,7 +12,7 @@ use crate::exporter::IfExists;
 use crate::inspect::{Inspection, Inspector};
 use crate::partial::Partial;
 use crate::prepare::Ready;
-use crate::{Event, ExportError, ExportErrorKind, FinalLineBreak};
+use crate::{Advice, Event, ExportError, ExportErrorKind, FinalLineBreak};
 
 impl Run {
     /// From the first byte to the receipt.
@@ -97,7 +97,7 @@ impl Run {
             let what = format!(
                 "{location} holds {kept} bytes by the sink's own account, {sent} were handed to it"
             );
-            return Err(ExportError::new(ExportErrorKind::Sink, what));
+            return Err(ExportError::new(ExportErrorKind::Store, what));
         }
         if let Some(kept) = &stored.checksum
             && inspection.agrees_with(kept) == Some(false)
@@ -106,7 +106,7 @@ impl Run {
                 "{location} holds other bytes than were sent: the store computed {kept}; \
                  do not use it, export it again"
             );
-            return Err(ExportError::new(ExportErrorKind::Sink, what).retryable(true));
+            return Err(ExportError::new(ExportErrorKind::StoreUnavailable, what));
         }
         let receipt = self.receipt(job, key, stored, inspection, &download);
         let metadata = self.metadata(&receipt.job);
@@ -171,9 +171,10 @@ impl Run {
         match self.exporter.shared.max_bytes {
             Some(most) if bytes > most => {
                 let what = format!(
-                    "the archive has more than the {most} bytes that are allowed; nothing was stored (raise --max-bytes if it is as large as it should be)"
+                    "the archive has more than the {most} bytes that are allowed; nothing was stored"
                 );
-                Err(ExportError::new(ExportErrorKind::TooLarge, what))
+                let error = ExportError::new(ExportErrorKind::TooLarge, what);
+                Err(error.with_advice(Advice::RaiseMaxBytes))
             }
             _ => Ok(()),
         }
@@ -296,5 +297,5 @@ async fn open(
 }
 
 fn incomplete(what: String) -> ExportError {
-    ExportError::new(ExportErrorKind::Incomplete, what).retryable(true)
+    ExportError::new(ExportErrorKind::Incomplete, what)
 }

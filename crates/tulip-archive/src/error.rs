@@ -3,99 +3,305 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use tulip_core::JobId;
-use tulip_core::sink::SinkError;
+use tulip_core::sink::{RegistryError, SinkError, SinkErrorKind, SinkUrlError};
+use tulip_core::{JobId, ResourceUrlError};
 
 use crate::TemplateError;
 use crate::poll::PollError;
 
-/// The class of a failed export: whose it is to act.
+/// The class of a failed export: what a program must tell apart to act on it.
+///
+/// [`ExportError::is_retryable`] says whether the same export can succeed later by itself. Some
+/// classes always can or never can; for the others it depends on the failure beneath.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ExportErrorKind {
-    /// The export was asked for in a way that cannot work: a name template, an option.
+    /// The export was asked for in a way that cannot work: a name template, an option, a target.
     InvalidRequest,
     /// Tulip refused the credentials, or what they may do.
     PermissionDenied,
-    /// The job failed at Tulip, is not known there, has no archive, or missed its deadline.
-    Job,
-    /// Tulip's API could not be reached or did not answer as it should.
+    /// Tulip does not know the job or the machine.
+    NotFound,
+    /// The job failed at Tulip, or is complete and has no archive that can be downloaded.
+    JobFailed,
+    /// The job was not complete by the deadline. It goes on at Tulip.
+    DeadlineExceeded,
+    /// Tulip was asked to start an archive, and whether it did is not known. No other start is
+    /// sent by itself.
+    StartUnknown,
+    /// Tulip's API could not be reached, or did not answer as it should.
     Api,
     /// The archive could not be downloaded.
     Download,
+    /// What was downloaded is no CSV archive: an error document, a page, compressed data.
+    NotAnArchive,
     /// The archive that was downloaded is not whole.
     Incomplete,
     /// The archive has more bytes than [`max_bytes`](crate::ExporterBuilder::max_bytes) allows.
     TooLarge,
-    /// The sink could not be reached or written, or has an object that was not to be replaced.
-    Sink,
-    /// Another run is at the same export.
-    Busy,
-    /// An export that was to be resumed is open no more: another run has finished it, or given it up.
-    NotOpen,
-    /// An earlier run has asked for an archive and never learned whether it was started, so that
-    /// no other is started by itself.
-    StartUnknown,
+    /// The archive has no records, and would replace one that has some; see
+    /// [`allow_empty`](crate::ExporterBuilder::allow_empty).
+    EmptyArchive,
+    /// An object is there already and was not to be replaced.
+    AlreadyExists,
+    /// The store refused access.
+    StorePermissionDenied,
+    /// The store has no space left, or a quota is used up.
+    StoreFull,
+    /// The store cannot be reached, or is overloaded.
+    StoreUnavailable,
+    /// The store failed or refused in another way.
+    Store,
+    /// Another writer has replaced the object since it was stored.
+    Conflict,
+    /// Another process is exporting the same.
+    AlreadyRunning,
+    /// The export that was to be resumed is no longer incomplete: another process has finished or
+    /// discarded it.
+    NotIncomplete,
     /// The caller ended the export.
-    Cancelled,
+    Interrupted,
+}
+
+/// Whether an export of some class can succeed later without anybody changing anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Retry {
+    Always,
+    Never,
+    /// As the failure beneath says.
+    Depends,
+}
+
+/// Every class with its stable name and whether a retry can help: the one place where both are
+/// said.
+const KINDS: [(ExportErrorKind, &str, Retry); 21] = [
+    (
+        ExportErrorKind::InvalidRequest,
+        "invalid_request",
+        Retry::Never,
+    ),
+    (
+        ExportErrorKind::PermissionDenied,
+        "permission_denied",
+        Retry::Never,
+    ),
+    (ExportErrorKind::NotFound, "not_found", Retry::Never),
+    (ExportErrorKind::JobFailed, "job_failed", Retry::Never),
+    (
+        ExportErrorKind::DeadlineExceeded,
+        "deadline_exceeded",
+        Retry::Always,
+    ),
+    (ExportErrorKind::StartUnknown, "start_unknown", Retry::Never),
+    (ExportErrorKind::Api, "api", Retry::Depends),
+    (ExportErrorKind::Download, "download", Retry::Depends),
+    (
+        ExportErrorKind::NotAnArchive,
+        "not_an_archive",
+        Retry::Depends,
+    ),
+    (ExportErrorKind::Incomplete, "incomplete", Retry::Always),
+    (ExportErrorKind::TooLarge, "too_large", Retry::Never),
+    (ExportErrorKind::EmptyArchive, "empty_archive", Retry::Never),
+    (
+        ExportErrorKind::AlreadyExists,
+        "already_exists",
+        Retry::Never,
+    ),
+    (
+        ExportErrorKind::StorePermissionDenied,
+        "store_permission_denied",
+        Retry::Never,
+    ),
+    (ExportErrorKind::StoreFull, "store_full", Retry::Never),
+    (
+        ExportErrorKind::StoreUnavailable,
+        "store_unavailable",
+        Retry::Always,
+    ),
+    (ExportErrorKind::Store, "store", Retry::Depends),
+    (ExportErrorKind::Conflict, "conflict", Retry::Always),
+    (
+        ExportErrorKind::AlreadyRunning,
+        "already_running",
+        Retry::Always,
+    ),
+    (
+        ExportErrorKind::NotIncomplete,
+        "not_incomplete",
+        Retry::Never,
+    ),
+    (ExportErrorKind::Interrupted, "interrupted", Retry::Always),
+];
+
+impl ExportErrorKind {
+    /// Every class, for tables and their tests.
+    pub fn all() -> impl Iterator<Item = Self> {
+        KINDS.iter().map(|(kind, ..)| *kind)
+    }
+
+    /// The stable name of the class in lower case, for example `store_full`: what `--json` and
+    /// metrics call it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.entry().0
+    }
+
+    /// Whether an error of this class can be one that a retry mends.
+    #[must_use]
+    pub fn can_be_retryable(self) -> bool {
+        self.entry().1 != Retry::Never
+    }
+
+    fn entry(self) -> (&'static str, Retry) {
+        let found = KINDS.iter().find(|(kind, ..)| *kind == self);
+        found.map_or(("other", Retry::Never), |(_, name, retry)| (*name, *retry))
+    }
+
+    /// The class of a store's failure.
+    fn of_store(kind: SinkErrorKind) -> Self {
+        match kind {
+            SinkErrorKind::AlreadyExists => Self::AlreadyExists,
+            SinkErrorKind::PermissionDenied => Self::StorePermissionDenied,
+            SinkErrorKind::StorageFull => Self::StoreFull,
+            SinkErrorKind::Unavailable => Self::StoreUnavailable,
+            _ => Self::Store,
+        }
+    }
+}
+
+impl fmt::Display for ExportErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// A failed export. Nothing is visible under the object's name that was not there before, except
 /// where the message says so.
+pub struct ExportError(Box<Inner>);
+
 #[derive(Debug)]
-pub struct ExportError {
+struct Inner {
     kind: ExportErrorKind,
     /// What was exported: a job or a machine.
     source_name: String,
     job: Option<JobId>,
     message: String,
     retryable: bool,
-    cause: Option<Box<dyn StdError + Send + Sync>>,
+    advice: Option<Advice>,
+    cause: Option<Cause>,
+}
+
+/// What lies beneath a failed export.
+#[derive(Debug, thiserror::Error)]
+enum Cause {
+    #[error(transparent)]
+    Api(tulip_http::Error),
+    #[error(transparent)]
+    Sink(SinkError),
+    #[error(transparent)]
+    Resource(ResourceUrlError),
+}
+
+/// What can be done about a failed export, where it is a setting of the [`Exporter`](crate::Exporter).
+///
+/// `Display` names the method that changes it. A program with settings of its own names those.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Advice {
+    /// [`ExporterBuilder::max_bytes`](crate::ExporterBuilder::max_bytes).
+    RaiseMaxBytes,
+    /// [`ExporterBuilder::allow_empty`](crate::ExporterBuilder::allow_empty).
+    AllowEmpty,
+    /// [`ExporterBuilder::final_line_break`](crate::ExporterBuilder::final_line_break).
+    AllowMissingFinalLineBreak,
+    /// [`StateStore::discard`](crate::StateStore::discard), where no archive was started after all.
+    DiscardStart,
+    /// Something else, in words.
+    Other(&'static str),
+}
+
+impl fmt::Display for Advice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::RaiseMaxBytes => {
+                "raise ExporterBuilder::max_bytes if the archive is as large as it should be"
+            }
+            Self::AllowEmpty => {
+                "if the machine really has no records, allow it with ExporterBuilder::allow_empty"
+            }
+            Self::AllowMissingFinalLineBreak => {
+                "if the archive is whole, allow it with ExporterBuilder::final_line_break"
+            }
+            Self::DiscardStart => {
+                "look in Tulip: export the job by its id, or discard the incomplete export with \
+                 StateStore::discard to start another"
+            }
+            Self::Other(words) => words,
+        })
+    }
 }
 
 impl ExportError {
     pub(crate) fn new(kind: ExportErrorKind, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Inner {
             kind,
             source_name: String::new(),
             job: None,
             message: message.into(),
-            retryable: false,
+            retryable: kind.entry().1 == Retry::Always,
+            advice: None,
             cause: None,
-        }
+        }))
     }
 
-    pub(crate) fn with_cause(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.cause = Some(cause.into());
-        self
-    }
-
-    pub(crate) fn retryable(mut self, retryable: bool) -> Self {
-        self.retryable = retryable;
+    pub(crate) fn with_advice(mut self, advice: Advice) -> Self {
+        self.0.advice = Some(advice);
         self
     }
 
     /// Says what was exported, once, at the outermost place that knows.
-    pub(crate) fn of(mut self, source_name: String, job: Option<JobId>) -> Self {
-        self.source_name = source_name;
-        self.job = job;
+    pub(crate) fn of(mut self, source_name: String) -> Self {
+        self.0.source_name = source_name;
+        self
+    }
+
+    pub(crate) fn with_job(mut self, job: Option<&JobId>) -> Self {
+        self.0.job = self.0.job.or_else(|| job.cloned());
+        self
+    }
+
+    fn caused(mut self, retryable: bool, cause: Cause) -> Self {
+        if self.0.kind.entry().1 == Retry::Depends {
+            self.0.retryable = retryable;
+        }
+        self.0.cause = Some(cause);
         self
     }
 
     pub(crate) fn sink(what: impl Into<String>, error: SinkError) -> Self {
-        Self::new(ExportErrorKind::Sink, what)
-            .retryable(error.is_retryable())
-            .with_cause(error)
+        let kind = ExportErrorKind::of_store(error.kind());
+        Self::new(kind, what).caused(error.is_retryable(), Cause::Sink(error))
+    }
+
+    /// A target that cannot be used at all.
+    pub(crate) fn target(error: SinkError) -> Self {
+        let kind = match error.kind() {
+            SinkErrorKind::InvalidTarget => ExportErrorKind::InvalidRequest,
+            other => ExportErrorKind::of_store(other),
+        };
+        Self::new(kind, "the target cannot be used")
+            .caused(error.is_retryable(), Cause::Sink(error))
     }
 
     pub(crate) fn api(what: impl Into<String>, error: tulip_http::Error) -> Self {
         let kind = match () {
+            () if error.is_outcome_unknown() => ExportErrorKind::StartUnknown,
             () if error.is_permission_denied() => ExportErrorKind::PermissionDenied,
-            () if error.is_not_found() => ExportErrorKind::Job,
+            () if error.is_not_found() => ExportErrorKind::NotFound,
             () => ExportErrorKind::Api,
         };
-        let retryable = error.is_retryable() && !error.is_outcome_unknown();
-        Self::new(kind, what).retryable(retryable).with_cause(error)
+        Self::new(kind, what).caused(error.is_retryable(), Cause::Api(error))
     }
 
     pub(crate) fn download(error: tulip_http::Error) -> Self {
@@ -105,46 +311,80 @@ impl ExportError {
         }
         // A fresh export asks for a fresh URL, so a refused one is worth another try.
         let retryable = error.is_retryable() || error.kind() == Http::AssetRefused;
-        Self::new(
-            ExportErrorKind::Download,
-            "the archive could not be downloaded",
-        )
-        .retryable(retryable)
-        .with_cause(error)
+        let what = "the archive could not be downloaded";
+        Self::new(ExportErrorKind::Download, what).caused(retryable, Cause::Api(error))
     }
 
     /// The class of the failure.
     #[must_use]
     pub fn kind(&self) -> ExportErrorKind {
-        self.kind
+        self.0.kind
     }
 
     /// The job, once it was known. Where the archive itself did not fail, exporting this job again
     /// spares Tulip another one.
     #[must_use]
     pub fn job(&self) -> Option<&JobId> {
-        self.job.as_ref()
+        self.0.job.as_ref()
     }
 
     /// Whether the same export can succeed later without anybody changing anything.
+    ///
+    /// # What to do
+    /// If it can, run the same export again, with a pause: with a [`StateStore`](crate::StateStore)
+    /// it continues where this one ended. If it cannot, [`ExportError::kind`] says who has to act.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        self.retryable
+        self.0.retryable
+    }
+
+    /// The setting that would let this export pass, where there is one.
+    #[must_use]
+    pub fn advice(&self) -> Option<&Advice> {
+        self.0.advice.as_ref()
+    }
+
+    /// What Tulip's API or the archive's host answered, where one of them is the cause.
+    #[must_use]
+    pub fn http_error(&self) -> Option<&tulip_http::Error> {
+        match &self.0.cause {
+            Some(Cause::Api(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// The sink's error, where it is the cause.
+    #[must_use]
+    pub fn sink_error(&self) -> Option<&SinkError> {
+        match &self.0.cause {
+            Some(Cause::Sink(error)) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for ExportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
 impl fmt::Display for ExportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.source_name.is_empty() {
-            return f.write_str(&self.message);
+        if self.0.source_name.is_empty() {
+            return f.write_str(&self.0.message);
         }
-        write!(f, "{}: {}", self.source_name, self.message)
+        write!(f, "{}: {}", self.0.source_name, self.0.message)
     }
 }
 
 impl StdError for ExportError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.cause.as_deref().map(|cause| cause as _)
+        self.0.cause.as_ref().map(|cause| match cause {
+            Cause::Api(error) => error as &dyn StdError,
+            Cause::Sink(error) => error,
+            Cause::Resource(error) => error,
+        })
     }
 }
 
@@ -154,22 +394,78 @@ impl From<TemplateError> for ExportError {
     }
 }
 
+impl From<RegistryError> for ExportError {
+    fn from(error: RegistryError) -> Self {
+        Self::new(ExportErrorKind::InvalidRequest, error.to_string())
+    }
+}
+
+impl From<SinkUrlError> for ExportError {
+    fn from(error: SinkUrlError) -> Self {
+        Self::new(ExportErrorKind::InvalidRequest, error.to_string())
+    }
+}
+
 impl From<PollError> for ExportError {
     fn from(error: PollError) -> Self {
         match error {
-            PollError::Status { job, source } => Self::api(
-                format!("the status of job {job} could not be asked"),
-                source,
-            ),
-            PollError::Resource { job, source } => Self::new(
-                ExportErrorKind::Job,
-                format!("job {job} is complete, but its archive cannot be downloaded"),
-            )
-            .with_cause(source),
-            PollError::Deadline { .. } => {
-                Self::new(ExportErrorKind::Job, error.to_string()).retryable(true)
+            PollError::Status { job, source } => {
+                Self::api(format!("could not get the status of job {job}"), source)
             }
-            other => Self::new(ExportErrorKind::Job, other.to_string()),
+            PollError::Deadline { .. } => {
+                Self::new(ExportErrorKind::DeadlineExceeded, error.to_string())
+            }
+            PollError::Resource { job, source } => {
+                let what = format!("job {job} is complete, but its archive cannot be downloaded");
+                Self::new(ExportErrorKind::JobFailed, what).caused(false, Cause::Resource(source))
+            }
+            other => Self::new(ExportErrorKind::JobFailed, other.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_class_has_a_name_of_its_own() {
+        let names: std::collections::BTreeSet<_> = ExportErrorKind::all()
+            .map(ExportErrorKind::as_str)
+            .collect();
+        assert_eq!(names.len(), KINDS.len());
+        assert!(!names.contains("other"));
+    }
+
+    #[test]
+    fn a_stores_failure_keeps_its_class() {
+        for (sink, kind, retryable) in [
+            (
+                SinkErrorKind::StorageFull,
+                ExportErrorKind::StoreFull,
+                false,
+            ),
+            (
+                SinkErrorKind::Unavailable,
+                ExportErrorKind::StoreUnavailable,
+                true,
+            ),
+            (
+                SinkErrorKind::AlreadyExists,
+                ExportErrorKind::AlreadyExists,
+                false,
+            ),
+            (
+                SinkErrorKind::PermissionDenied,
+                ExportErrorKind::StorePermissionDenied,
+                false,
+            ),
+            (SinkErrorKind::Other, ExportErrorKind::Store, false),
+        ] {
+            let error = ExportError::sink("could not store it", SinkError::new(sink, "x"));
+            assert_eq!((error.kind(), error.is_retryable()), (kind, retryable));
+            assert_eq!(error.sink_error().map(SinkError::kind), Some(sink));
+            assert!(error.http_error().is_none());
         }
     }
 }

@@ -139,7 +139,7 @@ impl Export {
         self
     }
 
-    /// Ends the export with [`ExportErrorKind::Cancelled`] when `shutdown` completes, after
+    /// Ends the export with [`ExportErrorKind::Interrupted`] when `shutdown` completes, after
     /// removing what the sink has staged. A commit that has begun is finished first.
     pub fn until(mut self, shutdown: impl Future<Output = ()> + Send + 'static) -> Self {
         self.shutdown = Box::pin(shutdown);
@@ -161,7 +161,7 @@ impl Export {
         };
         let result = run.drive(self.shutdown).await;
         Box::pin(run.settle(&result)).await;
-        result.map_err(|error| error.of(name, run.job))
+        result.map_err(|error| error.of(name).with_job(run.job.as_ref()))
     }
 }
 
@@ -201,7 +201,7 @@ impl Run {
 
 pub(crate) fn cancelled() -> ExportError {
     let what = "the export was cancelled; nothing was stored";
-    ExportError::new(ExportErrorKind::Cancelled, what).retryable(true)
+    ExportError::new(ExportErrorKind::Interrupted, what)
 }
 
 /// An export that is running.

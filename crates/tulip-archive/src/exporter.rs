@@ -5,10 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
-use tulip_core::sink::{
-    ConnectOptions, Probe, RegistryError, Sink, SinkError, SinkErrorKind, SinkRegistry, SinkUrl,
-    SinkUrlError, WriteMode,
-};
+use tulip_core::sink::{ConnectOptions, Probe, Sink, SinkRegistry, SinkUrl, WriteMode};
 use tulip_core::{ChecksumAlgorithm, ObjectKey};
 use tulip_http::Client;
 
@@ -88,7 +85,7 @@ impl Exporter {
     /// An export that an earlier run has left open, whatever else this exporter is set up for; it
     /// must go to the same target, which [`OpenExport::apply`] and [`OpenExport::target_url`] tell.
     /// It goes on with the job that was started, however old that is, and ends with
-    /// [`ExportErrorKind::NotOpen`] where another run has finished it meanwhile. `None` where it does
+    /// [`ExportErrorKind::NotIncomplete`] where another run has finished it meanwhile. `None` where it does
     /// not tell what it exports.
     pub fn resume(&self, open: &OpenExport) -> Option<Export> {
         let source = open.source()?;
@@ -111,7 +108,7 @@ impl Exporter {
     /// the store can do there. Every export does this before it starts a job.
     ///
     /// # Errors
-    /// [`ExportError`] of kind [`ExportErrorKind::Sink`].
+    /// [`ExportError`] of the kind that the sink's error has.
     pub async fn probe(&self) -> Result<Probe, ExportError> {
         let shared = &self.shared;
         let mode = match shared.if_exists {
@@ -348,13 +345,7 @@ async fn connect(
     network: &ConnectOptions,
 ) -> Result<Arc<dyn Sink>, ExportError> {
     let connected = registry.connect(url, network).await;
-    connected.map_err(|error: SinkError| {
-        let kind = match error.kind() {
-            SinkErrorKind::InvalidTarget => ExportErrorKind::InvalidRequest,
-            _ => ExportErrorKind::Sink,
-        };
-        ExportError::new(kind, "the target cannot be used").with_cause(error)
-    })
+    connected.map_err(ExportError::target)
 }
 
 impl fmt::Debug for ExporterBuilder {
@@ -378,17 +369,5 @@ impl fmt::Debug for ExporterBuilder {
             .field("if_exists", &self.if_exists)
             .field("state", &self.state)
             .finish_non_exhaustive()
-    }
-}
-
-impl From<RegistryError> for ExportError {
-    fn from(error: RegistryError) -> Self {
-        Self::new(ExportErrorKind::InvalidRequest, error.to_string())
-    }
-}
-
-impl From<SinkUrlError> for ExportError {
-    fn from(error: SinkUrlError) -> Self {
-        Self::new(ExportErrorKind::InvalidRequest, error.to_string())
     }
 }

@@ -24,11 +24,12 @@ use tulip_sinks as _;
 
 pub use csv::{FinalLineBreak, Framer, Framing, FramingError};
 pub use digest::Digester;
-pub use error::{ExportError, ExportErrorKind};
+pub use error::{Advice, ExportError, ExportErrorKind};
 pub use event::Event;
 pub use export::{Export, Outcome};
 pub use exporter::{Exporter, ExporterBuilder, IfExists};
 pub use inspect::{Inspection, Inspector};
+pub use receipts::ReceiptError;
 pub use source::Source;
 pub use state::{DiscardError, OpenExport, StateError, StateStore};
 pub use target::parse_target;

@@ -174,7 +174,7 @@ impl Run {
     ) {
         let is_fine = matches!(
             error.kind(),
-            ExportErrorKind::Cancelled
+            ExportErrorKind::Interrupted
                 | ExportErrorKind::Download
                 | ExportErrorKind::Api
                 | ExportErrorKind::PermissionDenied

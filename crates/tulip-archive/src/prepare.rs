@@ -108,7 +108,7 @@ impl Run {
         let location = sink.location(key);
         if shared.if_exists == IfExists::Fail {
             let what = format!("{location} exists already and is not to be replaced");
-            return Err(ExportError::new(ExportErrorKind::Sink, what));
+            return Err(ExportError::new(ExportErrorKind::AlreadyExists, what));
         }
         let has_receipt = sink.lookup(&key.receipt()).await.map_err(look)?.is_some();
         (self.observer)(Event::Skipped { key });
@@ -145,7 +145,7 @@ impl Run {
                     self.remember(state::Start::None).await;
                 }
                 starting.asked.store(false, Ordering::Release);
-                return Err(ExportError::api("no archive could be started", error));
+                return Err(ExportError::api("could not start an archive", error));
             }
         };
         self.remember(state::Start::Known { job: job.clone() })
@@ -166,7 +166,7 @@ impl Run {
             let Some(state) = poller.next().await else {
                 // A poller ends with a state or an error, both of which leave this loop.
                 return Err(ExportError::new(
-                    ExportErrorKind::Job,
+                    ExportErrorKind::JobFailed,
                     "polling ended early",
                 ));
             };

@@ -1,14 +1,18 @@
 //! Receipts beside objects: written last, and read to find out that nothing needs to be done.
 
 use tracing::{debug, warn};
-use tulip_core::sink::{Metadata, OpenOptions, Sink, SinkError, SinkErrorKind, StoredObject};
-use tulip_core::{ObjectKey, Receipt};
+use tulip_core::sink::{Metadata, OpenOptions, Sink, SinkError, StoredObject};
+use tulip_core::{ObjectKey, Receipt, one_line};
 
 use crate::export::{Outcome, Run};
 use crate::{Event, ExportError, ExportErrorKind};
 
 /// A receipt is a few kB, with as many columns as a machine has fields; more than this is none.
 const MAX_RECEIPT: usize = 4 * 1024 * 1024;
+
+/// The most that is shown of why a receipt cannot be read, in characters: parsers quote what they
+/// stumble over.
+const MAX_REASON: usize = 300;
 
 impl Run {
     /// The outcome where the archive of this very job is stored already.
@@ -48,9 +52,9 @@ impl Run {
     ) -> Result<(), ExportError> {
         let sink = self.exporter.shared.sink.clone();
         let what = || format!("{location} is stored and whole, but its receipt is not");
-        let json = receipt
-            .to_json()
-            .map_err(|error| ExportError::new(ExportErrorKind::Sink, what()).with_cause(error))?;
+        let json = receipt.to_json().map_err(|error| {
+            ExportError::new(ExportErrorKind::Store, format!("{}: {error}", what()))
+        })?;
         let failed = |error| ExportError::sink(what(), error);
         metadata.insert("tulip-checksum".to_owned(), receipt.checksum.to_string());
         let options = OpenOptions::default()
@@ -85,29 +89,62 @@ fn is_of(stored: &StoredObject, receipt: &Receipt) -> bool {
     stored.bytes == receipt.bytes && same_tag
 }
 
-/// Reads the receipt of the object at `key`.
+/// Why a receipt cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReceiptError {
+    /// The sink could not be read. That says nothing about the receipt.
+    #[error(transparent)]
+    Read(#[from] SinkError),
+    /// What lies there is no receipt.
+    #[error("{location} is not a receipt: {reason}")]
+    Invalid {
+        /// Where it lies, without any secret.
+        location: String,
+        /// What is wrong with it, on one line.
+        reason: String,
+    },
+}
+
+impl ReceiptError {
+    /// Whether reading it again can succeed without anybody changing anything.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.sink_error().is_some_and(SinkError::is_retryable)
+    }
+
+    /// The sink's error, where it could not be read.
+    #[must_use]
+    pub fn sink_error(&self) -> Option<&SinkError> {
+        match self {
+            Self::Read(error) => Some(error),
+            Self::Invalid { .. } => None,
+        }
+    }
+}
+
+/// Reads the receipt of the object at `key`; `None` where it has none.
 pub(crate) async fn read_receipt(
     sink: &dyn Sink,
     key: &ObjectKey,
-) -> Result<Option<Receipt>, SinkError> {
+) -> Result<Option<Receipt>, ReceiptError> {
     let key = key.receipt();
     let Some(mut reader) = sink.read(&key).await? else {
         return Ok(None);
+    };
+    let invalid = |reason: &str| ReceiptError::Invalid {
+        location: sink.location(&key),
+        reason: one_line(reason, MAX_REASON),
     };
     let mut json = Vec::new();
     while let Some(chunk) = reader.next().await? {
         json.extend_from_slice(&chunk);
         if json.len() > MAX_RECEIPT {
-            return Err(no_receipt(sink, &key, "it is too large".to_owned()));
+            return Err(invalid("it is too large"));
         }
     }
-    match Receipt::from_json(&json) {
-        Ok(receipt) => Ok(Some(receipt)),
-        Err(error) => Err(no_receipt(sink, &key, error.to_string())),
-    }
-}
-
-fn no_receipt(sink: &dyn Sink, key: &ObjectKey, why: String) -> SinkError {
-    let what = format!("{} is not a receipt", sink.location(key));
-    SinkError::new(SinkErrorKind::Other, what).with_source(why)
+    let receipt = Receipt::from_json(&json);
+    receipt
+        .map(Some)
+        .map_err(|error| invalid(&error.to_string()))
 }

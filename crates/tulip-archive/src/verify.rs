@@ -6,7 +6,7 @@ use tulip_core::sink::{Sink, SinkError};
 use tulip_core::{ObjectKey, Receipt};
 
 use crate::inspect::{Inspection, Inspector};
-use crate::receipts::read_receipt;
+use crate::receipts::{ReceiptError, read_receipt};
 use crate::{ChecksumAlgorithm, FinalLineBreak};
 
 /// Reads what a sink holds and compares it with the receipts beside it.
@@ -135,12 +135,10 @@ impl Verifier {
                 };
                 return Ok(self.checked(key, None, verdict));
             }
-            Err(error) if error.kind() == tulip_core::sink::SinkErrorKind::Other => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                let verdict = Verdict::BadReceipt(cause.unwrap_or_default());
-                return Ok(self.checked(key, None, verdict));
+            Err(ReceiptError::Invalid { reason, .. }) => {
+                return Ok(self.checked(key, None, Verdict::BadReceipt(reason)));
             }
-            Err(error) => return Err(error),
+            Err(ReceiptError::Read(error)) => return Err(error),
         };
         let Some(mut reader) = self.sink.read(&key).await? else {
             return Ok(self.checked(key, Some(receipt), Verdict::Missing));

@@ -79,9 +79,17 @@ pub(crate) fn code_of(kind: ExportErrorKind) -> Code {
     match kind {
         ExportErrorKind::InvalidRequest => Code::Usage,
         ExportErrorKind::PermissionDenied => Code::Permission,
-        ExportErrorKind::Job | ExportErrorKind::StartUnknown => Code::Job,
-        ExportErrorKind::Sink => Code::Sink,
-        ExportErrorKind::Cancelled => Code::Interrupted,
+        ExportErrorKind::NotFound | ExportErrorKind::JobFailed | ExportErrorKind::StartUnknown => {
+            Code::Job
+        }
+        ExportErrorKind::AlreadyExists
+        | ExportErrorKind::StorePermissionDenied
+        | ExportErrorKind::StoreFull
+        | ExportErrorKind::StoreUnavailable
+        | ExportErrorKind::Store
+        | ExportErrorKind::EmptyArchive
+        | ExportErrorKind::Conflict => Code::Sink,
+        ExportErrorKind::Interrupted => Code::Interrupted,
         _ => Code::Other,
     }
 }

@@ -119,7 +119,7 @@ pub(crate) async fn answer(
         206 if ranged => {}
         412 if wanted.etag.is_some() => return Ok(Answer::Changed),
         416 if ranged => return Ok(Answer::Unfit),
-        _ => return Err(reply::refusal(response, endpoint, &str::to_owned).await),
+        _ => return Err(reply::refusal(response, endpoint, &str::to_owned, None).await),
     }
     check_head(&response, endpoint)?;
     let etag = header(&response, &ETAG).map(str::to_owned);

@@ -191,23 +191,25 @@ impl ClientBuilder {
         authorization.set_sensitive(true);
         headers.insert(AUTHORIZATION, authorization);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let api = base()
-            .default_headers(headers)
-            .read_timeout(self.stall_timeout)
-            .timeout(self.call_timeout)
-            .redirect(Policy::none())
-            .build();
+        let api = || {
+            base()
+                .default_headers(headers.clone())
+                .read_timeout(self.stall_timeout)
+                .timeout(self.call_timeout)
+                .redirect(Policy::none())
+        };
+        let (starts, api) = (api().pool_max_idle_per_host(0).build(), api().build());
         let guard = Arc::new(Guard::new(
             self.settings.instance.clone(),
             self.allowed_networks,
         ));
-        let mut headers = HeaderMap::new();
+        let mut asset_headers = HeaderMap::new();
         // Assets have no such limit of the HTTP stack's, which counts also while nobody reads: a
         // sink that takes its time is not a host that is silent.
         // A compressed body would have other bytes, offsets and length than the archive.
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        asset_headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let assets = base()
-            .default_headers(headers)
+            .default_headers(asset_headers)
             .redirect(Policy::none())
             .dns_resolver(GuardedResolver(guard.clone()))
             .no_gzip()
@@ -224,13 +226,14 @@ impl ClientBuilder {
         Ok(Client::new(Shared {
             connect_options,
             api: api.map_err(http)?,
+            starts: starts.map_err(http)?,
             assets: assets.map_err(http)?,
             instance: self.settings.instance,
             credentials: self.settings.credentials,
             workspace: self.settings.workspace,
             retry: self.retry,
             api_hold: Arc::default(),
-            calls: Semaphore::new(CALLS),
+            calls: Arc::new(Semaphore::new(CALLS)),
             assets_hold: Arc::default(),
             allow_http_assets: self.allow_http_assets,
             guard,

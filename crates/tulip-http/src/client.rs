@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use reqwest::Method;
 use reqwest::header::{IF_MATCH, RANGE};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tracing::debug;
 use tulip_core::sink::ConnectOptions;
@@ -20,6 +20,7 @@ use crate::download::{Download, Splitting};
 use crate::error::{Error, ErrorKind};
 use crate::hold::Hold;
 use crate::retry::{RetryPolicy, Tries};
+use crate::start::StartAttempts;
 use crate::{Endpoint, Settings, SettingsError, asset, failure, redirect, reply};
 
 /// A client of one Tulip instance. Cloning is cheap; clones share their connections.
@@ -41,6 +42,8 @@ pub struct Client {
 
 pub(crate) struct Shared {
     pub(crate) api: reqwest::Client,
+    /// For starts, which get a new connection each.
+    pub(crate) starts: reqwest::Client,
     pub(crate) assets: reqwest::Client,
     pub(crate) instance: InstanceUrl,
     pub(crate) connect_options: ConnectOptions,
@@ -49,7 +52,7 @@ pub(crate) struct Shared {
     pub(crate) retry: Arc<dyn RetryPolicy>,
     pub(crate) api_hold: Arc<Hold>,
     /// The calls to the API that may be under way.
-    pub(crate) calls: Semaphore,
+    pub(crate) calls: Arc<Semaphore>,
     pub(crate) assets_hold: Arc<Hold>,
     pub(crate) allow_http_assets: bool,
     pub(crate) guard: Arc<Guard>,
@@ -120,8 +123,24 @@ impl Client {
     ///
     /// # Errors
     /// [`Error`]; where [`Error::is_outcome_unknown`], the archive may have been started.
+    ///
+    /// # Cancellation
+    /// Dropping the future leaves open whether the archive was started. With
+    /// [`Client::start_attempts`] a caller knows whether anything was sent.
     pub async fn start_archive(&self, machine: &MachineId) -> Result<ArchiveJob, Error> {
-        self.call(Endpoint::StartArchive(machine.clone())).await
+        let mut attempts = self.start_attempts(machine);
+        loop {
+            attempts.ready().await?;
+            if let Some(job) = attempts.send().await? {
+                return Ok(job);
+            }
+        }
+    }
+
+    /// The same, one attempt at a time.
+    #[must_use]
+    pub fn start_attempts(&self, machine: &MachineId) -> StartAttempts {
+        StartAttempts::new(self.clone(), machine)
     }
 
     /// `GET /machines`: the machine types with their machines. Needs `machines:read`.
@@ -214,10 +233,14 @@ impl Client {
     }
 
     async fn call<T: serde::de::DeserializeOwned>(&self, endpoint: Endpoint) -> Result<T, Error> {
-        let mut tries = self.tries(&self.shared.api_hold);
+        let mut tries = self.api_tries();
         loop {
             // Thousands wait between two calls, and few are at one: it takes no room meanwhile.
-            match Box::pin(self.call_once(&endpoint)).await {
+            let attempt = async {
+                let _call = self.call_slot(&endpoint).await?;
+                self.call_once(&endpoint).await
+            };
+            match Box::pin(attempt).await {
                 Ok(reply) => {
                     debug!(%endpoint, "answered");
                     return Ok(reply);
@@ -227,7 +250,8 @@ impl Client {
         }
     }
 
-    async fn call_once<T: serde::de::DeserializeOwned>(
+    /// Sends a call once. The caller holds a [slot](Self::call_slot).
+    pub(crate) async fn call_once<T: serde::de::DeserializeOwned>(
         &self,
         endpoint: &Endpoint,
     ) -> Result<T, Error> {
@@ -235,15 +259,22 @@ impl Client {
         let url = shared
             .instance
             .endpoint(shared.workspace.as_ref(), endpoint.segments());
-        let method = match endpoint.is_idempotent() {
-            true => Method::GET,
-            false => Method::POST,
+        let request = match endpoint.is_idempotent() {
+            true => shared.api.request(Method::GET, url),
+            false => shared.starts.request(Method::POST, url),
         };
-        let _call = self.pass_hold(endpoint).await?;
-        let response = self.send(shared.api.request(method, url), endpoint).await?;
+        let response = self.send(request, endpoint).await?;
         let scrub = |text: &str| self.scrub(text);
+        if !response.status().is_success() {
+            return Err(reply::refusal(response, endpoint, &scrub, self.deadline).await);
+        }
         self.until_deadline(reply::json(response, endpoint, &scrub), endpoint)
             .await
+    }
+
+    /// The attempts of one call to the API.
+    pub(crate) fn api_tries(&self) -> Tries {
+        self.tries(&self.shared.api_hold)
     }
 
     fn tries(&self, hold: &Arc<Hold>) -> Tries {
@@ -270,18 +301,21 @@ impl Client {
 
     /// Waits while the API wants to be left alone, and until few enough calls are under way. What has
     /// not been sent by the deadline never is.
-    async fn pass_hold(&self, endpoint: &Endpoint) -> Result<Option<SemaphorePermit<'_>>, Error> {
+    pub(crate) async fn call_slot(
+        &self,
+        endpoint: &Endpoint,
+    ) -> Result<OwnedSemaphorePermit, Error> {
         let pass = async {
-            let call = self.shared.calls.acquire().await;
+            let call = self.shared.calls.clone().acquire_owned().await;
             self.shared.api_hold.pass().await;
-            // Nobody closes the semaphore.
-            call.ok()
+            call
         };
-        let Some(deadline) = self.deadline else {
-            return Ok(pass.await);
+        let passed = match self.deadline {
+            Some(deadline) => tokio::time::timeout_at(deadline, pass).await.ok(),
+            None => Some(pass.await),
         };
-        let passed = tokio::time::timeout_at(deadline, pass).await;
-        passed.map_err(|_| {
+        // Nobody closes the semaphore.
+        passed.and_then(Result::ok).ok_or_else(|| {
             let found = "this call was not sent: its turn did not come before the deadline, because \
                 earlier ones were told to wait or are still under way";
             Error::new(ErrorKind::RateLimited, endpoint.clone()).with_found(found)

@@ -192,17 +192,20 @@ impl Error {
     }
 
     /// Whether this was a start whose outcome is unknown: the archive may have been started, so
-    /// the call is not sent again by itself.
+    /// the call is not sent again by itself. A refusal (any 4xx, whatever its body is) is definite.
     #[must_use]
     pub fn is_outcome_unknown(&self) -> bool {
-        !self.0.endpoint.is_idempotent()
-            && matches!(
+        if self.0.endpoint.is_idempotent() {
+            return false;
+        }
+        match self.0.status {
+            Some(400..=499) => false,
+            Some(_) => true,
+            None => matches!(
                 self.0.kind,
-                ErrorKind::Timeout
-                    | ErrorKind::Interrupted
-                    | ErrorKind::Server
-                    | ErrorKind::InvalidReply
-            )
+                ErrorKind::Timeout | ErrorKind::Interrupted | ErrorKind::InvalidReply
+            ),
+        }
     }
 
     fn is_asset(&self) -> bool {

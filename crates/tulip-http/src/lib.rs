@@ -13,6 +13,7 @@ mod redirect;
 mod reply;
 mod retry;
 mod settings;
+mod start;
 mod tls;
 mod transport;
 
@@ -25,4 +26,5 @@ pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind};
 pub use retry::{Attempt, ExponentialBackoff, NoRetry, RetryPolicy, Verdict};
 pub use settings::{Settings, SettingsError};
+pub use start::StartAttempts;
 pub use transport::{Transport, TransportBody, TransportError};

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 use tulip_core::{ApiErrorBody, one_line};
 use url::Url;
 
@@ -15,22 +16,21 @@ use crate::{Endpoint, failure};
 const MAX_REPLY: usize = 16 * 1024 * 1024;
 /// The most that is read of an error's body.
 const MAX_ERROR: usize = 64 * 1024;
+/// How long an error's body is waited for.
+const ERROR_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most that is shown of a foreign text.
 const MAX_SHOWN: usize = 200;
 
 /// Hides what must not be echoed from a server's text.
 pub(crate) type Scrub<'a> = &'a (dyn Fn(&str) -> String + Sync);
 
-/// Reads a success as JSON, and anything else as an error.
+/// Reads a success as JSON.
 pub(crate) async fn json<T: DeserializeOwned>(
     response: Response,
     endpoint: &Endpoint,
     scrub: Scrub<'_>,
 ) -> Result<T, Error> {
     let status = response.status();
-    if !status.is_success() {
-        return Err(refusal(response, endpoint, scrub).await);
-    }
     let invalid = |found: String| {
         let mut error = Error::new(ErrorKind::InvalidReply, endpoint.clone()).with_found(found);
         error.inner_mut().status = Some(status.as_u16());
@@ -65,8 +65,14 @@ pub(crate) async fn json<T: DeserializeOwned>(
     })
 }
 
-/// Turns a reply that is no success into an error with what the server said.
-pub(crate) async fn refusal(response: Response, endpoint: &Endpoint, scrub: Scrub<'_>) -> Error {
+/// Turns a reply that is no success into an error with what the server said until `deadline`. The
+/// status alone tells enough where the body does not come.
+pub(crate) async fn refusal(
+    response: Response,
+    endpoint: &Endpoint,
+    scrub: Scrub<'_>,
+    deadline: Option<Instant>,
+) -> Error {
     let status = response.status();
     let asset = matches!(endpoint, Endpoint::Asset { .. });
     let mut error = Error::new(kind_of(status, asset), endpoint.clone());
@@ -76,7 +82,10 @@ pub(crate) async fn refusal(response: Response, endpoint: &Endpoint, scrub: Scru
         return error.with_found(redirect_target(response.headers()));
     }
     let html = is_html(response.headers());
-    let Ok((body, _)) = read(response, MAX_ERROR, endpoint).await else {
+    let latest = Instant::now() + ERROR_TIMEOUT;
+    let latest = deadline.map_or(latest, |deadline| deadline.min(latest));
+    let read = read(response, MAX_ERROR, endpoint);
+    let Ok(Ok((body, _))) = tokio::time::timeout_at(latest, read).await else {
         return error;
     };
     if asset {

@@ -152,10 +152,7 @@ pub(crate) struct Tries {
 impl Tries {
     /// Takes the error of one attempt: waits until the next one is due, or hands the error back.
     pub(crate) async fn failed(&mut self, error: Error) -> Result<(), Error> {
-        let safe = match error.endpoint().is_idempotent() {
-            true => error.is_retryable(),
-            false => matches!(error.kind(), ErrorKind::Connect | ErrorKind::RateLimited),
-        };
+        let safe = error.is_retryable();
         self.counted(error, safe).await
     }
 
@@ -177,7 +174,15 @@ impl Tries {
         }
     }
 
-    async fn counted(&mut self, mut error: Error, safe: bool) -> Result<(), Error> {
+    async fn counted(&mut self, error: Error, safe: bool) -> Result<(), Error> {
+        let delay = self.delay_after(error, safe)?;
+        tokio::time::sleep(delay).await;
+        Ok(())
+    }
+
+    /// Counts the error of one attempt: gives the wait until the next one, or hands the error back
+    /// where there is to be none.
+    pub(crate) fn delay_after(&mut self, mut error: Error, safe: bool) -> Result<Duration, Error> {
         self.attempts += 1;
         error.inner_mut().attempts = self.attempts;
         error.inner_mut().elapsed = self.began.elapsed();
@@ -204,8 +209,7 @@ impl Tries {
             status = error.status(),
             "failed, trying again",
         );
-        tokio::time::sleep(delay).await;
-        Ok(())
+        Ok(delay)
     }
 
     fn verdict(&self, error: &Error) -> Verdict {

@@ -183,7 +183,7 @@ async fn the_file_can_be_replaced_skipped_or_kept() {
         .export(Source::job(new.clone()))
         .await;
     let error = refused.unwrap_err();
-    assert_eq!(error.kind(), ExportErrorKind::Sink);
+    assert_eq!(error.kind(), ExportErrorKind::AlreadyExists);
     assert!(error.to_string().contains("exists already"), "{error}");
     assert_eq!(bench.read("latest.csv"), b"State\r\nold\r\n");
     assert_eq!(bench.emulator.requests().count(Endpoint::Asset), downloads);
@@ -292,7 +292,7 @@ async fn failures_at_tulip_have_their_kind_and_store_nothing() {
     ] {
         let job = bench.job(script);
         let error = exporter.export(Source::job(job.clone())).await.unwrap_err();
-        assert_eq!(error.kind(), ExportErrorKind::Job, "{error}");
+        assert_eq!(error.kind(), ExportErrorKind::JobFailed, "{error}");
         assert!(error.to_string().contains(says), "{error}");
         assert!(
             error.to_string().starts_with(&format!("job {job}: ")),
@@ -302,7 +302,7 @@ async fn failures_at_tulip_have_their_kind_and_store_nothing() {
     let unknown = exporter
         .export(Source::job("nobody".parse().unwrap()))
         .await;
-    assert_eq!(unknown.unwrap_err().kind(), ExportErrorKind::Job);
+    assert_eq!(unknown.unwrap_err().kind(), ExportErrorKind::NotFound);
     bench
         .emulator
         .fail_next(Endpoint::Start, 1, Reply::error(500, "InternalError", "no"));
@@ -310,7 +310,7 @@ async fn failures_at_tulip_have_their_kind_and_store_nothing() {
     let error = exporter.export(Source::machine(machine)).await.unwrap_err();
     assert_eq!(
         (error.kind(), error.is_retryable()),
-        (ExportErrorKind::Api, false)
+        (ExportErrorKind::StartUnknown, false)
     );
     assert_eq!(bench.emulator.requests().count(Endpoint::Start), 1);
     assert_eq!(bench.files(), Vec::<String>::new());

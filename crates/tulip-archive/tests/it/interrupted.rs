@@ -127,7 +127,7 @@ async fn what_keeps_a_fresh_url_away_is_told_as_what_it_is() {
     let (bench, previous) = with_previous().await;
     for (status, kind) in [
         (403, ExportErrorKind::PermissionDenied),
-        (404, ExportErrorKind::Job),
+        (404, ExportErrorKind::NotFound),
     ] {
         let job = bench.job(JobScript::new().url_lifetime(Duration::ZERO));
         let refusal = Reply::error(status, "Refused", "no more");
@@ -252,7 +252,7 @@ async fn ending_a_download_in_order_leaves_the_previous_object() {
         })
         .await
         .unwrap_err();
-    assert_eq!(error.kind(), ExportErrorKind::Cancelled);
+    assert_eq!(error.kind(), ExportErrorKind::Interrupted);
     is_untouched(&bench, &previous);
 }
 
@@ -277,7 +277,7 @@ async fn ending_an_export_while_it_waits_takes_effect_at_once() {
         })
         .await
         .unwrap_err();
-    assert_eq!(error.kind(), ExportErrorKind::Cancelled);
+    assert_eq!(error.kind(), ExportErrorKind::Interrupted);
     is_untouched(&bench, &previous);
 }
 

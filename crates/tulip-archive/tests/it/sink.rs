@@ -206,7 +206,7 @@ async fn wherever_a_sink_fails_nothing_is_stored_and_the_first_error_is_reported
         let bench = Bench::start().await;
         let (result, sink) = export(&bench, weak).await;
         let error = result.unwrap_err();
-        assert_eq!(error.kind(), ExportErrorKind::Sink);
+        assert_eq!(error.kind(), ExportErrorKind::StoreFull);
         assert!(error.to_string().contains(says), "{error}");
         let cause = std::error::Error::source(&error).unwrap().to_string();
         assert!(cause.contains("no room is left"), "{cause}");
@@ -232,7 +232,7 @@ async fn a_receipt_that_cannot_be_stored_is_an_error_that_says_the_object_is() {
     let bench = Bench::start().await;
     let (result, sink) = export(&bench, Weak::Receipt).await;
     let error = result.unwrap_err();
-    assert_eq!(error.kind(), ExportErrorKind::Sink);
+    assert_eq!(error.kind(), ExportErrorKind::StoreFull);
     assert!(
         error
             .to_string()
@@ -247,7 +247,7 @@ async fn a_sink_that_says_it_stored_less_is_not_believed_to_have_stored_all() {
     let bench = Bench::start().await;
     let (result, sink) = export(&bench, Weak::Short).await;
     let error = result.unwrap_err();
-    assert_eq!(error.kind(), ExportErrorKind::Sink);
+    assert_eq!(error.kind(), ExportErrorKind::Store);
     assert!(
         error.to_string().contains("by the sink's own account"),
         "{error}"
@@ -283,7 +283,7 @@ async fn a_store_that_computes_another_checksum_has_other_bytes() {
         let machine = bench.emulator.machine_ids()[0].clone();
         let exported = exporter.unwrap().export(Source::machine(machine)).await;
         let error = exported.unwrap_err();
-        assert_eq!(error.kind(), ExportErrorKind::Sink);
+        assert_eq!(error.kind(), ExportErrorKind::StoreUnavailable);
         assert!(error.is_retryable());
         assert!(error.to_string().contains("other bytes"), "{error}");
         // No receipt vouches for it.

@@ -7,7 +7,6 @@ use tulip_archive::{
     Export, ExportError, ExportErrorKind, Exporter, Field, KeyTemplate, OpenExport, Outcome, Source,
 };
 use tulip_core::MachineType;
-use tulip_core::sink::{SinkError, SinkErrorKind};
 
 use crate::failure::{Code, Failure, code_of};
 use crate::output::plain;
@@ -158,16 +157,12 @@ pub(crate) async fn export(
 
 /// Whether every other export would meet the same: refused credentials, a full or closed target.
 fn dooms_others(error: &ExportError) -> bool {
-    if error.kind() == ExportErrorKind::PermissionDenied {
-        return true;
-    }
-    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref());
-    cause.is_some_and(|error: &SinkError| {
-        matches!(
-            error.kind(),
-            SinkErrorKind::StorageFull | SinkErrorKind::PermissionDenied
-        )
-    })
+    matches!(
+        error.kind(),
+        ExportErrorKind::PermissionDenied
+            | ExportErrorKind::StoreFull
+            | ExportErrorKind::StorePermissionDenied
+    )
 }
 
 /// Runs an export, as a task of its own, so that several use all processors.

@@ -46,7 +46,7 @@ fn say(progress: &Progress, finished: &Finished) -> Result<(), Failure> {
                 .beside(|| output::line(&format!("skipped {location}: it exists already{note}")))
         }
         // Interrupting is no news to whoever did it, but which job goes on at Tulip is.
-        Err(error) if error.kind() == ExportErrorKind::Cancelled => {
+        Err(error) if error.kind() == ExportErrorKind::Interrupted => {
             let again = again(finished, error);
             if !again.is_empty() {
                 progress.say(&format!("{} was interrupted{again}", finished.source));
@@ -67,7 +67,10 @@ fn again(finished: &Finished, error: &ExportError) -> String {
     let archive_is_there = matches!(
         error.kind(),
         ExportErrorKind::Download
-            | ExportErrorKind::Sink
+            | ExportErrorKind::Store
+            | ExportErrorKind::StoreFull
+            | ExportErrorKind::StoreUnavailable
+            | ExportErrorKind::StorePermissionDenied
             | ExportErrorKind::Api
             | ExportErrorKind::TooLarge
     ) || error.is_retryable();

@@ -297,6 +297,141 @@ async fn a_start_that_may_have_taken_effect_is_not_sent_again() {
 }
 
 #[tokio::test]
+async fn a_refusal_of_a_start_is_definite_whatever_its_body_is() {
+    let page = reply(
+        "403 Forbidden",
+        "Content-Type: text/html\r\n",
+        "<title>Blocked</title>",
+    );
+    let cut =
+        b"HTTP/1.1 403 Forbidden\r\nContent-Length: 99\r\nConnection: close\r\n\r\n{".to_vec();
+    for answer in [
+        page,
+        cut,
+        reply("404 Not Found", "Content-Type: text/html\r\n", "<html>"),
+        json("408 Request Timeout", "{}"),
+        json("409 Conflict", "{}"),
+    ] {
+        let server = Server::start([answer]).await;
+        let error = client(&server.url)
+            .start_archive(&machine())
+            .await
+            .unwrap_err();
+        assert_eq!(server.requests().len(), 1, "{error}");
+        assert!(!error.is_outcome_unknown(), "{error}");
+        assert!(!error.to_string().contains("may have been"), "{error}");
+    }
+}
+
+/// A refusal is one as soon as its head is there, also where the deadline comes before its body.
+#[tokio::test]
+async fn a_refusal_whose_body_never_comes_is_definite() {
+    let stalled = [
+        b"HTTP/1.1 403 Forbidden\r\nContent-Length: 999\r\n\r\n{".as_slice(),
+        STALL,
+    ]
+    .concat();
+    let server = Server::start([stalled]).await;
+    let deadline = Instant::now() + Duration::from_secs(1);
+    let client = client(&server.url).with_deadline(Some(deadline));
+    let error = client.start_archive(&machine()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Forbidden);
+    assert!(!error.is_outcome_unknown(), "{error}");
+}
+
+#[tokio::test]
+async fn a_redirect_or_a_success_that_names_no_job_leaves_a_start_unknown() {
+    for answer in [
+        reply("302 Found", "Location: /done\r\n", ""),
+        json("200 OK", r#"{"status":"complete"}"#),
+        reply("202 Accepted", "", ""),
+    ] {
+        let server = Server::start([answer]).await;
+        let error = client(&server.url).start_archive(&machine()).await;
+        let error = error.unwrap_err();
+        assert_eq!(server.requests().len(), 1, "{error}");
+        assert!(error.is_outcome_unknown(), "{error}");
+    }
+}
+
+const STARTED: &str = r#"{ "id": "MmMvdcJpgDWrDgmLZ", "status": "complete" }"#;
+
+#[tokio::test]
+async fn a_start_by_steps_tells_what_was_sent() {
+    let limited = reply("429 Too Many Requests", "Retry-After: 0\r\n", "{}");
+    let server = Server::start([limited, json("200 OK", STARTED)]).await;
+    let mut attempts = client(&server.url).start_attempts(&machine());
+    attempts.ready().await.unwrap();
+    assert!(server.requests().is_empty());
+    assert_eq!(attempts.send().await.unwrap(), None);
+    assert_eq!(server.requests().len(), 1);
+    attempts.ready().await.unwrap();
+    attempts.ready().await.unwrap();
+    assert_eq!(server.requests().len(), 1);
+    let job = attempts.send().await.unwrap().unwrap();
+    assert_eq!(job.id.as_str(), "MmMvdcJpgDWrDgmLZ");
+    assert_eq!(server.requests().len(), 2);
+}
+
+/// Whoever is stopped while it waits after a 429 has nothing to look after.
+#[tokio::test]
+async fn the_wait_after_a_429_is_before_the_next_attempt_and_can_be_dropped() {
+    let limited = reply("429 Too Many Requests", "Retry-After: 300\r\n", "{}");
+    let server = Server::start([limited, json("200 OK", STARTED)]).await;
+    let mut attempts = client(&server.url).start_attempts(&machine());
+    assert_eq!(attempts.send().await.unwrap(), None);
+    let soon = Duration::from_millis(20);
+    assert!(tokio::time::timeout(soon, attempts.ready()).await.is_err());
+    assert_eq!(server.requests().len(), 1);
+}
+
+/// Answers every request of every connection with a job, and keeps the connections.
+async fn keep_alive_server() -> (String, Arc<AtomicUsize>, tokio::task::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let opened = Arc::new(AtomicUsize::new(0));
+    let count = opened.clone();
+    let serving = tokio::spawn(async move {
+        let mut connections = JoinSet::new();
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            count.fetch_add(1, Ordering::SeqCst);
+            connections.spawn(async move {
+                let mut head = Vec::new();
+                while socket
+                    .read_buf(&mut head)
+                    .await
+                    .is_ok_and(|bytes| bytes > 0)
+                {
+                    if head.ends_with(b"\r\n\r\n") {
+                        head.clear();
+                        let length = JOB.len();
+                        let answer =
+                            format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{JOB}");
+                        socket.write_all(answer.as_bytes()).await.unwrap();
+                    }
+                }
+            });
+        }
+    });
+    (url, opened, serving)
+}
+
+/// A server that closes an idle connection just when it is used would leave the start unknown.
+#[tokio::test]
+async fn a_start_uses_a_connection_of_its_own() {
+    let (url, opened, serving) = keep_alive_server().await;
+    let client = client(&url);
+    client.archive_status(&job()).await.unwrap();
+    assert_eq!(opened.load(Ordering::SeqCst), 1);
+    client.start_archive(&machine()).await.unwrap();
+    assert_eq!(opened.load(Ordering::SeqCst), 2);
+    client.start_archive(&machine()).await.unwrap();
+    assert_eq!(opened.load(Ordering::SeqCst), 3);
+    serving.abort();
+}
+
+#[tokio::test]
 async fn a_start_is_sent_again_on_429_alone() {
     let started =
         r#"{ "id": "MmMvdcJpgDWrDgmLZ", "status": "complete", "workspaceId": "DEFAULT" }"#;

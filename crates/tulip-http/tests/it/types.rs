@@ -1,8 +1,9 @@
 use static_assertions::assert_impl_all;
-use tulip_http::{Client, Download, Error};
+use tulip_http::{Client, Download, Error, StartAttempts};
 
 assert_impl_all!(Client: Send, Sync, Clone, std::fmt::Debug);
 assert_impl_all!(Download: Send, Sync);
+assert_impl_all!(StartAttempts: Send, Sync, std::fmt::Debug);
 assert_impl_all!(Error: Send, Sync, std::error::Error);
 
 fn is_send<T: Send>(_: &T) {}
@@ -14,6 +15,9 @@ fn futures_of_the_client_can_move_between_threads() {
     is_send(&client.archive_status(&job));
     is_send(&client.start_archive(&machine));
     is_send(&client.machines());
+    let mut attempts = client.start_attempts(&machine);
+    is_send(&attempts.ready());
+    is_send(&attempts.send());
 }
 
 #[test]

@@ -118,7 +118,7 @@ impl Resumable {
             })
             .await
             .unwrap_err();
-        assert_eq!(error.kind(), ExportErrorKind::Cancelled);
+        assert_eq!(error.kind(), ExportErrorKind::Interrupted);
     }
 
     /// Begins an export whose job is pending until it is released.

@@ -8,7 +8,7 @@ async fn of_two_runs_at_once_the_second_is_told() {
     let exporter = it.exporter().await;
     let first = it.wait_in(&exporter, JobScript::new()).await;
     let error = exporter.export(it.source()).await.unwrap_err();
-    assert_eq!(error.kind(), ExportErrorKind::Busy);
+    assert_eq!(error.kind(), ExportErrorKind::AlreadyRunning);
     assert!(error.is_retryable());
     let open = it.store().list().unwrap().remove(0);
     assert!(open.running);
@@ -35,7 +35,7 @@ async fn what_is_resumed_goes_on_however_old_it_is_and_starts_nothing() {
     assert_eq!(resumed.receipt().unwrap().job, *open.job().unwrap());
     // Somebody else has listed it too.
     let error = exporter.resume(&open).unwrap().await.unwrap_err();
-    assert_eq!(error.kind(), ExportErrorKind::NotOpen);
+    assert_eq!(error.kind(), ExportErrorKind::NotIncomplete);
     assert_eq!(it.starts(), 1);
     assert!(it.state_files().is_empty());
 }

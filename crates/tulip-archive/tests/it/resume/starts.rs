@@ -9,7 +9,7 @@ async fn a_start_whose_answer_was_lost_is_followed_by_no_other() {
     emulator.fail_next(Endpoint::Start, 1, Fault::LostReply);
     let exporter = it.exporter().await;
     let error = exporter.export(it.source()).await.unwrap_err();
-    assert_eq!(error.kind(), ExportErrorKind::Api);
+    assert_eq!(error.kind(), ExportErrorKind::StartUnknown);
     for _ in 0..2 {
         let error = exporter.export(it.source()).await.unwrap_err();
         assert_eq!(error.kind(), ExportErrorKind::StartUnknown, "{error}");
@@ -72,7 +72,7 @@ async fn ending_an_export_in_its_start_learns_the_job() {
         .await;
     drop(end);
     let error = export.await.unwrap().unwrap_err();
-    assert_eq!(error.kind(), ExportErrorKind::Cancelled);
+    assert_eq!(error.kind(), ExportErrorKind::Interrupted);
     assert!(error.job().is_some(), "{error}");
     let (_, told) = it.run(it.builder()).await;
     assert_eq!(told, ["attached", "downloading", "exported"]);
@@ -85,7 +85,7 @@ async fn a_job_that_has_failed_is_not_gone_on_with() {
     it.bench.emulator.script_next(JobScript::new().fails("no"));
     let exporter = it.exporter().await;
     let error = exporter.export(it.source()).await.unwrap_err();
-    assert_eq!(error.kind(), ExportErrorKind::Job);
+    assert_eq!(error.kind(), ExportErrorKind::JobFailed);
     assert!(it.state_files().is_empty());
     exporter.export(it.source()).await.unwrap();
     assert_eq!(it.starts(), 2);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tulip_archive::ExportErrorKind::Job;
+use tulip_archive::ExportErrorKind::{DeadlineExceeded, JobFailed};
 
 use crate::column::SINKS;
 use crate::plan::{Plan, Row, row};
@@ -15,15 +15,15 @@ pub(super) fn rows() -> Vec<Row> {
         row("it fails", &SINKS, |draw| {
             let script = draw.script().pending_polls(draw.rng.u32(0..4));
             let script = script.fails("the export ran out of disk");
-            Plan::fails(draw, script, Job, false).asked(0..=0)
+            Plan::fails(draw, script, JobFailed, false).asked(0..=0)
         }),
         row("it fails silently", &SINKS, |draw| {
             let script = draw.script().pending_polls(draw.rng.u32(0..4));
-            Plan::fails(draw, script.fails_silently(), Job, false).asked(0..=0)
+            Plan::fails(draw, script.fails_silently(), JobFailed, false).asked(0..=0)
         }),
         row("it is pending for ever", &SINKS, |draw| {
             let script = draw.script().pending_until_released();
-            Plan::fails(draw, script, Job, true)
+            Plan::fails(draw, script, DeadlineExceeded, true)
                 .deadline(DEADLINE)
                 .of_job()
                 .asked(0..=0)
@@ -37,7 +37,7 @@ pub(super) fn rows() -> Vec<Row> {
         }),
         row("its status is unknown for ever", &SINKS, |draw| {
             let script = draw.script().statuses(["zipping", "packing"]);
-            Plan::fails(draw, script, Job, true)
+            Plan::fails(draw, script, DeadlineExceeded, true)
                 .deadline(DEADLINE)
                 .of_job()
                 .asked(0..=0)
@@ -50,17 +50,17 @@ pub(super) fn rows() -> Vec<Row> {
         }),
         row("its resource never comes", &SINKS, |draw| {
             let script = draw.script().complete_without_resource(u32::MAX);
-            Plan::fails(draw, script, Job, false).asked(0..=0)
+            Plan::fails(draw, script, JobFailed, false).asked(0..=0)
         }),
         row("its resource is no URL", &SINKS, |draw| {
             let texts = ["not a url", "", "/factory/x.csv", "ftp://h.invalid/x.csv"];
             let script = draw.script().resource(draw.pick(&texts));
-            Plan::fails(draw, script, Job, false).asked(0..=0)
+            Plan::fails(draw, script, JobFailed, false).asked(0..=0)
         }),
         row("its resource holds a password", &SINKS, |draw| {
             let script = draw.script();
             let script = script.resource("http://u:p4ss@h.invalid/x?Signature=abc");
-            Plan::fails(draw, script, Job, false).asked(0..=0)
+            Plan::fails(draw, script, JobFailed, false).asked(0..=0)
         }),
     ]
 }

@@ -1,6 +1,6 @@
 //! Two things at once: the host and the sink.
 
-use tulip_archive::ExportErrorKind::{Download, Incomplete, Sink};
+use tulip_archive::ExportErrorKind::{Download, Incomplete, Store, StoreFull, StoreUnavailable};
 use tulip_core::sink::SinkErrorKind::{Other, StorageFull, Unavailable};
 use tulip_emulator::{Fault, Reply};
 
@@ -14,14 +14,14 @@ pub(super) fn rows() -> Vec<Row> {
         row("cut, and not stored", &BOTH_WAYS, |draw| {
             let after = draw.inside();
             let script = draw.script().asset_faults([Fault::Cut { after }]);
-            let plan = Plan::fails(draw, script, Sink, true).asked(2..=2);
+            let plan = Plan::fails(draw, script, StoreUnavailable, true).asked(2..=2);
             plan.weak(Weakness::Close(Of::Object, Unavailable))
         }),
         row("expired, and full", &BOTH_WAYS, |draw| {
             // The URL is renewed; the archive ends where the sink has no more room.
             let after = draw.few();
             let script = draw.script().asset_faults([Fault::Expire { after }]);
-            let plan = Plan::fails(draw, script, Sink, false).asked(1..=3);
+            let plan = Plan::fails(draw, script, StoreFull, false).asked(1..=3);
             plan.weak(Weakness::Write(Of::Object, 2, StorageFull))
         }),
         row(
@@ -46,7 +46,7 @@ pub(super) fn rows() -> Vec<Row> {
                 let script = draw.script().replacement(other.bytes);
                 let script = script.asset_faults([Fault::Cut { after }]);
                 let script = script.asset_always(Fault::Replaced);
-                let plan = Plan::fails(draw, script, Sink, true).asked(2..=4);
+                let plan = Plan::fails(draw, script, StoreUnavailable, true).asked(2..=4);
                 plan.weak(Weakness::Open(Of::Object, 2, Unavailable))
             },
         ),
@@ -70,7 +70,7 @@ pub(super) fn rows() -> Vec<Row> {
         large("cut behind a part, and not stored", &SINKS, |draw| {
             let after = draw.behind_a_part();
             let script = draw.script().asset_faults([Fault::Cut { after }]);
-            let plan = Plan::fails(draw, script, Sink, false).asked(2..=2);
+            let plan = Plan::fails(draw, script, Store, false).asked(2..=2);
             plan.weak(Weakness::Close(Of::Object, Other))
         }),
         row("busy everywhere, slow sink", &BOTH_WAYS, |draw| {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tulip_archive::ExportErrorKind::{self, Api, Job, PermissionDenied};
+use tulip_archive::ExportErrorKind::{self, Api, NotFound, PermissionDenied, StartUnknown};
 use tulip_emulator::{Fault, Reply};
 
 use super::{BUSY, megabytes, times};
@@ -36,12 +36,12 @@ pub(super) fn rows() -> Vec<Row> {
         (400, Api, false),
         (401, PermissionDenied, false),
         (403, PermissionDenied, false),
-        (404, Job, false),
+        (404, NotFound, false),
         (408, Api, true),
         (422, Api, false),
-        (500, Api, false),
-        (502, Api, false),
-        (503, Api, false),
+        (500, StartUnknown, false),
+        (502, StartUnknown, false),
+        (503, StartUnknown, false),
     ] {
         rows.push(row(format!("{status}"), &SINKS, move |draw| {
             let reply = Reply::error(status, "Refused", "the test refuses it");
@@ -50,22 +50,22 @@ pub(super) fn rows() -> Vec<Row> {
     }
     rows.extend([
         row("hang-up", &SINKS, |draw| {
-            refused(draw, vec![Fault::Hangup], Api, false)
+            refused(draw, vec![Fault::Hangup], StartUnknown, false)
         }),
         row("lost reply", &SINKS, |draw| {
-            refused(draw, vec![Fault::LostReply], Api, false).starts(1)
+            refused(draw, vec![Fault::LostReply], StartUnknown, false).starts(1)
         }),
         row("reply cut", &SINKS, |draw| {
             let after = draw.rng.u64(0..60);
-            refused(draw, vec![Fault::Cut { after }], Api, false).starts(1)
+            refused(draw, vec![Fault::Cut { after }], StartUnknown, false).starts(1)
         }),
         row("reply reset", &SINKS, |draw| {
             let after = draw.rng.u64(0..60);
-            refused(draw, vec![Fault::Reset { after }], Api, false).starts(1)
+            refused(draw, vec![Fault::Reset { after }], StartUnknown, false).starts(1)
         }),
         row("reply stalls", &SINKS, |draw| {
             let after = draw.rng.u64(0..60);
-            let plan = refused(draw, vec![Fault::Stall { after }], Api, false);
+            let plan = refused(draw, vec![Fault::Stall { after }], StartUnknown, false);
             Plan {
                 stall: STALL,
                 ..plan.starts(1)
@@ -86,7 +86,7 @@ pub(super) fn rows() -> Vec<Row> {
             Plan::exports(draw, draw.script()).start_faults([surplus])
         }),
         row("endless reply", &SINKS, |draw| {
-            refused(draw, vec![Fault::Endless], Api, false).starts(1)
+            refused(draw, vec![Fault::Endless], StartUnknown, false).starts(1)
         }),
         row("page with 200", &SINKS, |draw| {
             let page = Reply::html(200, "<html><title>Sign in</title></html>");

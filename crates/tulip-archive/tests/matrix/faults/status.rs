@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tulip_archive::ExportErrorKind::{self, Api, Job, PermissionDenied};
+use tulip_archive::ExportErrorKind::{self, Api, NotFound, PermissionDenied};
 use tulip_emulator::{Fault, Reply};
 
 use super::{BUSY, megabytes, then, times};
@@ -31,7 +31,7 @@ pub(super) fn rows() -> Vec<Row> {
         (400, Api),
         (401, PermissionDenied),
         (403, PermissionDenied),
-        (404, Job),
+        (404, NotFound),
         (422, Api),
     ] {
         rows.push(row(format!("{status}"), &SINKS, move |draw| {

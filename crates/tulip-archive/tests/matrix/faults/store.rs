@@ -1,6 +1,8 @@
 //! What a bucket's server can refuse.
 
-use tulip_archive::ExportErrorKind::{Download, Incomplete, Sink};
+use tulip_archive::ExportErrorKind::{
+    Download, Incomplete, Store, StoreFull, StorePermissionDenied, StoreUnavailable,
+};
 use tulip_emulator::Fault;
 use tulip_test_s3::{Refusal, Seen};
 
@@ -12,12 +14,12 @@ const DENIED: Refusal = (403, "AccessDenied");
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = vec![
         row("probe: 403", &BUCKET_ONCE, |draw| {
-            let plan = Plan::fails(draw, draw.script(), Sink, false);
+            let plan = Plan::fails(draw, draw.script(), StorePermissionDenied, false);
             let plan = plan.starts(0).asked(0..=0);
             plan.refused(|seen| is_probe(seen).then_some(DENIED))
         }),
         row("probe: no such bucket", &BUCKET_ONCE, |draw| {
-            let plan = Plan::fails(draw, draw.script(), Sink, false);
+            let plan = Plan::fails(draw, draw.script(), Store, false);
             let plan = plan.starts(0).asked(0..=0);
             plan.refused(|seen| is_probe(seen).then_some((404, "NoSuchBucket")))
         }),
@@ -26,7 +28,7 @@ pub(super) fn rows() -> Vec<Row> {
             plan.refused(once(is_probe, (503, "SlowDown")))
         }),
         large("beginning: 403", &BUCKET, |draw| {
-            let plan = Plan::fails(draw, draw.script(), Sink, false);
+            let plan = Plan::fails(draw, draw.script(), StorePermissionDenied, false);
             plan.refused(|seen| begins(seen).then_some(DENIED))
         }),
         large("beginning: 503 once", &BUCKET_ONCE, |draw| {
@@ -35,25 +37,25 @@ pub(super) fn rows() -> Vec<Row> {
         }),
         large("part: 403", &BUCKET, |draw| {
             let nth = draw.rng.u32(1..=2);
-            let plan = Plan::fails(draw, draw.script(), Sink, false);
+            let plan = Plan::fails(draw, draw.script(), StorePermissionDenied, false);
             plan.refused(move |seen| is_part(seen, nth).then_some(DENIED))
         }),
         large("part: no room", &BUCKET_ONCE, |draw| {
             let nth = draw.rng.u32(1..=2);
             let full = (400, "EntityTooLarge");
-            let plan = Plan::fails(draw, draw.script(), Sink, false);
+            let plan = Plan::fails(draw, draw.script(), StoreFull, false);
             plan.refused(move |seen| is_part(seen, nth).then_some(full))
         }),
         large("end: 403", &BUCKET, |draw| {
-            let plan = Plan::fails(draw, draw.script(), Sink, false);
+            let plan = Plan::fails(draw, draw.script(), StorePermissionDenied, false);
             plan.refused(|seen| ends(seen).then_some(DENIED))
         }),
         large("end: a part is missing", &BUCKET_ONCE, |draw| {
-            let plan = Plan::fails(draw, draw.script(), Sink, true);
+            let plan = Plan::fails(draw, draw.script(), StoreUnavailable, true);
             plan.refused(|seen| ends(seen).then_some((400, "InvalidPart")))
         }),
         large("end: the upload is gone", &BUCKET_ONCE, |draw| {
-            let plan = Plan::fails(draw, draw.script(), Sink, true);
+            let plan = Plan::fails(draw, draw.script(), StoreUnavailable, true);
             plan.refused(|seen| ends(seen).then_some((404, "NoSuchUpload")))
         }),
         large("end: 200 that holds an error, once", &BUCKET_ONCE, |draw| {
@@ -61,7 +63,8 @@ pub(super) fn rows() -> Vec<Row> {
             plan.refused(once(ends, (200, "InternalError")))
         }),
         large("end and abort: 403", &BUCKET_ONCE, |draw| {
-            let plan = Plan::fails(draw, draw.script(), Sink, false).leaves_an_upload();
+            let plan =
+                Plan::fails(draw, draw.script(), StorePermissionDenied, false).leaves_an_upload();
             plan.refused(|seen| (ends(seen) || aborts(seen)).then_some(DENIED))
         }),
         large("abort: 403", &BUCKET_ONCE, |draw| {
@@ -93,15 +96,15 @@ pub(super) fn rows() -> Vec<Row> {
             },
         ),
         row("put: 403", &BUCKET, |draw| {
-            let plan = Plan::fails(draw, draw.script(), Sink, false);
+            let plan = Plan::fails(draw, draw.script(), StorePermissionDenied, false);
             plan.refused(|seen| puts(seen).then_some(DENIED))
         }),
         row("put: the credentials have expired", &BUCKET_ONCE, |draw| {
-            let plan = Plan::fails(draw, draw.script(), Sink, false);
+            let plan = Plan::fails(draw, draw.script(), StorePermissionDenied, false);
             plan.refused(|seen| puts(seen).then_some((400, "ExpiredToken")))
         }),
         row("put: what came was damaged", &BUCKET_ONCE, |draw| {
-            let plan = Plan::fails(draw, draw.script(), Sink, true);
+            let plan = Plan::fails(draw, draw.script(), StoreUnavailable, true);
             plan.refused(|seen| puts(seen).then_some((400, "BadDigest")))
         }),
         row("put: 503 once", &BUCKET, |draw| {
@@ -109,7 +112,8 @@ pub(super) fn rows() -> Vec<Row> {
             plan.refused(once(puts, (503, "SlowDown")))
         }),
         row("receipt: 403", &BUCKET, |draw| {
-            let plan = Plan::exports(draw, draw.script()).although_stored(Sink, false);
+            let plan =
+                Plan::exports(draw, draw.script()).although_stored(StorePermissionDenied, false);
             plan.refused(|seen| is_receipt(seen).then_some(DENIED))
         }),
         row("receipt: 500 once", &BUCKET_ONCE, |draw| {

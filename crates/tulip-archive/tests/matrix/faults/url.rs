@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tulip_archive::ExportErrorKind::{Api, Download, Job, PermissionDenied};
+use tulip_archive::ExportErrorKind::{Api, Download, NotFound, PermissionDenied};
 use tulip_emulator::{Fault, Reply};
 
 use super::{then, times};
@@ -79,7 +79,7 @@ pub(super) fn rows() -> Vec<Row> {
             let after = draw.inside();
             let gone = then(Fault::None, [Reply::error(404, "NotFound", "gone").into()]);
             let script = draw.script().asset_faults([Fault::Expire { after }]);
-            Plan::fails(draw, script.status_faults(gone), Job, false).asked(2..=2)
+            Plan::fails(draw, script.status_faults(gone), NotFound, false).asked(2..=2)
         }),
         row("no fresh one: a page", &BOTH_WAYS, |draw| {
             let after = draw.inside();
