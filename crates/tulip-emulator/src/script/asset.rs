@@ -6,13 +6,23 @@ use bytes::Bytes;
 
 use super::JobScript;
 use crate::content::FixedContent;
-use crate::fault::Reply;
+use crate::fault::{ContentFault, Reply};
+
+/// What the asset host does with `If-Match`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IfMatch {
+    Kept,
+    Ignored,
+    /// It refuses its own tag too.
+    Refused,
+}
 
 /// How the asset host serves a job's archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AssetScript {
     pub(crate) rows: Option<u64>,
     pub(crate) content: Option<FixedContent>,
+    pub(crate) fault: Option<ContentFault>,
     pub(crate) truncate: Option<u64>,
     pub(crate) declared_length: Option<u64>,
     pub(crate) chunked: bool,
@@ -20,12 +30,14 @@ pub(crate) struct AssetScript {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) ranges: bool,
     pub(crate) etag: bool,
-    pub(crate) if_match: bool,
+    pub(crate) etag_per_request: bool,
+    pub(crate) if_match: IfMatch,
     pub(crate) replacement: Option<FixedContent>,
     pub(crate) host: Option<String>,
     pub(crate) https: bool,
     pub(crate) url_lifetime: Duration,
     pub(crate) url_requests: Option<u32>,
+    pub(crate) url_not_found: u32,
     pub(crate) url_bytes: Option<u64>,
     pub(crate) revoked_urls: usize,
     pub(crate) refusal: Option<Reply>,
@@ -36,6 +48,7 @@ impl Default for AssetScript {
         Self {
             rows: None,
             content: None,
+            fault: None,
             truncate: None,
             declared_length: None,
             chunked: false,
@@ -43,12 +56,14 @@ impl Default for AssetScript {
             headers: Vec::new(),
             ranges: true,
             etag: true,
-            if_match: true,
+            etag_per_request: false,
+            if_match: IfMatch::Kept,
             replacement: None,
             host: None,
             https: false,
             url_lifetime: Duration::from_secs(900),
             url_requests: None,
+            url_not_found: 0,
             url_bytes: None,
             revoked_urls: 0,
             refusal: None,
@@ -70,6 +85,13 @@ impl JobScript {
     #[must_use]
     pub fn content(mut self, content: impl Into<Bytes>) -> Self {
         self.asset.content = Some(FixedContent::new(content.into()));
+        self
+    }
+
+    /// The bytes of the archive are not what they should be, see [`ContentFault`].
+    #[must_use]
+    pub fn content_fault(mut self, fault: ContentFault) -> Self {
+        self.asset.fault = Some(fault);
         self
     }
 
@@ -106,7 +128,8 @@ impl JobScript {
     }
 
     /// Replies with the archive carry this header, in place of one that they would have:
-    /// `Content-Encoding` for an encoding that is only pretended, `Content-Type` for another type.
+    /// `Content-Encoding` for an encoding that is only pretended, `Content-Type` for another type. A
+    /// `Transfer-Encoding` is only pretended too: the body is framed as it would be without it.
     #[must_use]
     pub fn asset_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.asset.headers.push((name.into(), value.into()));
@@ -127,11 +150,27 @@ impl JobScript {
         self
     }
 
+    /// Each reply has another `ETag` for the same bytes, as from replicas that each make their own,
+    /// of which any request can meet any. What `If-Match` names is never the tag of the replica
+    /// that is asked: 412, unless it is ignored ([`Self::without_if_match`]).
+    #[must_use]
+    pub fn etag_per_request(mut self) -> Self {
+        self.asset.etag_per_request = true;
+        self
+    }
+
+    /// Every `If-Match` is refused with 412, also one with the very tag that the host sent.
+    #[must_use]
+    pub fn refusing_if_match(mut self) -> Self {
+        self.asset.if_match = IfMatch::Refused;
+        self
+    }
+
     /// `If-Match` is ignored, as by a host that does not know it: a request for one object can
     /// get another, whose `ETag` tells.
     #[must_use]
     pub fn without_if_match(mut self) -> Self {
-        self.asset.if_match = false;
+        self.asset.if_match = IfMatch::Ignored;
         self
     }
 
@@ -179,6 +218,14 @@ impl JobScript {
     #[must_use]
     pub fn url_requests(mut self, requests: u32) -> Self {
         self.asset.url_requests = Some(requests);
+        self
+    }
+
+    /// The first `requests` to each signed URL find nothing there, 404, as where an object is not
+    /// yet seen by all of a store. They count for [`Self::url_requests`] too.
+    #[must_use]
+    pub fn url_not_found(mut self, requests: u32) -> Self {
+        self.asset.url_not_found = requests;
         self
     }
 

@@ -8,6 +8,8 @@ use crate::fault::Fault;
 pub(crate) struct FaultScript {
     pub(crate) status: Vec<Fault>,
     pub(crate) asset: Vec<Fault>,
+    /// Of requests for a range of the archive.
+    pub(crate) asset_ranged: Option<Fault>,
     /// Of later requests for the archive.
     pub(crate) asset_always: Option<Fault>,
 }
@@ -35,6 +37,21 @@ impl JobScript {
     #[must_use]
     pub fn asset_faults<F: Into<Fault>>(mut self, faults: impl IntoIterator<Item = F>) -> Self {
         self.faults.asset = faults.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Every request for a range of the job's archive meets this fault, if no other one waits for
+    /// it: after [`Self::asset_faults`]. Requests without `Range` are served, as by a firewall that
+    /// knows no ranges.
+    ///
+    /// ```
+    /// use tulip_emulator::{Fault, JobScript, Reply};
+    /// let refused = JobScript::new().asset_ranged(Reply::html(405, "<title>Blocked</title>"));
+    /// let broken = JobScript::new().asset_ranged(Fault::Hangup);
+    /// ```
+    #[must_use]
+    pub fn asset_ranged(mut self, fault: impl Into<Fault>) -> Self {
+        self.faults.asset_ranged = Some(fault.into());
         self
     }
 
