@@ -1,7 +1,10 @@
 //! What a job does, as a test writes it down.
 
+mod archive;
 mod asset;
 mod faults;
+mod requests;
+mod urls;
 
 use std::time::Duration;
 
