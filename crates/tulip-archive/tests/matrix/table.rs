@@ -50,12 +50,12 @@ impl Table {
         let width = names.max().unwrap_or_default();
         let mut text = LEGEND.to_owned();
         let columns = ALL.map(|column| column.to_string());
-        let numbers = ['1', '2', '3', '4', '5', '6', '7', '8'];
-        for (number, column) in numbers.iter().zip(&columns) {
-            let _ = writeln!(text, "{number}  {column}");
+        let letters = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'];
+        for (letter, column) in letters.iter().zip(&columns) {
+            let _ = writeln!(text, "{letter}  {column}");
         }
         text.push('\n');
-        push_line(&mut text, width, "", &numbers);
+        push_line(&mut text, width, "", &letters);
         for ((_, name), marks) in &self.marks {
             push_line(&mut text, width, name, marks);
         }
