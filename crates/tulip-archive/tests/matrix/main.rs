@@ -29,7 +29,7 @@ use crate::check::CaseResult;
 use crate::table::Table;
 
 /// Cells that run at once.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 16;
 const SEED: u64 = 7;
 /// Cells whose times are printed.
 const SLOWEST: usize = 10;
