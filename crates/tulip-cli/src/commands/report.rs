@@ -19,7 +19,9 @@ pub(crate) fn report(progress: &Progress, finished: &Finished, json: bool) -> Re
 
 fn say(progress: &Progress, finished: &Finished) -> Result<(), Failure> {
     match &finished.result {
-        Ok(Outcome::Exported { receipt, location }) => progress.beside(|| {
+        Ok(Outcome::Exported {
+            receipt, location, ..
+        }) => progress.beside(|| {
             output::line(&format!(
                 "exported {location} ({} records, {}, {})",
                 receipt.records,
@@ -114,7 +116,9 @@ enum Report<'a> {
 impl<'a> Report<'a> {
     fn of(finished: &'a Finished) -> Self {
         match &finished.result {
-            Ok(Outcome::Exported { receipt, location }) => Self::Exported { location, receipt },
+            Ok(Outcome::Exported {
+                receipt, location, ..
+            }) => Self::Exported { location, receipt },
             Ok(Outcome::Unchanged { receipt, location }) => Self::Unchanged { location, receipt },
             Ok(outcome) => Self::Skipped {
                 location: outcome.location(),
