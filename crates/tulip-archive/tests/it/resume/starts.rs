@@ -60,7 +60,7 @@ async fn ending_an_export_in_its_start_learns_the_job() {
     let slow = Fault::Drip {
         after: 0,
         piece: 16,
-        pause: Duration::from_millis(20),
+        pause: Duration::from_millis(5),
     };
     it.bench.emulator.fail_next(Endpoint::Start, 1, slow);
     let exporter = it.exporter().await;
