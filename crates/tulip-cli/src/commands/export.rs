@@ -60,7 +60,7 @@ pub(crate) async fn run(
     let plan = match Plan::of(&exporter, args.name.as_ref(), target, sources) {
         Ok(plan) => plan,
         Err(refused) => {
-            // For people one error tells all; programs find a line for each export.
+            // In text one error covers all of them.
             if args.json {
                 refused.ended.iter().try_for_each(report)?;
             }

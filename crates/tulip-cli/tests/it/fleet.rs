@@ -103,6 +103,24 @@ fn failed_jobs_and_bad_archives_are_their_machines_own() {
 }
 
 #[test]
+fn a_folder_that_cannot_be_written_is_its_machines_own() {
+    let bench = fleet(3);
+    std::fs::create_dir(bench.path("out")).unwrap();
+    std::fs::write(bench.path(&format!("out/{}", bench.machine())), "a file").unwrap();
+    let ran = bench.run(&ALL);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let lines = lines(&ran);
+    assert_eq!(with(&lines, "outcome", "exported").len(), 2);
+    let [failed] = with(&lines, "outcome", "failed")[..] else {
+        panic!("{lines:?}");
+    };
+    assert_eq!(
+        (&failed["machine"], &failed["exit_code"]),
+        (&json!(bench.machine()), &json!(5))
+    );
+}
+
+#[test]
 fn a_run_ends_early_once_the_first_exports_all_fail_in_the_same_way() {
     let bench = fleet(9);
     let reader = bench

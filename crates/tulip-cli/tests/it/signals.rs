@@ -102,6 +102,34 @@ fn an_interrupted_machine_export_tells_how_to_continue() {
     );
 }
 
+#[test]
+fn an_interrupted_run_has_a_line_for_every_export() {
+    let bench = Bench::start();
+    let pending = JobScript::new().pending_until_released();
+    bench.emulator.set_default_script(pending);
+    let args = ["export", "--all", "--to", "out", "--json"];
+    let mut child = spawn(&bench, &[&args[..], &["--concurrency", "1"]].concat());
+    bench.block_on(bench.emulator.wait_for_requests(Endpoint::Status, 1));
+    signal(&child, "TERM");
+    let mut stdout = String::new();
+    let mut pipe = child.stdout.take().unwrap();
+    pipe.read_to_string(&mut stdout).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{stdout}");
+    let lines = stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    let lines: Vec<serde_json::Value> = lines.collect();
+    let outcomes: Vec<_> = lines
+        .iter()
+        .map(|line| line["outcome"].as_str().unwrap())
+        .collect();
+    assert_eq!(outcomes, ["failed", "not_started", "not_started"]);
+    for line in lines {
+        assert_eq!(line["error_kind"], "interrupted", "{line}");
+        assert_eq!(line["retryable"], true, "{line}");
+    }
+}
+
 /// A shell that ignores a signal and then becomes the command, as `nohup` does.
 #[test]
 fn a_signal_that_the_parent_ignores_stays_ignored() {

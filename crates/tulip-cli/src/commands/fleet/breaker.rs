@@ -62,7 +62,7 @@ impl Cause {
 }
 
 impl CircuitBreaker {
-    /// Takes notes of an export that has ended.
+    /// Records how an export has ended: with which failure, or none.
     pub(crate) fn record(&mut self, failure: Option<&ExportError>) {
         match failure {
             None => self.state = State::Proven,

@@ -54,8 +54,8 @@ pub(crate) struct Refused {
 
 impl Plan {
     /// Plans an export of each source. A key that cannot be used is the failure of its machine.
-    /// Keys that collide on the target refuse the whole run: which of them is right nobody can
-    /// tell, and after a start it would be too late.
+    /// Keys that collide on the target refuse the whole run: one would replace the other, and
+    /// after a start it would be too late to rename.
     pub(crate) fn of(
         exporter: &Exporter,
         template: Option<&KeyTemplate>,
