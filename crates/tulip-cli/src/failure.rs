@@ -5,6 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use tulip_archive::{Advice, ExportError, ExportErrorKind};
+use tulip_core::MachineId;
 use tulip_emulator::EmulatorError;
 use tulip_http::{BuildError, SettingsError};
 
@@ -116,8 +117,8 @@ pub(crate) fn code_of(kind: ExportErrorKind) -> Code {
     found.map_or(Code::Other, |(_, code)| *code)
 }
 
-/// What can be done about a failed export, in the words of the command line.
-pub(crate) fn hint_of(error: &ExportError) -> Option<String> {
+/// What can be done about a failed export of `machine`, in the words of the command line.
+pub(crate) fn hint_of(error: &ExportError, machine: Option<&MachineId>) -> Option<String> {
     let hint = match error.advice()? {
         Advice::RaiseMaxBytes => "raise --max-bytes if the archive is as large as it should be",
         Advice::AllowEmpty => "if the machine really has no records, add --allow-empty",
@@ -125,8 +126,11 @@ pub(crate) fn hint_of(error: &ExportError) -> Option<String> {
             "if the archive is complete, add --allow-missing-final-newline"
         }
         Advice::DiscardStart => {
-            "look in Tulip: export the job with --job, or run `tulip resume --discard --machine \
-             ID` to let the next run start another"
+            let machine = machine.map_or("ID", MachineId::as_str);
+            return Some(format!(
+                "look in Tulip: export the job with --job, or run `tulip resume --discard \
+                 --machine {machine}` to let the next run start another"
+            ));
         }
         Advice::Other(words) => words,
         _ => return None,
@@ -156,7 +160,7 @@ impl From<ExportError> for Failure {
         Self {
             code: code_of(error.kind()),
             message: Some(chain(&error)),
-            hint: hint_of(&error),
+            hint: hint_of(&error, None),
         }
     }
 }

@@ -27,7 +27,8 @@ fn say(progress: &Progress, ended: &Ended) -> Result<(), Failure> {
             return Ok(());
         }
         Err(Error::Failed(error)) => {
-            progress.error(&chain(error), hint_of(error).or_else(|| fetch_hint(ended)));
+            let hint = hint_of(error, ended.source.known_machine());
+            progress.error(&chain(error), hint.or_else(|| fetch_hint(ended)));
             return Ok(());
         }
     };
