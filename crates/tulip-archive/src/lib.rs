@@ -1,18 +1,19 @@
 #![doc = include_str!("../README.md")]
 
-mod attach;
+mod builder;
+mod cancellation;
 mod csv;
-mod deliver;
 mod digest;
 mod error;
 mod event;
 mod export;
 mod exporter;
 mod inspect;
-mod partial;
+mod outcome;
+mod pipeline;
 pub mod poll;
-mod prepare;
 mod receipts;
+mod recovery;
 mod source;
 mod state;
 mod target;
@@ -22,13 +23,15 @@ mod verify;
 // Links the built-in sinks, so that they register themselves.
 use tulip_sinks as _;
 
+pub use builder::ExporterBuilder;
 pub use csv::{FinalLineBreak, Framer, Framing, FramingError};
 pub use digest::Digester;
 pub use error::{Advice, ExportError, ExportErrorKind};
 pub use event::Event;
-pub use export::{Export, Outcome};
-pub use exporter::{Exporter, ExporterBuilder, IfExists};
+pub use export::Export;
+pub use exporter::{Exporter, IfExists};
 pub use inspect::{Inspection, Inspector};
+pub use outcome::{CreateOnly, Outcome};
 pub use receipts::ReceiptError;
 pub use source::Source;
 pub use state::{DiscardError, OpenExport, StateError, StateStore};

@@ -29,6 +29,27 @@ pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Refuses a folder in which somebody else could put files.
+#[cfg(unix)]
+pub(super) fn check_owner(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    let metadata = std::fs::metadata(folder)?;
+    let us = rustix::process::geteuid().as_raw();
+    let refused = |why: &str| Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+    match metadata.mode() & 0o022 {
+        _ if metadata.uid() != us && metadata.uid() != 0 => {
+            refused("it belongs to another user; name a folder of your own")
+        }
+        0 => Ok(()),
+        _ => refused("others can write to it; take that right away with chmod go-w"),
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn check_owner(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
@@ -318,6 +339,24 @@ mod tests {
         }
         journal.remove().unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_others_can_write_is_refused() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::TempDir::new().unwrap();
+        let mode = |mode| {
+            let mode = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(folder.path(), mode).unwrap();
+            check_owner(folder.path())
+        };
+        assert!(mode(0o700).is_ok() && mode(0o755).is_ok());
+        for shared in [0o770, 0o707, 0o1777] {
+            let error = mode(shared).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+            assert!(error.to_string().contains("chmod go-w"), "{error}");
+        }
     }
 
     #[cfg(unix)]

@@ -6,6 +6,6 @@ mod record;
 mod store;
 
 pub(crate) use entry::Entry;
-pub(crate) use record::{Begun, Identity, Kept, Settings, Start};
+pub(crate) use record::{Identity, PendingReceipt, Settings, StagedObject, StagedPart, Start};
 pub(crate) use store::Found;
 pub use store::{DiscardError, OpenExport, StateError, StateStore};

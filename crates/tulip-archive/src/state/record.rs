@@ -3,10 +3,9 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tulip_core::sink::Leftover;
-use tulip_core::{Checksum, ChecksumAlgorithm, JobId, MachineId, ObjectKey, Timestamp};
+use tulip_core::{Checksum, ChecksumAlgorithm, JobId, MachineId, ObjectKey, Receipt, Timestamp};
 use tulip_http::Position;
 
-use crate::source::Start as From;
 use crate::{FinalLineBreak, IfExists, Source};
 
 /// The form of the files that are written. One that this version does not know is left alone.
@@ -77,6 +76,8 @@ pub(crate) struct Settings {
     pub(crate) digest: ChecksumAlgorithm,
     pub(crate) if_exists: IfExists,
     pub(crate) final_line_break: FinalLineBreak,
+    #[serde(default)]
+    pub(crate) allow_empty: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) max_bytes: Option<u64>,
 }
@@ -93,19 +94,27 @@ pub(crate) enum Start {
     Known { job: JobId },
 }
 
-/// An object that was begun.
+/// An object that was opened and not committed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Begun {
+pub(crate) struct StagedObject {
     pub(crate) key: ObjectKey,
     pub(crate) left: Leftover,
-    /// What of it is kept, where a sink can keep something.
+    /// What of it another run can resume, where the sink can keep something.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) kept: Option<Kept>,
+    pub(crate) part: Option<StagedPart>,
 }
 
-/// The beginning of an object, and what it must be.
+/// The receipt of an object that is stored, while it is written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Kept {
+pub(crate) struct PendingReceipt {
+    pub(crate) receipt: Receipt,
+    /// What its writer may leave.
+    pub(crate) staged: StagedObject,
+}
+
+/// The first bytes of an object, and what they must be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StagedPart {
     pub(crate) bytes: u64,
     /// CRC-64/NVME of those bytes.
     pub(crate) checksum: Checksum,
@@ -115,7 +124,7 @@ pub(crate) struct Kept {
     pub(crate) length: Option<u64>,
 }
 
-impl Kept {
+impl StagedPart {
     pub(crate) fn position(&self) -> Position {
         Position {
             bytes: self.bytes,
@@ -135,10 +144,9 @@ pub(crate) struct Record {
     pub(crate) began: Timestamp,
     pub(crate) start: Start,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) object: Option<Begun>,
-    /// The receipt, while it is written.
+    pub(crate) object: Option<StagedObject>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) receipt: Option<Begun>,
+    pub(crate) pending: Option<PendingReceipt>,
 }
 
 impl Record {
@@ -154,7 +162,7 @@ impl Record {
             began,
             start,
             object: None,
-            receipt: None,
+            pending: None,
         }
     }
 
@@ -166,19 +174,37 @@ impl Record {
         }
     }
 
+    /// Everything that may be left in the sink.
+    pub(crate) fn staged(&self) -> impl Iterator<Item = &StagedObject> {
+        let pending = self.pending.as_ref().map(|pending| &pending.staged);
+        self.object.iter().chain(pending)
+    }
+
+    /// Whether something may be left in the sink.
+    pub(crate) fn has_left_something(&self) -> bool {
+        self.staged().next().is_some()
+    }
+
+    /// Takes times that lie in the future, written by a clock that was ahead, for `now`: they must
+    /// not count for longer than one of now.
+    pub(crate) fn not_after(&mut self, now: Timestamp) {
+        self.began = self.began.min(now);
+        if let Start::Asked { at } = &mut self.start {
+            *at = (*at).min(now);
+        }
+    }
+
     /// What is exported.
     pub(crate) fn source(&self) -> Option<Source> {
-        let start = match (&self.identity.job, &self.identity.machine) {
-            (Some(job), _) => From::Job(job.clone()),
-            (None, Some(machine)) => From::Machine(machine.clone()),
+        let mut source = match (&self.identity.job, &self.identity.machine) {
+            (Some(job), _) => Source::job(job.clone()),
+            (None, Some(machine)) => Source::machine(machine.clone()),
             (None, None) => return None,
         };
-        Some(Source {
-            start,
-            machine: self.identity.machine.clone(),
-            machine_name: self.settings.machine_name.clone(),
-            machine_type: self.settings.machine_type.clone(),
-        })
+        source.machine = self.identity.machine.clone();
+        source.machine_name = self.settings.machine_name.clone();
+        source.machine_type = self.settings.machine_type.clone();
+        Some(source)
     }
 }
 

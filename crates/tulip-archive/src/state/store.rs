@@ -113,10 +113,13 @@ impl StateStore {
     /// A store in `folder`, which is created where it is missing.
     ///
     /// # Errors
-    /// [`StateError`] when it cannot be created.
+    /// [`StateError`] when it cannot be created, or others can write to it: what lies there
+    /// decides which files are removed.
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self, StateError> {
         let folder = folder.into();
-        journal::create_folder(&folder).map_err(|error| StateError::write(&folder, error))?;
+        let failed = |error| StateError::write(&folder, error);
+        journal::create_folder(&folder).map_err(failed)?;
+        journal::check_owner(&folder).map_err(failed)?;
         let turns = Arc::new(Semaphore::new(TURNS));
         Ok(Self { folder, turns })
     }
@@ -253,8 +256,8 @@ impl StateStore {
             Found::Nothing => return Ok(true),
         };
         let record = &entry.record;
-        for begun in record.object.iter().chain(&record.receipt) {
-            match sink.discard(&begun.key, &begun.left).await {
+        for staged in record.staged() {
+            match sink.discard(&staged.key, &staged.left).await {
                 Err(error) if error.kind() != SinkErrorKind::Unsupported => {
                     return Err(error.into());
                 }
@@ -372,7 +375,7 @@ impl OpenExport {
     /// Whether something may be left in the sink, for [`StateStore::discard`] to remove.
     #[must_use]
     pub fn has_left_something(&self) -> bool {
-        self.record.object.is_some() || self.record.receipt.is_some()
+        self.record.has_left_something()
     }
 
     pub(crate) fn identity(&self) -> &Identity {
@@ -386,8 +389,8 @@ impl OpenExport {
             .record
             .object
             .as_ref()
-            .and_then(|object| object.kept.as_ref());
-        kept.map_or(0, |kept| kept.bytes)
+            .and_then(|object| object.part.as_ref());
+        kept.map_or(0, |part| part.bytes)
     }
 
     /// Sets up an exporter as the one of this export was.
@@ -397,7 +400,8 @@ impl OpenExport {
         let mut builder = builder
             .checksum(settings.digest)
             .if_exists(settings.if_exists)
-            .final_line_break(settings.final_line_break);
+            .final_line_break(settings.final_line_break)
+            .allow_empty(settings.allow_empty);
         let name = self.record.identity.name.as_deref();
         if let Some(template) = name.and_then(|name| KeyTemplate::parse(name).ok()) {
             builder = builder.name(template);

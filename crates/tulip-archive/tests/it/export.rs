@@ -184,7 +184,7 @@ async fn the_file_can_be_replaced_skipped_or_kept() {
         .await;
     let error = refused.unwrap_err();
     assert_eq!(error.kind(), ExportErrorKind::AlreadyExists);
-    assert!(error.to_string().contains("exists already"), "{error}");
+    assert!(error.to_string().contains("already exists"), "{error}");
     assert_eq!(bench.read("latest.csv"), b"State\r\nold\r\n");
     assert_eq!(bench.emulator.requests().count(Endpoint::Asset), downloads);
 

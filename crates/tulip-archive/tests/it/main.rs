@@ -5,6 +5,7 @@ mod embed;
 mod export;
 mod interrupted;
 mod poll;
+mod replacing;
 mod resume;
 mod sink;
 mod split;

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use tulip_archive::{
-    Event, ExportError, ExportErrorKind, Exporter, ExporterBuilder, IfExists, Outcome, Source,
+    CreateOnly, Event, ExportError, ExportErrorKind, Exporter, ExporterBuilder, IfExists, Outcome,
+    Source,
 };
 use tulip_core::sink::{
     Capabilities, ConnectOptions, Metadata, OpenOptions, Probe, Sink, SinkError, SinkErrorKind,
@@ -29,7 +30,7 @@ enum Weak {
     Short,
     /// Its store computes another checksum than ours.
     Garbled,
-    /// It learns only when asked that it cannot promise to create.
+    /// Its store does not keep the promise to create.
     Forgetful,
     /// Somebody else has stored the object just before.
     Raced,
@@ -94,7 +95,9 @@ impl Sink for Memory {
 
     async fn probe(&self, _: WriteMode) -> Result<Probe, SinkError> {
         self.fail_if(self.weak == Weak::Probe, "probe")?;
-        Ok(Probe::checked(Sink::capabilities(self)))
+        let mut can = Sink::capabilities(self);
+        can.atomic_create &= self.weak != Weak::Forgetful;
+        Ok(Probe::checked(can))
     }
 
     async fn open(
@@ -199,7 +202,7 @@ async fn a_custom_sink_is_found_by_its_scheme_and_filled() {
 async fn wherever_a_sink_fails_nothing_is_stored_and_the_first_error_is_reported() {
     for (weak, aborted, says) in [
         (Weak::Probe, 0, "the sink cannot be used"),
-        (Weak::Open, 0, "could not be begun"),
+        (Weak::Open, 0, "could not be opened"),
         (Weak::Write, 1, "could not be written"),
         (Weak::Close, 0, "could not be stored"),
     ] {
@@ -298,9 +301,13 @@ async fn where_a_sink_cannot_promise_to_create_it_is_looked_before() {
     let builder = into(&bench, &sink).if_exists(IfExists::Fail);
     let exporter = builder.build().await.unwrap();
     let job = bench.emulator.add_job(JobScript::new()).unwrap();
-    exporter.export(Source::job(job.clone())).await.unwrap();
+    let outcome = exporter.export(Source::job(job.clone())).await.unwrap();
+    let Outcome::Exported { create_only, .. } = outcome else {
+        panic!("{outcome:?}");
+    };
+    assert_eq!(create_only, Some(CreateOnly::CheckedBefore));
     let error = exporter.export(Source::job(job)).await.unwrap_err();
-    assert!(error.to_string().contains("exists already"), "{error}");
+    assert!(error.to_string().contains("already exists"), "{error}");
 }
 
 #[tokio::test]

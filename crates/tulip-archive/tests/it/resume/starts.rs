@@ -1,4 +1,6 @@
-//! Jobs: gone on with, not started twice, left alone.
+//! Jobs: resumed, not started twice, left alone.
+
+use tulip_core::Timestamp;
 
 use super::*;
 
@@ -89,4 +91,63 @@ async fn a_job_that_has_failed_is_not_gone_on_with() {
     assert!(it.state_files().is_empty());
     exporter.export(it.source()).await.unwrap();
     assert_eq!(it.starts(), 2);
+}
+
+#[tokio::test]
+async fn a_start_that_is_waited_for_after_a_429_blocks_nobody() {
+    let it = Resumable::start().await;
+    let (end, ended) = oneshot::channel::<()>();
+    let busy = Reply::busy(429).retry_after(Duration::from_secs(600));
+    it.bench.emulator.fail_next(Endpoint::Start, 1, busy);
+    let exporter = it.exporter().await;
+    let export = exporter.export(it.source()).until(async {
+        let _ = ended.await;
+    });
+    let export = tokio::spawn(export.into_future());
+    it.bench
+        .emulator
+        .wait_for_requests(Endpoint::Start, 1)
+        .await;
+    // What has been refused is taken back, however soon the run ends behind it.
+    while it
+        .store()
+        .list()
+        .unwrap()
+        .iter()
+        .any(|open| open.is_start_unknown())
+    {
+        tokio::task::yield_now().await;
+    }
+    drop(end);
+    let error = export.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ExportErrorKind::Interrupted);
+    assert!(it.state_files().is_empty());
+    it.exporter().await.export(it.source()).await.unwrap();
+    assert_eq!(it.starts(), 1);
+}
+
+#[tokio::test]
+async fn a_start_recorded_by_a_clock_that_was_ahead_counts_from_now() {
+    let it = Resumable::start().await;
+    it.bench
+        .emulator
+        .fail_next(Endpoint::Start, 1, Fault::LostReply);
+    let exporter = it.exporter().await;
+    exporter.export(it.source()).await.unwrap_err();
+    let file = it.state_files().remove(0);
+    let record = std::fs::read_to_string(&file).unwrap();
+    let year = Timestamp::now().date()[..4].to_owned();
+    std::fs::write(&file, record.replace(&format!("\"{year}-"), "\"9000-")).unwrap();
+    let error = exporter.export(it.source()).await.unwrap_err();
+    assert_eq!(error.kind(), ExportErrorKind::StartUnknown);
+    let open = it.store().list().unwrap().remove(0);
+    assert!(open.began() <= Timestamp::now(), "{}", open.began());
+    assert!(
+        !std::fs::read_to_string(&file)
+            .unwrap()
+            .lines()
+            .last()
+            .unwrap()
+            .contains("\"9000-")
+    );
 }

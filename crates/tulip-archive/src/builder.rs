@@ -1,0 +1,286 @@
+//! Setting up exports.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+use tulip_core::sink::{ConnectOptions, Sink, SinkRegistry, SinkUrl};
+use tulip_core::{ChecksumAlgorithm, ObjectKey};
+use tulip_http::Client;
+
+use crate::exporter::Shared;
+use crate::poll::PollPolicy;
+use crate::{
+    ExportError, ExportErrorKind, Exporter, FinalLineBreak, IfExists, KeyTemplate, StateStore,
+    parse_target,
+};
+
+enum Target {
+    Missing,
+    Text(String),
+    Url(SinkUrl),
+    Sink(Arc<dyn Sink>),
+}
+
+/// Sets up an [`Exporter`].
+pub struct ExporterBuilder {
+    client: Client,
+    target: Target,
+    sink_options: Vec<(String, String)>,
+    registry: Option<SinkRegistry>,
+    name: Option<KeyTemplate>,
+    algorithm: ChecksumAlgorithm,
+    if_exists: IfExists,
+    final_line_break: FinalLineBreak,
+    allow_empty: bool,
+    max_bytes: Option<u64>,
+    poll: PollPolicy,
+    state: Option<StateStore>,
+    resume_within: Duration,
+}
+
+impl ExporterBuilder {
+    pub(crate) fn new(client: Client) -> Self {
+        Self {
+            client,
+            target: Target::Missing,
+            sink_options: Vec::new(),
+            registry: None,
+            name: None,
+            algorithm: ChecksumAlgorithm::default(),
+            if_exists: IfExists::default(),
+            final_line_break: FinalLineBreak::default(),
+            allow_empty: false,
+            max_bytes: None,
+            poll: PollPolicy::default(),
+            state: None,
+            resume_within: Duration::from_secs(12 * 3600),
+        }
+    }
+
+    /// Where archives go: a path or a URL, see [`parse_target`].
+    #[must_use]
+    pub fn to(mut self, target: impl Into<String>) -> Self {
+        self.target = Target::Text(target.into());
+        self
+    }
+
+    /// Where archives go, as a URL.
+    #[must_use]
+    pub fn to_url(mut self, url: SinkUrl) -> Self {
+        self.target = Target::Url(url);
+        self
+    }
+
+    /// Where archives go, as a sink that is there already.
+    #[must_use]
+    pub fn to_sink(mut self, sink: Arc<dyn Sink>) -> Self {
+        self.target = Target::Sink(sink);
+        self
+    }
+
+    /// One more option of the target, as if it stood in the URL's query; `tulip sinks` lists what
+    /// each sink takes.
+    #[must_use]
+    pub fn sink_option(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.sink_options.push((name.into(), value.into()));
+        self
+    }
+
+    /// How many bytes of archives the sink may hold in memory, instead of its default: the option
+    /// `memory` of every built-in sink. More lets more parts be on their way at once.
+    #[must_use]
+    pub fn memory(self, bytes: u64) -> Self {
+        self.sink_option("memory", bytes.to_string())
+    }
+
+    /// The sinks that URLs are looked up in; by default [`SinkRegistry::linked`].
+    #[must_use]
+    pub fn registry(mut self, registry: SinkRegistry) -> Self {
+        self.registry = Some(registry);
+        self
+    }
+
+    /// How objects are named; by default [`KeyTemplate::default_for`] the source.
+    #[must_use]
+    pub fn name(mut self, template: KeyTemplate) -> Self {
+        self.name = Some(template);
+        self
+    }
+
+    /// How the checksum is computed; by default CRC-64/NVME.
+    #[must_use]
+    pub fn checksum(mut self, algorithm: ChecksumAlgorithm) -> Self {
+        self.algorithm = algorithm;
+        self
+    }
+
+    /// What to do when an object is there already; by default it is replaced.
+    #[must_use]
+    pub fn if_exists(mut self, rule: IfExists) -> Self {
+        self.if_exists = rule;
+        self
+    }
+
+    /// Whether an archive must end with a line break; by default it must.
+    #[must_use]
+    pub fn final_line_break(mut self, rule: FinalLineBreak) -> Self {
+        self.final_line_break = rule;
+        self
+    }
+
+    /// Whether an archive without records may replace one whose receipt counts some. By default it
+    /// may not, and the export fails with [`ExportErrorKind::EmptyArchive`]. An archive without
+    /// records that replaces nothing, or one like itself, is always stored.
+    #[must_use]
+    pub fn allow_empty(mut self, allow: bool) -> Self {
+        self.allow_empty = allow;
+        self
+    }
+
+    /// The most bytes that an archive may have; one with more ends its export, before the first
+    /// byte where its host announces the length. By default there is no such limit.
+    #[must_use]
+    pub fn max_bytes(mut self, bytes: u64) -> Self {
+        self.max_bytes = Some(bytes);
+        self
+    }
+
+    /// How often and how long jobs are waited for.
+    #[must_use]
+    pub fn poll(mut self, policy: PollPolicy) -> Self {
+        self.poll = policy;
+        self
+    }
+
+    /// Remembers open exports in `store`, so that another run can go on with them. By default nothing
+    /// is remembered. What cannot be written there ends no export, and is logged.
+    #[must_use]
+    pub fn state(mut self, store: StateStore) -> Self {
+        self.state = Some(store);
+        self
+    }
+
+    /// How old a job that an earlier run has started for a machine may be to be gone on with; one
+    /// that is older is left alone, and another started. By default 12 hours: a nightly export
+    /// should not bring the archive of the night before.
+    #[must_use]
+    pub fn resume_within(mut self, age: Duration) -> Self {
+        self.resume_within = age;
+        self
+    }
+
+    /// Makes the exporter. Whether the sink can be written is checked by the first export, or by
+    /// [`Exporter::probe`].
+    ///
+    /// # Errors
+    /// [`ExportError`] of kind [`ExportErrorKind::InvalidRequest`] when no target is set, it
+    /// cannot be used, no sink has its scheme, or the sink cannot do what `if_exists` asks for.
+    pub async fn build(self) -> Result<Exporter, ExportError> {
+        let network = self.client.connect_options();
+        let url = match self.target {
+            Target::Sink(sink) if self.sink_options.is_empty() => Err(sink),
+            Target::Sink(_) => {
+                let what = "sink options go with a URL; a sink that is there already has its own";
+                return Err(ExportError::new(ExportErrorKind::InvalidRequest, what));
+            }
+            Target::Url(url) => Ok(url),
+            Target::Text(text) => Ok(parse_target(&text)?),
+            Target::Missing => {
+                let what = "no target: say where archives go with .to(…)";
+                return Err(ExportError::new(ExportErrorKind::InvalidRequest, what));
+            }
+        };
+        let (sink, target, url) = match url {
+            Ok(url) => {
+                let registry = match self.registry {
+                    Some(registry) => registry,
+                    None => SinkRegistry::linked()?,
+                };
+                let options = self.sink_options.iter();
+                let url = options.fold(url, |url, (name, value)| url.with_option(name, value));
+                let public = registry.without_secrets(&url);
+                let sink = connect(&registry, &url, network).await?;
+                (sink, place(&public), Some(public.expose().to_string()))
+            }
+            Err(sink) => {
+                let target = match ObjectKey::new("_") {
+                    Ok(key) => format!("{}: {}", sink.scheme(), sink.location(&key)),
+                    Err(_) => sink.scheme().to_owned(),
+                };
+                (sink, target, None)
+            }
+        };
+        let shared = Shared {
+            client: self.client,
+            sink,
+            name: self.name,
+            algorithm: self.algorithm,
+            if_exists: self.if_exists,
+            final_line_break: self.final_line_break,
+            allow_empty: self.allow_empty,
+            max_bytes: self.max_bytes,
+            poll: self.poll,
+            state: self.state,
+            resume_within: self.resume_within,
+            target,
+            url,
+            probed: OnceCell::new(),
+        };
+        shared.check_if_exists(shared.sink.capabilities())?;
+        Ok(Exporter {
+            shared: Arc::new(shared),
+        })
+    }
+}
+
+/// A target without the options that only tune the way there, and the others in one order.
+fn place(public: &SinkUrl) -> String {
+    const TUNING: [&str; 2] = ["memory", "part_size"];
+    let mut options: Vec<_> = public
+        .options()
+        .filter(|(name, _)| !TUNING.contains(&name.as_str()))
+        .collect();
+    options.sort();
+    let plain = public
+        .options()
+        .fold(public.clone(), |url, (name, _)| url.without_option(&name));
+    let place = options
+        .iter()
+        .fold(plain, |url, (name, value)| url.with_option(name, value));
+    place.expose().to_string()
+}
+
+async fn connect(
+    registry: &SinkRegistry,
+    url: &SinkUrl,
+    network: &ConnectOptions,
+) -> Result<Arc<dyn Sink>, ExportError> {
+    let connected = registry.connect(url, network).await;
+    connected.map_err(ExportError::target)
+}
+
+impl fmt::Debug for ExporterBuilder {
+    /// Shows neither the options of the target nor what a text that may be its URL holds: they can
+    /// be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let target = match &self.target {
+            Target::Missing => "none".to_owned(),
+            Target::Text(text) => {
+                parse_target(text).map_or("unusable".to_owned(), |url| url.to_string())
+            }
+            Target::Url(url) => url.to_string(),
+            Target::Sink(sink) => format!("{sink:?}"),
+        };
+        let options = self.sink_options.iter().map(|(name, _)| name);
+        f.debug_struct("ExporterBuilder")
+            .field("client", &self.client)
+            .field("target", &target)
+            .field("sink_options", &options.collect::<Vec<_>>())
+            .field("name", &self.name)
+            .field("if_exists", &self.if_exists)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,184 @@
+//! The object, made visible whole.
+
+use tracing::info;
+use tulip_core::ObjectKey;
+use tulip_core::sink::{Metadata, Sink, SinkError, StoredObject};
+
+use super::Context;
+use super::start::Started;
+use super::transfer::Transferred;
+use crate::exporter::IfExists;
+use crate::inspect::{Inspection, Inspector};
+use crate::receipts::{ReceiptError, read_receipt};
+use crate::recovery::Recovery;
+use crate::{Advice, CreateOnly, Event, ExportError, ExportErrorKind, FinalLineBreak, Outcome};
+
+/// An object that is stored, without its receipt.
+pub(crate) struct Committed {
+    pub(super) started: Started,
+    pub(super) stored: StoredObject,
+    pub(super) inspection: Inspection,
+    pub(super) source_etag: Option<String>,
+    pub(super) attempts: u32,
+    pub(super) create_only: Option<CreateOnly>,
+}
+
+pub(super) enum Commit {
+    Stored(Box<Committed>),
+    /// Somebody else has stored the object since it was looked for.
+    Skipped(Outcome),
+}
+
+pub(super) async fn commit(
+    cx: &mut Context,
+    recovery: &mut Recovery,
+    transferred: Transferred,
+) -> Result<Commit, ExportError> {
+    let Transferred {
+        started,
+        mut writer,
+        inspection,
+        source_etag,
+        attempts,
+    } = transferred;
+    if let Err(error) = refuse_loss(cx, &started, &inspection).await {
+        recovery.abort(writer).await;
+        return Err(error);
+    }
+    cx.emit(Event::Committing);
+    writer.annotate(&Metadata::from([(
+        "tulip-checksum".to_owned(),
+        inspection.checksum.to_string(),
+    )]));
+    let key = &started.key;
+    let stored = match writer.close().await {
+        Ok(stored) => stored,
+        Err(error) => match stored_all_the_same(cx, &started, &inspection).await {
+            Some(stored) => {
+                info!(%key, %error, "the store's answer was lost, but the object is stored");
+                stored
+            }
+            None if error.is_already_exists() && cx.setup().skips() => {
+                return Ok(Commit::Skipped(cx.skipped(key).await));
+            }
+            None => return Err(ExportError::sink("the object could not be stored", error)),
+        },
+    };
+    check_stored(&cx.setup().sink.location(key), &stored, &inspection)?;
+    let create_only = match cx.setup().if_exists {
+        IfExists::Overwrite => None,
+        _ if started.plan.capabilities.atomic_create => Some(CreateOnly::Atomic),
+        _ => Some(CreateOnly::CheckedBefore),
+    };
+    Ok(Commit::Stored(Box::new(Committed {
+        started,
+        stored,
+        inspection,
+        source_etag,
+        attempts,
+        create_only,
+    })))
+}
+
+/// Refuses an archive without records in the place of one that has some: more likely the machine
+/// or the export has a problem than its whole history is gone.
+async fn refuse_loss(
+    cx: &mut Context,
+    started: &Started,
+    inspection: &Inspection,
+) -> Result<(), ExportError> {
+    let setup = cx.setup();
+    let replaces = setup.if_exists == IfExists::Overwrite && started.plan.capabilities.read;
+    if inspection.framing.records > 0 || setup.allow_empty || !replaces {
+        return Ok(());
+    }
+    let replaced = match read_receipt(setup.sink.as_ref(), &started.key).await {
+        Ok(Some(receipt)) if receipt.records > 0 => receipt,
+        Ok(_) | Err(ReceiptError::Invalid { .. }) => return Ok(()),
+        Err(ReceiptError::Read(error)) => {
+            let what = "could not read the receipt of the archive that would be replaced";
+            return Err(ExportError::sink(what, error));
+        }
+    };
+    let what = format!(
+        "the archive has a header and no records, and would replace {} with {} records",
+        setup.sink.location(&started.key),
+        replaced.records
+    );
+    let error = ExportError::new(ExportErrorKind::EmptyArchive, what);
+    Err(error.with_advice(Advice::AllowEmpty))
+}
+
+/// The object after a commit that failed, where it is the one that was written all the same: the
+/// store had made it visible and its answer was lost, or a repeated request met its own object.
+async fn stored_all_the_same(
+    cx: &mut Context,
+    started: &Started,
+    inspection: &Inspection,
+) -> Option<StoredObject> {
+    let can = started.plan.capabilities;
+    let sink = cx.setup().sink.as_ref();
+    let found = match can.lookup {
+        true => sink.lookup(&started.key).await.ok()??,
+        false => return None,
+    };
+    if found.bytes != inspection.bytes {
+        return None;
+    }
+    let agrees = found
+        .checksum
+        .as_ref()
+        .and_then(|checksum| inspection.agrees_with(checksum));
+    let is_ours = match agrees {
+        Some(agrees) => agrees,
+        None if can.read => reads_the_same(sink, &started.key, inspection)
+            .await
+            .unwrap_or(false),
+        None => false,
+    };
+    is_ours.then_some(found)
+}
+
+async fn reads_the_same(
+    sink: &dyn Sink,
+    key: &ObjectKey,
+    inspection: &Inspection,
+) -> Result<bool, SinkError> {
+    let Some(mut reader) = sink.read(key).await? else {
+        return Ok(false);
+    };
+    let algorithm = inspection.checksum.algorithm();
+    let mut inspector = Inspector::new(algorithm, FinalLineBreak::Optional);
+    while let Some(chunk) = reader.next().await? {
+        if inspector.update(&chunk).is_err() {
+            return Ok(false);
+        }
+    }
+    let found = inspector.finish();
+    Ok(found.is_ok_and(|found| found.checksum == inspection.checksum))
+}
+
+/// Holds what the store says it keeps against what was sent.
+fn check_stored(
+    location: &str,
+    stored: &StoredObject,
+    inspection: &Inspection,
+) -> Result<(), ExportError> {
+    if stored.bytes != inspection.bytes {
+        let (kept, sent) = (stored.bytes, inspection.bytes);
+        let what = format!(
+            "{location} holds {kept} bytes by the sink's own account, {sent} were handed to it"
+        );
+        return Err(ExportError::new(ExportErrorKind::Store, what));
+    }
+    match &stored.checksum {
+        Some(kept) if inspection.agrees_with(kept) == Some(false) => {
+            let what = format!(
+                "{location} holds other bytes than were sent: the store computed {kept}; \
+                 do not use it, export it again"
+            );
+            Err(ExportError::new(ExportErrorKind::StoreUnavailable, what))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,88 @@
+//! The download and the object, opened.
+
+use tracing::warn;
+use tulip_core::ResourceUrl;
+use tulip_core::sink::{OpenOptions, SinkWriter};
+use tulip_http::Download;
+
+use super::Context;
+use super::start::Started;
+use crate::cancellation::{Cancellation, Graced, interrupted};
+use crate::exporter::{IfExists, Shared};
+use crate::inspect::Inspector;
+use crate::recovery::{Recovery, ResumedObject};
+use crate::{ExportError, FinalLineBreak};
+
+/// Opens the download, behind what an earlier run has written where that can be resumed.
+pub(super) async fn download(
+    cx: &mut Context,
+    recovery: &mut Recovery,
+    started: &Started,
+    resource: ResourceUrl,
+) -> Result<(Download, Option<ResumedObject>), ExportError> {
+    let options = options(cx, started, None);
+    let setup = cx.setup();
+    let resumed = recovery.resume_object(setup, &started.key, &options).await;
+    let (client, job) = (&setup.client, &started.job);
+    let opened = match &resumed {
+        Some(resumed) => {
+            let position = resumed.position.clone();
+            Box::pin(client.resume_download(job, resource, position)).await
+        }
+        None => Box::pin(client.download(job, resource)).await,
+    };
+    Ok((opened.map_err(ExportError::download)?, resumed))
+}
+
+/// Opens the object; `None` where there is one that is to be left as it is.
+pub(super) async fn object(
+    cx: &mut Context,
+    cancellation: &mut Cancellation,
+    started: &Started,
+    length: Option<u64>,
+) -> Result<Option<Box<dyn SinkWriter>>, ExportError> {
+    let options = options(cx, started, length);
+    let setup = cx.setup();
+    let sink = setup.sink.as_ref();
+    match cancellation.grace(sink.open(&started.key, &options)).await {
+        Graced::Done(Ok(writer)) => Ok(Some(writer)),
+        Graced::Done(Err(error)) if error.is_already_exists() && setup.skips() => Ok(None),
+        Graced::Done(Err(error)) => Err(ExportError::sink("the object could not be opened", error)),
+        Graced::DoneLate(opened) => {
+            if let Ok(writer) = opened
+                && let Err(error) = writer.abort().await
+            {
+                let location = sink.location(&started.key);
+                warn!(location, %error, "what was staged could not be removed");
+            }
+            Err(interrupted())
+        }
+        Graced::Dropped => Err(interrupted()),
+    }
+}
+
+/// How the object is to be written.
+fn options(cx: &Context, started: &Started, length: Option<u64>) -> OpenOptions {
+    OpenOptions::default()
+        .with_mode(started.plan.mode(cx.setup().if_exists))
+        .with_content_type("text/csv")
+        .with_size_hint(length)
+        .with_metadata(cx.metadata(&started.job))
+}
+
+impl Shared {
+    /// An inspector of the bytes to come. Only an announced length shows that nothing is missing
+    /// behind the last record.
+    pub(crate) fn inspector(&self, length: Option<u64>) -> Inspector {
+        let rule = match length {
+            Some(_) => self.final_line_break,
+            None => FinalLineBreak::Required,
+        };
+        Inspector::new(self.algorithm, rule)
+    }
+
+    /// Whether an object that is there is left as it is, and that is a success.
+    pub(crate) fn skips(&self) -> bool {
+        self.if_exists == IfExists::Skip
+    }
+}

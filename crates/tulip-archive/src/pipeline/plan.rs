@@ -1,0 +1,164 @@
+//! What is to be done, checked against the sink before Tulip is asked for anything.
+
+use tracing::debug;
+use tulip_core::sink::{Capabilities, StoredObject, WriteMode};
+use tulip_core::{JobId, ObjectKey, Receipt, Timestamp};
+
+use super::start::Started;
+use super::{Context, finalize};
+use crate::exporter::IfExists;
+use crate::receipts::read_receipt;
+use crate::recovery::Recovery;
+use crate::template::{Field, KeyTemplate, Values};
+use crate::{Event, ExportError, ExportErrorKind, Outcome};
+
+/// An export that can be begun.
+pub(crate) struct Plan {
+    pub(super) template: KeyTemplate,
+    /// The job, where it is known before the export starts one.
+    pub(super) job: Option<JobId>,
+    /// What the store was found to be able to do.
+    pub(super) capabilities: Capabilities,
+    /// When the export began, in this run or an earlier one.
+    pub(super) began: Timestamp,
+}
+
+pub(super) enum Planned {
+    Export(Box<Plan>),
+    /// There is nothing to do.
+    Done(Outcome),
+}
+
+impl Plan {
+    /// How the object is to be written.
+    pub(super) fn mode(&self, if_exists: IfExists) -> WriteMode {
+        match if_exists != IfExists::Overwrite && self.capabilities.atomic_create {
+            true => WriteMode::Create,
+            false => WriteMode::Overwrite,
+        }
+    }
+
+    pub(super) fn key(&self, cx: &Context, job: Option<&JobId>) -> Result<ObjectKey, ExportError> {
+        Ok(self.template.render(Values {
+            source: &cx.source,
+            job,
+            workspace: cx.setup().client.workspace(),
+            began: self.began,
+        })?)
+    }
+
+    /// The key, where it does not depend on a job that is yet to be started.
+    fn known_key(&self, cx: &Context) -> Result<Option<ObjectKey>, ExportError> {
+        let is_known = !self.template.uses(Field::Job) || self.job.is_some();
+        is_known
+            .then(|| self.key(cx, self.job.as_ref()))
+            .transpose()
+    }
+}
+
+/// Probes the sink, and finds out whether anything needs to be done. The order spares Tulip: where
+/// the key does not depend on the job, no job is started in vain.
+pub(super) async fn plan(
+    cx: &mut Context,
+    recovery: &mut Recovery,
+) -> Result<Planned, ExportError> {
+    let capabilities = cx.exporter.probe().await?.capabilities;
+    cx.setup().check_if_exists(capabilities)?;
+    if let Some(receipt) = recovery.pending_receipt()
+        && let Some(outcome) = finalize::finish_receipt(cx, recovery, receipt).await?
+    {
+        return Ok(Planned::Done(outcome));
+    }
+    let plan = Plan {
+        template: match &cx.setup().name {
+            Some(template) => template.clone(),
+            None => KeyTemplate::default_for(&cx.source),
+        },
+        job: recovery.job().or(cx.source.known_job()).cloned(),
+        capabilities,
+        began: recovery.began(),
+    };
+    if let Some(key) = plan.known_key(cx)? {
+        let replaces = cx.setup().if_exists == IfExists::Overwrite;
+        if (recovery.is_resumed() || replaces)
+            && let Some(outcome) = unchanged(cx, &plan, &key).await
+        {
+            return Ok(Planned::Done(outcome));
+        }
+        if let Some(outcome) = already_there(cx, capabilities, &key).await? {
+            return Ok(Planned::Done(outcome));
+        }
+    }
+    Ok(Planned::Export(Box::new(plan)))
+}
+
+/// The same check for a key that was not known before the job was.
+pub(super) async fn check_key(
+    cx: &mut Context,
+    started: &Started,
+) -> Result<Option<Outcome>, ExportError> {
+    let plan = &started.plan;
+    match plan.template.uses(Field::Job) && plan.job.is_none() {
+        true => already_there(cx, plan.capabilities, &started.key).await,
+        false => Ok(None),
+    }
+}
+
+/// What `if_exists` makes of an object that is there.
+async fn already_there(
+    cx: &mut Context,
+    can: Capabilities,
+    key: &ObjectKey,
+) -> Result<Option<Outcome>, ExportError> {
+    let setup = cx.setup();
+    if setup.if_exists == IfExists::Overwrite || !can.lookup {
+        return Ok(None);
+    }
+    let found = setup.sink.lookup(key).await;
+    let found = found.map_err(|error| ExportError::sink("could not look up the object", error))?;
+    if found.is_none() {
+        return Ok(None);
+    }
+    if setup.if_exists == IfExists::Fail {
+        let what = format!("{} already exists", setup.sink.location(key));
+        return Err(ExportError::new(ExportErrorKind::AlreadyExists, what));
+    }
+    Ok(Some(cx.skipped(key).await))
+}
+
+/// The outcome where the archive of this very job is stored already.
+async fn unchanged(cx: &mut Context, plan: &Plan, key: &ObjectKey) -> Option<Outcome> {
+    let setup = cx.setup();
+    let sink = setup.sink.as_ref();
+    let can = plan.capabilities;
+    let job = plan.job.as_ref().filter(|_| can.lookup && can.read)?;
+    let receipt = match read_receipt(sink, key).await {
+        Ok(receipt) => receipt?,
+        Err(error) => {
+            debug!(%key, %error, "the receipt cannot be used");
+            return None;
+        }
+    };
+    let is_ours = receipt.job == *job
+        && receipt.object.key == *key
+        && receipt.checksum.algorithm() == setup.algorithm;
+    let stored = sink.lookup(key).await.ok().flatten();
+    if !is_ours || !stored.is_some_and(|stored| is_object_of(&stored, &receipt)) {
+        return None;
+    }
+    let location = sink.location(key);
+    cx.emit(Event::Unchanged { receipt: &receipt });
+    Some(Outcome::Unchanged {
+        location,
+        receipt: Box::new(receipt),
+    })
+}
+
+/// Whether an object is still the one that a receipt was written for.
+pub(super) fn is_object_of(stored: &StoredObject, receipt: &Receipt) -> bool {
+    let same_tag = match (&stored.etag, &receipt.object.etag) {
+        (Some(stored), Some(written)) => stored == written,
+        _ => true,
+    };
+    stored.bytes == receipt.bytes && same_tag
+}

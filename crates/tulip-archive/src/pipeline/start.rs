@@ -1,0 +1,109 @@
+//! The job: a known one, or one that is started now.
+
+use tokio::time::Instant;
+use tracing::info;
+use tulip_core::{JobId, MachineId, ObjectKey};
+use tulip_http::StartAttempts;
+
+use super::Context;
+use super::plan::Plan;
+use crate::cancellation::{Cancellation, Graced, interrupted};
+use crate::recovery::Recovery;
+use crate::source::Start;
+use crate::{Advice, Event, ExportError, ExportErrorKind};
+
+/// A job that is at work, or done.
+pub(crate) struct Started {
+    pub(super) plan: Plan,
+    pub(super) job: JobId,
+    pub(super) key: ObjectKey,
+}
+
+pub(super) async fn start(
+    cx: &mut Context,
+    cancellation: &mut Cancellation,
+    recovery: &mut Recovery,
+    plan: Plan,
+) -> Result<Started, ExportError> {
+    let job = match (&plan.job, &cx.source.start) {
+        (Some(job), _) | (None, Start::Job(job)) => job.clone(),
+        (None, Start::Machine(machine)) => {
+            let machine = machine.clone();
+            start_archive(cx, cancellation, recovery, &machine).await?
+        }
+    };
+    let key = plan.key(cx, Some(&job));
+    let key = key.map_err(|error| error.with_job(Some(&job)))?;
+    Ok(Started { plan, job, key })
+}
+
+/// Starts an archive. That a request may have been sent is recorded before it is sent, and taken
+/// back where it certainly started nothing: whoever comes after a lost answer, or after this
+/// process has died, must not start another.
+async fn start_archive(
+    cx: &mut Context,
+    cancellation: &mut Cancellation,
+    recovery: &mut Recovery,
+    machine: &MachineId,
+) -> Result<JobId, ExportError> {
+    let limit = cx.setup().poll.time_limit();
+    let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+    let client = cx.setup().client.with_deadline(deadline);
+    let mut attempts = client.start_attempts(machine);
+    loop {
+        let ready = async { attempts.ready().await.map_err(not_started) };
+        cancellation.guard(ready).await?;
+        recovery.start_requested().await;
+        match cancellation.grace(attempt(recovery, &mut attempts)).await {
+            Graced::Done(Ok(None)) => {}
+            Graced::Done(Ok(Some(job))) => {
+                info!(%job, "started");
+                cx.emit(Event::Started { job: &job });
+                return Ok(job);
+            }
+            Graced::Done(Err(error)) => return Err(error),
+            Graced::DoneLate(Ok(job)) => return Err(interrupted().with_job(job.as_ref())),
+            Graced::DoneLate(Err(error)) if error.kind() == ExportErrorKind::StartUnknown => {
+                return Err(error);
+            }
+            Graced::DoneLate(Err(_)) => return Err(interrupted()),
+            Graced::Dropped => return Err(unknown("it was interrupted before Tulip had answered")),
+        }
+    }
+}
+
+/// Sends one start and records what came of it.
+async fn attempt(
+    recovery: &mut Recovery,
+    attempts: &mut StartAttempts,
+) -> Result<Option<JobId>, ExportError> {
+    match attempts.send().await {
+        Ok(Some(started)) => {
+            recovery.start_answered(started.id.clone()).await;
+            Ok(Some(started.id))
+        }
+        Ok(None) => {
+            recovery.start_refused().await;
+            Ok(None)
+        }
+        Err(error) => {
+            if !error.is_outcome_unknown() {
+                recovery.start_refused().await;
+            }
+            Err(not_started(error))
+        }
+    }
+}
+
+fn not_started(error: tulip_http::Error) -> ExportError {
+    let error = ExportError::api("could not start archive", error);
+    match error.kind() {
+        ExportErrorKind::StartUnknown => error.with_advice(Advice::DiscardStart),
+        _ => error,
+    }
+}
+
+fn unknown(why: &str) -> ExportError {
+    let what = format!("whether the archive was started is not known: {why}");
+    ExportError::new(ExportErrorKind::StartUnknown, what).with_advice(Advice::DiscardStart)
+}

@@ -1,0 +1,338 @@
+//! The bytes, from the archive's host to the sink.
+
+use tulip_core::sink::SinkWriter;
+use tulip_http::{Download, Piece, Position};
+
+use super::start::Started;
+use super::wait::Ready;
+use super::{Context, open};
+use crate::cancellation::Cancellation;
+use crate::inspect::{Inspection, Inspector};
+use crate::recovery::Recovery;
+use crate::{Advice, Event, ExportError, ExportErrorKind, FramingError, Outcome};
+
+/// An archive whose every byte has been written, and was found to be whole.
+pub(crate) struct Transferred {
+    pub(super) started: Started,
+    pub(super) writer: Box<dyn SinkWriter>,
+    pub(super) inspection: Inspection,
+    pub(super) source_etag: Option<String>,
+    pub(super) attempts: u32,
+}
+
+pub(super) enum Moved {
+    Whole(Box<Transferred>),
+    /// There is an object that is to be left as it is.
+    Skipped(Outcome),
+}
+
+/// Where the bytes come from: a [`Download`], or a test's memory.
+pub(crate) trait ByteSource: Send {
+    fn next(&mut self) -> impl Future<Output = Result<Option<Piece>, tulip_http::Error>> + Send;
+
+    /// The bytes that the host announced.
+    fn length(&self) -> Option<u64>;
+
+    /// Where another run can resume.
+    fn position(&self) -> Option<Position>;
+}
+
+impl ByteSource for Download {
+    fn next(&mut self) -> impl Future<Output = Result<Option<Piece>, tulip_http::Error>> + Send {
+        Self::next(self)
+    }
+
+    fn length(&self) -> Option<u64> {
+        Self::length(self)
+    }
+
+    fn position(&self) -> Option<Position> {
+        Self::position(self)
+    }
+}
+
+/// Moves bytes from a download to a sink's writer, through an inspector.
+pub(crate) struct Transfer<S> {
+    source: S,
+    writer: Box<dyn SinkWriter>,
+    inspector: Inspector,
+    max_bytes: Option<u64>,
+}
+
+/// What came of one step of a [`Transfer`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// Some bytes are in the sink.
+    Moved,
+    /// What was written is of no use: the download has started over.
+    Restarted,
+    /// All bytes are in the sink.
+    Whole,
+}
+
+impl<S: ByteSource> Transfer<S> {
+    /// Takes the next piece from the download and hands it to the sink.
+    ///
+    /// # Cancellation
+    /// Dropping the future can lose the piece that is being written: only what the sink has kept
+    /// before is of use then.
+    async fn step(&mut self) -> Result<Step, ExportError> {
+        let chunk = match self.source.next().await.map_err(ExportError::download)? {
+            Some(Piece::Bytes(chunk)) => chunk,
+            Some(_) => return Ok(Step::Restarted),
+            None => return self.end(),
+        };
+        check_size(self.max_bytes, self.inspector.bytes() + chunk.len() as u64)?;
+        self.inspector.update(&chunk).map_err(not_whole)?;
+        let written = self.writer.write(chunk).await;
+        written.map_err(|error| ExportError::sink("the object could not be written", error))?;
+        Ok(Step::Moved)
+    }
+
+    fn end(&self) -> Result<Step, ExportError> {
+        let bytes = self.inspector.bytes();
+        match self.source.length() {
+            Some(length) if length != bytes => Err(ExportError::new(
+                ExportErrorKind::Incomplete,
+                format!("{bytes} bytes arrived of {length} announced"),
+            )),
+            _ => Ok(Step::Whole),
+        }
+    }
+}
+
+/// Moves the whole archive. Where the download starts over, the object does too.
+pub(super) async fn transfer(
+    cx: &mut Context,
+    cancellation: &mut Cancellation,
+    recovery: &mut Recovery,
+    ready: Ready,
+) -> Result<Moved, ExportError> {
+    let Ready { started, resource } = ready;
+    let opening = open::download(cx, recovery, &started, resource);
+    let (mut download, mut resumed) = cancellation.guard(opening).await?;
+    let max_bytes = cx.setup().max_bytes;
+    let key = &started.key;
+    loop {
+        let length = download.length();
+        check_size(max_bytes, length.unwrap_or_default())?;
+        let (writer, inspector) = match resumed.take() {
+            Some(resumed) => {
+                let bytes = resumed.inspector.bytes();
+                cx.emit(Event::Resuming { key, bytes, length });
+                (resumed.writer, resumed.inspector)
+            }
+            None => {
+                cx.emit(Event::Downloading { key, length });
+                recovery.object_opened(cx.setup(), key).await;
+                match open::object(cx, cancellation, &started, length).await? {
+                    Some(writer) => (writer, cx.setup().inspector(length)),
+                    None => return Ok(Moved::Skipped(cx.skipped(key).await)),
+                }
+            }
+        };
+        let mut transfer = Transfer {
+            source: download,
+            writer,
+            inspector,
+            max_bytes,
+        };
+        let ended = cancellation.guard(drive(cx, recovery, &mut transfer)).await;
+        let Transfer {
+            source,
+            writer,
+            inspector,
+            ..
+        } = transfer;
+        download = source;
+        match ended {
+            Ok(Step::Whole) => match inspector.finish() {
+                Ok(inspection) => {
+                    return Ok(Moved::Whole(Box::new(Transferred {
+                        source_etag: download.etag().map(str::to_owned),
+                        attempts: download.attempts(),
+                        started,
+                        writer,
+                        inspection,
+                    })));
+                }
+                Err(error) => {
+                    recovery.abort(writer).await;
+                    let what = error.to_string();
+                    return Err(match error.downcast::<FramingError>() {
+                        Ok(framing) => not_whole(*framing),
+                        Err(_) => ExportError::new(ExportErrorKind::Incomplete, what),
+                    });
+                }
+            },
+            Ok(_) => recovery.abort(writer).await,
+            Err(error) => {
+                let position = download.position();
+                recovery.leave(writer, &inspector, position, &error).await;
+                return Err(error);
+            }
+        }
+    }
+}
+
+/// Runs a transfer to its end, or to where the download starts over.
+async fn drive(
+    cx: &mut Context,
+    recovery: &mut Recovery,
+    transfer: &mut Transfer<impl ByteSource>,
+) -> Result<Step, ExportError> {
+    loop {
+        recovery.save_resume_token(transfer.writer.trace()).await;
+        match transfer.step().await? {
+            Step::Moved => {}
+            ended => return Ok(ended),
+        }
+        let bytes = transfer.inspector.bytes();
+        if recovery.is_checkpoint_due(bytes) {
+            let position = transfer.source.position();
+            let writer = transfer.writer.as_mut();
+            recovery
+                .checkpoint(writer, &transfer.inspector, position)
+                .await?;
+        }
+        cx.emit(Event::Progress {
+            bytes,
+            records: transfer.inspector.records(),
+        });
+    }
+}
+
+fn check_size(max_bytes: Option<u64>, bytes: u64) -> Result<(), ExportError> {
+    match max_bytes {
+        Some(most) if bytes > most => {
+            let what = format!("the archive has more than the {most} bytes that are allowed");
+            let error = ExportError::new(ExportErrorKind::TooLarge, what);
+            Err(error.with_advice(Advice::RaiseMaxBytes))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn not_whole(error: FramingError) -> ExportError {
+    let failed = ExportError::new(ExportErrorKind::Incomplete, error.to_string());
+    match error {
+        FramingError::OpenRecord {
+            fields, columns, ..
+        } if fields == columns as u64 => failed.with_advice(Advice::AllowMissingFinalLineBreak),
+        _ => failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use tulip_core::ChecksumAlgorithm;
+    use tulip_core::sink::{SinkError, StoredObject, async_trait};
+
+    use super::*;
+    use crate::FinalLineBreak;
+
+    /// A download in memory, which pauses before each piece.
+    struct Memory {
+        pieces: VecDeque<Piece>,
+        length: Option<u64>,
+    }
+
+    impl ByteSource for Memory {
+        async fn next(&mut self) -> Result<Option<Piece>, tulip_http::Error> {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Ok(self.pieces.pop_front())
+        }
+
+        fn length(&self) -> Option<u64> {
+            self.length
+        }
+
+        fn position(&self) -> Option<Position> {
+            None
+        }
+    }
+
+    /// An object in memory, which takes a minute for each chunk.
+    struct Slow(Arc<Mutex<Vec<u8>>>);
+
+    #[async_trait]
+    impl SinkWriter for Slow {
+        async fn write(&mut self, chunk: Bytes) -> Result<(), SinkError> {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            self.0.lock().unwrap().extend_from_slice(&chunk);
+            Ok(())
+        }
+
+        async fn close(self: Box<Self>) -> Result<StoredObject, SinkError> {
+            Ok(StoredObject::new(self.0.lock().unwrap().len() as u64))
+        }
+
+        async fn abort(self: Box<Self>) -> Result<(), SinkError> {
+            Ok(())
+        }
+    }
+
+    fn transfer(
+        pieces: &[&'static str],
+        length: Option<u64>,
+        max_bytes: Option<u64>,
+    ) -> (Transfer<Memory>, Arc<Mutex<Vec<u8>>>) {
+        let written = Arc::default();
+        let pieces = pieces.iter().map(|text| match *text {
+            "" => Piece::StartedOver,
+            text => Piece::Bytes(Bytes::from_static(text.as_bytes())),
+        });
+        let transfer = Transfer {
+            source: Memory {
+                pieces: pieces.collect(),
+                length,
+            },
+            writer: Box::new(Slow(Arc::clone(&written))),
+            inspector: Inspector::new(ChecksumAlgorithm::default(), FinalLineBreak::Required),
+            max_bytes,
+        };
+        (transfer, written)
+    }
+
+    async fn run(transfer: &mut Transfer<Memory>) -> Result<Step, ExportError> {
+        loop {
+            match transfer.step().await? {
+                Step::Moved => {}
+                ended => return Ok(ended),
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_sink_slows_the_download_and_gets_every_byte_in_order() {
+        let (mut transfer, written) = transfer(&["a,b\n", "1,2\n", "3,4\n"], Some(12), None);
+        let began = tokio::time::Instant::now();
+        assert_eq!(run(&mut transfer).await.unwrap(), Step::Whole);
+        assert_eq!(*written.lock().unwrap(), b"a,b\n1,2\n3,4\n");
+        assert_eq!(began.elapsed(), Duration::from_secs(3 * 61 + 1));
+        assert_eq!(transfer.inspector.finish().unwrap().framing.records, 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_download_that_starts_over_is_told() {
+        let (mut transfer, _) = transfer(&["a,b\n", "", "a,b\n"], None, None);
+        assert_eq!(run(&mut transfer).await.unwrap(), Step::Restarted);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn fewer_bytes_than_announced_and_more_than_allowed_are_errors() {
+        let (mut short, _) = transfer(&["a,b\n"], Some(5), None);
+        let error = run(&mut short).await.unwrap_err();
+        assert_eq!(error.kind(), ExportErrorKind::Incomplete);
+        let (mut long, written) = transfer(&["a,b\n", "1,2\n"], None, Some(7));
+        let error = run(&mut long).await.unwrap_err();
+        assert_eq!(error.kind(), ExportErrorKind::TooLarge);
+        assert_eq!(error.advice(), Some(&Advice::RaiseMaxBytes));
+        assert_eq!(written.lock().unwrap().len(), 4);
+    }
+}

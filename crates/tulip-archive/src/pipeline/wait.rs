@@ -1,0 +1,37 @@
+//! The wait for a job until its archive can be downloaded.
+
+use tokio::time::Instant;
+use tulip_core::ResourceUrl;
+
+use super::Context;
+use super::start::Started;
+use crate::poll::{Complete, PollState, Poller};
+use crate::{Event, ExportError, ExportErrorKind};
+
+/// An archive that can be downloaded.
+pub(crate) struct Ready {
+    pub(super) started: Started,
+    pub(super) resource: ResourceUrl,
+}
+
+pub(super) async fn wait(cx: &mut Context, started: Started) -> Result<Ready, ExportError> {
+    let began = Instant::now();
+    let setup = cx.setup();
+    let mut poller = Poller::new(&setup.client, started.job.clone(), setup.poll);
+    while let Some(state) = poller.next().await {
+        match state? {
+            PollState::Complete(Complete { resource, .. }) => {
+                return Ok(Ready { started, resource });
+            }
+            PollState::InProgress { status, unknown } => cx.emit(Event::Waiting {
+                status: &status,
+                unknown,
+                waited: began.elapsed(),
+            }),
+            PollState::Failing(error) => cx.emit(Event::WaitFailing { error: &error }),
+        }
+    }
+    // A poller ends with a state or an error, both of which leave the loop.
+    let what = "polling ended early";
+    Err(ExportError::new(ExportErrorKind::JobFailed, what))
+}
