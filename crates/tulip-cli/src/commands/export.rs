@@ -37,6 +37,7 @@ pub(crate) async fn run(
     if let Some(template) = &args.name {
         builder = builder.name(template.clone());
     }
+    builder = builder.allow_empty(args.allow_empty);
     if args.allow_missing_final_newline {
         builder = builder.final_line_break(FinalLineBreak::Optional);
     }

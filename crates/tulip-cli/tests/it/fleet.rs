@@ -298,6 +298,25 @@ fn every_kind_of_end_has_the_same_fields() {
 }
 
 #[test]
+fn an_archive_without_records_replaces_one_with_some_only_on_request() {
+    let bench = fleet(1);
+    let args = [&ALL[..], &["--name", "latest.csv"]].concat();
+    assert_eq!(bench.run(&args).code, Some(0));
+    let stored = std::fs::read(bench.path("out/latest.csv")).unwrap();
+    bench.emulator.set_default_script(JobScript::new().rows(0));
+    let ran = bench.run(&args);
+    assert_eq!(ran.code, Some(5), "{ran:?}");
+    assert_eq!(lines(&ran)[0]["error_kind"], "empty_archive");
+    assert_eq!(std::fs::read(bench.path("out/latest.csv")).unwrap(), stored);
+    let text = ["export", "--all", "--to", "out", "--name", "latest.csv"];
+    let ran = bench.run(&text);
+    assert!(ran.stderr.contains("add --allow-empty"), "{ran:?}");
+    let ran = bench.run(&[&args[..], &["--allow-empty"]].concat());
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(lines(&ran)[0]["receipt"]["records"], 0);
+}
+
+#[test]
 fn text_and_hints_go_to_stderr_on_lines_of_their_own() {
     let bench = fleet(1);
     let machine = bench.machine();

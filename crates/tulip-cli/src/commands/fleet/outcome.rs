@@ -83,7 +83,7 @@ impl Ended {
         };
         let is_archive_bad = matches!(
             error.kind(),
-            Kind::Incomplete | Kind::NotAnArchive | Kind::EmptyArchive | Kind::JobFailed
+            Kind::Incomplete | Kind::NotAnArchive | Kind::JobFailed | Kind::NotFound
         );
         error.job().is_some() && self.source.known_job().is_none() && !is_archive_bad
     }
