@@ -27,7 +27,8 @@ pub(crate) struct Cli {
         value_enum,
         default_value_t,
         global = true,
-        value_name = "FORMAT"
+        value_name = "FORMAT",
+        help_heading = "Output"
     )]
     pub(crate) log_format: LogFormat,
     #[command(subcommand)]
@@ -123,6 +124,9 @@ pub(crate) struct Connection {
     /// download faster; 1 downloads the whole archive with one request
     #[arg(long, value_name = "N", default_value = "32", value_parser = values::at_least_one)]
     pub(crate) connections: NonZeroUsize,
+    /// Minimum rate of a download per second, for example 10kB, measured over five minutes; 0 for none
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    pub(crate) min_rate: Option<u64>,
     /// Allow downloads over http from an instance on https
     #[arg(long)]
     pub(crate) allow_http: bool,
@@ -273,9 +277,6 @@ pub(crate) struct ExportArgs {
     /// Accept archives whose last record does not end with a line break
     #[arg(long)]
     pub(crate) allow_missing_final_newline: bool,
-    /// Minimum download rate per second, for example 10kB, measured over minutes; 0 for none
-    #[arg(long, value_name = "SIZE", value_parser = values::size)]
-    pub(crate) min_rate: Option<u64>,
     /// Maximum size of an archive, for example 50GiB
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub(crate) max_bytes: Option<u64>,

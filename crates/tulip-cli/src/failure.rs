@@ -119,7 +119,11 @@ pub(crate) fn code_of(kind: ExportErrorKind) -> Code {
 
 /// What can be done about a failed export of `machine`, in the words of the command line.
 pub(crate) fn hint_of(error: &ExportError, machine: Option<&MachineId>) -> Option<String> {
-    let hint = match error.advice()? {
+    let Some(advice) = error.advice() else {
+        let kept = "--if-exists fail keeps it; choose skip or overwrite, or another --name";
+        return (error.kind() == ExportErrorKind::AlreadyExists).then(|| kept.to_owned());
+    };
+    let hint = match advice {
         Advice::RaiseMaxBytes => "raise --max-bytes if the archive is as large as it should be",
         Advice::AllowEmpty => "if the machine really has no records, add --allow-empty",
         Advice::AllowMissingFinalLineBreak => {
