@@ -18,7 +18,8 @@ use crate::shutdown::Shutdown;
 #[derive(Debug, Default)]
 struct Counts {
     intact: u64,
-    bad: u64,
+    mismatched: u64,
+    missing: u64,
     without_receipt: u64,
     /// What could not be looked at.
     skipped: u64,
@@ -76,23 +77,24 @@ pub(crate) async fn run(
     let counts = shutdown.guard(work).await??;
     let Counts {
         intact,
-        bad,
+        mismatched,
+        missing,
         without_receipt,
         skipped,
     } = counts;
-    if intact + bad + without_receipt + skipped == 0 {
-        let what = format!("there is nothing to verify in {url}; check the target");
-        return Err(Failure::new(Code::Sink, what));
+    if intact + mismatched + missing + without_receipt + skipped == 0 {
+        let what = format!("nothing to verify in {url}");
+        return Err(Failure::new(Code::Sink, what).with_hint("check the target"));
     }
     let skipped_too = match skipped {
         0 => String::new(),
         skipped => format!(", {skipped} skipped"),
     };
     progress.say(&format!(
-        "{intact} intact, {bad} not what their receipts say, {without_receipt} without a receipt\
-         {skipped_too}"
+        "{intact} OK, {mismatched} mismatched, {missing} missing, {without_receipt} without a \
+         receipt{skipped_too}"
     ));
-    match (bad, skipped) {
+    match (mismatched + missing, skipped) {
         (0, 0) => Ok(()),
         (0, _) => Err(Failure::reported(Code::Sink)),
         _ => Err(Failure::reported(Code::Verify)),
@@ -131,7 +133,8 @@ impl Counts {
         *match verdict {
             Verdict::Intact => &mut self.intact,
             Verdict::NoReceipt => &mut self.without_receipt,
-            _ => &mut self.bad,
+            Verdict::Missing => &mut self.missing,
+            _ => &mut self.mismatched,
         } += 1;
     }
 }
@@ -172,6 +175,13 @@ fn report(checked: &Checked, json: bool) -> Result<(), Failure> {
             receipt: checked.receipt.as_ref(),
         });
     }
-    let (location, verdict) = (&checked.location, &checked.verdict);
-    output::line(&format!("{location}: {verdict}"))
+    let what = match &checked.verdict {
+        Verdict::Intact => "intact".to_owned(),
+        Verdict::Missing => "missing".to_owned(),
+        Verdict::Differs(how) => format!("mismatch: {how}"),
+        Verdict::BadReceipt(why) => format!("unusable receipt: {why}"),
+        Verdict::NoReceipt => "no receipt".to_owned(),
+        other => other.to_string(),
+    };
+    output::line(&output::plain(&format!("{}: {what}", checked.location)))
 }
