@@ -221,7 +221,7 @@ that is stored already, by this very job, is not downloaded again.
 
 Fields of --name: {machine} {machine_name} {machine_type} {job} {workspace} {date} {year} {month}
 {day} {time}; dates are in UTC. By default {machine}/{job}.csv, or {job}.csv for --job, which does
-not tell the machine. Beside each object lies its receipt, NAME.receipt.json.
+not tell the machine. Beside each object lies its receipt, _NAME.receipt.json.
 
 Examples:
   tulip export --job evsLrbKLQgX8YWE4v --to ./archives

@@ -67,7 +67,7 @@ pub(crate) async fn run(
     let program = std::env::args_os().next().unwrap_or_default();
     let program = program.to_string_lossy();
     progress.say(&format!(
-        "\nThe archives lie in {target}, each with its receipt beside it, ….csv.receipt.json.\n\
+        "\nThe archives lie in {target}, each with its receipt beside it, _….csv.receipt.json.\n\
          Next, keep an emulator running and talk to it yourself:\n  \
          {program} emulate\n\
          or take your own machines:\n  \
