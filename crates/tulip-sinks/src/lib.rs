@@ -4,5 +4,6 @@
 mod cloud;
 #[cfg(feature = "fs")]
 mod fs;
+mod hints;
 #[cfg(any(feature = "fs", feature = "s3", feature = "gcs", feature = "azure"))]
 mod object;

@@ -7,12 +7,15 @@ use crate::object::parts::{Buffering, MIB};
 pub(crate) const MEMORY: SinkOption = SinkOption::new(
     "memory",
     "how much of an object is held in memory, for example 80MiB; more lets more parts be on their way",
-).public();
+)
+.public()
+.tuning();
 pub(crate) const PART_SIZE: SinkOption = SinkOption::new(
     "part_size",
     "how large parts are, 5MiB or more; they grow where an object would need over 10000",
 )
-.public();
+.public()
+.tuning();
 
 /// What stores take as the smallest part of an upload.
 const SMALLEST_PART: u64 = 5 * MIB;
