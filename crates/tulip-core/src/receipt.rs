@@ -164,5 +164,30 @@ mod tests {
         assert_eq!(json, expected);
         let later = json.replacen('{', "{\"schema\":9,", 1);
         assert_eq!(Receipt::from_json(later.as_bytes()).unwrap(), receipt);
+        what_cannot_be_read_is_told_on_one_line(&serde_json::from_str(&json).unwrap());
+    }
+
+    /// Puts a text that steers terminals in the place of every value, one after the other.
+    fn what_cannot_be_read_is_told_on_one_line(receipt: &serde_json::Value) {
+        let forged = serde_json::Value::from("\u{1b}]0;x\u{7}\nforged.csv: intact");
+        let mut refused = 0;
+        let places = [
+            "/object/key",
+            "/object/scheme",
+            "/checksum/algorithm",
+            "/checksum/value",
+        ];
+        let fields = receipt.as_object().unwrap().keys();
+        let fields = fields.map(|field| format!("/{field}"));
+        for place in fields.chain(places.map(str::to_owned)) {
+            let mut spoilt = receipt.clone();
+            *spoilt.pointer_mut(&place).unwrap() = forged.clone();
+            if let Err(error) = Receipt::from_json(spoilt.to_string().as_bytes()) {
+                let said = error.to_string();
+                assert!(!said.chars().any(char::is_control), "{place}: {said:?}");
+                refused += 1;
+            }
+        }
+        assert!(refused >= 10, "{refused}");
     }
 }
