@@ -63,7 +63,7 @@ impl Fixture for Kept {
     }
 
     /// A program that ends at once.
-    async fn failing(&self) -> Option<Arc<dyn Sink>> {
+    async fn failing(&self, _: &ObjectKey) -> Option<Arc<dyn Sink>> {
         connect("pipe:///bin/sh", "-c exit").await.ok()
     }
 }

@@ -29,7 +29,8 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// Where the object of `key` lies, for people: a path or URL without any secret.
     fn location(&self, key: &ObjectKey) -> String;
 
-    /// What this sink can do beyond writing. By default nothing.
+    /// What this sink can do beyond writing: what it promises, the same at any time. What a store
+    /// turns out not to keep, [`Sink::probe`] tells. By default nothing.
     fn capabilities(&self) -> Capabilities {
         Capabilities::default()
     }
@@ -45,6 +46,16 @@ pub trait Sink: Send + Sync + fmt::Debug {
     async fn probe(&self, mode: WriteMode) -> Result<Probe, SinkError> {
         let _ = mode;
         Ok(Probe::unchecked(self.capabilities()))
+    }
+
+    /// As [`Sink::probe`], and tries what only a real write shows, such as a proxy before the store
+    /// that takes no body of a part's size. For a person who asks whether a target works: it may
+    /// send megabytes, of which nothing stays. By default it is the probe.
+    ///
+    /// # Errors
+    /// As [`Sink::probe`].
+    async fn check(&self, mode: WriteMode) -> Result<Probe, SinkError> {
+        self.probe(mode).await
     }
 
     /// The object that is stored under `key`, or `None`. Needs [`Capabilities::lookup`].
@@ -76,8 +87,10 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// Begins an object under `key`.
     ///
     /// # Errors
-    /// [`SinkError`] when the object cannot be begun; [`SinkErrorKind::AlreadyExists`] where
-    /// `options` ask for a new object and one is known to be there.
+    /// [`SinkError`] when the object cannot be opened; [`SinkErrorKind::AlreadyExists`] where
+    /// `options` ask for a new object and one is known to be there; [`SinkErrorKind::Unsupported`]
+    /// where they ask for that and the store does not keep it; [`SinkErrorKind::TooLarge`] where
+    /// the announced size is more than the sink can hold.
     async fn open(
         &self,
         key: &ObjectKey,

@@ -37,8 +37,8 @@ mod fs {
         }
 
         /// A file stands where the objects' folder would be.
-        async fn failing(&self) -> Option<Arc<dyn Sink>> {
-            let in_the_way = self.folder.path().join("conformance/failed");
+        async fn failing(&self, folder: &ObjectKey) -> Option<Arc<dyn Sink>> {
+            let in_the_way = self.folder.path().join(folder.as_str());
             std::fs::write(in_the_way, "").ok()?;
             Some(self.sink.clone())
         }
@@ -94,9 +94,10 @@ mod s3 {
         }
 
         /// The server takes no part below this prefix.
-        async fn failing(&self) -> Option<Arc<dyn Sink>> {
-            self.server.refuse(|seen| {
-                let refused = seen.is_part() && seen.target.contains("failed");
+        async fn failing(&self, folder: &ObjectKey) -> Option<Arc<dyn Sink>> {
+            let folder = folder.to_string();
+            self.server.refuse(move |seen| {
+                let refused = seen.is_part() && seen.target.contains(&folder);
                 refused.then_some((403, "AccessDenied"))
             });
             Some(self.sink.clone())
