@@ -5,5 +5,5 @@ mod cloud;
 #[cfg(feature = "fs")]
 mod fs;
 mod hints;
-#[cfg(any(feature = "fs", feature = "s3", feature = "gcs", feature = "azure"))]
+#[cfg(feature = "fs")]
 mod object;

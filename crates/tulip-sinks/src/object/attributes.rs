@@ -16,7 +16,7 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    #[cfg(feature = "_cloud")]
+    #[cfg(any())]
     pub(crate) fn new(hyphens: bool) -> Self {
         Self {
             attributes: Attributes::new(),
@@ -24,7 +24,7 @@ impl Kept {
         }
     }
 
-    #[cfg(feature = "_cloud")]
+    #[cfg(any())]
     pub(crate) fn set(&mut self, attribute: object_store::Attribute, value: String) {
         self.attributes.insert(attribute, value.into());
     }
@@ -47,7 +47,7 @@ impl Kept {
     }
 }
 
-#[cfg(all(test, feature = "_cloud"))]
+#[cfg(any())]
 mod tests {
     use super::*;
 

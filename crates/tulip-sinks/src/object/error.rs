@@ -9,7 +9,7 @@ use tulip_core::sink::{SinkError, SinkErrorKind};
 
 /// Maps `error`, which happened while doing `what` ("cannot write …").
 pub(crate) fn from_store(error: StoreError, what: impl Into<String>) -> SinkError {
-    #[cfg(feature = "_cloud")]
+    #[cfg(any())]
     if let Some(answer) = crate::cloud::answer::explain(&error) {
         return SinkError::new(answer.kind, what)
             .with_reason(answer.reason, answer.advice)
@@ -36,7 +36,7 @@ pub(crate) fn from_store(error: StoreError, what: impl Into<String>) -> SinkErro
 
 /// A store's own words: the code and message of its answer where there is one.
 fn foreign(text: &str) -> String {
-    #[cfg(feature = "_cloud")]
+    #[cfg(any())]
     if let Some(said) = crate::cloud::answer::said(text) {
         return said;
     }

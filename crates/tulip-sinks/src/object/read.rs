@@ -3,14 +3,14 @@
 use std::fmt;
 
 use async_trait::async_trait;
-#[cfg(feature = "_cloud")]
+#[cfg(any())]
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use object_store::ObjectMeta;
 use object_store::path::Path;
 use tulip_core::ObjectKey;
-#[cfg(feature = "_cloud")]
+#[cfg(any())]
 use tulip_core::sink::SinkReader;
 use tulip_core::sink::{SinkError, SinkLister};
 
@@ -18,13 +18,13 @@ use crate::object::error::from_store;
 use crate::object::staging;
 
 /// The body of an object.
-#[cfg(feature = "_cloud")]
+#[cfg(any())]
 pub(crate) struct BodyReader {
     body: BoxStream<'static, object_store::Result<Bytes>>,
     location: String,
 }
 
-#[cfg(feature = "_cloud")]
+#[cfg(any())]
 impl BodyReader {
     pub(crate) fn new(object: object_store::GetResult, location: String) -> Self {
         Self {
@@ -34,7 +34,7 @@ impl BodyReader {
     }
 }
 
-#[cfg(feature = "_cloud")]
+#[cfg(any())]
 #[async_trait]
 impl SinkReader for BodyReader {
     async fn next(&mut self) -> Result<Option<Bytes>, SinkError> {

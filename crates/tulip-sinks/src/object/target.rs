@@ -34,10 +34,10 @@ pub(crate) struct Target {
 #[derive(Debug, Clone)]
 pub(crate) enum Route {
     /// The store does it: nothing can be seen of a put or an upload before its end.
-    #[cfg(feature = "_cloud")]
+    #[cfg(any())]
     Direct,
     /// Parts are gathered under a name of their own, then renamed. What is put whole is not.
-    #[cfg(feature = "_cloud")]
+    #[cfg(any())]
     Staged(Path),
     /// A local file is written under a name of its own by us, then renamed.
     #[cfg(feature = "fs")]
@@ -52,9 +52,9 @@ pub(crate) enum Route {
 impl Target {
     fn staging_of_parts(&self) -> Option<&Path> {
         match &self.route {
-            #[cfg(feature = "_cloud")]
+            #[cfg(any())]
             Route::Direct => None,
-            #[cfg(feature = "_cloud")]
+            #[cfg(any())]
             Route::Staged(path) => Some(path),
             #[cfg(feature = "fs")]
             Route::File { staged, .. } => Some(staged),
@@ -66,7 +66,7 @@ impl Target {
     fn file(&self) -> Option<&std::path::Path> {
         match &self.route {
             Route::File { file, .. } => Some(file),
-            #[cfg(feature = "_cloud")]
+            #[cfg(any())]
             _ => None,
         }
     }
@@ -153,9 +153,9 @@ impl Target {
     /// By what an upload with this id is found again.
     pub(super) fn trace(&self, upload: Option<&str>) -> Option<String> {
         match (&self.route, upload) {
-            #[cfg(feature = "_cloud")]
+            #[cfg(any())]
             (Route::Direct, upload) => upload.map(str::to_owned),
-            #[cfg(feature = "_cloud")]
+            #[cfg(any())]
             (Route::Staged(path), _) => Some(format!(" {path}")),
             #[cfg(feature = "fs")]
             (Route::File { staged, .. }, _) => staged.filename().map(str::to_owned),
@@ -179,7 +179,7 @@ impl Target {
 pub(crate) struct UploadId(Arc<OnceLock<String>>);
 
 impl UploadId {
-    #[cfg(feature = "_cloud")]
+    #[cfg(any())]
     pub(crate) fn set(&self, id: &str) {
         // A request that was sent twice has begun two uploads, of which the last is used.
         let _ = self.0.set(id.to_owned());

@@ -10,33 +10,40 @@ use object_store::{
 use tracing::{debug, warn};
 use tulip_core::sink::SinkError;
 
-use super::uploads::Uploads;
-use crate::object::error::from_store;
+use super::error::from_store;
+use super::stale_uploads::StaleUploads;
 
-/// Begins an upload, sends a part where beginning alone asks the store for nothing, and gives it up,
-/// and with it those that earlier probes were killed in.
-pub(super) async fn begin_upload(
-    store: Arc<dyn ObjectStore>,
-    uploads: Option<&Uploads>,
-    path: &Path,
-    needs_part: bool,
-    shown: &str,
-) -> Result<(), SinkError> {
-    let failed = |error| from_store(error, format!("cannot write into {shown}"));
-    let mut upload = store.put_multipart(path).await.map_err(failed)?;
-    let part = match needs_part {
-        true => upload.put_part("x".into()).await,
-        false => Ok(()),
-    };
-    drop_upload(upload.as_mut(), shown).await;
-    if let Some(uploads) = uploads
-        && let Err(error) = uploads.abort_all(path).await
-    {
-        // Not everybody may list uploads, and those of probes are empty.
-        let error = from_store(error, "cannot look for the uploads of earlier probes");
-        debug!(sink = shown, %error, "what an earlier probe has left may stay");
+/// An upload that is tried and given up, which leaves nothing that anybody could see.
+pub(super) struct UploadProbe {
+    pub(super) store: Arc<dyn ObjectStore>,
+    pub(super) uploads: Option<StaleUploads>,
+    pub(super) path: Path,
+    /// Bytes of the part that is sent; without any, the upload is only asked for.
+    pub(super) part: usize,
+    /// The target as it is shown.
+    pub(super) shown: String,
+}
+
+impl UploadProbe {
+    /// Also removes the uploads that earlier probes were killed in.
+    pub(super) async fn run(&self) -> Result<(), SinkError> {
+        let shown = &self.shown;
+        let failed = |error| from_store(error, format!("cannot write into {shown}"));
+        let mut upload = self.store.put_multipart(&self.path).await.map_err(failed)?;
+        let part = match self.part {
+            0 => Ok(()),
+            bytes => upload.put_part(vec![b'x'; bytes].into()).await,
+        };
+        drop_upload(upload.as_mut(), shown).await;
+        if let Some(uploads) = &self.uploads
+            && let Err(error) = uploads.abort_all(&self.path).await
+        {
+            // Not everybody may list uploads, and those of probes are empty.
+            let error = from_store(error, "cannot look for the uploads of earlier probes");
+            debug!(sink = shown, %error, "what an earlier probe has left may stay");
+        }
+        part.map_err(failed)
     }
-    part.map_err(failed)
 }
 
 async fn drop_upload(upload: &mut dyn MultipartUpload, shown: &str) {
@@ -46,17 +53,18 @@ async fn drop_upload(upload: &mut dyn MultipartUpload, shown: &str) {
     }
 }
 
-/// Whether a store keeps create-only requests.
-pub(super) struct Trial {
+/// A trial whether a store keeps create-only requests.
+pub(super) struct CreateOnlyProbe {
     pub(super) store: Arc<dyn ObjectStore>,
     /// Of an object that nobody has.
     pub(super) path: Path,
-    pub(super) parts_staged: bool,
-    /// For people.
+    /// Whether a large object is copied to its place.
+    pub(super) copies: bool,
+    /// The target as it is shown.
     pub(super) shown: String,
 }
 
-impl Trial {
+impl CreateOnlyProbe {
     /// Makes an object twice. A store that does not refuse the second would not refuse to replace
     /// an archive either.
     pub(super) async fn run(&self) -> Result<bool, SinkError> {
@@ -92,7 +100,7 @@ impl Trial {
     /// What the end of a large object would do.
     async fn replace_by_parts(&self) -> object_store::Result<()> {
         let (store, path) = (&self.store, &self.path);
-        if self.parts_staged {
+        if self.copies {
             let options = CopyOptions::new().with_mode(CopyMode::Create);
             return store.copy_opts(path, path, options).await;
         }
