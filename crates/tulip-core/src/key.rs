@@ -119,7 +119,7 @@ impl ObjectKey {
         Ok(Self(normal.into_boxed_str()))
     }
 
-    /// The key of this object's receipt: `_` before the last segment, `.receipt.json` behind it.
+    /// The key of this object's receipt: `_` before the last segment, `.receipt.json` after it.
     ///
     /// ```
     /// use tulip_core::ObjectKey;

@@ -1,10 +1,10 @@
-//! What is known of an archive that was delivered.
+//! What is known of an archive that was stored.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Checksum, JobId, MachineId, ObjectKey, Timestamp};
 
-/// The proof of one delivered archive, written next to the object, after it.
+/// The proof of one stored archive, written beside the object, after it.
 ///
 /// Holds no URL and no secret. Fields that are not known here are ignored on reading.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,11 +27,11 @@ pub struct Receipt {
     /// The `ETag` that the asset's host sent, as it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_etag: Option<String>,
-    /// When the export began.
+    /// When the export started.
     pub started: Timestamp,
     /// When the object was committed.
     pub finished: Timestamp,
-    /// How often the download was begun; 1 when nothing went wrong.
+    /// How often the download was started; 1 when nothing went wrong.
     pub attempts: u32,
     /// What wrote the object.
     pub tool: Tool,

@@ -44,7 +44,7 @@ type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 /// How long a test waits for a request that must come.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// How long parts that are on their way may hold up an abort.
+/// How long parts in flight may hold up an abort.
 const SETTLES: Duration = Duration::from_secs(5);
 
 /// One request as the server saw it.
@@ -112,7 +112,7 @@ struct State {
     forgets_metadata: bool,
     /// Whether `If-None-Match` is ignored, as some servers do.
     forgets_conditions: bool,
-    /// How many parts must be on their way at once before the first is taken.
+    /// How many parts must be in flight at once before the first is taken.
     gate: Option<usize>,
     google: bool,
     /// Whether answers to the beginning of uploads are held back.
@@ -124,7 +124,7 @@ struct State {
     parts: watch::Sender<Parts>,
 }
 
-/// Parts on their way at once.
+/// Parts in flight at once.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Parts {
     now: usize,
@@ -166,7 +166,7 @@ impl S3ServerBuilder {
         self
     }
 
-    /// Takes no part before so many are on their way at once.
+    /// Takes no part before this many are in flight at once.
     #[must_use]
     pub fn gate(mut self, parts: usize) -> Self {
         self.gate = Some(parts);
@@ -270,7 +270,7 @@ impl S3Server {
         wait_for(&self.state.seen, wanted).await;
     }
 
-    /// Waits until an upload has begun whose answer is held back.
+    /// Waits until an upload was created whose answer is held back.
     ///
     /// # Panics
     /// When none does within half a minute.
@@ -278,17 +278,17 @@ impl S3Server {
         wait_for(&self.state.held, wanted).await;
     }
 
-    /// Waits until no part is on its way. Those of a client that was killed arrive for a moment longer.
+    /// Waits until no part is in flight. Those of a client that was killed arrive for a moment longer.
     ///
     /// # Panics
     /// When that does not happen within half a minute.
     pub async fn until_idle(&self) {
         let mut parts = self.state.parts.subscribe();
         let idle = tokio::time::timeout(LIMIT, parts.wait_for(|parts| parts.now == 0)).await;
-        idle.expect("parts are on their way for ever").unwrap();
+        idle.expect("parts are in flight for ever").unwrap();
     }
 
-    /// How many parts were on their way.
+    /// How many parts were in flight.
     #[must_use]
     pub fn parts(&self) -> Parts {
         *self.state.parts.borrow()
@@ -443,7 +443,7 @@ async fn done(
         return state.uploads.listed(&seen.target);
     }
     if seen.is_abort() {
-        // The server beneath would store a part that arrives behind the abort of its upload.
+        // The server beneath would store a part that arrives after the abort of its upload.
         let mut parts = state.parts.subscribe();
         let _ = tokio::time::timeout(SETTLES, parts.wait_for(|parts| parts.now == 0)).await;
     }
@@ -480,7 +480,7 @@ async fn done(
     answer
 }
 
-/// A part on its way, also one whose client has gone.
+/// A part in flight, also one whose client has gone.
 struct UnderWay(Arc<State>);
 
 impl UnderWay {

@@ -1,4 +1,4 @@
-//! One object on its way into a program.
+//! Writes one object into a program.
 
 use std::io::{self, PipeReader, Read as _};
 use std::os::fd::OwnedFd;

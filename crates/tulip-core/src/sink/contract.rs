@@ -26,7 +26,7 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// The URL scheme under which this sink is known, for receipts and messages.
     fn scheme(&self) -> &str;
 
-    /// Where the object of `key` lies, for people: a path or URL without any secret.
+    /// Where the object of `key` lies, to be shown: a path or URL without any secret.
     fn location(&self, key: &ObjectKey) -> String;
 
     /// What this sink can do beyond writing: what it promises, the same at any time. What a store
@@ -84,7 +84,7 @@ pub trait Sink: Send + Sync + fmt::Debug {
         Err(unsupported(self.scheme(), "list what it holds".to_owned()))
     }
 
-    /// Begins an object under `key`.
+    /// Opens an object under `key` for writing.
     ///
     /// # Errors
     /// [`SinkError`] when the object cannot be opened; [`SinkErrorKind::AlreadyExists`] where
@@ -97,7 +97,7 @@ pub trait Sink: Send + Sync + fmt::Debug {
         options: &OpenOptions,
     ) -> Result<Box<dyn SinkWriter>, SinkError>;
 
-    /// Goes on with an object that an earlier writer has left behind its first `bytes`, which its
+    /// Resumes an object of which an earlier writer has left the first `bytes` bytes, as its
     /// [`SinkWriter::checkpoint`] had reported. Gives `None` where they are no longer there. Needs
     /// [`Capabilities::resume`].
     ///
@@ -158,17 +158,17 @@ pub trait SinkWriter: Send {
     /// [`SinkError`]; the object is lost then, and every later call fails too.
     async fn write(&mut self, chunk: Bytes) -> Result<(), SinkError>;
 
-    /// By what [`Sink::resume`] and [`Sink::discard`] would find what this writer has made so far, if
-    /// its process ended now. It is asked for after [`Sink::open`] and after every write, and
-    /// remembered by the caller, so it is cheap to tell and holds no secret. `None`, as by default,
-    /// as long as nothing would be left.
+    /// A resume token: by it [`Sink::resume`] and [`Sink::discard`] find what this writer has made so
+    /// far, should its process end now. The caller asks for it after [`Sink::open`] and after every
+    /// write and stores it, so it is cheap and holds no secret. `None`, as by default, as long as
+    /// nothing would be left.
     fn trace(&self) -> Option<String> {
         None
     }
 
-    /// Hands on all that has been written, so that [`Sink::resume`] can go on behind it in another
-    /// process, and tells how many bytes that are. From then on a drop leaves them. `None`, as by
-    /// default, where the sink cannot do that; what was on its way has arrived all the same.
+    /// Makes all that has been written available to [`Sink::resume`] in another process, and returns
+    /// how many bytes that is. From then on a drop keeps them. `None`, as by default, where the sink
+    /// cannot do that; what was in flight has arrived all the same.
     ///
     /// # Errors
     /// As [`SinkWriter::write`].

@@ -18,7 +18,7 @@ pub struct SinkOption {
     /// Its name, for example `region`. One that ends in `.NAME` stands for any name there:
     /// `metadata.NAME` allows `metadata.team`.
     pub name: &'static str,
-    /// One line for people: what it does, the values that it takes, its default.
+    /// One line of help: what it does, the values that it takes, its default.
     pub summary: &'static str,
     /// Whether values can be shown and written down: those that are not said to be are secrets.
     pub public: bool,

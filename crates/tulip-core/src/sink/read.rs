@@ -13,7 +13,7 @@ use crate::ObjectKey;
 /// no further use.
 #[async_trait]
 pub trait SinkReader: Send {
-    /// The next bytes, in order, or `None` behind the last. A chunk is never empty, and no larger
+    /// The next bytes, in order, or `None` after the last. A chunk is never empty, and no larger
     /// than some MiB.
     ///
     /// # Errors
@@ -27,9 +27,9 @@ pub trait SinkReader: Send {
 /// As with [`SinkReader`].
 #[async_trait]
 pub trait SinkLister: Send {
-    /// The next key, or `None` behind the last.
+    /// The next key, or `None` after the last.
     ///
     /// # Errors
-    /// [`SinkError`]; keys may be missing behind it.
+    /// [`SinkError`]; keys may be missing after it.
     async fn next(&mut self) -> Result<Option<ObjectKey>, SinkError>;
 }

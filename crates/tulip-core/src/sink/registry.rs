@@ -14,7 +14,7 @@ pub trait SinkFactory: Send + Sync {
     /// The URL scheme, in lower case, for example `s3`.
     fn scheme(&self) -> &str;
 
-    /// One line for people: what the sink writes to.
+    /// One line of help: what the sink writes to.
     fn summary(&self) -> &str;
 
     /// A URL that shows the form, for example `s3://bucket/prefix`.

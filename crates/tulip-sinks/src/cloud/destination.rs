@@ -177,9 +177,12 @@ impl Destination {
                 None => Err(self.failed(error)),
             },
         };
-        if let Err(error) = self.store.objects.delete(staged).await {
-            let error = from_store(error, "it cannot be removed");
-            warn!(location = self.location, %staged, %error, "a staged object stays behind");
+        match self.store.objects.delete(staged).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+            Err(error) => {
+                let error = from_store(error, "it cannot be removed");
+                warn!(location = self.location, %staged, %error, "a staged object stays behind");
+            }
         }
         published
     }

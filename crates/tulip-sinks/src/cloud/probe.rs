@@ -10,7 +10,7 @@ use object_store::{
 use tracing::{debug, warn};
 use tulip_core::sink::SinkError;
 
-use super::error::from_store;
+use super::error::{from_store, is_unanswered};
 use super::stale_uploads::StaleUploads;
 
 /// An upload that is tried and given up, which leaves nothing that anybody could see.
@@ -47,9 +47,12 @@ impl UploadProbe {
 }
 
 async fn drop_upload(upload: &mut dyn MultipartUpload, shown: &str) {
-    if let Err(error) = upload.abort().await {
-        let error = from_store(error, "cannot abort the upload of a probe");
-        warn!(sink = shown, %error, "an unfinished upload stays behind");
+    match upload.abort().await {
+        Ok(()) | Err(StoreError::NotFound { .. }) => {}
+        Err(error) => {
+            let error = from_store(error, "cannot abort the upload of a probe");
+            warn!(sink = shown, %error, "an unfinished upload stays behind");
+        }
     }
 }
 
@@ -70,13 +73,24 @@ impl CreateOnlyProbe {
     pub(super) async fn run(&self) -> Result<bool, SinkError> {
         let shown = &self.shown;
         let failed = |error| from_store(error, format!("cannot write into {shown}"));
-        let kept = match self.put_new().await {
+        let mut made = self.put_new().await;
+        if made.as_ref().is_err_and(is_unanswered) {
+            made = self.put_new().await;
+        }
+        // Nobody else has the name: where it is taken, our own put was not answered.
+        if refused(&made) {
+            made = Ok(());
+        }
+        let kept = match made {
             Ok(()) => {
                 let kept =
                     refused(&self.put_new().await) && refused(&self.replace_by_parts().await);
-                if let Err(error) = self.store.delete(&self.path).await {
-                    let error = failed(error);
-                    warn!(sink = shown, object = %self.path, %error, "a probe stays behind");
+                match self.store.delete(&self.path).await {
+                    Ok(()) | Err(StoreError::NotFound { .. }) => {}
+                    Err(error) => {
+                        let error = failed(error);
+                        warn!(sink = shown, object = %self.path, %error, "a probe stays behind");
+                    }
                 }
                 kept
             }

@@ -21,7 +21,7 @@ use super::error_codes;
 use super::pages::BrokenList;
 use super::staging::is_staged;
 
-/// How far a store's clock may be behind ours: what began this much before a writer can be its own.
+/// How far a store's clock may be behind ours: an upload that is this much older than a writer can be its own.
 const CLOCKS_DIFFER: std::time::Duration = std::time::Duration::from_secs(300);
 
 /// How to ask for the unfinished uploads of a bucket, which the store library has no call for.
@@ -92,7 +92,7 @@ impl StaleUploads {
             let what = format!("cannot remove the unfinished upload of {location}");
             from_store(error, what)
         };
-        // As the traces of writers are: an upload's id, or behind a blank where the object is staged.
+        // A resume token is an upload's id or, after a blank, the path of the staged object.
         match left
             .trace
             .as_deref()
@@ -112,7 +112,7 @@ impl StaleUploads {
             Some((id, None)) => return self.abort(path, id).await.map_err(failed),
             None => {}
         }
-        // Its beginning was never answered, or the answer not remembered.
+        // The store's answer with the id never came, or was not stored.
         let earliest = Timestamp::from(left.opened.as_system_time() - CLOCKS_DIFFER);
         self.abort_since(path, Some(earliest)).await.map_err(failed)
     }
@@ -136,7 +136,7 @@ impl StaleUploads {
         Ok(())
     }
 
-    /// Aborts everything below `root` that was begun before `before`.
+    /// Aborts everything below `root` that was created before `before`.
     pub(super) async fn sweep(
         &self,
         root: &Path,

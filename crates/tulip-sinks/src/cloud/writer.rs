@@ -1,4 +1,4 @@
-//! One object on its way into a store: a single put when it is small, otherwise parts of which a
+//! Writes one object into a store: by a single put when it is small, otherwise in parts, of which a
 //! bounded number of bytes is in flight while the next is filled.
 
 use async_trait::async_trait;
@@ -285,7 +285,7 @@ impl SinkWriter for ObjectWriter {
         self.destination.trace(id)
     }
 
-    /// A store's parts cannot be gone on with by another process: they only arrive.
+    /// Another process cannot resume a store's upload; its parts only arrive.
     async fn checkpoint(&mut self) -> Result<Option<u64>, SinkError> {
         if self.failed {
             return Err(ended(&self.destination));

@@ -247,7 +247,7 @@ pub async fn run(fixture: &dyn Fixture) -> Report {
         recovery::reading(suite).await,
     );
     add(
-        "what a writer has left is gone on with",
+        "what a writer has left can be resumed",
         recovery::resuming(suite).await,
     );
     add(

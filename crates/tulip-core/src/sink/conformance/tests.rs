@@ -403,11 +403,11 @@ async fn each_breach_is_found_by_the_case_that_names_it() {
         ),
         (
             Fault::KeepsOtherBytes,
-            "what a writer has left is gone on with",
+            "what a writer has left can be resumed",
         ),
         (
             Fault::ForgetsToKeep,
-            "what a writer has left is gone on with",
+            "what a writer has left can be resumed",
         ),
         (
             Fault::DiscardsNothing,

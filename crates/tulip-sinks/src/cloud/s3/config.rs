@@ -259,7 +259,7 @@ fn encryption(
     Ok(builder)
 }
 
-/// What guards the bytes on their way. Stores that are not Amazon's may not know its newer
+/// What guards the bytes in transit. Stores that are not Amazon's may not know its newer
 /// checksums; nearly all verify a signed payload.
 fn integrity(
     builder: AmazonS3Builder,

@@ -129,6 +129,20 @@ async fn a_put_that_was_not_answered_and_not_done_is_sent_again() {
     assert_eq!(server.object("tulip/a.csv").unwrap(), bytes(100, 1));
 }
 
+#[tokio::test]
+async fn a_probe_whose_answers_are_lost_still_finds_what_the_store_keeps() {
+    for loss in [Loss::ServerError, Loss::Closed] {
+        let server = S3Server::start().await;
+        let sink = sink(&server).await;
+        server.lose(first(loss, |seen| {
+            seen.method == "PUT" && seen.target.contains(".tulip-probe.")
+        }));
+        let probed = sink.probe(WriteMode::Create).await.unwrap();
+        assert!(probed.capabilities.atomic_create);
+        assert_eq!(server.keys(), Vec::<String>::new());
+    }
+}
+
 /// Google's uploads that must be new end at another name and are copied from there.
 #[cfg(feature = "gcs")]
 #[tokio::test]

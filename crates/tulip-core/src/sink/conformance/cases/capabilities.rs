@@ -25,7 +25,7 @@ pub(in super::super) async fn create(suite: &Suite<'_>) -> Result {
                 skipped("it has no atomic create, and says so")
             }
             Err(error) => Err(error.into()),
-            Ok(_) => failed("an object that must be new is begun without atomic_create"),
+            Ok(_) => failed("an object that must be new is opened without atomic_create"),
         };
     }
     for (name, size) in [("small", 11), ("large", LARGE)] {
@@ -44,7 +44,7 @@ pub(in super::super) async fn create(suite: &Suite<'_>) -> Result {
     Ok(CaseResult::Passed)
 }
 
-/// Of two writers that both began while nothing was there, one gets the key.
+/// Of two writers that were both opened while nothing was there, one gets the key.
 async fn one_wins(suite: &Suite<'_>, name: &str, size: usize) -> Result<()> {
     let raced = suite.key(&format!("create/raced-{name}.csv"))?;
     let contents = [bytes(18, size), bytes(19, size)];

@@ -1,4 +1,4 @@
-//! What outlasts a writer: objects that can be read again, and what can be gone on with or removed.
+//! What outlasts a writer: objects that can be read again, and what can be resumed or removed.
 
 use super::{Result, check, failed, holds, no_leftovers, open, skipped, store, write};
 use crate::sink::conformance::content::{LARGE, bytes, difference};
@@ -94,7 +94,7 @@ pub(in super::super) async fn resuming(suite: &Suite<'_>) -> Result {
         format!("a checkpoint keeps {kept} of {LARGE} bytes"),
     )?;
     let beyond = sink.resume(&there, &options, &left, kept + 1).await?;
-    check(beyond.is_none(), "it goes on behind more bytes than it has")?;
+    check(beyond.is_none(), "it resumes after more bytes than it has")?;
     // Less than is there, as when the process ended before the last checkpoint was remembered.
     let kept = kept - 7;
     let Some(mut resumed) = sink.resume(&there, &options, &left, kept).await? else {
@@ -113,7 +113,7 @@ pub(in super::super) async fn resuming(suite: &Suite<'_>) -> Result {
     )?;
     holds(suite, &there, Some(&content), "after it was resumed").await?;
     let gone = sink.resume(&there, &options, &left, 1).await?;
-    check(gone.is_none(), "it goes on with what was closed")?;
+    check(gone.is_none(), "it resumes what was closed")?;
     no_leftovers(suite, "after it was resumed").await?;
     Ok(CaseResult::Passed)
 }
