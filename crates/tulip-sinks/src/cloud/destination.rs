@@ -12,12 +12,12 @@ use tracing::{info, warn};
 use tulip_core::Checksum;
 use tulip_core::sink::{Metadata, SinkError, StoredObject, WriteMode};
 
-use super::error::{from_store, is_unanswered};
+use super::error::{from_store, is_broken_connection};
 use super::metadata::{ObjectMetadata, WriteToken};
 use super::stale_uploads::StaleUploads;
 use super::upload::NumberedUpload;
 
-/// How often a put is sent again that was not answered and that has not taken effect.
+/// How often a put is repeated whose connection broke and that has not taken effect.
 const REPEATED_PUTS: usize = 2;
 
 /// The checksum that a store computed of an object, beside the result of a put.
@@ -119,10 +119,12 @@ impl Destination {
                 Ok(object) => return Ok(object),
                 Err(error) => error,
             };
-            if !is_unanswered(&error) || repeated == REPEATED_PUTS {
+            // The store library does not repeat a put that must be new. It can be repeated: it has
+            // had no effect, or one that the next look finds.
+            let repeats = self.mode == WriteMode::Create && is_broken_connection(&error);
+            if !repeats || repeated == REPEATED_PUTS {
                 return Err(self.failed(error));
             }
-            // It has had no effect, or one that the same put finds.
             repeated += 1;
         }
     }

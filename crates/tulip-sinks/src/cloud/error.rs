@@ -44,9 +44,11 @@ pub(super) fn from_store(error: StoreError, what: impl Into<String>) -> SinkErro
     }
 }
 
-/// Whether no answer has come to the request, so that it may or may not have taken effect.
-pub(super) fn is_unanswered(error: &StoreError) -> bool {
-    find::<TransportError>(error).is_some_and(|transport| transport.kind() != ErrorKind::Tls)
+/// Whether the connection broke before the answer came, so that the request may or may not have
+/// taken effect.
+pub(super) fn is_broken_connection(error: &StoreError) -> bool {
+    find::<TransportError>(error)
+        .is_some_and(|transport| transport.kind() == ErrorKind::Interrupted)
 }
 
 /// What is shown of a store's words.

@@ -10,7 +10,7 @@ use object_store::{
 use tracing::{debug, warn};
 use tulip_core::sink::SinkError;
 
-use super::error::{from_store, is_unanswered};
+use super::error::{from_store, is_broken_connection};
 use super::stale_uploads::StaleUploads;
 
 /// An upload that is tried and given up, which leaves nothing that anybody could see.
@@ -74,7 +74,7 @@ impl CreateOnlyProbe {
         let shown = &self.shown;
         let failed = |error| from_store(error, format!("cannot write into {shown}"));
         let mut made = self.put_new().await;
-        if made.as_ref().is_err_and(is_unanswered) {
+        if made.as_ref().is_err_and(is_broken_connection) {
             made = self.put_new().await;
         }
         // Nobody else has the name: where it is taken, our own put was not answered.
