@@ -12,19 +12,25 @@ use crate::{ChecksumAlgorithm, FinalLineBreak};
 /// Reads what a sink holds and compares it with the receipts beside it.
 ///
 /// ```
-/// use tulip_archive::core::sink::{ConnectOptions, SinkRegistry};
+/// use tulip_archive::core::sink::{ConnectOptions, Listed, SinkRegistry};
 /// use tulip_archive::{Verdict, Verifier, parse_target};
 ///
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// let target = parse_target("/data/tulip")?;
 /// let sink = SinkRegistry::linked()?.connect(&target, &ConnectOptions::default()).await?;
 /// let verifier = Verifier::new(sink.clone());
-/// let mut keys = sink.list().await?;
-/// while let Some(key) = keys.next().await? {
-///     if let Some(checked) = verifier.check(&key).await?
-///         && checked.verdict.is_bad()
-///     {
-///         println!("{}: {}", checked.location, checked.verdict);
+/// let mut entries = sink.list().await?;
+/// while let Some(entry) = entries.next().await? {
+///     match entry {
+///         Listed::Key(key) => {
+///             if let Some(checked) = verifier.check(&key).await?
+///                 && checked.verdict.is_bad()
+///             {
+///                 println!("{}: {}", checked.location, checked.verdict);
+///             }
+///         }
+///         Listed::Skipped { reason, .. } => println!("skipped: {reason}"),
+///         _ => {}
 ///     }
 /// }
 /// # Ok(())

@@ -5,5 +5,3 @@ mod cloud;
 #[cfg(feature = "fs")]
 mod fs;
 mod hints;
-#[cfg(feature = "fs")]
-mod object;

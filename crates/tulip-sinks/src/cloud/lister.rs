@@ -9,9 +9,9 @@ use object_store::ObjectMeta;
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::path::Path;
 use tulip_core::ObjectKey;
-use tulip_core::sink::{SinkError, SinkLister};
+use tulip_core::sink::{Listed, SinkError, SinkErrorKind, SinkLister};
 
-use super::error::from_store;
+use super::error::{cleaned, from_store};
 use super::pages::BrokenList;
 use super::staging;
 
@@ -73,8 +73,8 @@ impl KeyLister {
         Ok(true)
     }
 
-    /// The key of an object, unless it is none of an export's.
-    fn key(&self, path: &Path) -> Option<ObjectKey> {
+    /// What is reported of an object; nothing of what is staged or was tried.
+    fn entry(&self, path: &Path) -> Option<Listed> {
         let name = path.filename()?;
         if staging::is_staged(name) || name.starts_with(staging::PROBE) {
             return None;
@@ -84,19 +84,25 @@ impl KeyLister {
             root => path.as_ref().strip_prefix(root)?.strip_prefix('/')?,
         };
         // What would be normalised is not the name of something that an export wrote.
-        ObjectKey::new(below)
-            .ok()
-            .filter(|key| key.as_str() == below)
+        match ObjectKey::new(below) {
+            Ok(key) if key.as_str() == below => Some(Listed::Key(key)),
+            _ => {
+                let location = cleaned(&format!("{}/{below}", self.shown));
+                let what = format!("{location} has a name that no archive has");
+                let reason = SinkError::new(SinkErrorKind::Other, what);
+                Some(Listed::skipped(location, reason))
+            }
+        }
     }
 }
 
 #[async_trait]
 impl SinkLister for KeyLister {
-    async fn next(&mut self) -> Result<Option<ObjectKey>, SinkError> {
+    async fn next(&mut self) -> Result<Option<Listed>, SinkError> {
         loop {
             while let Some(object) = self.page.next() {
-                if let Some(key) = self.key(&object.location) {
-                    return Ok(Some(key));
+                if let Some(entry) = self.entry(&object.location) {
+                    return Ok(Some(entry));
                 }
             }
             let turned = self.turn().await;

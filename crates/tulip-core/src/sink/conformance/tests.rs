@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::sink::{
-    Capabilities, Leftover, OpenOptions, Probe, Resumed, Sink, SinkError, SinkErrorKind,
+    Capabilities, Leftover, Listed, OpenOptions, Probe, Resumed, Sink, SinkError, SinkErrorKind,
     SinkLister, SinkReader, SinkWriter, StoredObject, WriteMode,
 };
 
@@ -58,8 +58,8 @@ impl SinkReader for Several<Bytes> {
 
 #[async_trait]
 impl SinkLister for Several<ObjectKey> {
-    async fn next(&mut self) -> Result<Option<ObjectKey>, SinkError> {
-        Ok(self.0.next())
+    async fn next(&mut self) -> Result<Option<Listed>, SinkError> {
+        Ok(self.0.next().map(Listed::Key))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Result, check, failed, holds, no_leftovers, open, skipped, store, write};
 use crate::sink::conformance::content::{LARGE, bytes, difference};
 use crate::sink::conformance::{CaseResult, Suite};
-use crate::sink::{Leftover, OpenOptions, SinkErrorKind, SinkReader, WriteMode};
+use crate::sink::{Leftover, Listed, OpenOptions, SinkErrorKind, SinkReader, WriteMode};
 use crate::{ObjectKey, Timestamp};
 
 pub(in super::super) async fn reading(suite: &Suite<'_>) -> Result {
@@ -42,11 +42,12 @@ pub(in super::super) async fn reading(suite: &Suite<'_>) -> Result {
     let below = suite.key("read")?;
     let mut lister = sink.list().await?;
     let mut listed = Vec::new();
-    while let Some(key) = lister.next().await? {
-        if key
-            .as_str()
-            .strip_prefix(below.as_str())
-            .is_some_and(|rest| rest.starts_with('/'))
+    while let Some(entry) = lister.next().await? {
+        if let Listed::Key(key) = entry
+            && key
+                .as_str()
+                .strip_prefix(below.as_str())
+                .is_some_and(|rest| rest.starts_with('/'))
         {
             listed.push(key);
         }
