@@ -115,7 +115,7 @@ export_to() { # NAME MORE…
 # An archive and its receipt, as another client reads them.
 check_object() { # NAME
   local name=$1 receipt=$work/receipt.json head=$work/head.json sha
-  rclone cat "$remote/$name.receipt.json" >"$receipt"
+  rclone cat "$remote/_$name.receipt.json" >"$receipt"
   sha=$(rclone cat "$remote/$name" | sha256sum | cut -d' ' -f1)
   same "$name has the bytes of its receipt" "$(value "$receipt" checksum value)" "$sha"
   head "$name" >"$head"
@@ -130,7 +130,7 @@ check_object() { # NAME
   if [[ $name == small.csv ]]; then
     same "$name has its checksum" "sha256:$sha" "$(value "$head" Metadata tulip-checksum)"
   fi
-  head "$name.receipt.json" >"$head"
+  head "_$name.receipt.json" >"$head"
   same "$name's receipt has the checksum" "sha256:$sha" "$(value "$head" Metadata tulip-checksum)"
   if [[ $store == s3 ]]; then
     same "$name is what aws reads" "$sha" \

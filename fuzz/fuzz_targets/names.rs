@@ -95,15 +95,15 @@ fn check_key(text: &str) {
         return;
     };
     let normal = key.as_str();
-    assert!(normal.len() <= 900 && !normal.contains('\\'));
+    assert!(normal.len() <= 914 && !normal.contains('\\'));
     assert!(
         key.segments()
-            .all(|segment| !matches!(segment, "" | "." | "..") && segment.len() <= 200)
+            .all(|segment| !matches!(segment, "" | "." | "..") && segment.len() <= 214)
     );
     assert_eq!(key.segments().collect::<Vec<_>>().join("/"), normal);
-    assert_eq!(key.receipt().as_str(), format!("{normal}.receipt.json"));
-    if let Ok(receipt) = ObjectKey::new(key.receipt().as_str()) {
-        assert_eq!(receipt, key.receipt());
+    assert_eq!(key.receipt().of_receipt().as_ref(), Some(&key));
+    if let Some(object) = key.of_receipt() {
+        assert_eq!(object.receipt(), key);
     }
 }
 

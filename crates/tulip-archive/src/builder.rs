@@ -209,8 +209,9 @@ impl ExporterBuilder {
                 let options = self.sink_options.iter();
                 let url = options.fold(url, |url, (name, value)| url.with_option(name, value));
                 let public = registry.without_secrets(&url);
+                let place = registry.identity(&url).expose().to_string();
                 let sink = connect(&registry, &url, network).await?;
-                (sink, place(&public), Some(public.expose().to_string()))
+                (sink, place, Some(public.expose().to_string()))
             }
             Err(sink) => {
                 let target = match ObjectKey::new("_") {
@@ -241,23 +242,6 @@ impl ExporterBuilder {
             shared: Arc::new(shared),
         })
     }
-}
-
-/// A target without the options that only tune the way there, and the others in one order.
-fn place(public: &SinkUrl) -> String {
-    const TUNING: [&str; 2] = ["memory", "part_size"];
-    let mut options: Vec<_> = public
-        .options()
-        .filter(|(name, _)| !TUNING.contains(&name.as_str()))
-        .collect();
-    options.sort();
-    let plain = public
-        .options()
-        .fold(public.clone(), |url, (name, _)| url.without_option(&name));
-    let place = options
-        .iter()
-        .fold(plain, |url, (name, value)| url.with_option(name, value));
-    place.expose().to_string()
 }
 
 async fn connect(

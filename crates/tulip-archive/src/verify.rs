@@ -91,8 +91,6 @@ impl std::fmt::Display for Verdict {
     }
 }
 
-const RECEIPT: &str = ".receipt.json";
-
 impl Verifier {
     /// A verifier of what `sink` holds; it must be able to look up and to read.
     #[must_use]
@@ -106,8 +104,7 @@ impl Verifier {
     /// # Errors
     /// [`SinkError`] when the sink cannot be read. That says nothing about the archive.
     pub async fn check(&self, listed: &ObjectKey) -> Result<Option<Checked>, SinkError> {
-        let receipt_of = listed.as_str().strip_suffix(RECEIPT);
-        match receipt_of.and_then(|key| ObjectKey::new(key).ok()) {
+        match listed.of_receipt() {
             Some(key) => self.archive(key).await.map(Some),
             None => {
                 let receipt = self.sink.lookup(&listed.receipt()).await?;

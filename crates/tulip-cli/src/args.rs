@@ -228,7 +228,7 @@ first five all fail in the same way.
 
 Fields of --name: {machine} {machine_name} {machine_type} {job} {workspace} {date} {year} {month}
 {day} {time}; dates are in UTC. The default is {machine}/{job}.csv, or {job}.csv for --job, which
-does not tell the machine. Beside each object lies its receipt, NAME.receipt.json. A value that is
+does not tell the machine. Beside each object lies its receipt, _NAME.receipt.json. A value that is
 too long is cut and ends in ~ and a hash.
 
 Examples:

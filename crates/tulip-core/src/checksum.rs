@@ -5,10 +5,13 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::one_line;
+
 /// How a checksum is computed.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
+#[serde(try_from = "String")]
 #[non_exhaustive]
 pub enum ChecksumAlgorithm {
     /// CRC-64/NVME, the default: tens of GB/s, and what S3 computes by itself.
@@ -50,10 +53,10 @@ impl fmt::Display for ChecksumAlgorithm {
 #[non_exhaustive]
 pub enum ChecksumError {
     /// The algorithm is not known.
-    #[error("unknown checksum algorithm {0:?}; known are crc64nvme and sha256")]
+    #[error("unknown checksum algorithm {:?}; known are crc64nvme and sha256", shown(.0))]
     UnknownAlgorithm(String),
     /// The digest is not lower-case hexadecimal of the algorithm's length.
-    #[error("a {algorithm} checksum is {expected} hexadecimal digits, not {value:?}")]
+    #[error("a {algorithm} checksum is {expected} hexadecimal digits, not {:?}", shown(.value))]
     Value {
         /// The algorithm.
         algorithm: ChecksumAlgorithm,
@@ -62,6 +65,18 @@ pub enum ChecksumError {
         /// What was found.
         value: String,
     },
+}
+
+/// A foreign text, fit to be shown.
+fn shown(text: &str) -> String {
+    one_line(text, 80)
+}
+
+impl TryFrom<String> for ChecksumAlgorithm {
+    type Error = ChecksumError;
+    fn try_from(text: String) -> Result<Self, ChecksumError> {
+        text.parse()
+    }
 }
 
 impl FromStr for ChecksumAlgorithm {

@@ -44,10 +44,18 @@ pub enum ObjectKeyError {
     },
 }
 
-/// The longest key in bytes (S3's limit), with room for a sink's prefix and for `.receipt.json`.
+/// The longest key in bytes: S3 allows 1024, and a sink's prefix and a receipt's name add to it.
 const MAX_KEY: usize = 900;
-/// The longest segment in bytes: file systems allow 255, and staging adds to it.
+/// The longest segment in bytes: file systems allow 255, and staging and a receipt's name add to it.
 const MAX_SEGMENT: usize = 200;
+
+/// What a receipt's last segment starts with. Spark, Hive, Athena and pyarrow skip such names when
+/// they load a folder.
+const RECEIPT_PREFIX: char = '_';
+/// What a receipt's last segment ends with.
+const RECEIPT_SUFFIX: &str = ".receipt.json";
+/// The bytes that a receipt's key has more than its object's.
+const RECEIPT_EXTRA: usize = RECEIPT_PREFIX.len_utf8() + RECEIPT_SUFFIX.len();
 
 /// A relative, normalised object key such as `g56RCo/evsLrb.csv`.
 ///
@@ -70,6 +78,7 @@ impl ObjectKey {
     /// # Errors
     /// [`ObjectKeyError`] when nothing is left, the key starts with `/`, a segment is `..`, a
     /// backslash or control character occurs, the key has over 900 bytes, or a segment over 200.
+    /// For a receipt's key, the limits are those of its object.
     pub fn new(key: &str) -> Result<Self, ObjectKeyError> {
         if key.starts_with('/') {
             return Err(ObjectKeyError::Absolute {
@@ -89,7 +98,6 @@ impl ObjectKey {
                     key: key.to_owned(),
                 });
             }
-            within("one segment", segment.len(), MAX_SEGMENT)?;
             if !normal.is_empty() {
                 normal.push('/');
             }
@@ -98,15 +106,47 @@ impl ObjectKey {
         if normal.is_empty() {
             return Err(ObjectKeyError::Empty);
         }
-        within("all", normal.len(), MAX_KEY)?;
+        let (folder, name) = split(&normal);
+        let extra = match described(name) {
+            Some(_) => RECEIPT_EXTRA,
+            None => 0,
+        };
+        for segment in folder.split('/') {
+            within("one segment", segment.len(), MAX_SEGMENT)?;
+        }
+        within("one segment", name.len(), MAX_SEGMENT + extra)?;
+        within("all", normal.len(), MAX_KEY + extra)?;
         Ok(Self(normal.into_boxed_str()))
     }
 
-    /// The key of this object's receipt: the key with `.receipt.json` behind it.
+    /// The key of this object's receipt: `_` before the last segment, `.receipt.json` after it.
+    ///
+    /// ```
+    /// use tulip_core::ObjectKey;
+    /// let key = ObjectKey::new("mill/07.csv")?;
+    /// assert_eq!(key.receipt().as_str(), "mill/_07.csv.receipt.json");
+    /// assert_eq!(key.receipt().of_receipt(), Some(key));
+    /// # Ok::<(), tulip_core::ObjectKeyError>(())
+    /// ```
     #[must_use]
     pub fn receipt(&self) -> Self {
-        // Always valid: the limits leave room for the suffix.
-        Self(format!("{}.receipt.json", self.0).into_boxed_str())
+        // Always valid: the limits leave room for the name of a receipt.
+        let (folder, name) = split(&self.0);
+        Self(format!("{folder}{RECEIPT_PREFIX}{name}{RECEIPT_SUFFIX}").into_boxed_str())
+    }
+
+    /// The key of the object that this key is the receipt of; `None` for any other key.
+    #[must_use]
+    pub fn of_receipt(&self) -> Option<Self> {
+        let (folder, name) = split(&self.0);
+        let object = Self::new(&format!("{folder}{}", described(name)?)).ok()?;
+        (object.receipt() == *self).then_some(object)
+    }
+
+    /// Whether this is the key of a receipt, as [`ObjectKey::receipt`] makes them.
+    #[must_use]
+    pub fn is_receipt(&self) -> bool {
+        self.of_receipt().is_some()
     }
 
     /// The normalised text.
@@ -119,6 +159,19 @@ impl ObjectKey {
     pub fn segments(&self) -> impl Iterator<Item = &str> {
         self.0.split('/')
     }
+}
+
+/// The folder with the slash at its end, which may be empty, and the last segment.
+fn split(key: &str) -> (&str, &str) {
+    key.split_at(key.rfind('/').map_or(0, |slash| slash + 1))
+}
+
+/// The name of the object that a last segment is the receipt of.
+fn described(name: &str) -> Option<&str> {
+    let object = name.strip_prefix(RECEIPT_PREFIX)?;
+    object
+        .strip_suffix(RECEIPT_SUFFIX)
+        .filter(|object| !matches!(*object, "" | "." | ".."))
 }
 
 fn within(what: &'static str, length: usize, limit: usize) -> Result<(), ObjectKeyError> {
@@ -172,10 +225,40 @@ mod tests {
         ] {
             assert_eq!(ObjectKey::new(text).unwrap().as_str(), key);
         }
-        assert_eq!(
-            ObjectKey::new("a/b.csv").unwrap().receipt().as_str(),
-            "a/b.csv.receipt.json"
-        );
+    }
+
+    #[test]
+    fn a_receipt_lies_beside_its_object_under_a_name_that_loaders_skip() {
+        for (object, receipt) in [
+            ("b.csv", "_b.csv.receipt.json"),
+            ("a/b.csv", "a/_b.csv.receipt.json"),
+            ("_a/_b", "_a/__b.receipt.json"),
+        ] {
+            let object = ObjectKey::new(object).unwrap();
+            assert_eq!(object.receipt().as_str(), receipt);
+            assert_eq!(object.receipt().of_receipt(), Some(object));
+        }
+        for other in [
+            "b.csv.receipt.json",
+            "_b.csv",
+            "_a/b.receipt.json",
+            "_.receipt.json",
+            "_..receipt.json",
+            "_...receipt.json",
+        ] {
+            assert!(!ObjectKey::new(other).unwrap().is_receipt(), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_receipt_of_the_longest_key_is_a_key() {
+        let longest = format!("{}{}", "x".repeat(199) + "/", "y".repeat(200));
+        let receipt = ObjectKey::new(&longest).unwrap().receipt();
+        assert_eq!(ObjectKey::new(receipt.as_str()), Ok(receipt.clone()));
+        // What is longer belongs to no object.
+        let longer = format!("_{}.receipt.json", "y".repeat(201));
+        assert!(ObjectKey::new(&longer).is_err());
+        assert!(ObjectKey::new(receipt.receipt().as_str()).is_err());
     }
 
     #[test]
@@ -214,6 +297,7 @@ mod tests {
                 // Normalising is done once: doing it again changes nothing.
                 prop_assert_eq!(ObjectKey::new(key.as_str()).unwrap(), key.clone());
                 prop_assert_eq!(ObjectKey::new(key.receipt().as_str()).unwrap(), key.receipt());
+                prop_assert_eq!(key.receipt().of_receipt(), Some(key));
             }
         }
 

@@ -1,10 +1,10 @@
-//! What is known of an archive that was delivered.
+//! What is known of an archive that was stored.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Checksum, JobId, MachineId, ObjectKey, Timestamp};
 
-/// The proof of one delivered archive, written next to the object, after it.
+/// The proof of one stored archive, written beside the object, after it.
 ///
 /// Holds no URL and no secret. Fields that are not known here are ignored on reading.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,11 +27,11 @@ pub struct Receipt {
     /// The `ETag` that the asset's host sent, as it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_etag: Option<String>,
-    /// When the export began.
+    /// When the export started.
     pub started: Timestamp,
     /// When the object was committed.
     pub finished: Timestamp,
-    /// How often the download was begun; 1 when nothing went wrong.
+    /// How often the download was started; 1 when nothing went wrong.
     pub attempts: u32,
     /// What wrote the object.
     pub tool: Tool,
@@ -164,5 +164,30 @@ mod tests {
         assert_eq!(json, expected);
         let later = json.replacen('{', "{\"schema\":9,", 1);
         assert_eq!(Receipt::from_json(later.as_bytes()).unwrap(), receipt);
+        what_cannot_be_read_is_told_on_one_line(&serde_json::from_str(&json).unwrap());
+    }
+
+    /// Puts a text that steers terminals in the place of every value, one after the other.
+    fn what_cannot_be_read_is_told_on_one_line(receipt: &serde_json::Value) {
+        let forged = serde_json::Value::from("\u{1b}]0;x\u{7}\nforged.csv: intact");
+        let mut refused = 0;
+        let places = [
+            "/object/key",
+            "/object/scheme",
+            "/checksum/algorithm",
+            "/checksum/value",
+        ];
+        let fields = receipt.as_object().unwrap().keys();
+        let fields = fields.map(|field| format!("/{field}"));
+        for place in fields.chain(places.map(str::to_owned)) {
+            let mut spoilt = receipt.clone();
+            *spoilt.pointer_mut(&place).unwrap() = forged.clone();
+            if let Err(error) = Receipt::from_json(spoilt.to_string().as_bytes()) {
+                let said = error.to_string();
+                assert!(!said.chars().any(char::is_control), "{place}: {said:?}");
+                refused += 1;
+            }
+        }
+        assert!(refused >= 10, "{refused}");
     }
 }

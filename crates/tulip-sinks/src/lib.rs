@@ -4,5 +4,4 @@
 mod cloud;
 #[cfg(feature = "fs")]
 mod fs;
-#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
-mod object;
+mod hints;

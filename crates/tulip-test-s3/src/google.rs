@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response};
 use percent_encoding::percent_decode_str;
 
@@ -38,4 +38,18 @@ pub(crate) fn translate(
         request.method() != Method::POST || !request.headers().contains_key("if-none-match")
     );
     Ok(())
+}
+
+/// Gives metadata Google's names.
+pub(crate) fn translate_back(headers: &mut HeaderMap) {
+    let metadata: Vec<(HeaderName, HeaderValue)> = headers
+        .iter()
+        .filter(|(name, _)| name.as_str().starts_with("x-amz-meta-"))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    for (name, value) in metadata {
+        headers.remove(&name);
+        let name = name.as_str().replacen("x-amz-", "x-goog-", 1);
+        headers.insert(HeaderName::try_from(name).unwrap(), value);
+    }
 }

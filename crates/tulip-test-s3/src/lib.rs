@@ -3,11 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test's server panics where it fails")]
 
 mod authority;
+mod azure;
 mod google;
 mod uploads;
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -26,6 +26,8 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
+
+pub use azure::AzureServer;
 
 use authority::Authority;
 use uploads::Uploads;
@@ -57,6 +59,14 @@ pub struct Seen {
 }
 
 impl Seen {
+    fn of<T>(request: &Request<T>) -> Self {
+        Self {
+            method: request.method().clone(),
+            target: request.uri().to_string(),
+            headers: request.headers().iter().map(text).collect(),
+        }
+    }
+
     /// Whether it uploads a part.
     #[must_use]
     pub fn is_part(&self) -> bool {
@@ -76,15 +86,33 @@ impl Seen {
     }
 }
 
-/// An answer in place of the server's: a status and an S3 error code.
+/// An answer in place of the server's: a status and an S3 error code, or a whole body, which begins
+/// with `<`.
 pub type Refusal = (u16, &'static str);
-type Rule = Box<dyn FnMut(&Seen) -> Option<Refusal> + Send>;
+type Rule<T> = Box<dyn FnMut(&Seen) -> Option<T> + Send>;
+
+/// How an answer gets lost, after what was asked for has been done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// A 500 comes in its place.
+    ServerError,
+    /// The connection is closed.
+    Closed,
+}
+
+/// How requests end that are lost: hyper closes their connection.
+fn closed() -> std::io::Error {
+    std::io::Error::other("the test wants the answer lost")
+}
 
 struct State {
-    rule: Mutex<Option<Rule>>,
+    rule: Mutex<Option<Rule<Refusal>>>,
+    loses: Mutex<Option<Rule<Loss>>>,
+    /// Whether objects come without the metadata that they were given.
+    forgets_metadata: bool,
     /// Whether `If-None-Match` is ignored, as some servers do.
     forgets_conditions: bool,
-    /// How many parts must be on their way at once before the first is taken.
+    /// How many parts must be in flight at once before the first is taken.
     gate: Option<usize>,
     google: bool,
     /// Whether answers to the beginning of uploads are held back.
@@ -96,7 +124,7 @@ struct State {
     parts: watch::Sender<Parts>,
 }
 
-/// Parts on their way at once.
+/// Parts in flight at once.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Parts {
     now: usize,
@@ -117,6 +145,7 @@ pub struct S3Server {
 #[derive(Debug, Default)]
 pub struct S3ServerBuilder {
     forgets_conditions: bool,
+    forgets_metadata: bool,
     gate: Option<usize>,
     google: bool,
     tls: bool,
@@ -130,7 +159,14 @@ impl S3ServerBuilder {
         self
     }
 
-    /// Takes no part before so many are on their way at once.
+    /// The server keeps no metadata, as some do not.
+    #[must_use]
+    pub fn forgets_metadata(mut self) -> Self {
+        self.forgets_metadata = true;
+        self
+    }
+
+    /// Takes no part before this many are in flight at once.
     #[must_use]
     pub fn gate(mut self, parts: usize) -> Self {
         self.gate = Some(parts);
@@ -163,6 +199,8 @@ impl S3ServerBuilder {
         let service = builder.build();
         let state = Arc::new(State {
             rule: Mutex::default(),
+            loses: Mutex::default(),
+            forgets_metadata: self.forgets_metadata,
             forgets_conditions: self.forgets_conditions,
             gate: self.gate,
             google: self.google,
@@ -208,6 +246,11 @@ impl S3Server {
         *self.state.rule.lock().unwrap() = Some(Box::new(rule));
     }
 
+    /// Loses the answers to requests, which are done, where `rule` says so.
+    pub fn lose(&self, rule: impl FnMut(&Seen) -> Option<Loss> + Send + 'static) {
+        *self.state.loses.lock().unwrap() = Some(Box::new(rule));
+    }
+
     /// Holds back the answers to the beginning of uploads, which begin all the same, or lets them go.
     pub fn hold_beginnings(&self, hold: bool) {
         self.state.holds.send_replace(hold);
@@ -227,7 +270,7 @@ impl S3Server {
         wait_for(&self.state.seen, wanted).await;
     }
 
-    /// Waits until an upload has begun whose answer is held back.
+    /// Waits until an upload was created whose answer is held back.
     ///
     /// # Panics
     /// When none does within five minutes.
@@ -235,17 +278,17 @@ impl S3Server {
         wait_for(&self.state.held, wanted).await;
     }
 
-    /// Waits until no part is on its way. Those of a client that was killed arrive for a moment longer.
+    /// Waits until no part is in flight. Those of a client that was killed arrive for a moment longer.
     ///
     /// # Panics
     /// When that does not happen within five minutes.
     pub async fn until_idle(&self) {
         let mut parts = self.state.parts.subscribe();
         let idle = tokio::time::timeout(LIMIT, parts.wait_for(|parts| parts.now == 0)).await;
-        idle.expect("parts are on their way for ever").unwrap();
+        idle.expect("parts are in flight for ever").unwrap();
     }
 
-    /// How many parts were on their way.
+    /// How many parts were in flight.
     #[must_use]
     pub fn parts(&self) -> Parts {
         *self.state.parts.borrow()
@@ -330,7 +373,7 @@ async fn serve(
             let (files, service, state) = (files.clone(), service.clone(), state.clone());
             // In a task of its own: a server finishes what it was asked for also when the client is gone.
             let answered = tokio::spawn(answer(request, files, service, state));
-            async move { Ok::<_, Infallible>(answered.await.unwrap()) }
+            async move { answered.await.unwrap().ok_or_else(closed) }
         });
         let tls = tls.clone();
         tokio::spawn(async move {
@@ -347,16 +390,33 @@ async fn serve(
 }
 
 async fn answer(
+    request: Request<Incoming>,
+    files: PathBuf,
+    service: S3Service,
+    state: Arc<State>,
+) -> Option<Response<Body>> {
+    let seen = Seen::of(&request);
+    let answer = done(&seen, request, files, service, state.clone()).await;
+    let loss = state
+        .loses
+        .lock()
+        .unwrap()
+        .as_mut()
+        .and_then(|rule| rule(&seen));
+    match loss {
+        None => Some(answer),
+        Some(Loss::ServerError) => Some(refused(500, "InternalError")),
+        Some(Loss::Closed) => None,
+    }
+}
+
+async fn done(
+    seen: &Seen,
     mut request: Request<Incoming>,
     files: PathBuf,
     service: S3Service,
     state: Arc<State>,
 ) -> Response<Body> {
-    let seen = Seen {
-        method: request.method().clone(),
-        target: request.uri().to_string(),
-        headers: request.headers().iter().map(text).collect(),
-    };
     state.seen.send_modify(|all| all.push(seen.clone()));
     if state.forgets_conditions && request.headers().contains_key(IF_NONE_MATCH) {
         // As if nothing were there: then nothing speaks against replacing it.
@@ -368,7 +428,7 @@ async fn answer(
         .lock()
         .unwrap()
         .as_mut()
-        .and_then(|rule| rule(&seen));
+        .and_then(|rule| rule(seen));
     if let Some((status, code)) = refusal {
         // The client is told once it has been listened to.
         let _ = request.into_body().collect().await;
@@ -383,7 +443,7 @@ async fn answer(
         return state.uploads.listed(&seen.target);
     }
     if seen.is_abort() {
-        // The server beneath would store a part that arrives behind the abort of its upload.
+        // The server beneath would store a part that arrives after the abort of its upload.
         let mut parts = state.parts.subscribe();
         let _ = tokio::time::timeout(SETTLES, parts.wait_for(|parts| parts.now == 0)).await;
     }
@@ -394,7 +454,7 @@ async fn answer(
     }
     let answer = service.call(request.map(s3s::Body::from)).await;
     let answer = match answer {
-        Ok(response) => state.uploads.note(&seen, response).await,
+        Ok(response) => state.uploads.note(seen, response).await,
         Err(error) => panic!("the server fails: {error:?}"),
     };
     if seen.is_beginning() && *state.holds.borrow() {
@@ -403,10 +463,24 @@ async fn answer(
         holds.wait_for(|holds| !holds).await.unwrap();
     }
     drop(part);
+    let mut answer = answer;
+    if state.forgets_metadata {
+        let headers = answer.headers_mut();
+        let kept: Vec<HeaderName> = headers.keys().cloned().collect();
+        for name in kept
+            .iter()
+            .filter(|name| name.as_str().starts_with("x-amz-meta-"))
+        {
+            headers.remove(name);
+        }
+    }
+    if state.google {
+        google::translate_back(answer.headers_mut());
+    }
     answer
 }
 
-/// A part on its way, also one whose client has gone.
+/// A part in flight, also one whose client has gone.
 struct UnderWay(Arc<State>);
 
 impl UnderWay {
@@ -444,7 +518,10 @@ fn text((name, value): (&HeaderName, &hyper::header::HeaderValue)) -> (String, S
 }
 
 fn refused(status: u16, code: &str) -> Response<Body> {
-    let xml = format!("<Error><Code>{code}</Code><Message>said the test</Message></Error>");
+    let xml = match code.starts_with('<') {
+        true => code.to_owned(),
+        false => format!("<Error><Code>{code}</Code><Message>said the test</Message></Error>"),
+    };
     let body = Full::new(Bytes::from(xml)).map_err(|never| match never {});
     Response::builder()
         .status(status)

@@ -1,4 +1,4 @@
-//! One object on its way into a program.
+//! Writes one object into a program.
 
 use std::io::{self, PipeReader, Read as _};
 use std::os::fd::OwnedFd;
@@ -13,10 +13,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::unix::pipe;
 use tokio::process::{ChildStderr, Command};
 use tokio::task::JoinHandle;
-use tulip_core::ObjectKey;
 use tulip_core::sink::{
     OpenOptions, SinkError, SinkErrorKind, SinkWriter, StoredObject, async_trait,
 };
+use tulip_core::{ObjectKey, one_line};
 
 /// How much of what the program says last is kept for an error.
 const TAIL: usize = 4096;
@@ -25,15 +25,9 @@ const TAIL: usize = 4096;
 /// the background may hold on to its stderr.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Tulip's credentials are not the program's business.
-const SECRETS: [&str; 6] = [
-    "TULIP_API_KEY",
-    "TULIP_API_KEY_FILE",
-    "TULIP_API_SECRET",
-    "TULIP_API_SECRET_FILE",
-    "TULIP_AUTH",
-    "TULIP_AUTH_FILE",
-];
+/// What the names of Tulip's own variables begin with. They can hold its credentials, which are not
+/// the program's business: it gets none of them but those that describe the object.
+const OURS: &str = "TULIP_";
 
 /// A program that reads an object, and all that it has started: one process group.
 pub(crate) struct Child {
@@ -62,6 +56,11 @@ impl Child {
         let media_type = options.content_type.as_deref().unwrap_or_default();
         let size = options.size_hint.map(|bytes| bytes.to_string());
         let mut command = Command::new(program);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with(OURS) {
+                command.env_remove(name);
+            }
+        }
         command
             .args(args)
             .env("TULIP_KEY", key.as_str())
@@ -75,9 +74,6 @@ impl Child {
             let name = name.strip_prefix("tulip-").unwrap_or(name);
             let name = name.to_ascii_uppercase().replace('-', "_");
             command.env(format!("TULIP_META_{name}"), value);
-        }
-        for secret in SECRETS {
-            command.env_remove(secret);
         }
         let input = pipe::Sender::from_owned_fd(OwnedFd::from(writer)).map_err(unusable)?;
         let mut process = command.spawn().map_err(unusable)?;
@@ -127,7 +123,7 @@ impl Child {
         let error = SinkError::new(SinkErrorKind::Other, what);
         match words.trim() {
             "" => error.with_source("it said nothing"),
-            words => error.with_source(format!("it said: {words}")),
+            words => error.with_source(format!("it said: {}", one_line(words, TAIL))),
         }
     }
 }

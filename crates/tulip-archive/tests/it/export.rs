@@ -14,8 +14,10 @@ async fn a_job_becomes_an_object_with_a_receipt_beside_it_and_nothing_else() {
     let job = bench.job(JobScript::new().rows(5_000).pending_polls(2));
     let exporter = bench.exporter().build().await.unwrap();
     let outcome = exporter.export(Source::job(job.clone())).await.unwrap();
-    let (name, beside) = (format!("{job}.csv"), format!("{job}.csv.receipt.json"));
-    assert_eq!(bench.files(), [name.clone(), beside.clone()]);
+    let (name, beside) = (format!("{job}.csv"), format!("_{job}.csv.receipt.json"));
+    let mut files = [name.clone(), beside.clone()];
+    files.sort();
+    assert_eq!(bench.files(), files);
     let content = bench.content(&job);
     assert!(bench.read(&name) == content);
     let receipt = receipt(&outcome);

@@ -33,7 +33,7 @@ async fn latest_by(bench: &Bench, client: Client) -> Exporter {
 }
 
 fn is_untouched(bench: &Bench, previous: &[u8]) {
-    assert_eq!(bench.files(), ["latest.csv", "latest.csv.receipt.json"]);
+    assert_eq!(bench.files(), ["_latest.csv.receipt.json", "latest.csv"]);
     assert_eq!(bench.read("latest.csv"), previous);
 }
 
@@ -92,7 +92,7 @@ async fn a_download_that_breaks_off_goes_on_where_it_was() {
         let exporter = latest_by(&bench, bench.client()).await;
         let outcome = exporter.export(Source::job(job)).await.unwrap();
         assert_eq!(bench.read("latest.csv"), whole, "{script:?}");
-        assert_eq!(bench.files(), ["latest.csv", "latest.csv.receipt.json"]);
+        assert_eq!(bench.files(), ["_latest.csv.receipt.json", "latest.csv"]);
         assert!(receipt(&outcome).attempts >= 2, "{script:?}");
         let sent = bench.emulator.requests().asset_bytes - before;
         assert_eq!(

@@ -115,7 +115,7 @@ impl Sink for Memory {
         if let Some(kind) = refused {
             return Err(SinkError::new(kind, "create"));
         }
-        let is_receipt = key.as_str().ends_with(".receipt.json");
+        let is_receipt = key.is_receipt();
         self.fail_if(self.weak == Weak::Receipt && is_receipt, "receipt")?;
         Ok(Box::new(Writer {
             sink: self.clone(),

@@ -59,7 +59,7 @@ async fn every_damage_is_found_and_told() {
         .unwrap();
     std::fs::write(path("cut.csv"), &bytes[..=line]).unwrap();
     std::fs::remove_file(path("gone.csv")).unwrap();
-    std::fs::write(path("bad.csv.receipt.json"), "{\"job\": 7}").unwrap();
+    std::fs::write(path("_bad.csv.receipt.json"), "{\"job\": 7}").unwrap();
     std::fs::write(path("other.csv"), "x\n").unwrap();
     let found = found(&bench).await;
     let names: Vec<_> = found.iter().map(|(name, _)| name.as_str()).collect();

@@ -65,7 +65,7 @@ impl Stored {
     pub(crate) fn read(storage: &Storage) -> Self {
         Self {
             object: storage.read(KEY),
-            receipt: storage.read(&format!("{KEY}.receipt.json")),
+            receipt: storage.read(&format!("_{KEY}.receipt.json")),
         }
     }
 }
@@ -214,7 +214,7 @@ async fn store_previous(sink: &dyn Sink) {
     let previous = PREVIOUS.get_or_init(export_previous).await;
     for (key, bytes) in [
         (KEY.to_owned(), &previous.object),
-        (format!("{KEY}.receipt.json"), &previous.receipt),
+        (format!("_{KEY}.receipt.json"), &previous.receipt),
     ] {
         let key = ObjectKey::new(&key).unwrap();
         let mut writer = sink.open(&key, &OpenOptions::default()).await.unwrap();

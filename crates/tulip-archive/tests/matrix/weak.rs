@@ -129,7 +129,7 @@ impl Sink for Weak {
         key: &ObjectKey,
         options: &OpenOptions,
     ) -> Result<Box<dyn SinkWriter>, SinkError> {
-        let of = match key.as_str().ends_with(".receipt.json") {
+        let of = match key.is_receipt() {
             true => Of::Receipt,
             false => Of::Object,
         };

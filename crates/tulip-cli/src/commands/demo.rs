@@ -69,7 +69,7 @@ pub(crate) async fn run(
     let program = std::env::args_os().next().unwrap_or_default();
     let program = program.to_string_lossy();
     progress.say(&format!(
-        "\nThe archives are in {target}, each with its receipt beside it, ….csv.receipt.json.\n\
+        "\nThe archives are in {target}, each with its receipt beside it, _….csv.receipt.json.\n\
          Next, keep an emulator running and export from it yourself:\n  \
          {program} emulate\n\
          or export your own machines:\n  \

@@ -112,17 +112,24 @@ async fn check(
     let url = target::url(&args.url, &args.sink)?;
     let sink = target::connect(registry, &url, args.ca_file).await?;
     let failed = |error: SinkError| Failure::new(Code::Sink, chain(&error));
-    let probed = shutdown.finish(sink.probe(WriteMode::Create)).await?;
-    let can = probed.map_err(failed)?.capabilities;
+    let checked = shutdown.finish(sink.check(WriteMode::Create)).await?;
+    let probe = checked.map_err(failed)?;
+    let can = probe.capabilities;
     if args.json {
         return output::json(&json!({
             "target": url.to_string(),
             "scheme": sink.scheme(),
-            "writable": true,
+            "checked": probe.checked,
+            // Nothing is known of a sink that cannot be checked.
+            "writable": probe.checked.then_some(true),
             "capabilities": capabilities(can),
         }));
     }
-    output::line(&format!("{url} can be written; it can: {}", words(can)))?;
+    let found = match probe.checked {
+        true => "can be written",
+        false => "was not checked, the sink has no check",
+    };
+    output::line(&format!("{url} {found}; it can: {}", words(can)))?;
     if can.lookup && !can.atomic_create {
         output::line(
             "--if-exists skip and fail look before they write: of two exports at the same time \

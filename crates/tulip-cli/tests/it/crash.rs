@@ -198,7 +198,7 @@ impl Crash {
     fn check_done(&self, when: &str) {
         let (job, content) = self.newest().unwrap();
         assert!(self.object(KEY).unwrap() == content, "other bytes {when}");
-        let receipt = self.object(&format!("{KEY}.receipt.json")).unwrap();
+        let receipt = self.object(&format!("_{KEY}.receipt.json")).unwrap();
         let receipt: Value = serde_json::from_slice(&receipt).unwrap();
         assert_eq!(receipt["job"], job, "{when}");
         assert_eq!(receipt["bytes"], content.len(), "{when}");
@@ -228,7 +228,7 @@ impl Crash {
         let remembered = files(self.bench.state.path());
         !remembered.iter().any(|file| file.ends_with(".jsonl"))
             && self.newest().is_some_and(|(job, content)| {
-                let receipt = self.object(&format!("{KEY}.receipt.json")).unwrap();
+                let receipt = self.object(&format!("_{KEY}.receipt.json")).unwrap();
                 let receipt: Value = serde_json::from_slice(&receipt).unwrap();
                 receipt["job"] == job && self.object(KEY).unwrap() == content
             })

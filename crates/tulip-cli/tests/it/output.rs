@@ -27,7 +27,7 @@ fn json_is_one_object_per_export_whatever_came_of_it() {
     assert_eq!(exported["outcome"], "exported");
     assert_eq!(exported["location"], bench.path(&format!("out/{good}.csv")));
     assert_eq!(exported["receipt"]["records"], 1000);
-    let receipt = std::fs::read(bench.path(&format!("out/{good}.csv.receipt.json"))).unwrap();
+    let receipt = std::fs::read(bench.path(&format!("out/_{good}.csv.receipt.json"))).unwrap();
     let stored: serde_json::Value = serde_json::from_slice(&receipt).unwrap();
     assert_eq!(exported["receipt"], stored);
     assert_eq!(failed["outcome"], "failed");

@@ -54,7 +54,7 @@ fn an_export_lands_in_the_bucket_with_its_receipt_and_metadata() {
     let object = lake.server.object(&format!("plant 7/{job}.csv")).unwrap();
     assert_eq!(report["receipt"]["bytes"], object.len());
     assert!(object.len() > 8 << 20);
-    let receipt = format!("plant 7/{job}.csv.receipt.json");
+    let receipt = format!("plant 7/_{job}.csv.receipt.json");
     let receipt = lake.server.object(&receipt).unwrap();
     let receipt: Value = serde_json::from_slice(&receipt).unwrap();
     assert_eq!(receipt, report["receipt"]);

@@ -26,10 +26,11 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// The URL scheme under which this sink is known, for receipts and messages.
     fn scheme(&self) -> &str;
 
-    /// Where the object of `key` lies, for people: a path or URL without any secret.
+    /// Where the object of `key` lies, to be shown: a path or URL without any secret.
     fn location(&self, key: &ObjectKey) -> String;
 
-    /// What this sink can do beyond writing. By default nothing.
+    /// What this sink can do beyond writing: what it promises, the same at any time. What a store
+    /// turns out not to keep, [`Sink::probe`] tells. By default nothing.
     fn capabilities(&self) -> Capabilities {
         Capabilities::default()
     }
@@ -45,6 +46,16 @@ pub trait Sink: Send + Sync + fmt::Debug {
     async fn probe(&self, mode: WriteMode) -> Result<Probe, SinkError> {
         let _ = mode;
         Ok(Probe::unchecked(self.capabilities()))
+    }
+
+    /// As [`Sink::probe`], and tries what only a real write shows, such as a proxy before the store
+    /// that takes no body of a part's size. For a person who asks whether a target works: it may
+    /// send megabytes, of which nothing stays. By default it is the probe.
+    ///
+    /// # Errors
+    /// As [`Sink::probe`].
+    async fn check(&self, mode: WriteMode) -> Result<Probe, SinkError> {
+        self.probe(mode).await
     }
 
     /// The object that is stored under `key`, or `None`. Needs [`Capabilities::lookup`].
@@ -74,18 +85,20 @@ pub trait Sink: Send + Sync + fmt::Debug {
         Err(unsupported(self.scheme(), "list what it holds".to_owned()))
     }
 
-    /// Begins an object under `key`.
+    /// Opens an object under `key` for writing.
     ///
     /// # Errors
-    /// [`SinkError`] when the object cannot be begun; [`SinkErrorKind::AlreadyExists`] where
-    /// `options` ask for a new object and one is known to be there.
+    /// [`SinkError`] when the object cannot be opened; [`SinkErrorKind::AlreadyExists`] where
+    /// `options` ask for a new object and one is known to be there; [`SinkErrorKind::Unsupported`]
+    /// where they ask for that and the store does not keep it; [`SinkErrorKind::TooLarge`] where
+    /// the announced size is more than the sink can hold.
     async fn open(
         &self,
         key: &ObjectKey,
         options: &OpenOptions,
     ) -> Result<Box<dyn SinkWriter>, SinkError>;
 
-    /// Goes on with an object that an earlier writer has left behind its first `bytes`, which its
+    /// Resumes an object of which an earlier writer has left the first `bytes` bytes, as its
     /// [`SinkWriter::checkpoint`] had reported. Gives `None` where they are no longer there. Needs
     /// [`Capabilities::resume`].
     ///
@@ -146,17 +159,17 @@ pub trait SinkWriter: Send {
     /// [`SinkError`]; the object is lost then, and every later call fails too.
     async fn write(&mut self, chunk: Bytes) -> Result<(), SinkError>;
 
-    /// By what [`Sink::resume`] and [`Sink::discard`] would find what this writer has made so far, if
-    /// its process ended now. It is asked for after [`Sink::open`] and after every write, and
-    /// remembered by the caller, so it is cheap to tell and holds no secret. `None`, as by default,
-    /// as long as nothing would be left.
+    /// A resume token: by it [`Sink::resume`] and [`Sink::discard`] find what this writer has made so
+    /// far, should its process end now. The caller asks for it after [`Sink::open`] and after every
+    /// write and stores it, so it is cheap and holds no secret. `None`, as by default, as long as
+    /// nothing would be left.
     fn trace(&self) -> Option<String> {
         None
     }
 
-    /// Hands on all that has been written, so that [`Sink::resume`] can go on behind it in another
-    /// process, and tells how many bytes that are. From then on a drop leaves them. `None`, as by
-    /// default, where the sink cannot do that; what was on its way has arrived all the same.
+    /// Makes all that has been written available to [`Sink::resume`] in another process, and returns
+    /// how many bytes that is. From then on a drop keeps them. `None`, as by default, where the sink
+    /// cannot do that; what was in flight has arrived all the same.
     ///
     /// # Errors
     /// As [`SinkWriter::write`].

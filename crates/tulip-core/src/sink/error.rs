@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::one_line;
+
 /// The class of a sink's error: what the person can do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -17,6 +19,8 @@ pub enum SinkErrorKind {
     AlreadyExists,
     /// No room is left, or a quota is used up.
     StorageFull,
+    /// The object is larger than the sink can hold as it is set up.
+    TooLarge,
     /// The sink cannot be reached, or is overloaded: trying again can help.
     Unavailable,
     /// The sink does not have this ability.
@@ -34,6 +38,7 @@ impl SinkErrorKind {
             Self::PermissionDenied => "grant write access there, or choose another target",
             Self::AlreadyExists => "choose another name, or allow it to be overwritten",
             Self::StorageFull => "free some room, then try again",
+            Self::TooLarge => "use another sink, or one that is set up for larger objects",
             Self::Unavailable => "try again later",
             Self::Unsupported => "use another sink, or leave the option out",
             Self::Other => "see the cause",
@@ -62,10 +67,12 @@ pub struct SinkError {
 
 impl SinkError {
     /// An error of `kind`. The message names the operation and the object, and holds no secret.
+    /// Control characters in it, which an object's or a server's name may have brought, are left
+    /// out.
     pub fn new(kind: SinkErrorKind, message: impl Into<String>) -> Self {
         Self {
             kind,
-            message: message.into(),
+            message: printable(message.into()),
             reason: None,
             advice: None,
             source: None,
@@ -76,12 +83,13 @@ impl SinkError {
     /// what to do about it.
     #[must_use]
     pub fn with_reason(mut self, reason: impl Into<String>, advice: impl Into<String>) -> Self {
-        self.reason = Some(reason.into());
-        self.advice = Some(advice.into());
+        self.reason = Some(printable(reason.into()));
+        self.advice = Some(printable(advice.into()));
         self
     }
 
-    /// The same error with its cause, which must hold no secret either.
+    /// The same error with its cause, which must hold no secret either. Clean what a server said
+    /// with [`one_line`](crate::one_line) first: it is shown as it is.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into());
@@ -118,6 +126,17 @@ impl SinkError {
         self.kind == SinkErrorKind::AlreadyExists
     }
 }
+
+/// A text without characters that steer a terminal or break a line.
+fn printable(text: String) -> String {
+    match text.chars().any(char::is_control) {
+        true => one_line(&text, MAX_TEXT),
+        false => text,
+    }
+}
+
+/// The most characters of a text that had to be cleaned.
+const MAX_TEXT: usize = 2000;
 
 impl fmt::Display for SinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -168,6 +187,21 @@ mod tests {
             error.to_string(),
             "cannot write s3://lake/a.csv: no such bucket (create it first)"
         );
+    }
+
+    #[test]
+    fn what_was_named_by_others_cannot_steer_a_terminal() {
+        let error = SinkError::new(
+            SinkErrorKind::Other,
+            "cannot read \u{1b}]0;x\u{7}a\nERROR b",
+        )
+        .with_reason("no \u{1b}[31mway", "look\r\n there");
+        assert_eq!(
+            error.to_string(),
+            "cannot read ]0;xa ERROR b: no [31mway (look there)"
+        );
+        let kept = SinkError::new(SinkErrorKind::Other, "cannot write /a  b.csv");
+        assert_eq!(kept.to_string(), "cannot write /a  b.csv");
     }
 
     #[test]

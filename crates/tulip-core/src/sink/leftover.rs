@@ -1,4 +1,4 @@
-//! What is left by writers that ended without being closed or aborted, and going on with it.
+//! What writers leave that ended without being closed or aborted, and how it is resumed.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{SinkReader, SinkWriter};
 use crate::Timestamp;
 
-/// What is remembered of a writer whose process may have ended in its midst.
+/// What is known of a writer whose process may have ended before the writer did.
 ///
 /// ```
 /// use tulip_core::{Timestamp, sink::Leftover};
@@ -25,7 +25,7 @@ pub struct Leftover {
 }
 
 impl Leftover {
-    /// Of a writer that was opened at this time and has said nothing of itself.
+    /// A writer that was opened at this time, without a resume token.
     #[must_use]
     pub const fn new(opened: Timestamp) -> Self {
         Self {
@@ -42,9 +42,9 @@ impl Leftover {
     }
 }
 
-/// An object that is being continued.
+/// An object that is being resumed.
 pub struct Resumed {
-    /// Writes behind the bytes that are kept.
+    /// Writes after the bytes that are kept.
     pub writer: Box<dyn SinkWriter>,
     /// Reads exactly the bytes that are kept. What they are is for the caller to check, before it
     /// writes: a machine that lost its power may have kept others than were written.

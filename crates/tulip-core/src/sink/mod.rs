@@ -61,5 +61,5 @@ pub use error::{SinkError, SinkErrorKind};
 pub use leftover::{Leftover, Resumed};
 pub use options::{ConnectOptions, SinkOption};
 pub use read::{Listed, SinkLister, SinkReader};
-pub use registry::{RegistryError, SinkFactory, SinkRegistration, SinkRegistry};
+pub use registry::{RegistryError, SinkFactory, SinkHint, SinkRegistration, SinkRegistry};
 pub use url::{SinkUrl, SinkUrlError};

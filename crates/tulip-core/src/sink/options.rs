@@ -6,15 +6,25 @@ use std::time::Duration;
 use super::{SinkError, SinkErrorKind, SinkUrl};
 
 /// One option that a sink takes in its URL's query.
+///
+/// ```
+/// use tulip_core::sink::SinkOption;
+/// const REGION: SinkOption = SinkOption::new("region", "where the bucket is").public();
+/// const BATCH: SinkOption = SinkOption::new("batch", "rows per request").public().tuning();
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SinkOption {
     /// Its name, for example `region`. One that ends in `.NAME` stands for any name there:
     /// `metadata.NAME` allows `metadata.team`.
     pub name: &'static str,
-    /// One line for people: what it does, the values that it takes, its default.
+    /// One line of help: what it does, the values that it takes, its default.
     pub summary: &'static str,
     /// Whether values can be shown and written down: those that are not said to be are secrets.
     pub public: bool,
+    /// Whether it only changes how fast or with how much memory objects are written, not where
+    /// they go nor what they are: two URLs that differ in it are the same place.
+    pub tuning: bool,
 }
 
 impl SinkOption {
@@ -25,6 +35,7 @@ impl SinkOption {
             name,
             summary,
             public: false,
+            tuning: false,
         }
     }
 
@@ -32,6 +43,13 @@ impl SinkOption {
     #[must_use]
     pub const fn public(mut self) -> Self {
         self.public = true;
+        self
+    }
+
+    /// The same option, which only tunes: see [`SinkOption::tuning`](field@SinkOption::tuning).
+    #[must_use]
+    pub const fn tuning(mut self) -> Self {
+        self.tuning = true;
         self
     }
 

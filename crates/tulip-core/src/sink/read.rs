@@ -13,7 +13,7 @@ use crate::ObjectKey;
 /// no further use.
 #[async_trait]
 pub trait SinkReader: Send {
-    /// The next bytes, in order, or `None` behind the last. A chunk is never empty, and no larger
+    /// The next bytes, in order, or `None` after the last. A chunk is never empty, and no larger
     /// than some MiB.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ pub trait SinkFactory: Send + Sync {
     /// The URL scheme, in lower case, for example `s3`.
     fn scheme(&self) -> &str;
 
-    /// One line for people: what the sink writes to.
+    /// One line of help: what the sink writes to.
     fn summary(&self) -> &str;
 
     /// A URL that shows the form, for example `s3://bucket/prefix`.
@@ -134,14 +134,39 @@ pub enum RegistryError {
     },
 }
 
-/// The built-in schemes, and the cargo feature that brings each.
-const KNOWN: [(&str, &str); 5] = [
-    ("file", "fs"),
-    ("s3", "s3"),
-    ("s3a", "s3"),
-    ("gs", "gcs"),
-    ("az", "azure"),
-];
+/// What a crate of sinks says about a scheme that it could bring; made by
+/// [`register_sink_hint!`](crate::register_sink_hint).
+#[derive(Debug)]
+pub struct SinkHint {
+    scheme: &'static str,
+    feature: &'static str,
+}
+
+impl SinkHint {
+    /// For [`register_sink_hint!`](crate::register_sink_hint).
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new(scheme: &'static str, feature: &'static str) -> Self {
+        Self { scheme, feature }
+    }
+}
+
+inventory::collect!(SinkHint);
+
+/// Registers which cargo feature would bring the sink of a scheme, for the message about a scheme
+/// that no sink has. A crate submits it where that feature is off.
+///
+/// ```
+/// tulip_core::register_sink_hint!("sftp", "ssh");
+/// ```
+#[macro_export]
+macro_rules! register_sink_hint {
+    ($scheme:expr, $feature:expr $(,)?) => {
+        $crate::__inventory::submit! {
+            $crate::sink::SinkHint::new($scheme, $feature)
+        }
+    };
+}
 
 #[derive(Clone)]
 enum Entry {
@@ -245,14 +270,23 @@ impl SinkRegistry {
     /// sink says are no secrets.
     #[must_use]
     pub fn without_secrets(&self, url: &SinkUrl) -> SinkUrl {
+        self.retaining(url, |option| option.public)
+    }
+
+    /// `url` as it tells one place from another: without user info and secrets, without the
+    /// options that only tune, and with the others in one order.
+    #[must_use]
+    pub fn identity(&self, url: &SinkUrl) -> SinkUrl {
+        self.retaining(url, |option| option.public && !option.tuning)
+            .sorted()
+    }
+
+    /// `url` with those options alone that the sink knows and `keep` wants.
+    fn retaining(&self, url: &SinkUrl, keep: impl Fn(&SinkOption) -> bool) -> SinkUrl {
         let entry = self.entries.get(url.scheme());
         let options = entry.map_or(&[][..], |entry| entry.factory().options());
-        let public = |name: &str| {
-            options
-                .iter()
-                .any(|known| known.public && known.allows(name))
-        };
-        url.clone().retaining(public)
+        let wanted = |name: &str| matches!(options.iter().find(|known| known.allows(name)), Some(known) if keep(known));
+        url.clone().retaining(wanted)
     }
 
     fn unknown(&self, scheme: &str) -> SinkError {
@@ -261,10 +295,9 @@ impl SinkRegistry {
             [] => "there is none here".to_owned(),
             schemes => format!("there are: {}", schemes.join(", ")),
         };
-        let feature = KNOWN
-            .iter()
-            .find(|(known, _)| *known == scheme)
-            .map(|(_, feature)| format!("; the cargo feature {feature:?} adds it"))
+        let feature = inventory::iter::<SinkHint>()
+            .find(|hint| hint.scheme == scheme)
+            .map(|hint| format!("; the cargo feature {:?} adds it", hint.feature))
             .unwrap_or_default();
         SinkError::new(
             SinkErrorKind::InvalidTarget,
@@ -288,7 +321,18 @@ fn is_scheme(text: &str) -> bool {
 mod tests {
     use super::*;
 
+    crate::register_sink_hint!("gs", "gcs");
+
     struct Named(&'static str, &'static str);
+
+    const OPTIONS: &[SinkOption] = &[
+        SinkOption::new("team", "whose").public(),
+        SinkOption::new("batch", "rows per request")
+            .public()
+            .tuning(),
+        SinkOption::new("token", "a secret"),
+        SinkOption::new("metadata.NAME", "kept").public(),
+    ];
 
     #[async_trait]
     impl SinkFactory for Named {
@@ -300,6 +344,9 @@ mod tests {
         }
         fn example(&self) -> &str {
             "x://"
+        }
+        fn options(&self) -> &[SinkOption] {
+            OPTIONS
         }
         async fn connect(
             &self,
@@ -329,6 +376,31 @@ mod tests {
             r#"two sinks want the scheme "mine": "first" and "second"; register one of them"#
         );
         assert_eq!(registry.schemes().collect::<Vec<_>>(), ["mine"]);
+    }
+
+    #[test]
+    fn what_only_tunes_or_is_secret_does_not_change_the_identity() {
+        let mut registry = SinkRegistry::empty();
+        registry.register(Named("mine", "x")).unwrap();
+        let identity = |url: &str| {
+            let url = registry.identity(&url.parse().unwrap());
+            url.expose().to_string()
+        };
+        let plain = identity("mine://h/x?metadata.a=1&team=ops");
+        assert_eq!(plain, "mine://h/x?metadata.a=1&team=ops");
+        for same in [
+            "mine://h/x?team=ops&metadata.a=1",
+            "mine://h/x?batch=7&team=ops&metadata.a=1",
+            "mine://h/x?team=ops&token=5ecret&metadata.a=1&batch=8",
+            "mine://u:5ecret@h/x?team=ops&metadata.a=1#f",
+        ] {
+            assert_eq!(identity(same), plain, "{same}");
+        }
+        assert_ne!(identity("mine://h/x?team=dev&metadata.a=1"), plain);
+        assert_eq!(identity("mine://h/x?batch=7"), identity("mine://h/x"));
+        let written =
+            registry.without_secrets(&"mine://h/x?team=a&batch=7&token=s".parse().unwrap());
+        assert_eq!(written.expose().as_str(), "mine://h/x?team=a&batch=7");
     }
 
     #[test]

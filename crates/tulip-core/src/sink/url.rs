@@ -160,6 +160,16 @@ impl SinkUrl {
             .fold(self, |url, (name, value)| url.with_option(name, value))
     }
 
+    /// The same address with its options sorted by name.
+    pub(super) fn sorted(mut self) -> Self {
+        let mut options: Vec<_> = self.options().collect();
+        options.sort();
+        self.0.set_query(None);
+        options
+            .iter()
+            .fold(self, |url, (name, value)| url.with_option(name, value))
+    }
+
     /// The path of a `file` URL; `None` for any other.
     #[must_use]
     pub fn to_file_path(&self) -> Option<PathBuf> {

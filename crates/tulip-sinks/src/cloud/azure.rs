@@ -3,27 +3,29 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use http::Method;
 use http::header::{AUTHORIZATION, HeaderValue, IF_NONE_MATCH};
-use object_store::ObjectStore;
 use object_store::azure::{
     AzureAuthorizer, AzureConfigKey as Key, AzureCredential, AzureCredentialProvider,
     MicrosoftAzureBuilder,
 };
 use object_store::client::{HttpError, HttpErrorKind, HttpRequest};
-use tokio::sync::OnceCell;
-use tulip_core::sink::{
-    Capabilities, ConnectOptions, Sink, SinkError, SinkErrorKind, SinkFactory, SinkOption, SinkUrl,
-};
+use tulip_core::sink::{ConnectOptions, SinkError, SinkErrorKind, SinkOption};
 
-use super::common::{self, ALLOW_HTTP, ANONYMOUS, CloudUrl, ENDPOINT};
-use super::service::Hook;
-use super::{CloudSink, CreateOnly, Probe};
-use crate::object::settings::{self, Settings, invalid};
-use crate::object::store::Store;
+use super::connection::{self, connector};
+use super::connector::Interceptor;
+use super::destination::StoreClient;
+use super::factory::{Clients, Cloud, CreateOnly};
+use super::options::{self, ALLOW_HTTP, ANONYMOUS, CloudUrl, ENDPOINT, invalid};
 
-tulip_core::register_sink!(AzureFactory);
+tulip_core::register_sink!(Cloud {
+    scheme: "az",
+    summary: "Azure Blob Storage",
+    example: "az://container/prefix?account=NAME",
+    feature: "azure",
+    options: OPTIONS,
+    clients,
+});
 
 const ACCOUNT: SinkOption = SinkOption::new(
     "account",
@@ -60,89 +62,52 @@ const OPTIONS: &[SinkOption] = &[
     USE_AZURE_CLI,
     ANONYMOUS,
     ENDPOINT,
-    common::STORAGE_CLASS,
-    common::METADATA,
-    common::CREATE_ONLY,
+    options::STORAGE_CLASS,
+    options::METADATA,
+    options::CREATE_ONLY,
     ALLOW_HTTP,
-    settings::MEMORY,
-    settings::PART_SIZE,
+    options::MEMORY,
+    options::PART_SIZE,
 ];
 
-struct AzureFactory;
-
-#[async_trait]
-impl SinkFactory for AzureFactory {
-    fn scheme(&self) -> &str {
-        "az"
-    }
-
-    fn summary(&self) -> &str {
-        "Azure Blob Storage"
-    }
-
-    fn example(&self) -> &str {
-        "az://container/prefix?account=NAME"
-    }
-
-    fn options(&self) -> &[SinkOption] {
-        OPTIONS
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::NONE
-            .with_lookup()
-            .with_atomic_create()
-            .with_read()
-    }
-
-    fn feature(&self) -> Option<&str> {
-        Some("azure")
-    }
-
-    async fn connect(
-        &self,
-        url: &SinkUrl,
-        options: &ConnectOptions,
-    ) -> Result<Arc<dyn Sink>, SinkError> {
-        let target = CloudUrl(url);
-        target.check_metadata_names()?;
-        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let (builder, account) = builder(target, &variable)?;
-        let connector = common::connector(options, None)?;
-        let build = |builder: MicrosoftAzureBuilder| builder.build().map_err(common::refused);
-        let plain = builder.with_http_connector(connector.clone());
-        let probe = build(plain.clone().with_retry(common::probe_retries()))?;
-        let credentials = probe.credentials().clone();
-        let shared = plain
-            .with_credentials(credentials.clone())
-            .with_retry(common::retries());
-        let store: Arc<dyn ObjectStore> = Arc::new(build(shared.clone())?);
-        let creating = connector.with_hook(CreateHook {
-            account,
-            credentials,
-        });
-        let creating = build(shared.with_http_connector(creating))?;
-        let buffering = Settings::of(url).buffering(common::BUFFERING)?;
-        Ok(Arc::new(CloudSink {
-            scheme: "az",
-            shown: common::shown(url),
-            store: Store::new(store, target.prefix()?, buffering),
-            create: CreateOnly {
-                // Conditions are an old part of the protocol.
-                rule: target.create_rule(true)?,
-                store: Arc::new(creating),
-                parts_staged: false,
-                kept: OnceCell::new(),
-            },
-            probe: Probe {
-                store: Arc::new(probe),
-                needs_part: true,
-            },
-            // Blocks of which nothing is made are dropped after a week.
+fn clients(target: CloudUrl<'_>, options: &ConnectOptions) -> Result<Clients, SinkError> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let (builder, account) = builder(target, &variable)?;
+    let connector = connector(options, None)?;
+    let build = |builder: MicrosoftAzureBuilder| builder.build().map_err(connection::refused);
+    let plain = builder.with_http_connector(connector.clone());
+    let impatient = build(plain.clone().with_retry(connection::impatient_retries()))?;
+    let credentials = impatient.credentials().clone();
+    let shared = plain
+        .with_credentials(credentials.clone())
+        .with_retry(connection::retries());
+    let store = Arc::new(build(shared.clone())?);
+    let creating = connector.intercepted(CreateInterceptor {
+        account,
+        credentials,
+    });
+    let creating = build(shared.with_http_connector(creating))?;
+    Ok(Clients {
+        store: StoreClient {
+            objects: store.clone(),
             uploads: None,
-            kept: target.kept(false),
-        }))
-    }
+        },
+        lister: store,
+        impatient: Arc::new(impatient),
+        probe_needs_part: true,
+        create_only: CreateOnly {
+            // Conditions are an old part of the protocol.
+            rule: target.create_rule(true)?,
+            store: StoreClient {
+                objects: Arc::new(creating),
+                uploads: None,
+            },
+            copies: false,
+        },
+        // Blocks of which nothing is made are dropped after a week.
+        stale_uploads: None,
+        hyphens: false,
+    })
 }
 
 /// The settings, and the account's name.
@@ -181,7 +146,7 @@ fn builder(
         builder = builder.with_skip_signature(true);
     }
     if let Some(endpoint) = builder.get_config_value(&Key::Endpoint) {
-        common::check_endpoint(&endpoint, target.flag(ALLOW_HTTP)? == Some(true))?;
+        connection::check_endpoint(&endpoint, target.flag(ALLOW_HTTP)? == Some(true))?;
     }
     let account = builder.get_config_value(&Key::AccountName).ok_or_else(|| {
         let reason = "no storage account is named: give it, or set AZURE_STORAGE_ACCOUNT";
@@ -197,13 +162,13 @@ fn builder(
 
 /// Makes the end of an upload create-only. The condition is part of what a shared key signs, so
 /// the request is signed again.
-struct CreateHook {
+struct CreateInterceptor {
     account: String,
     credentials: AzureCredentialProvider,
 }
 
 #[async_trait]
-impl Hook for CreateHook {
+impl Interceptor for CreateInterceptor {
     async fn request(&self, request: &mut HttpRequest) -> Result<(), HttpError> {
         let query = request.uri().query().unwrap_or_default();
         let ends_upload = query.split('&').any(|pair| pair == "comp=blocklist");
@@ -225,10 +190,4 @@ impl Hook for CreateHook {
         }
         Ok(())
     }
-
-    fn reads(&self, _: &HttpRequest) -> bool {
-        false
-    }
-
-    fn response(&self, _: &mut http::response::Parts, _: Option<&Bytes>) {}
 }

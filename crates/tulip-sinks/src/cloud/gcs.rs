@@ -9,19 +9,23 @@ use object_store::client::HttpRequest;
 use object_store::gcp::{
     GcpCredential, GcpCredentialProvider, GoogleCloudStorageBuilder, GoogleConfigKey as Key,
 };
-use tokio::sync::OnceCell;
-use tulip_core::sink::{
-    Capabilities, ConnectOptions, Sink, SinkError, SinkFactory, SinkOption, SinkUrl,
-};
+use tulip_core::sink::{ConnectOptions, SinkError, SinkOption};
 use url::Url;
 
-use super::common::{self, ALLOW_HTTP, ANONYMOUS, CloudUrl, ENDPOINT};
-use super::uploads::{self, Listing, Uploads};
-use super::{CloudSink, CreateOnly, Probe};
-use crate::object::settings::{self, Settings, invalid};
-use crate::object::store::Store;
+use super::connection::{self, connector};
+use super::destination::StoreClient;
+use super::factory::{Clients, Cloud, CreateOnly};
+use super::options::{self, ALLOW_HTTP, ANONYMOUS, CloudUrl, ENDPOINT, invalid};
+use super::stale_uploads::{self, Listing, StaleUploads};
 
-tulip_core::register_sink!(GcsFactory);
+tulip_core::register_sink!(Cloud {
+    scheme: "gs",
+    summary: "Google Cloud Storage",
+    example: "gs://bucket/prefix",
+    feature: "gcs",
+    options: OPTIONS,
+    clients,
+});
 
 const SERVICE_ACCOUNT: SinkOption = SinkOption::new(
     "service_account",
@@ -39,88 +43,49 @@ const OPTIONS: &[SinkOption] = &[
     APPLICATION_CREDENTIALS,
     ANONYMOUS,
     ENDPOINT,
-    common::STORAGE_CLASS,
-    common::METADATA,
-    common::CREATE_ONLY,
+    options::STORAGE_CLASS,
+    options::METADATA,
+    options::CREATE_ONLY,
     ALLOW_HTTP,
-    settings::MEMORY,
-    settings::PART_SIZE,
+    options::MEMORY,
+    options::PART_SIZE,
 ];
 
-struct GcsFactory;
-
-#[async_trait]
-impl SinkFactory for GcsFactory {
-    fn scheme(&self) -> &str {
-        "gs"
-    }
-
-    fn summary(&self) -> &str {
-        "Google Cloud Storage"
-    }
-
-    fn example(&self) -> &str {
-        "gs://bucket/prefix"
-    }
-
-    fn options(&self) -> &[SinkOption] {
-        OPTIONS
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::NONE
-            .with_lookup()
-            .with_atomic_create()
-            .with_read()
-    }
-
-    fn feature(&self) -> Option<&str> {
-        Some("gcs")
-    }
-
-    async fn connect(
-        &self,
-        url: &SinkUrl,
-        options: &ConnectOptions,
-    ) -> Result<Arc<dyn Sink>, SinkError> {
-        let target = CloudUrl(url);
-        target.check_metadata_names()?;
-        let builder = builder(target)?;
-        let is_google = builder.get_config_value(&Key::BaseUrl).is_none();
-        let bucket = bucket_url(target, &builder)?;
-        let connector = common::connector(options, None)?;
-        let builder = builder.with_http_connector(connector.clone());
-        let build = |builder: GoogleCloudStorageBuilder| builder.build().map_err(common::refused);
-        let probe = build(builder.clone().with_retry(common::probe_retries()))?;
-        let shared = builder
-            .with_credentials(probe.credentials().clone())
-            .with_retry(common::retries());
-        let store = Arc::new(build(shared)?);
-        let listing = GcsListing {
-            bucket,
-            credentials: store.credentials().clone(),
-        };
-        let uploads = Uploads::new(store.clone(), listing, connector);
-        let buffering = Settings::of(url).buffering(common::BUFFERING)?;
-        Ok(Arc::new(CloudSink {
-            scheme: "gs",
-            shown: common::shown(url),
-            store: Store::new(store.clone(), target.prefix()?, buffering),
-            create: CreateOnly {
-                rule: target.create_rule(is_google)?,
-                store,
-                // The end of an upload takes no condition; a copy does.
-                parts_staged: true,
-                kept: OnceCell::new(),
-            },
-            probe: Probe {
-                store: Arc::new(probe),
-                needs_part: false,
-            },
-            uploads: Some(uploads),
-            kept: target.kept(true),
-        }))
-    }
+fn clients(target: CloudUrl<'_>, options: &ConnectOptions) -> Result<Clients, SinkError> {
+    let builder = builder(target)?;
+    let is_google = builder.get_config_value(&Key::BaseUrl).is_none();
+    let bucket = bucket_url(target, &builder)?;
+    let connector = connector(options, None)?;
+    let builder = builder.with_http_connector(connector.clone());
+    let build = |builder: GoogleCloudStorageBuilder| builder.build().map_err(connection::refused);
+    let impatient = build(builder.clone().with_retry(connection::impatient_retries()))?;
+    let shared = builder
+        .with_credentials(impatient.credentials().clone())
+        .with_retry(connection::retries());
+    let store = Arc::new(build(shared)?);
+    let listing = GcsListing {
+        bucket,
+        credentials: store.credentials().clone(),
+    };
+    let uploads = StaleUploads::new(store.clone(), listing, connector);
+    let client = StoreClient {
+        objects: store.clone(),
+        uploads: Some((store.clone(), uploads.clone())),
+    };
+    Ok(Clients {
+        store: client.clone(),
+        lister: store,
+        impatient: Arc::new(impatient),
+        probe_needs_part: false,
+        create_only: CreateOnly {
+            rule: target.create_rule(is_google)?,
+            store: client,
+            // The end of an upload takes no condition; a copy does.
+            copies: true,
+        },
+        stale_uploads: Some(uploads),
+        hyphens: true,
+    })
 }
 
 fn builder(target: CloudUrl<'_>) -> Result<GoogleCloudStorageBuilder, SinkError> {
@@ -143,7 +108,7 @@ fn builder(target: CloudUrl<'_>) -> Result<GoogleCloudStorageBuilder, SinkError>
         builder = builder.with_base_url(&endpoint);
     }
     if let Some(endpoint) = builder.get_config_value(&Key::BaseUrl) {
-        common::check_endpoint(&endpoint, target.flag(ALLOW_HTTP)? == Some(true))?;
+        connection::check_endpoint(&endpoint, target.flag(ALLOW_HTTP)? == Some(true))?;
     }
     Ok(builder)
 }
@@ -167,11 +132,11 @@ impl Listing for GcsListing {
     async fn request(&self, query: &[(&str, &str)]) -> object_store::Result<HttpRequest> {
         let mut url = self.bucket.clone();
         url.query_pairs_mut().extend_pairs(query);
-        let mut request = uploads::get(url.as_str())?;
+        let mut request = stale_uploads::get(url.as_str())?;
         let bearer = &self.credentials.get_credential().await?.bearer;
         if !bearer.is_empty() {
             let value = HeaderValue::try_from(format!("Bearer {bearer}"));
-            let mut value = value.map_err(uploads::unusable)?;
+            let mut value = value.map_err(stale_uploads::unusable)?;
             value.set_sensitive(true);
             request.headers_mut().insert(AUTHORIZATION, value);
         }

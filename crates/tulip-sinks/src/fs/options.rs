@@ -24,12 +24,14 @@ pub(super) const OPTIONS: [SinkOption; 2] = [
         "memory",
         "bytes of an archive held in memory, 1MiB or more; 6MiB by default",
     )
-    .public(),
+    .public()
+    .tuning(),
     SinkOption::new(
         "part_size",
         "bytes written at once, 1MiB to 2GiB; 2MiB by default",
     )
-    .public(),
+    .public()
+    .tuning(),
 ];
 
 /// How many bytes are gathered for one write, and how many writes are in flight. Neither depends on

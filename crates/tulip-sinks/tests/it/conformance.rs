@@ -38,8 +38,8 @@ mod fs {
 
         /// The objects' folder is a link that leads nowhere, which shows only when one is created.
         #[cfg(unix)]
-        async fn failing(&self) -> Option<Arc<dyn Sink>> {
-            let folder = self.folder.path().join("conformance/failed");
+        async fn failing(&self, folder: &ObjectKey) -> Option<Arc<dyn Sink>> {
+            let folder = self.folder.path().join(folder.as_str());
             std::os::unix::fs::symlink("nowhere", folder).ok()?;
             Some(self.sink.clone())
         }
@@ -71,6 +71,7 @@ mod fs {
 
 #[cfg(feature = "s3")]
 mod s3 {
+    use tulip_core::sink::WriteMode;
     use tulip_test_s3::{KEY_ID, S3Server, S3ServerBuilder, SECRET};
 
     use super::*;
@@ -95,9 +96,11 @@ mod s3 {
         }
 
         /// The server takes no part below this prefix.
-        async fn failing(&self) -> Option<Arc<dyn Sink>> {
-            self.server.refuse(|seen| {
-                let refused = seen.is_part() && seen.target.contains("failed");
+        async fn failing(&self, folder: &ObjectKey) -> Option<Arc<dyn Sink>> {
+            let folder = folder.to_string();
+            self.server.refuse(move |seen| {
+                let refused =
+                    seen.is_part() && folder.split('/').all(|name| seen.target.contains(name));
                 refused.then_some((403, "AccessDenied"))
             });
             Some(self.sink.clone())
@@ -142,6 +145,7 @@ mod s3 {
         let server = S3ServerBuilder::default().forgets_conditions();
         let bucket = bucket(server.start().await).await;
         conformance::run(&bucket).await.assert_passed();
-        assert!(!bucket.sink.capabilities().atomic_create);
+        let probed = bucket.sink.probe(WriteMode::Create).await.unwrap();
+        assert!(!probed.capabilities.atomic_create);
     }
 }

@@ -14,7 +14,7 @@ async fn a_cancelled_export_goes_on_with_its_job_and_its_bytes() {
     let whole = it.whole();
     assert_eq!(it.bench.read("latest.csv"), whole);
     assert_eq!(receipt(&outcome).bytes, whole.len() as u64);
-    assert_eq!(it.bench.files(), ["latest.csv", "latest.csv.receipt.json"]);
+    assert_eq!(it.bench.files(), ["_latest.csv.receipt.json", "latest.csv"]);
     assert_eq!(it.starts(), 1);
     let sent = it.bench.emulator.requests().asset_bytes - before;
     assert!(sent < whole.len() as u64 - 4_000_000, "{sent}");
@@ -68,7 +68,7 @@ async fn an_archive_that_has_changed_between_two_runs_is_downloaded_anew() {
     let job = it.bench.emulator.jobs().last().unwrap().id.clone();
     let replaced = it.bench.emulator.replaced_content(&job).unwrap();
     assert_eq!(it.bench.read("latest.csv"), replaced.to_bytes());
-    assert_eq!(it.bench.files(), ["latest.csv", "latest.csv.receipt.json"]);
+    assert_eq!(it.bench.files(), ["_latest.csv.receipt.json", "latest.csv"]);
 }
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn what_is_not_what_was_written_is_not_gone_on_with() {
         let (_, told) = it.run(it.builder()).await;
         assert_eq!(told, ["attached", "downloading", "exported"], "{damage}");
         assert_eq!(it.bench.read("latest.csv"), it.whole(), "{damage}");
-        assert_eq!(it.bench.files(), ["latest.csv", "latest.csv.receipt.json"]);
+        assert_eq!(it.bench.files(), ["_latest.csv.receipt.json", "latest.csv"]);
     }
 }
 
@@ -130,7 +130,7 @@ async fn the_same_job_twice_is_downloaded_once_unless_the_object_is_another() {
     for (file, content) in [
         ("latest.csv", damaged.as_slice()),
         ("latest.csv", b"State\n"),
-        ("latest.csv.receipt.json", b"{}"),
+        ("_latest.csv.receipt.json", b"{}"),
     ] {
         let path = it.bench.folder.path().join(file);
         std::fs::remove_file(&path).unwrap();

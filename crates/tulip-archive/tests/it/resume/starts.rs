@@ -50,7 +50,7 @@ async fn a_job_that_is_too_old_is_left_and_what_was_written_goes() {
     let (_, told) = it.run(builder).await;
     assert_eq!(told, ["started", "downloading", "exported"]);
     assert_eq!(it.starts(), 2);
-    assert_eq!(it.bench.files(), ["latest.csv", "latest.csv.receipt.json"]);
+    assert_eq!(it.bench.files(), ["_latest.csv.receipt.json", "latest.csv"]);
 }
 
 #[tokio::test]

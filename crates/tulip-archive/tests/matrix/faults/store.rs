@@ -148,7 +148,7 @@ fn is_probe(seen: &Seen) -> bool {
 }
 
 fn is_receipt(seen: &Seen) -> bool {
-    seen.target.contains("latest.csv.receipt.json")
+    seen.target.contains("_latest.csv.receipt.json")
 }
 
 fn is_object(seen: &Seen) -> bool {

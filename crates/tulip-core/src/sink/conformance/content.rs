@@ -27,7 +27,7 @@ pub(super) fn bytes(seed: u64, length: usize) -> Bytes {
     bytes.into()
 }
 
-/// Where two contents differ first, for people.
+/// Where two contents differ first, in words.
 pub(super) fn difference(expected: &[u8], found: &[u8]) -> Option<String> {
     if expected == found {
         return None;

@@ -22,18 +22,30 @@
 //! }
 //! ```
 //!
-//! The suite needs no particular runtime, keeps at most about 60 MB in memory, and stores some
-//! 300 MB, of which objects below `conformance/` remain.
+//! What the suite needs:
+//! - a store that may be written to: it stores some 300 MB below a folder of its own for each run,
+//!   `conformance/RUN/`, and removes none of the objects;
+//! - about 60 MB of memory beside the sink's own;
+//! - a [`Fixture::read`] that sees what another client would see, without the sink's help;
+//! - whatever runtime the sink itself needs; the suite has no wish of its own.
+//!
+//! What a sink does not offer (create-only, lookup, reading, resuming) has to be refused as
+//! [`Unsupported`](super::SinkErrorKind::Unsupported), and is reported as skipped. Give the fixture
+//! [`Fixture::leftovers`] and [`Fixture::failing`] where you can: without them the suite cannot see
+//! what stays behind, nor what follows a failure.
 
 mod cases;
 mod content;
 
+use std::collections::hash_map::RandomState;
 use std::fmt;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{OpenOptions, Sink};
+use super::Sink;
 use crate::ObjectKey;
 
 /// Why a case failed, in words.
@@ -60,8 +72,10 @@ pub trait Fixture: Send + Sync {
         Ok(Vec::new())
     }
 
-    /// A sink on the same store whose writes fail sooner or later, if there is a way to make one.
-    async fn failing(&self) -> Option<Arc<dyn Sink>> {
+    /// A sink on the same store whose writes below `folder` fail sooner or later, if there is a way
+    /// to make one.
+    async fn failing(&self, folder: &ObjectKey) -> Option<Arc<dyn Sink>> {
+        let _ = folder;
         None
     }
 }
@@ -69,7 +83,7 @@ pub trait Fixture: Send + Sync {
 /// How a case went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Verdict {
+pub enum CaseResult {
     /// The sink keeps the promise.
     Passed,
     /// It does not, and how that showed.
@@ -85,7 +99,7 @@ pub struct Case {
     /// The promise.
     pub name: &'static str,
     /// Whether it was kept.
-    pub verdict: Verdict,
+    pub result: CaseResult,
 }
 
 /// All cases. `Display` gives one line for each.
@@ -107,7 +121,7 @@ impl Report {
         !self
             .cases
             .iter()
-            .any(|case| matches!(case.verdict, Verdict::Failed(_)))
+            .any(|case| matches!(case.result, CaseResult::Failed(_)))
     }
 
     /// For tests.
@@ -118,9 +132,9 @@ impl Report {
         assert!(self.passed(), "the sink breaks its contract:\n{self}");
     }
 
-    fn add(&mut self, name: &'static str, result: Result<Verdict, Failure>) {
-        let verdict = result.unwrap_or_else(|failure| Verdict::Failed(chain(failure.as_ref())));
-        self.cases.push(Case { name, verdict });
+    fn add(&mut self, name: &'static str, result: Result<CaseResult, Failure>) {
+        let result = result.unwrap_or_else(|failure| CaseResult::Failed(chain(failure.as_ref())));
+        self.cases.push(Case { name, result });
     }
 }
 
@@ -138,97 +152,109 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for case in &self.cases {
-            match &case.verdict {
-                Verdict::Passed => writeln!(f, "passed   {}", case.name)?,
-                Verdict::Failed(how) => writeln!(f, "FAILED   {}: {how}", case.name)?,
-                Verdict::Skipped(why) => writeln!(f, "skipped  {}: {why}", case.name)?,
+            match &case.result {
+                CaseResult::Passed => writeln!(f, "passed   {}", case.name)?,
+                CaseResult::Failed(how) => writeln!(f, "FAILED   {}: {how}", case.name)?,
+                CaseResult::Skipped(why) => writeln!(f, "skipped  {}: {why}", case.name)?,
             }
         }
         Ok(())
     }
 }
 
+/// One run of the suite: a fixture, and keys that no other run has.
+struct Suite<'a> {
+    fixture: &'a dyn Fixture,
+    folder: String,
+}
+
+impl<'a> Suite<'a> {
+    fn new(fixture: &'a dyn Fixture) -> Self {
+        // Two runs that share a store differ in their hashers' keys, which are random.
+        let run = RandomState::new().build_hasher().finish();
+        Self {
+            fixture,
+            folder: format!("conformance/{run:016x}"),
+        }
+    }
+
+    /// The key of this run's object of that name.
+    fn key(&self, name: &str) -> Result<ObjectKey, Failure> {
+        Ok(ObjectKey::new(&format!("{}/{name}", self.folder))?)
+    }
+}
+
+impl<'a> Deref for Suite<'a> {
+    type Target = dyn Fixture + 'a;
+
+    fn deref(&self) -> &Self::Target {
+        self.fixture
+    }
+}
+
 /// Checks a sink. A case that fails does not keep the others from running.
 pub async fn run(fixture: &dyn Fixture) -> Report {
+    let suite = &Suite::new(fixture);
     use cases::{atomicity, capabilities, content as bytes, failure, keys, recovery};
     let mut report = Report::default();
     let mut add = |name: &'static str, result| report.add(name, result);
-    add("a probe succeeds", capabilities::probe(fixture).await);
-    learn(fixture).await;
+    add("a probe succeeds", capabilities::probe(suite).await);
     add(
         "nothing is visible before close",
-        atomicity::before_close(fixture).await,
+        atomicity::before_close(suite).await,
     );
     add(
         "an overwritten object is intact until close",
-        atomicity::overwriting(fixture).await,
+        atomicity::overwriting(suite).await,
     );
-    add(
-        "an abort leaves nothing",
-        atomicity::aborting(fixture).await,
-    );
+    add("an abort leaves nothing", atomicity::aborting(suite).await);
     add(
         "a dropped writer leaves nothing visible",
-        atomicity::dropping(fixture).await,
+        atomicity::dropping(suite).await,
     );
     add(
         "chunks of any size arrive in order",
-        bytes::any_size(fixture).await,
+        bytes::any_size(suite).await,
     );
     add(
         "many small chunks arrive in order",
-        bytes::many_small(fixture).await,
+        bytes::many_small(suite).await,
     );
-    add("an empty object is an object", bytes::empty(fixture).await);
+    add("an empty object is an object", bytes::empty(suite).await);
     add(
         "concurrent writers do not mix",
-        bytes::concurrent(fixture).await,
+        bytes::concurrent(suite).await,
     );
     add(
         "concurrent writers of one key do not mix",
-        bytes::same_key(fixture).await,
+        bytes::same_key(suite).await,
     );
-    add(
-        "keys are kept as they are",
-        keys::as_they_are(fixture).await,
-    );
+    add("keys are kept as they are", keys::as_they_are(suite).await);
     add(
         "an error after a failed write stays an error",
-        failure::stays(fixture).await,
+        failure::stays(suite).await,
     );
     add(
         "an object that is there is kept if asked",
-        capabilities::create(fixture).await,
+        capabilities::create(suite).await,
     );
     add(
         "a lookup finds what is there",
-        capabilities::lookup(fixture).await,
+        capabilities::lookup(suite).await,
     );
     add(
         "what is stored can be read and is listed",
-        recovery::reading(fixture).await,
+        recovery::reading(suite).await,
     );
     add(
-        "what a writer has left is gone on with",
-        recovery::resuming(fixture).await,
+        "what a writer has left can be resumed",
+        recovery::resuming(suite).await,
     );
     add(
         "what a writer has left can be discarded",
-        recovery::discarding(fixture).await,
+        recovery::discarding(suite).await,
     );
     report
-}
-
-/// Some sinks learn only from the first object that must be new whether their store can promise
-/// that.
-async fn learn(fixture: &dyn Fixture) {
-    let options = OpenOptions::default().with_mode(super::WriteMode::Create);
-    if let Ok(key) = cases::key("learn.csv")
-        && let Ok(writer) = fixture.sink().open(&key, &options).await
-    {
-        // What an abort is worth is asked later.
-        let _ = writer.abort().await;
-    }
 }
 
 #[cfg(test)]

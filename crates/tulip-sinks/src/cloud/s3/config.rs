@@ -9,8 +9,8 @@ use tulip_core::sink::{SinkError, SinkErrorKind, SinkOption};
 
 use super::process::ProcessCredentials;
 use super::profile::{Profile, Profiles, Secret};
-use crate::cloud::common::{self, ALLOW_HTTP, ANONYMOUS, CloudUrl, ENDPOINT};
-use crate::object::settings::invalid;
+use crate::cloud::connection;
+use crate::cloud::options::{ALLOW_HTTP, ANONYMOUS, CloudUrl, ENDPOINT, invalid};
 
 pub(super) const REGION: SinkOption = SinkOption::new(
     "region",
@@ -80,7 +80,6 @@ impl Config {
         target: CloudUrl<'_>,
         var: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, SinkError> {
-        target.check_metadata_names()?;
         let bucket = target.bucket()?;
         let profile = profile(target, var)?;
         let mut builder = AmazonS3Builder::from_env()
@@ -224,7 +223,7 @@ fn place(
     let allow_http = target
         .flag(ALLOW_HTTP)?
         .unwrap_or(from_env.as_deref() == Some("true"));
-    common::check_endpoint(endpoint, allow_http)?;
+    connection::check_endpoint(endpoint, allow_http)?;
     let endpoint = endpoint.trim_end_matches('/');
     let from_env = builder.get_config_value(&Key::VirtualHostedStyleRequest);
     let hosted = path_style.map_or(from_env.as_deref() == Some("true"), |path| !path);
@@ -253,14 +252,14 @@ fn encryption(
         (SSE_CUSTOMER_KEY, "aws_sse_customer_key_base64"),
     ] {
         if let Some(value) = target.text(option) {
-            let key: Key = key.parse().map_err(common::refused)?;
+            let key: Key = key.parse().map_err(connection::refused)?;
             builder = builder.with_config(key, value);
         }
     }
     Ok(builder)
 }
 
-/// What guards the bytes on their way. Stores that are not Amazon's may not know its newer
+/// What guards the bytes in transit. Stores that are not Amazon's may not know its newer
 /// checksums; nearly all verify a signed payload.
 fn integrity(
     builder: AmazonS3Builder,
@@ -333,7 +332,7 @@ mod tests {
             checksum: value(Key::Checksum),
             key_id: String::new(),
         };
-        let connector = common::connector(&Default::default(), None).unwrap();
+        let connector = connection::connector(&Default::default(), None).unwrap();
         let store = config
             .builder
             .with_http_connector(connector)

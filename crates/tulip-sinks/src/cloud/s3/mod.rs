@@ -1,7 +1,7 @@
 //! Amazon S3, and what speaks its protocol.
 
 mod config;
-mod hook;
+mod interceptor;
 mod process;
 mod profile;
 
@@ -14,130 +14,100 @@ use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::client::HttpRequest;
 use object_store::path::Path;
 use object_store::signer::{SignedUrlOptions, Signer as _};
-use tokio::sync::OnceCell;
-use tulip_core::sink::{
-    Capabilities, ConnectOptions, Sink, SinkError, SinkFactory, SinkOption, SinkUrl,
-};
+use tulip_core::sink::{ConnectOptions, SinkError, SinkOption};
 
-use super::common::{self, CloudUrl};
-use super::uploads::{self, Listing, Uploads};
-use super::{CloudSink, CreateOnly, Probe};
-use crate::object::settings::{self, Settings};
-use crate::object::store::Store;
+use super::connection::{self, connector};
+use super::destination::StoreClient;
+use super::factory::{Clients, Cloud, CreateOnly};
+use super::options::{self, CloudUrl};
+use super::stale_uploads::{self, Listing, StaleUploads};
 use config::Config;
-use hook::S3Hook;
+use interceptor::S3Interceptor;
 
-tulip_core::register_sink!(S3Factory { scheme: "s3" });
+tulip_core::register_sink!(S3);
 // What Hadoop and Spark call it.
-tulip_core::register_sink!(S3Factory { scheme: "s3a" });
+tulip_core::register_sink!(Cloud {
+    scheme: "s3a",
+    summary: "the same as s3",
+    example: "s3a://bucket/prefix",
+    ..S3
+});
 
-struct S3Factory {
-    scheme: &'static str,
-}
+const S3: Cloud = Cloud {
+    scheme: "s3",
+    summary: "Amazon S3 and what speaks its protocol",
+    example: "s3://bucket/prefix",
+    feature: "s3",
+    options: OPTIONS,
+    clients,
+};
 
 const OPTIONS: &[SinkOption] = &[
     config::REGION,
-    common::ENDPOINT,
+    options::ENDPOINT,
     config::PATH_STYLE,
     config::PROFILE,
     config::ACCESS_KEY_ID,
     config::SECRET_ACCESS_KEY,
     config::SESSION_TOKEN,
-    common::ANONYMOUS,
+    options::ANONYMOUS,
     config::SSE,
     config::SSE_KMS_KEY_ID,
     config::SSE_BUCKET_KEY,
     config::SSE_CUSTOMER_KEY,
-    common::STORAGE_CLASS,
-    common::METADATA,
+    options::STORAGE_CLASS,
+    options::METADATA,
     config::CHECKSUM,
     config::UNSIGNED_PAYLOAD,
     config::REQUEST_PAYER,
-    common::CREATE_ONLY,
-    common::ALLOW_HTTP,
-    settings::MEMORY,
-    settings::PART_SIZE,
+    options::CREATE_ONLY,
+    options::ALLOW_HTTP,
+    options::MEMORY,
+    options::PART_SIZE,
 ];
 
-#[async_trait]
-impl SinkFactory for S3Factory {
-    fn scheme(&self) -> &str {
-        self.scheme
-    }
-
-    fn summary(&self) -> &str {
-        match self.scheme {
-            "s3" => "Amazon S3 and what speaks its protocol",
-            _ => "the same as s3",
-        }
-    }
-
-    fn example(&self) -> &str {
-        match self.scheme {
-            "s3" => "s3://bucket/prefix",
-            _ => "s3a://bucket/prefix",
-        }
-    }
-
-    fn options(&self) -> &[SinkOption] {
-        OPTIONS
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::NONE
-            .with_lookup()
-            .with_atomic_create()
-            .with_read()
-    }
-
-    fn feature(&self) -> Option<&str> {
-        Some("s3")
-    }
-
-    async fn connect(
-        &self,
-        url: &SinkUrl,
-        options: &ConnectOptions,
-    ) -> Result<Arc<dyn Sink>, SinkError> {
-        let target = CloudUrl(url);
-        let config = Config::of(target, &config::process_variable)?;
-        let connector = common::connector(options, config.ca_file.clone())?;
-        let build = |builder: AmazonS3Builder| builder.build().map_err(common::refused);
-        let plain = connector.clone().with_hook(S3Hook { creates: false });
-        let probe = config
-            .builder
-            .clone()
-            .with_http_connector(plain.clone())
-            .with_retry(common::probe_retries());
-        let probe = build(probe)?;
-        // One set of credentials, renewed once for all.
-        let shared = config
-            .builder
-            .with_credentials(probe.credentials().clone())
-            .with_retry(common::retries());
-        let store = Arc::new(build(shared.clone().with_http_connector(plain))?);
-        let uploads = Uploads::new(store.clone(), S3Listing(store.clone()), connector.clone());
-        let creating = connector.with_hook(S3Hook { creates: true });
-        let creating = build(shared.with_http_connector(creating))?;
-        let buffering = Settings::of(url).buffering(common::BUFFERING)?;
-        Ok(Arc::new(CloudSink {
-            scheme: self.scheme,
-            shown: common::shown(url),
-            store: Store::new(store, target.prefix()?, buffering),
-            create: CreateOnly {
-                rule: target.create_rule(config.is_amazon)?,
-                store: Arc::new(creating),
-                parts_staged: false,
-                kept: OnceCell::new(),
+fn clients(target: CloudUrl<'_>, options: &ConnectOptions) -> Result<Clients, SinkError> {
+    let config = Config::of(target, &config::process_variable)?;
+    let connector = connector(options, config.ca_file.clone())?;
+    let build = |builder: AmazonS3Builder| builder.build().map_err(connection::refused);
+    let plain = connector
+        .clone()
+        .intercepted(S3Interceptor { creates: false });
+    let impatient = config
+        .builder
+        .clone()
+        .with_http_connector(plain.clone())
+        .with_retry(connection::impatient_retries());
+    let impatient = build(impatient)?;
+    // One set of credentials, renewed once for all.
+    let shared = config
+        .builder
+        .with_credentials(impatient.credentials().clone())
+        .with_retry(connection::retries());
+    let store = Arc::new(build(shared.clone().with_http_connector(plain))?);
+    let listing = S3Listing(store.clone());
+    let uploads = StaleUploads::new(store.clone(), listing, connector.clone());
+    let creating = connector.intercepted(S3Interceptor { creates: true });
+    let creating = Arc::new(build(shared.with_http_connector(creating))?);
+    Ok(Clients {
+        store: StoreClient {
+            objects: store.clone(),
+            uploads: Some((store.clone(), uploads.clone())),
+        },
+        lister: store,
+        impatient: Arc::new(impatient),
+        probe_needs_part: false,
+        create_only: CreateOnly {
+            rule: target.create_rule(config.is_amazon)?,
+            store: StoreClient {
+                objects: creating.clone(),
+                uploads: Some((creating, uploads.clone())),
             },
-            probe: Probe {
-                store: Arc::new(probe),
-                needs_part: false,
-            },
-            uploads: Some(uploads),
-            kept: target.kept(true),
-        }))
-    }
+            copies: false,
+        },
+        stale_uploads: Some(uploads),
+        hyphens: true,
+    })
 }
 
 /// Where the unfinished uploads of a bucket are listed.
@@ -149,7 +119,7 @@ impl Listing for S3Listing {
         let options = SignedUrlOptions::new().with_query(query.iter().copied());
         let bucket = Path::default();
         let signed = self.0.signed_url_opts(Method::GET, &bucket, SOON, &options);
-        uploads::get(signed.await?.as_str())
+        stale_uploads::get(signed.await?.as_str())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Credentials that a command prints, as `credential_process` of a profile says.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -58,6 +59,11 @@ impl ProcessCredentials {
         let mut command = Command::new("sh");
         #[cfg(not(windows))]
         command.arg("-c");
+        for (name, _) in std::env::vars_os() {
+            if is_ours(&name) {
+                command.env_remove(name);
+            }
+        }
         let output = command
             .arg(&self.command)
             .stdin(Stdio::null())
@@ -79,6 +85,14 @@ impl ProcessCredentials {
             other => Err(format!("it printed version {other}, not 1")),
         }
     }
+}
+
+/// Whether a variable is one of Tulip's, which can hold its credentials. They are not the command's
+/// business.
+fn is_ours(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.get(..6)
+        .is_some_and(|start| start.eq_ignore_ascii_case("TULIP_"))
 }
 
 #[async_trait]
@@ -138,6 +152,21 @@ mod tests {
         expired.get_credential().await.unwrap();
         expired.get_credential().await.unwrap();
         assert_eq!(std::fs::read_to_string(&count).unwrap().lines().count(), 3);
+    }
+
+    #[test]
+    fn tulips_own_variables_are_kept_from_the_command() {
+        for ours in [
+            "TULIP_API_KEY",
+            "TULIP_API_SECRET_FILE",
+            "TULIP_AUTH",
+            "tulip_auth",
+        ] {
+            assert!(is_ours(OsStr::new(ours)), "{ours}");
+        }
+        for other in ["AWS_PROFILE", "PATH", "MY_TULIP_X", "TULIP", "ÜÜÜÜ"] {
+            assert!(!is_ours(OsStr::new(other)), "{other}");
+        }
     }
 
     #[tokio::test]

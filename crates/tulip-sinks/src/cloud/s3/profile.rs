@@ -186,7 +186,7 @@ fn profile_name(title: &str, is_config: bool) -> Option<String> {
         .then(|| name.trim().to_owned())
 }
 
-/// A comment inside a line begins behind white space.
+/// A comment inside a line starts after white space.
 fn without_comment(value: &str) -> &str {
     let end = value
         .match_indices(['#', ';'])

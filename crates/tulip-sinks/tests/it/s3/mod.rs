@@ -1,6 +1,8 @@
 //! `s3://`, against a server that verifies signatures.
 
 mod leftovers;
+mod lists;
+mod lost_answers;
 mod objects;
 mod refusals;
 mod uploads;

@@ -140,7 +140,10 @@ async fn a_server_that_forgets_conditions_is_found_out_and_not_believed() {
     let refused = put(&*sink, "a.csv", &bytes(3, 1), WriteMode::Create).await;
     let error = refused.unwrap_err();
     assert_eq!(error.kind(), SinkErrorKind::Unsupported);
-    assert!(!sink.capabilities().atomic_create && sink.capabilities().lookup);
+    let probed = sink.probe(WriteMode::Create).await.unwrap().capabilities;
+    assert!(!probed.atomic_create && probed.lookup);
+    // What the protocol promises does not change.
+    assert!(sink.capabilities().atomic_create);
     assert!(server.object("tulip/a.csv").is_none() && no_probe_is_left(&server));
     let told = sink_with(&server, &[("create_only", "never")]).await;
     assert!(!told.capabilities().atomic_create);

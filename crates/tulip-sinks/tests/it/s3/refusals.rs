@@ -1,12 +1,12 @@
 //! What stores refuse and what settings cannot work, in words.
 
 use tulip_core::sink::{
-    ConnectOptions, SinkError, SinkErrorKind, SinkRegistry, SinkUrl, WriteMode,
+    ConnectOptions, OpenOptions, SinkError, SinkErrorKind, SinkRegistry, SinkUrl, WriteMode,
 };
 use tulip_test_s3::{BUCKET, KEY_ID, S3Server, S3ServerBuilder, SECRET};
 
 use super::{full, sink};
-use crate::support::connect;
+use crate::support::{connect, key};
 
 #[tokio::test]
 async fn a_certificate_of_an_unknown_authority_is_named_so_and_a_ca_file_helps() {
@@ -176,4 +176,42 @@ async fn settings_that_cannot_work_are_refused_by_name() {
         assert!(!said.contains("s3cret"), "{said}");
     }
     assert_eq!(BUCKET, "lake");
+}
+
+#[tokio::test]
+async fn what_is_announced_larger_than_the_memory_allows_is_refused_at_open() {
+    let server = S3Server::start().await;
+    let sink = sink(&server).await;
+    let options = OpenOptions::default().with_size_hint(Some(1 << 50));
+    let Err(error) = sink.open(&key("a.csv"), &options).await else {
+        panic!("a PiB fits into 40 MiB");
+    };
+    assert_eq!(error.kind(), SinkErrorKind::TooLarge);
+    assert!(error.to_string().contains("at most 390GiB fit"), "{error}");
+    assert!(server.seen().is_empty());
+}
+
+/// What stands before a store sees a body's size only when one is sent.
+#[tokio::test]
+async fn a_check_finds_a_proxy_that_takes_no_part() {
+    let server = S3Server::start().await;
+    let sink = sink(&server).await;
+    server.refuse(|seen| {
+        let length = seen
+            .headers
+            .get("content-length")
+            .map(|length| length.parse());
+        let large = matches!(length, Some(Ok(1_048_577_usize..)));
+        let page = "<html><head><title>413 Request Entity Too Large</title></head></html>";
+        large.then_some((413, page))
+    });
+    sink.probe(WriteMode::Overwrite).await.unwrap();
+    let error = sink.check(WriteMode::Overwrite).await.unwrap_err();
+    assert!(error.to_string().contains("part_size"), "{error}");
+    let said = full(&error);
+    assert!(
+        said.contains("HTTP 413 Payload Too Large: 413 Request"),
+        "{said}"
+    );
+    assert_eq!(server.open_uploads(), Vec::<String>::new());
 }

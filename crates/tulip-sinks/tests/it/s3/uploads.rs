@@ -1,14 +1,11 @@
 //! Uploads that do not come to their end: nothing of them stays.
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
 use bytes::Bytes;
 use tulip_core::sink::{OpenOptions, SinkError, SinkWriter, WriteMode};
 use tulip_test_s3::{S3Server, Seen};
 
 use super::{LARGE, sink};
-use crate::support::{bytes, key, put};
+use crate::support::{Log, bytes, key, put};
 
 async fn write_all(writer: &mut dyn SinkWriter, content: &Bytes) -> Result<(), SinkError> {
     let mut rest = content.clone();
@@ -137,20 +134,6 @@ async fn a_probe_that_nobody_waits_for_takes_back_its_upload() {
     server.until(Seen::is_abort).await;
 }
 
-/// What is logged, in memory.
-#[derive(Debug, Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn an_abort_that_fails_is_logged_with_the_key() {
     let server = S3Server::start().await;
@@ -161,15 +144,10 @@ async fn an_abort_that_fails_is_logged_with_the_key() {
         () => None,
     });
     let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(move || writer.clone())
-        .with_ansi(false)
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let _guard = log.listen();
     let error = put(&*sink, "lost.csv", &bytes(LARGE, 1), WriteMode::Overwrite).await;
     assert!(error.unwrap_err().to_string().contains("no room"));
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     assert!(
         log.contains("an unfinished upload stays behind")
             && log.contains("s3://lake/tulip/lost.csv")

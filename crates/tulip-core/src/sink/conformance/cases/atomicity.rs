@@ -1,73 +1,73 @@
 //! When an object can be seen.
 
-use super::{Result, holds, key, no_leftovers, open, store, write};
+use super::{Result, holds, no_leftovers, open, store, write};
 use crate::sink::WriteMode;
 use crate::sink::conformance::content::{LARGE, bytes};
-use crate::sink::conformance::{Fixture, Verdict};
+use crate::sink::conformance::{CaseResult, Suite};
 
 const SIZES: [(&str, usize); 2] = [("small", 11), ("large", LARGE)];
 
-pub(in super::super) async fn before_close(fixture: &dyn Fixture) -> Result {
+pub(in super::super) async fn before_close(suite: &Suite<'_>) -> Result {
     for (name, size) in SIZES {
-        let key = key(&format!("before/{name}.csv"))?;
+        let key = suite.key(&format!("before/{name}.csv"))?;
         let content = bytes(1, size);
-        let mut writer = open(fixture, &key, WriteMode::Overwrite).await?;
-        holds(fixture, &key, None, "once its writer is open").await?;
+        let mut writer = open(suite, &key, WriteMode::Overwrite).await?;
+        holds(suite, &key, None, "once its writer is open").await?;
         write(writer.as_mut(), &content).await?;
-        holds(fixture, &key, None, "before close").await?;
+        holds(suite, &key, None, "before close").await?;
         writer.close().await?;
-        holds(fixture, &key, Some(&content), "after close").await?;
+        holds(suite, &key, Some(&content), "after close").await?;
     }
-    no_leftovers(fixture, "after close").await?;
-    Ok(Verdict::Passed)
+    no_leftovers(suite, "after close").await?;
+    Ok(CaseResult::Passed)
 }
 
-pub(in super::super) async fn overwriting(fixture: &dyn Fixture) -> Result {
+pub(in super::super) async fn overwriting(suite: &Suite<'_>) -> Result {
     for (name, first, second) in [("grows", 7, LARGE), ("shrinks", LARGE, 7)] {
-        let key = key(&format!("overwrite/{name}.csv"))?;
+        let key = suite.key(&format!("overwrite/{name}.csv"))?;
         let (old, new) = (bytes(2, first), bytes(3, second));
-        store(fixture, &key, &old).await?;
-        let mut writer = open(fixture, &key, WriteMode::Overwrite).await?;
+        store(suite, &key, &old).await?;
+        let mut writer = open(suite, &key, WriteMode::Overwrite).await?;
         write(writer.as_mut(), &new).await?;
-        holds(fixture, &key, Some(&old), "while it is overwritten").await?;
+        holds(suite, &key, Some(&old), "while it is overwritten").await?;
         writer.close().await?;
-        holds(fixture, &key, Some(&new), "after it was overwritten").await?;
+        holds(suite, &key, Some(&new), "after it was overwritten").await?;
     }
-    Ok(Verdict::Passed)
+    Ok(CaseResult::Passed)
 }
 
-pub(in super::super) async fn aborting(fixture: &dyn Fixture) -> Result {
+pub(in super::super) async fn aborting(suite: &Suite<'_>) -> Result {
     for (name, size) in [("empty", 0), SIZES[0], SIZES[1]] {
-        let fresh = key(&format!("abort/{name}.csv"))?;
-        let there = key(&format!("abort/{name}-there.csv"))?;
+        let fresh = suite.key(&format!("abort/{name}.csv"))?;
+        let there = suite.key(&format!("abort/{name}-there.csv"))?;
         let old = bytes(4, 5);
-        store(fixture, &there, &old).await?;
+        store(suite, &there, &old).await?;
         for key in [&fresh, &there] {
-            let mut writer = open(fixture, key, WriteMode::Overwrite).await?;
+            let mut writer = open(suite, key, WriteMode::Overwrite).await?;
             write(writer.as_mut(), &bytes(5, size)).await?;
             writer.abort().await?;
         }
-        holds(fixture, &fresh, None, "after an abort").await?;
-        holds(fixture, &there, Some(&old), "after an abort").await?;
-        no_leftovers(fixture, "after an abort").await?;
+        holds(suite, &fresh, None, "after an abort").await?;
+        holds(suite, &there, Some(&old), "after an abort").await?;
+        no_leftovers(suite, "after an abort").await?;
     }
-    Ok(Verdict::Passed)
+    Ok(CaseResult::Passed)
 }
 
-pub(in super::super) async fn dropping(fixture: &dyn Fixture) -> Result {
+pub(in super::super) async fn dropping(suite: &Suite<'_>) -> Result {
     for (name, size) in [("empty", 0), SIZES[0], SIZES[1]] {
-        let fresh = key(&format!("drop/{name}.csv"))?;
-        let there = key(&format!("drop/{name}-there.csv"))?;
+        let fresh = suite.key(&format!("drop/{name}.csv"))?;
+        let there = suite.key(&format!("drop/{name}-there.csv"))?;
         let old = bytes(6, 5);
-        store(fixture, &there, &old).await?;
+        store(suite, &there, &old).await?;
         for key in [&fresh, &there] {
-            let mut writer = open(fixture, key, WriteMode::Overwrite).await?;
+            let mut writer = open(suite, key, WriteMode::Overwrite).await?;
             write(writer.as_mut(), &bytes(7, size)).await?;
             drop(writer);
         }
         let when = "after its writer was dropped";
-        holds(fixture, &fresh, None, when).await?;
-        holds(fixture, &there, Some(&old), when).await?;
+        holds(suite, &fresh, None, when).await?;
+        holds(suite, &there, Some(&old), when).await?;
     }
-    Ok(Verdict::Passed)
+    Ok(CaseResult::Passed)
 }

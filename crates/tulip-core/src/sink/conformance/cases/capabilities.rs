@@ -1,48 +1,56 @@
 //! What a sink says that it can do, and does.
 
-use super::{Result, check, failed, holds, key, open, put, store, write};
+use super::{Result, check, failed, holds, open, put, skipped, store, write};
 use crate::sink::conformance::content::{LARGE, bytes};
-use crate::sink::conformance::{Fixture, Verdict};
+use crate::sink::conformance::{CaseResult, Suite};
 use crate::sink::{SinkErrorKind, WriteMode};
 
-pub(in super::super) async fn probe(fixture: &dyn Fixture) -> Result {
-    fixture.sink().probe(WriteMode::Create).await?;
-    super::no_leftovers(fixture, "after a probe").await?;
-    Ok(Verdict::Passed)
+pub(in super::super) async fn probe(suite: &Suite<'_>) -> Result {
+    suite.sink().probe(WriteMode::Create).await?;
+    super::no_leftovers(suite, "after a probe").await?;
+    Ok(CaseResult::Passed)
 }
 
-pub(in super::super) async fn create(fixture: &dyn Fixture) -> Result {
-    if !fixture.sink().capabilities().atomic_create {
-        let key = key("create/unsupported.csv")?;
-        return match open(fixture, &key, WriteMode::Create).await {
-            Err(error) if error.kind() == SinkErrorKind::Unsupported => Ok(Verdict::Passed),
+pub(in super::super) async fn create(suite: &Suite<'_>) -> Result {
+    if !suite
+        .sink()
+        .probe(WriteMode::Create)
+        .await?
+        .capabilities
+        .atomic_create
+    {
+        let key = suite.key("create/unsupported.csv")?;
+        return match open(suite, &key, WriteMode::Create).await {
+            Err(error) if error.kind() == SinkErrorKind::Unsupported => {
+                skipped("it has no atomic create, and says so")
+            }
             Err(error) => Err(error.into()),
-            Ok(_) => failed("an object that must be new is begun without atomic_create"),
+            Ok(_) => failed("an object that must be new is opened without atomic_create"),
         };
     }
     for (name, size) in [("small", 11), ("large", LARGE)] {
-        let there = key(&format!("create/{name}.csv"))?;
+        let there = suite.key(&format!("create/{name}.csv"))?;
         let (first, second) = (bytes(16, size), bytes(17, size + 1));
-        put(fixture, &there, WriteMode::Create, &first).await?;
-        match put(fixture, &there, WriteMode::Create, &second).await {
+        put(suite, &there, WriteMode::Create, &first).await?;
+        match put(suite, &there, WriteMode::Create, &second).await {
             Err(error) if error.is_already_exists() => {}
             Err(error) => return Err(error.into()),
             Ok(_) => return failed(format!("{there} is made a second time")),
         }
-        holds(fixture, &there, Some(&first), "after a second create").await?;
-        one_wins(fixture, name, size).await?;
+        holds(suite, &there, Some(&first), "after a second create").await?;
+        one_wins(suite, name, size).await?;
     }
-    super::no_leftovers(fixture, "after a create that was refused").await?;
-    Ok(Verdict::Passed)
+    super::no_leftovers(suite, "after a create that was refused").await?;
+    Ok(CaseResult::Passed)
 }
 
-/// Of two writers that both began while nothing was there, one gets the key.
-async fn one_wins(fixture: &dyn Fixture, name: &str, size: usize) -> Result<()> {
-    let raced = key(&format!("create/raced-{name}.csv"))?;
+/// Of two writers that were both opened while nothing was there, one gets the key.
+async fn one_wins(suite: &Suite<'_>, name: &str, size: usize) -> Result<()> {
+    let raced = suite.key(&format!("create/raced-{name}.csv"))?;
     let contents = [bytes(18, size), bytes(19, size)];
     let mut writers = Vec::new();
     for content in &contents {
-        let mut writer = open(fixture, &raced, WriteMode::Create).await?;
+        let mut writer = open(suite, &raced, WriteMode::Create).await?;
         write(writer.as_mut(), content).await?;
         writers.push(writer);
     }
@@ -55,19 +63,24 @@ async fn one_wins(fixture: &dyn Fixture, name: &str, size: usize) -> Result<()> 
         }
     }
     match winners.as_slice() {
-        [winner] => holds(fixture, &raced, Some(winner), "after a race").await,
+        [winner] => holds(suite, &raced, Some(winner), "after a race").await,
         several => failed(format!("{} writers made {raced}", several.len())),
     }
 }
 
-pub(in super::super) async fn lookup(fixture: &dyn Fixture) -> Result {
-    let (there, missing) = (key("lookup/there.csv")?, key("lookup/missing.csv")?);
+pub(in super::super) async fn lookup(suite: &Suite<'_>) -> Result {
+    let (there, missing) = (
+        suite.key("lookup/there.csv")?,
+        suite.key("lookup/missing.csv")?,
+    );
     let content = bytes(30, 12_345);
-    store(fixture, &there, &content).await?;
-    let sink = fixture.sink();
+    store(suite, &there, &content).await?;
+    let sink = suite.sink();
     if !sink.capabilities().lookup {
         return match sink.lookup(&there).await {
-            Err(error) if error.kind() == SinkErrorKind::Unsupported => Ok(Verdict::Passed),
+            Err(error) if error.kind() == SinkErrorKind::Unsupported => {
+                skipped("it has no lookup, and says so")
+            }
             Err(error) => Err(error.into()),
             Ok(_) => failed("a lookup answers without the capability"),
         };
@@ -82,5 +95,5 @@ pub(in super::super) async fn lookup(fixture: &dyn Fixture) -> Result {
     )?;
     let found = sink.lookup(&missing).await?;
     check(found.is_none(), format!("{missing} is found"))?;
-    Ok(Verdict::Passed)
+    Ok(CaseResult::Passed)
 }

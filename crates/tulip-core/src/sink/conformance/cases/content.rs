@@ -2,18 +2,18 @@
 
 use bytes::Bytes;
 
-use super::{Result, check, failed, holds, key, open, store, write};
+use super::{Result, check, failed, holds, open, store, write};
 use crate::sink::WriteMode;
 use crate::sink::conformance::content::{LARGE, bytes};
-use crate::sink::conformance::{Fixture, Verdict};
+use crate::sink::conformance::{CaseResult, Suite};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
-async fn in_chunks(fixture: &dyn Fixture, name: &str, sizes: &[usize]) -> Result {
-    let key = key(name)?;
+async fn in_chunks(suite: &Suite<'_>, name: &str, sizes: &[usize]) -> Result {
+    let key = suite.key(name)?;
     let content = bytes(8, sizes.iter().sum());
-    let mut writer = open(fixture, &key, WriteMode::Overwrite).await?;
+    let mut writer = open(suite, &key, WriteMode::Overwrite).await?;
     let mut rest = content.clone();
     for size in sizes {
         writer.write(rest.split_to(*size)).await?;
@@ -23,11 +23,11 @@ async fn in_chunks(fixture: &dyn Fixture, name: &str, sizes: &[usize]) -> Result
         stored.bytes == content.len() as u64,
         format!("close says {} bytes of {}", stored.bytes, content.len()),
     )?;
-    holds(fixture, &key, Some(&content), "after close").await?;
-    Ok(Verdict::Passed)
+    holds(suite, &key, Some(&content), "after close").await?;
+    Ok(CaseResult::Passed)
 }
 
-pub(in super::super) async fn any_size(fixture: &dyn Fixture) -> Result {
+pub(in super::super) async fn any_size(suite: &Suite<'_>) -> Result {
     let sizes = [
         0,
         1,
@@ -41,32 +41,32 @@ pub(in super::super) async fn any_size(fixture: &dyn Fixture) -> Result {
         20 * MIB,
         2,
     ];
-    in_chunks(fixture, "chunks/any.csv", &sizes).await
+    in_chunks(suite, "chunks/any.csv", &sizes).await
 }
 
-pub(in super::super) async fn many_small(fixture: &dyn Fixture) -> Result {
-    in_chunks(fixture, "chunks/small.csv", &[97; 20_000]).await
+pub(in super::super) async fn many_small(suite: &Suite<'_>) -> Result {
+    in_chunks(suite, "chunks/small.csv", &[97; 20_000]).await
 }
 
-pub(in super::super) async fn empty(fixture: &dyn Fixture) -> Result {
+pub(in super::super) async fn empty(suite: &Suite<'_>) -> Result {
     let nothing = Bytes::new();
-    let never = key("empty/never-written.csv")?;
-    store(fixture, &never, &nothing).await?;
-    holds(fixture, &never, Some(&nothing), "after close").await?;
-    in_chunks(fixture, "empty/empty-chunks.csv", &[0, 0, 0]).await?;
-    let replaced = key("empty/replaced.csv")?;
-    store(fixture, &replaced, &bytes(9, 100)).await?;
-    store(fixture, &replaced, &nothing).await?;
-    holds(fixture, &replaced, Some(&nothing), "after close").await?;
-    Ok(Verdict::Passed)
+    let never = suite.key("empty/never-written.csv")?;
+    store(suite, &never, &nothing).await?;
+    holds(suite, &never, Some(&nothing), "after close").await?;
+    in_chunks(suite, "empty/empty-chunks.csv", &[0, 0, 0]).await?;
+    let replaced = suite.key("empty/replaced.csv")?;
+    store(suite, &replaced, &bytes(9, 100)).await?;
+    store(suite, &replaced, &nothing).await?;
+    holds(suite, &replaced, Some(&nothing), "after close").await?;
+    Ok(CaseResult::Passed)
 }
 
-pub(in super::super) async fn concurrent(fixture: &dyn Fixture) -> Result {
+pub(in super::super) async fn concurrent(suite: &Suite<'_>) -> Result {
     let mut open_ones = Vec::new();
     for (seed, size) in [(10, LARGE), (11, 100_000), (12, LARGE / 2)] {
-        let key = key(&format!("concurrent/{seed}.csv"))?;
+        let key = suite.key(&format!("concurrent/{seed}.csv"))?;
         let content = bytes(seed, size);
-        let writer = open(fixture, &key, WriteMode::Overwrite).await?;
+        let writer = open(suite, &key, WriteMode::Overwrite).await?;
         open_ones.push((key, content.clone(), content, writer));
     }
     while open_ones.iter().any(|(_, _, rest, _)| !rest.is_empty()) {
@@ -77,18 +77,18 @@ pub(in super::super) async fn concurrent(fixture: &dyn Fixture) -> Result {
     }
     for (key, content, _, writer) in open_ones {
         writer.close().await?;
-        holds(fixture, &key, Some(&content), "beside others").await?;
+        holds(suite, &key, Some(&content), "beside others").await?;
     }
-    Ok(Verdict::Passed)
+    Ok(CaseResult::Passed)
 }
 
 /// The later one may be refused, but what is there is one of them, whole.
-pub(in super::super) async fn same_key(fixture: &dyn Fixture) -> Result {
-    let key = key("concurrent/same.csv")?;
+pub(in super::super) async fn same_key(suite: &Suite<'_>) -> Result {
+    let key = suite.key("concurrent/same.csv")?;
     let contents = [bytes(13, LARGE), bytes(14, LARGE + 1)];
     let mut writers = Vec::new();
     for content in &contents {
-        let mut writer = open(fixture, &key, WriteMode::Overwrite).await?;
+        let mut writer = open(suite, &key, WriteMode::Overwrite).await?;
         write(writer.as_mut(), content).await?;
         writers.push(writer);
     }
@@ -102,11 +102,11 @@ pub(in super::super) async fn same_key(fixture: &dyn Fixture) -> Result {
     }
     match (stored.as_slice(), refusal) {
         ([], Some(error)) => return Err(error.into()),
-        (stored, _) => match fixture.read(&key).await? {
+        (stored, _) => match suite.read(&key).await? {
             Some(found) if stored.iter().any(|content| **content == found) => {}
             Some(_) => return failed(format!("{key} is none of those that were stored")),
             None => return failed(format!("{key} is not there")),
         },
     }
-    Ok(Verdict::Passed)
+    Ok(CaseResult::Passed)
 }

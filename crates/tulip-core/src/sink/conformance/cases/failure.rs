@@ -1,22 +1,22 @@
 //! What follows a failure.
 
-use super::{Result, check, failed, holds, key};
+use super::{Result, check, failed, holds};
 use crate::sink::OpenOptions;
 use crate::sink::conformance::content::bytes;
-use crate::sink::conformance::{Fixture, Verdict};
+use crate::sink::conformance::{CaseResult, Suite};
 
 /// How much is written before a sink is believed not to fail.
 const CHUNKS: usize = 64;
 
-pub(in super::super) async fn stays(fixture: &dyn Fixture) -> Result {
-    let Some(sink) = fixture.failing().await else {
-        return Ok(Verdict::Skipped(
-            "the fixture has no sink whose writes fail".to_owned(),
+pub(in super::super) async fn stays(suite: &Suite<'_>) -> Result {
+    let Some(sink) = suite.failing(&suite.key("failed")?).await else {
+        return Ok(CaseResult::Skipped(
+            "the suite has no sink whose writes fail".to_owned(),
         ));
     };
     let chunk = bytes(15, 1024 * 1024);
     for closed in [true, false] {
-        let key = key(&format!("failed/{closed}.csv"))?;
+        let key = suite.key(&format!("failed/{closed}.csv"))?;
         let mut writer = sink.open(&key, &OpenOptions::default()).await?;
         let mut has_failed = false;
         for _ in 0..CHUNKS {
@@ -37,8 +37,8 @@ pub(in super::super) async fn stays(fixture: &dyn Fixture) -> Result {
             }
             false => writer.abort().await?,
         }
-        holds(fixture, &key, None, "after a write that failed").await?;
+        holds(suite, &key, None, "after a write that failed").await?;
     }
-    super::no_leftovers(fixture, "after a write that failed").await?;
-    Ok(Verdict::Passed)
+    super::no_leftovers(suite, "after a write that failed").await?;
+    Ok(CaseResult::Passed)
 }

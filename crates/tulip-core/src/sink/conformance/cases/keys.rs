@@ -1,8 +1,8 @@
 //! What an object is called.
 
-use super::{Result, holds, key, store};
+use super::{Result, holds, store};
 use crate::sink::conformance::content::bytes;
-use crate::sink::conformance::{Fixture, Verdict};
+use crate::sink::conformance::{CaseResult, Suite};
 
 /// Names that something on the way could take for something else, and their twins.
 const NAMES: [&str; 16] = [
@@ -24,16 +24,16 @@ const NAMES: [&str; 16] = [
     "(a);b,c@d:e!.csv",
 ];
 
-pub(in super::super) async fn as_they_are(fixture: &dyn Fixture) -> Result {
+pub(in super::super) async fn as_they_are(suite: &Suite<'_>) -> Result {
     for (seed, name) in NAMES.iter().enumerate() {
-        let key = key(&format!("keys/{name}"))?;
-        store(fixture, &key, &bytes(20 + seed as u64, 64)).await?;
+        let key = suite.key(&format!("keys/{name}"))?;
+        store(suite, &key, &bytes(20 + seed as u64, 64)).await?;
     }
     // Only now: a name that was changed has replaced its twin.
     for (seed, name) in NAMES.iter().enumerate() {
-        let key = key(&format!("keys/{name}"))?;
+        let key = suite.key(&format!("keys/{name}"))?;
         let content = bytes(20 + seed as u64, 64);
-        holds(fixture, &key, Some(&content), "beside its twins").await?;
+        holds(suite, &key, Some(&content), "beside its twins").await?;
     }
-    Ok(Verdict::Passed)
+    Ok(CaseResult::Passed)
 }

@@ -10,20 +10,20 @@ pub(super) mod recovery;
 use bytes::Bytes;
 
 use super::content::difference;
-use super::{Failure, Fixture, Verdict};
+use super::{CaseResult, Failure, Suite};
 use crate::ObjectKey;
 use crate::sink::{OpenOptions, SinkError, SinkWriter, StoredObject, WriteMode};
 
-type Result<T = Verdict> = std::result::Result<T, Failure>;
-
-/// A key of the suite's own.
-pub(super) fn key(name: &str) -> Result<ObjectKey> {
-    Ok(ObjectKey::new(&format!("conformance/{name}"))?)
-}
+type Result<T = CaseResult> = std::result::Result<T, Failure>;
 
 /// A failure in words of its own.
 fn failed<T>(what: impl Into<String>) -> Result<T> {
     Err(what.into().into())
+}
+
+/// A promise that the sink does not make.
+fn skipped(why: &str) -> Result {
+    Ok(CaseResult::Skipped(why.to_owned()))
 }
 
 fn check(holds: bool, otherwise: impl Into<String>) -> Result<()> {
@@ -33,12 +33,12 @@ fn check(holds: bool, otherwise: impl Into<String>) -> Result<()> {
     }
 }
 
-async fn open(fixture: &dyn Fixture, key: &ObjectKey, mode: WriteMode) -> Opened {
+async fn open(suite: &Suite<'_>, key: &ObjectKey, mode: WriteMode) -> Opened {
     let options = OpenOptions::default()
         .with_mode(mode)
         .with_content_type("text/csv")
         .with_metadata([("tulip-job".to_owned(), "j".to_owned())].into());
-    fixture.sink().open(key, &options).await
+    suite.sink().open(key, &options).await
 }
 
 type Opened = std::result::Result<Box<dyn SinkWriter>, SinkError>;
@@ -52,19 +52,19 @@ async fn write(writer: &mut dyn SinkWriter, content: &Bytes) -> std::result::Res
 }
 
 async fn put(
-    fixture: &dyn Fixture,
+    suite: &Suite<'_>,
     key: &ObjectKey,
     mode: WriteMode,
     content: &Bytes,
 ) -> std::result::Result<StoredObject, SinkError> {
-    let mut writer = open(fixture, key, mode).await?;
+    let mut writer = open(suite, key, mode).await?;
     write(writer.as_mut(), content).await?;
     writer.annotate(&[("tulip-checksum".to_owned(), "crc64nvme:0".to_owned())].into());
     writer.close().await
 }
 
-async fn store(fixture: &dyn Fixture, key: &ObjectKey, content: &Bytes) -> Result<()> {
-    let stored = put(fixture, key, WriteMode::Overwrite, content).await?;
+async fn store(suite: &Suite<'_>, key: &ObjectKey, content: &Bytes) -> Result<()> {
+    let stored = put(suite, key, WriteMode::Overwrite, content).await?;
     let (said, sent) = (stored.bytes, content.len());
     check(
         said == sent as u64,
@@ -74,12 +74,12 @@ async fn store(fixture: &dyn Fixture, key: &ObjectKey, content: &Bytes) -> Resul
 
 /// Demands that `key` holds `content`, or nothing.
 async fn holds(
-    fixture: &dyn Fixture,
+    suite: &Suite<'_>,
     key: &ObjectKey,
     content: Option<&Bytes>,
     when: &str,
 ) -> Result<()> {
-    match (content, fixture.read(key).await?) {
+    match (content, suite.read(key).await?) {
         (None, None) => Ok(()),
         (None, Some(found)) => failed(format!("{key} has {} bytes {when}", found.len())),
         (Some(_), None) => failed(format!("{key} is not there {when}")),
@@ -90,7 +90,7 @@ async fn holds(
     }
 }
 
-async fn no_leftovers(fixture: &dyn Fixture, when: &str) -> Result<()> {
-    let left = fixture.leftovers().await?;
+async fn no_leftovers(suite: &Suite<'_>, when: &str) -> Result<()> {
+    let left = suite.leftovers().await?;
     check(left.is_empty(), format!("{} stays {when}", left.join(", ")))
 }

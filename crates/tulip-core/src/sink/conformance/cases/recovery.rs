@@ -1,29 +1,29 @@
-//! What outlasts a writer: objects that can be read again, and what can be gone on with or removed.
+//! What outlasts a writer: objects that can be read again, and what can be resumed or removed.
 
-use super::{Result, check, failed, holds, key, no_leftovers, open, store, write};
+use super::{Result, check, failed, holds, no_leftovers, open, skipped, store, write};
 use crate::sink::conformance::content::{LARGE, bytes, difference};
-use crate::sink::conformance::{Fixture, Verdict};
+use crate::sink::conformance::{CaseResult, Suite};
 use crate::sink::{Leftover, Listed, OpenOptions, SinkErrorKind, SinkReader, WriteMode};
 use crate::{ObjectKey, Timestamp};
 
-pub(in super::super) async fn reading(fixture: &dyn Fixture) -> Result {
-    let sink = fixture.sink();
-    let missing = key("read/missing.csv")?;
+pub(in super::super) async fn reading(suite: &Suite<'_>) -> Result {
+    let sink = suite.sink();
+    let missing = suite.key("read/missing.csv")?;
     if !sink.capabilities().read {
         return match (sink.read(&missing).await, sink.list().await) {
             (Err(read), Err(list))
                 if [read.kind(), list.kind()] == [SinkErrorKind::Unsupported; 2] =>
             {
-                Ok(Verdict::Passed)
+                skipped("it does not read or list, and says so")
             }
             _ => failed("it reads or lists without the capability"),
         };
     }
     let mut stored = Vec::new();
     for (name, size) in [("empty", 0), ("small", 11), ("large", LARGE)] {
-        let key = key(&format!("read/ä %2F {name}.csv"))?;
+        let key = suite.key(&format!("read/ä %2F {name}.csv"))?;
         let content = bytes(40, size);
-        store(fixture, &key, &content).await?;
+        store(suite, &key, &content).await?;
         let Some(mut reader) = sink.read(&key).await? else {
             return failed(format!("{key} is stored and cannot be read"));
         };
@@ -37,13 +37,17 @@ pub(in super::super) async fn reading(fixture: &dyn Fixture) -> Result {
         sink.read(&missing).await?.is_none(),
         format!("{missing} can be read"),
     )?;
-    let mut unfinished = open(fixture, &missing, WriteMode::Overwrite).await?;
+    let mut unfinished = open(suite, &missing, WriteMode::Overwrite).await?;
     write(unfinished.as_mut(), &bytes(41, LARGE)).await?;
+    let below = suite.key("read")?;
     let mut lister = sink.list().await?;
     let mut listed = Vec::new();
     while let Some(entry) = lister.next().await? {
         if let Listed::Key(key) = entry
-            && key.as_str().starts_with("conformance/read/")
+            && key
+                .as_str()
+                .strip_prefix(below.as_str())
+                .is_some_and(|rest| rest.starts_with('/'))
         {
             listed.push(key);
         }
@@ -55,7 +59,7 @@ pub(in super::super) async fn reading(fixture: &dyn Fixture) -> Result {
         listed == stored,
         format!("it lists {listed:?} and not {stored:?}"),
     )?;
-    Ok(Verdict::Passed)
+    Ok(CaseResult::Passed)
 }
 
 async fn all(reader: &mut dyn SinkReader) -> Result<Vec<u8>> {
@@ -67,29 +71,31 @@ async fn all(reader: &mut dyn SinkReader) -> Result<Vec<u8>> {
     Ok(found)
 }
 
-pub(in super::super) async fn resuming(fixture: &dyn Fixture) -> Result {
-    let sink = fixture.sink();
+pub(in super::super) async fn resuming(suite: &Suite<'_>) -> Result {
+    let sink = suite.sink();
     let options = OpenOptions::default();
     if !sink.capabilities().resume {
         let left = Leftover::new(Timestamp::now()).with_trace(Some("x".to_owned()));
-        let key = key("resume/unsupported.csv")?;
+        let key = suite.key("resume/unsupported.csv")?;
         return match sink.resume(&key, &options, &left, 0).await {
-            Err(error) if error.kind() == SinkErrorKind::Unsupported => Ok(Verdict::Passed),
+            Err(error) if error.kind() == SinkErrorKind::Unsupported => {
+                skipped("it does not resume, and says so")
+            }
             Err(error) => Err(error.into()),
             Ok(_) => failed("it resumes without the capability"),
         };
     }
-    let (there, old) = (key("resume/there.csv")?, bytes(42, 5));
-    store(fixture, &there, &old).await?;
+    let (there, old) = (suite.key("resume/there.csv")?, bytes(42, 5));
+    store(suite, &there, &old).await?;
     let content = bytes(43, 2 * LARGE);
-    let (left, kept) = leave(fixture, &there, &content.slice(..LARGE)).await?;
-    holds(fixture, &there, Some(&old), "after a checkpoint").await?;
+    let (left, kept) = leave(suite, &there, &content.slice(..LARGE)).await?;
+    holds(suite, &there, Some(&old), "after a checkpoint").await?;
     check(
         kept == LARGE as u64,
         format!("a checkpoint keeps {kept} of {LARGE} bytes"),
     )?;
     let beyond = sink.resume(&there, &options, &left, kept + 1).await?;
-    check(beyond.is_none(), "it goes on behind more bytes than it has")?;
+    check(beyond.is_none(), "it resumes after more bytes than it has")?;
     // Less than is there, as when the process ended before the last checkpoint was remembered.
     let kept = kept - 7;
     let Some(mut resumed) = sink.resume(&there, &options, &left, kept).await? else {
@@ -100,27 +106,27 @@ pub(in super::super) async fn resuming(fixture: &dyn Fixture) -> Result {
         return failed(format!("what was kept is not what was written: {how}"));
     }
     write(resumed.writer.as_mut(), &content.slice(LARGE - 7..)).await?;
-    holds(fixture, &there, Some(&old), "while it is resumed").await?;
+    holds(suite, &there, Some(&old), "while it is resumed").await?;
     let stored = resumed.writer.close().await?;
     check(
         stored.bytes == content.len() as u64,
         format!("{} bytes are stored by its own account", stored.bytes),
     )?;
-    holds(fixture, &there, Some(&content), "after it was resumed").await?;
+    holds(suite, &there, Some(&content), "after it was resumed").await?;
     let gone = sink.resume(&there, &options, &left, 1).await?;
-    check(gone.is_none(), "it goes on with what was closed")?;
-    no_leftovers(fixture, "after it was resumed").await?;
-    Ok(Verdict::Passed)
+    check(gone.is_none(), "it resumes what was closed")?;
+    no_leftovers(suite, "after it was resumed").await?;
+    Ok(CaseResult::Passed)
 }
 
 /// Writes `content`, asks for it to be kept and drops the writer.
 async fn leave(
-    fixture: &dyn Fixture,
+    suite: &Suite<'_>,
     key: &ObjectKey,
     content: &bytes::Bytes,
 ) -> Result<(Leftover, u64)> {
     let opened = Timestamp::now();
-    let mut writer = open(fixture, key, WriteMode::Overwrite).await?;
+    let mut writer = open(suite, key, WriteMode::Overwrite).await?;
     write(writer.as_mut(), content).await?;
     let Some(kept) = writer.checkpoint().await? else {
         return failed("it resumes, and keeps nothing at a checkpoint");
@@ -130,22 +136,22 @@ async fn leave(
     Ok((Leftover::new(opened).with_trace(trace), kept))
 }
 
-pub(in super::super) async fn discarding(fixture: &dyn Fixture) -> Result {
-    let sink = fixture.sink();
-    let key = key("discard/there.csv")?;
+pub(in super::super) async fn discarding(suite: &Suite<'_>) -> Result {
+    let sink = suite.sink();
+    let key = suite.key("discard/there.csv")?;
     let old = bytes(44, 5);
-    store(fixture, &key, &old).await?;
+    store(suite, &key, &old).await?;
     // Of somebody who left nothing.
     match sink.discard(&key, &Leftover::new(Timestamp::now())).await {
         Err(error) if error.kind() != SinkErrorKind::Unsupported => return Err(error.into()),
         _ => {}
     }
     let opened = Timestamp::now();
-    let mut writer = open(fixture, &key, WriteMode::Overwrite).await?;
+    let mut writer = open(suite, &key, WriteMode::Overwrite).await?;
     write(writer.as_mut(), &bytes(45, LARGE)).await?;
     let Some(trace) = writer.trace() else {
         writer.abort().await?;
-        return Ok(Verdict::Skipped(
+        return Ok(CaseResult::Skipped(
             "its writers leave nothing that has a trace".to_owned(),
         ));
     };
@@ -154,9 +160,9 @@ pub(in super::super) async fn discarding(fixture: &dyn Fixture) -> Result {
     std::mem::forget(writer);
     let left = Leftover::new(opened).with_trace(Some(trace));
     sink.discard(&key, &left).await?;
-    no_leftovers(fixture, "after it was discarded").await?;
+    no_leftovers(suite, "after it was discarded").await?;
     // What is gone already is no error.
     sink.discard(&key, &left).await?;
-    holds(fixture, &key, Some(&old), "after a discard").await?;
-    Ok(Verdict::Passed)
+    holds(suite, &key, Some(&old), "after a discard").await?;
+    Ok(CaseResult::Passed)
 }

@@ -1,21 +1,8 @@
-//! What a store's refusal means, in words.
+//! What a store's error codes and a gateway's statuses mean, in words.
 
-use std::error::Error as StdError;
-
-use object_store::Error as StoreError;
-use tulip_core::redact_urls;
 use tulip_core::sink::SinkErrorKind as Kind;
-use tulip_http::{ErrorKind, TransportError};
 
-/// A refusal, explained.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) kind: Kind,
-    pub(crate) reason: String,
-    pub(crate) advice: String,
-    /// What the store said, without any URL.
-    pub(crate) cause: String,
-}
+use super::error::Explanation;
 
 /// Codes of S3, Google's XML API and Azure, and what they mean.
 const CODES: &[(&[&str], Kind, &str, &str)] = &[
@@ -164,94 +151,120 @@ const METADATA_SERVICES: [&str; 4] = [
     "metadata.google.internal",
 ];
 
-/// The meaning of a failure that a store or the way to it caused; `None` where the error's own
-/// class says as much.
-pub(crate) fn explain(error: &StoreError) -> Option<Answer> {
-    let text = error.to_string();
-    if METADATA_SERVICES.iter().any(|host| text.contains(host)) {
-        return Some(Answer {
-            kind: Kind::PermissionDenied,
-            reason: "no credentials were found".to_owned(),
-            advice: "set them in the environment, as options or in a profile, or run where the \
-                cloud gives them"
-                .to_owned(),
-            cause: "nothing is set, and the cloud's metadata service gives none".to_owned(),
-        });
-    }
-    if let Some(transport) = find::<TransportError>(error) {
-        return Some(unreached(transport));
-    }
-    let code = match tag(&text, "Code") {
-        Some(code) => code,
-        // The store library's word for a redirection that leads nowhere.
-        None if text.contains("incorrectly configured region") => "PermanentRedirect",
-        None => return None,
+/// Whether a text tells of a service that gives credentials to a cloud's own machines.
+pub(super) fn names_metadata_service(text: &str) -> bool {
+    METADATA_SERVICES.iter().any(|host| text.contains(host))
+}
+
+/// Nothing gives credentials: what is said of the metadata service says little.
+pub(super) fn no_credentials() -> Explanation {
+    Explanation::new(
+        Kind::PermissionDenied,
+        "no credentials were found",
+        "set them in the environment, as options or in a profile, or run where the cloud gives \
+         them",
+    )
+}
+
+/// The meaning of a store's or a gateway's refusal; `None` where the error's own class says as
+/// much.
+pub(super) fn explain(text: &str) -> Option<Explanation> {
+    let Some(code) = code(text) else {
+        return of_status(status(text)?.0);
     };
-    let (_, kind, reason, advice) = CODES.iter().find(|(codes, ..)| codes.contains(&code))?;
-    let advice = match tag(&text, "Region") {
+    let Some((_, kind, reason, advice)) = CODES.iter().find(|(codes, ..)| codes.contains(&code))
+    else {
+        // A code that is not known says less than a status that is.
+        return of_status(status(text)?.0).filter(|why| why.kind == Kind::Unavailable);
+    };
+    let is_region = |region: &&str| {
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        !region.is_empty() && region.len() <= 40 && region.bytes().all(plain)
+    };
+    let advice = match tag(text, "Region").filter(is_region) {
         Some(region) if *kind == Kind::InvalidTarget => {
             format!("name its region, {region}, with the option region, or AWS_REGION")
         }
         _ => (*advice).to_owned(),
     };
-    Some(Answer {
-        kind: *kind,
-        reason: (*reason).to_owned(),
-        advice,
-        cause: said(&text).unwrap_or_else(|| code.to_owned()),
-    })
+    Some(Explanation::new(*kind, reason, &advice))
 }
 
-/// What the store itself said, on one line: its code and its message.
-pub(crate) fn said(text: &str) -> Option<String> {
-    let code = tag(text, "Code")?;
+/// The code of a store's answer.
+fn code(text: &str) -> Option<&str> {
+    match tag(text, "Code") {
+        // The store library's word for a redirection that leads nowhere.
+        None if text.contains("incorrectly configured region") => Some("PermanentRedirect"),
+        code => code,
+    }
+}
+
+/// What a status means that comes without a store's code: something before the store has answered.
+fn of_status(status: u16) -> Option<Explanation> {
+    let (kind, reason, advice) = match status {
+        405 => (
+            Kind::InvalidTarget,
+            "what answers there does not take such requests",
+            "check that the endpoint is the store's own",
+        ),
+        407 => (
+            Kind::PermissionDenied,
+            "the proxy wants credentials",
+            "put them into the proxy's URL",
+        ),
+        413 => (
+            Kind::InvalidTarget,
+            "a proxy in front of the store takes no request of this size",
+            "raise its limit for bodies, or lower the option part_size",
+        ),
+        429 | 500..=599 => (
+            Kind::Unavailable,
+            "the store is overloaded or out of order",
+            "try again later",
+        ),
+        _ => return None,
+    };
+    Some(Explanation::new(kind, reason, advice))
+}
+
+/// What the store itself said: its code and the first line of its message. Of what is no store's
+/// answer, the status and the title of the page.
+pub(super) fn said(text: &str) -> Option<String> {
+    let Some(code) = code(text) else {
+        let (_, line, body) = status(text)?;
+        return Some(match title(body) {
+            Some(title) => format!("HTTP {line}: {title}"),
+            None => format!("HTTP {line}"),
+        });
+    };
     let message = unescaped(tag(text, "Message").unwrap_or_default());
     Some(match message.lines().next().unwrap_or_default() {
         "" => code.to_owned(),
-        line => redact_urls(&format!("{code}: {line}")),
+        line => format!("{code}: {line}"),
     })
 }
 
-/// No answer at all.
-fn unreached(transport: &TransportError) -> Answer {
-    let (kind, reason, advice) = match transport.kind() {
-        ErrorKind::Tls => (
-            Kind::InvalidTarget,
-            "the store's certificate is not trusted",
-            "name its authority with --ca-file or TULIP_CA_FILE",
-        ),
-        ErrorKind::Connect => (
-            Kind::Unavailable,
-            "the store cannot be reached",
-            "check the endpoint, the network and the proxy, then try again",
-        ),
-        _ => (
-            Kind::Unavailable,
-            "the store does not answer",
-            "try again later",
-        ),
-    };
-    Answer {
-        kind,
-        reason: reason.to_owned(),
-        advice: advice.to_owned(),
-        cause: transport.to_string(),
-    }
+/// The status in the store library's error, as a number and with its words, and the body.
+fn status(text: &str) -> Option<(u16, &str, &str)> {
+    let (_, rest) = text.split_once("non-2xx status code: ")?;
+    let (line, body) = rest.split_once(": ").unwrap_or((rest, ""));
+    let number = line.split(' ').next()?.parse().ok()?;
+    Some((number, line.trim_end_matches(':'), body))
 }
 
-fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
-    let mut next = Some(error);
-    while let Some(current) = next {
-        if let Some(found) = current.downcast_ref() {
-            return Some(found);
-        }
-        next = current.source();
-    }
-    None
+/// The title of an HTML page.
+fn title(page: &str) -> Option<String> {
+    let lower = page.to_ascii_lowercase();
+    let (start, end) = (
+        lower.find("<title>")? + "<title>".len(),
+        lower.find("</title>")?,
+    );
+    let title = unescaped(page.get(start..end)?.trim());
+    Some(title).filter(|title| !title.is_empty())
 }
 
 /// The text of the first element `name` in an XML answer.
-pub(crate) fn tag<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn tag<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(&format!("<{name}>"))?;
     let (value, _) = rest.split_once(&format!("</{name}>"))?;
     Some(value.trim())
@@ -276,34 +289,36 @@ fn unescaped(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn refusal(body: &str) -> StoreError {
-        StoreError::Generic {
-            store: "S3",
-            source: format!("Server returned non-2xx status code: 403 Forbidden: {body}").into(),
-        }
+    fn refusal(body: &str) -> String {
+        format!("Server returned non-2xx status code: 403 Forbidden: {body}")
     }
 
     #[test]
     fn codes_become_words_and_signed_texts_stay_out() {
         let body = "<Error><Code>SignatureDoesNotMatch</Code><Message>it differs</Message>\
             <StringToSign>AWS4 s3cret</StringToSign></Error>";
-        let answer = explain(&refusal(body)).unwrap();
-        assert_eq!(answer.kind, Kind::PermissionDenied);
-        assert!(answer.reason.contains("signature"));
-        assert_eq!(answer.cause, "SignatureDoesNotMatch: it differs");
+        let why = explain(&refusal(body)).unwrap();
+        assert_eq!(why.kind, Kind::PermissionDenied);
+        assert!(why.reason.contains("signature"));
+        let said = said(&refusal(body)).unwrap();
+        assert_eq!(said, "SignatureDoesNotMatch: it differs");
     }
 
     #[test]
     fn a_wrong_region_is_told_with_the_right_one() {
         let body = "<Error><Code>AuthorizationHeaderMalformed</Code><Message>&apos;x&apos;</Message>\
             <Region>eu-north-1</Region></Error>";
-        let answer = explain(&refusal(body)).unwrap();
-        assert!(answer.advice.contains("eu-north-1"), "{}", answer.advice);
-        assert_eq!(answer.cause, "AuthorizationHeaderMalformed: 'x'");
+        let why = explain(&refusal(body)).unwrap();
+        assert!(why.advice.contains("eu-north-1"), "{}", why.advice);
+        let said_of = said(&refusal(body)).unwrap();
+        assert_eq!(said_of, "AuthorizationHeaderMalformed: 'x'");
+        let odd = body.replace("eu-north-1", "no region at all");
+        assert!(!explain(&refusal(&odd)).unwrap().advice.contains("at all"));
         assert!(explain(&refusal("<Code>Novel</Code>")).is_none());
         let novel = said("403: <Code>Novel</Code>\n<Message>it &lt;differs\nRequestId:1</Message>");
         assert_eq!(novel.as_deref(), Some("Novel: it <differs"));
         assert!(explain(&refusal("no XML")).is_none());
+        assert_eq!(said("no status, no XML"), None);
     }
 
     #[test]

@@ -9,18 +9,18 @@ use http::{Method, Uri};
 use object_store::client::{HttpError, HttpRequest};
 use tulip_core::{Checksum, ChecksumAlgorithm};
 
-use crate::cloud::answer::tag;
-use crate::cloud::service::Hook;
-use crate::object::store::StoreChecksum;
+use crate::cloud::connector::Interceptor;
+use crate::cloud::destination::StoreChecksum;
+use crate::cloud::error_codes::tag;
 
 /// Makes the end of an upload create-only, and keeps the checksum that S3 computed of an object.
 #[derive(Debug)]
-pub(super) struct S3Hook {
+pub(super) struct S3Interceptor {
     pub(super) creates: bool,
 }
 
 #[async_trait]
-impl Hook for S3Hook {
+impl Interceptor for S3Interceptor {
     /// The condition needs no signature: S3 wants only its own headers signed.
     async fn request(&self, request: &mut HttpRequest) -> Result<(), HttpError> {
         if self.creates && ends_upload(request) {
@@ -97,7 +97,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_end_of_an_upload_becomes_create_only() {
-        let hook = S3Hook { creates: true };
+        let interceptor = S3Interceptor { creates: true };
         for (method, uri, conditional) in [
             (Method::POST, "https://b.s3/k?uploadId=x", true),
             (Method::POST, "https://b.s3/k?uploads=", false),
@@ -106,7 +106,7 @@ mod tests {
             let mut request = HttpRequest::new(Bytes::new().into());
             *request.method_mut() = method;
             *request.uri_mut() = uri.parse().unwrap();
-            hook.request(&mut request).await.unwrap();
+            interceptor.request(&mut request).await.unwrap();
             assert_eq!(
                 request.headers().contains_key(IF_NONE_MATCH),
                 conditional,

@@ -1,4 +1,4 @@
-//! One object on its way into a store: a single put when it is small, otherwise parts of which a
+//! Writes one object into a store: by a single put when it is small, otherwise in parts, of which a
 //! bounded number of bytes is in flight while the next is filled.
 
 use async_trait::async_trait;
@@ -8,17 +8,18 @@ use tokio::task::{JoinHandle, JoinSet};
 use tracing::{debug, warn};
 use tulip_core::sink::{Metadata, SinkError, SinkErrorKind, SinkWriter, StoredObject};
 
-use crate::object::error::from_store;
-use crate::object::parts::{Buffering, Window};
-use crate::object::target::{Parts, Target, UploadId};
+use super::budget::{InFlightLimit, MemoryBudget};
+use super::destination::{Destination, PartSink};
+use super::error::from_store;
 
 /// Chunks below this many bytes are copied together; larger ones are handed on as they are.
 const GATHER_BELOW: usize = 16 * 1024;
 
-pub(crate) struct ObjectWriter {
-    target: Target,
-    buffering: Buffering,
-    window: Window,
+/// Writes one object.
+pub(super) struct ObjectWriter {
+    destination: Destination,
+    budget: MemoryBudget,
+    in_flight: InFlightLimit,
     filling: Vec<Bytes>,
     /// Small chunks, gathered: each would hold on to the whole buffer that it was read into.
     gathering: BytesMut,
@@ -28,19 +29,18 @@ pub(crate) struct ObjectWriter {
     written: u64,
     /// An upload that the store is asked for, in a task of its own: it may be there although nobody
     /// waits for the answer any more, and only the answer tells how to abort it.
-    beginning: Option<JoinHandle<Result<Parts, SinkError>>>,
+    creating: Option<JoinHandle<Result<PartSink, SinkError>>>,
     upload: Option<Upload>,
-    id: UploadId,
     failed: bool,
 }
 
 struct Upload {
-    parts: Parts,
+    parts: PartSink,
     in_flight: JoinSet<object_store::Result<()>>,
 }
 
 impl Upload {
-    fn new(parts: Parts) -> Self {
+    fn new(parts: PartSink) -> Self {
         Self {
             parts,
             in_flight: JoinSet::new(),
@@ -49,34 +49,41 @@ impl Upload {
 }
 
 impl ObjectWriter {
-    pub(crate) fn new(target: Target, buffering: Buffering, window: Window) -> Self {
+    pub(super) fn new(
+        destination: Destination,
+        budget: MemoryBudget,
+        in_flight: InFlightLimit,
+    ) -> Self {
         Self {
-            target,
-            buffering,
-            window,
+            destination,
+            budget,
+            in_flight,
             filling: Vec::new(),
             gathering: BytesMut::new(),
             filled: 0,
             sent: 0,
             written: 0,
-            beginning: None,
+            creating: None,
             upload: None,
-            id: UploadId::default(),
             failed: false,
         }
     }
 
-    fn part_size(&self) -> u64 {
-        self.buffering.part_size(self.sent, self.target.size_hint)
+    fn part_size(&self) -> Result<u64, SinkError> {
+        let size = self.budget.part_size(self.sent, self.destination.announced);
+        size.ok_or_else(|| {
+            self.budget
+                .outgrown(self.written, &self.destination.location)
+        })
     }
 
     async fn take(&mut self, mut chunk: Bytes) -> Result<(), SinkError> {
         while !chunk.is_empty() {
             // A full part goes when more comes, so that an object of one part is put whole.
-            if self.filled == self.part_size() {
+            if self.filled == self.part_size()? {
                 self.send_part().await?;
             }
-            let room = self.part_size() - self.filled;
+            let room = self.part_size()? - self.filled;
             let room = usize::try_from(room).unwrap_or(usize::MAX);
             let piece = chunk.split_to(room.min(chunk.len()));
             self.filled += piece.len() as u64;
@@ -103,117 +110,107 @@ impl ObjectWriter {
         PutPayload::from_iter(std::mem::take(&mut self.filling))
     }
 
-    /// Sends what has been filled, waiting first until there is room in flight.
+    /// Sends what has been filled, once there is room in flight.
     async fn send_part(&mut self) -> Result<(), SinkError> {
         let payload = self.payload();
         let bytes = payload.content_length() as u64;
         if self.upload.is_none() {
-            let (target, id) = (self.target.clone(), self.id.clone());
-            let begin = async move { target.begin_parts(&id).await };
-            self.beginning = Some(tokio::spawn(begin));
-            self.begun().await?;
+            let destination = self.destination.clone();
+            let create = async move { destination.create_upload().await };
+            self.creating = Some(tokio::spawn(create));
+            self.created().await?;
         }
-        let target = &self.target;
+        let destination = &self.destination;
         let Some(upload) = &mut self.upload else {
-            return Err(ended(target));
+            return Err(ended(destination));
         };
         // What has failed already is told now, not when everything has been read.
         while let Some(ended) = upload.in_flight.try_join_next() {
-            joined(ended, target)?;
+            joined(ended, destination)?;
         }
-        let admitted = loop {
+        let permit = loop {
             tokio::select! {
                 biased;
-                admitted = self.window.admit(bytes) => break admitted,
-                Some(ended) = upload.in_flight.join_next() => joined(ended, target)?,
+                permit = self.in_flight.acquire(bytes) => break permit,
+                Some(ended) = upload.in_flight.join_next() => joined(ended, destination)?,
             }
         };
-        let sending = upload.parts.upload().put_part(payload);
+        let sending = upload.parts.upload.put_part(payload);
         upload.in_flight.spawn(async move {
             let result = sending.await;
-            drop(admitted);
+            drop(permit);
             result
         });
         self.sent += 1;
-        if !self.buffering.overlaps(bytes) {
-            while let Some(ended) = upload.in_flight.join_next().await {
-                joined(ended, target)?;
-            }
+        if !self.budget.overlaps(bytes) {
+            arrived(upload, destination).await?;
         }
         Ok(())
     }
 
-    /// Waits for the upload that is being begun, if one is.
-    async fn begun(&mut self) -> Result<(), SinkError> {
-        let Some(beginning) = &mut self.beginning else {
+    /// Waits for the upload that the store is asked for, if it is.
+    async fn created(&mut self) -> Result<(), SinkError> {
+        let Some(creating) = &mut self.creating else {
             return Ok(());
         };
-        let begun = beginning.await;
-        self.beginning = None;
-        let parts = begun.map_err(|error| self.target.failed(error.into()))??;
+        let created = creating.await;
+        self.creating = None;
+        let parts = created.map_err(|error| self.destination.failed(error.into()))??;
         self.upload = Some(Upload::new(parts));
         Ok(())
     }
 
-    /// Sends what has been filled, and waits until all that was sent has arrived.
-    async fn flush(&mut self) -> Result<&mut Upload, SinkError> {
+    /// Sends the last part, ends the upload and makes the object visible.
+    async fn commit(&mut self) -> Result<StoredObject, SinkError> {
         if self.filled > 0 {
             self.send_part().await?;
         }
-        let target = &self.target;
+        let destination = &self.destination;
         let Some(upload) = &mut self.upload else {
-            return Err(ended(target));
+            return Err(ended(destination));
         };
-        while let Some(ended) = upload.in_flight.join_next().await {
-            joined(ended, target)?;
-        }
-        Ok(upload)
-    }
-
-    /// Gathers the parts and makes the object visible.
-    async fn commit(&mut self) -> Result<StoredObject, SinkError> {
-        let ended = self.flush().await?.parts.upload().complete().await;
-        let put = ended.map_err(|error| self.target.failed(error))?;
+        arrived(upload, destination).await?;
+        let upload = upload.parts.upload.as_mut();
+        let object = destination.complete(upload, self.written).await?;
         // From here on there is an object, no longer an upload that could be aborted.
         self.upload = None;
-        self.target.publish(self.written, Some(put)).await
-    }
-
-    /// Waits until all parts that were sent have arrived. A store keeps none for another writer.
-    async fn keep(&mut self) -> Result<Option<u64>, SinkError> {
-        let Some(upload) = &mut self.upload else {
-            return Ok(None);
-        };
-        while let Some(ended) = upload.in_flight.join_next().await {
-            joined(ended, &self.target)?;
-        }
-        Ok(None)
+        self.destination.publish(object).await
     }
 
     async fn discard(&mut self) -> Result<(), SinkError> {
         self.failed = true;
         self.filling.clear();
         self.gathering.clear();
-        // One that could not be begun needs no abort.
-        let _ = self.begun().await;
+        // One that could not be created needs no abort.
+        let _ = self.created().await;
         match self.upload.take() {
-            Some(upload) => abort(upload, &self.target.location).await,
+            Some(upload) => abort(upload, &self.destination.location).await,
             None => Ok(()),
         }
     }
 
-    /// Removes what was staged after a failure, of which the first is what the caller gets.
+    /// Aborts the upload after a failure, of which the first is what the caller gets.
     async fn after(&mut self, first: SinkError) -> SinkError {
         if let Err(error) = self.discard().await {
-            warn!(location = self.target.location, %error, "an unfinished upload stays behind");
+            let location = &self.destination.location;
+            warn!(location, %error, "an unfinished upload stays behind");
         }
         first
     }
 }
 
+/// Waits until every part that was sent has arrived.
+async fn arrived(upload: &mut Upload, destination: &Destination) -> Result<(), SinkError> {
+    while let Some(ended) = upload.in_flight.join_next().await {
+        joined(ended, destination)?;
+    }
+    Ok(())
+}
+
+/// Aborts an upload; one that the store does not have any more is no error.
 async fn abort(mut upload: Upload, location: &str) -> Result<(), SinkError> {
     upload.in_flight.shutdown().await;
-    let aborted = upload.parts.upload().abort().await;
+    let aborted = upload.parts.upload.abort().await;
     aborted.map_err(|error| {
         let what = format!("cannot remove the unfinished upload of {location}");
         from_store(error, what)
@@ -222,36 +219,39 @@ async fn abort(mut upload: Upload, location: &str) -> Result<(), SinkError> {
 
 fn joined(
     ended: Result<object_store::Result<()>, tokio::task::JoinError>,
-    target: &Target,
+    destination: &Destination,
 ) -> Result<(), SinkError> {
     match ended {
-        Ok(result) => result.map_err(|error| target.failed(error)),
-        Err(error) => Err(target.failed(error.into())),
+        Ok(result) => result.map_err(|error| destination.failed(error)),
+        Err(error) => Err(destination.failed(error.into())),
     }
 }
 
-fn ended(target: &Target) -> SinkError {
-    let what = format!("{} was given up after an earlier error", target.location);
+fn ended(destination: &Destination) -> SinkError {
+    let what = format!(
+        "{} was given up after an earlier error",
+        destination.location
+    );
     SinkError::new(SinkErrorKind::Other, what)
 }
 
 impl Drop for ObjectWriter {
     /// Without an abort, an upload would wait at the store, unseen and paid for.
     fn drop(&mut self) {
-        let (upload, beginning) = (self.upload.take(), self.beginning.take());
-        if upload.is_none() && beginning.is_none() {
+        let (upload, creating) = (self.upload.take(), self.creating.take());
+        if upload.is_none() && creating.is_none() {
             return;
         }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
-        let location = std::mem::take(&mut self.target.location);
+        let location = std::mem::take(&mut self.destination.location);
         runtime.spawn(async move {
-            let begun = match beginning {
-                Some(beginning) => beginning.await.ok().and_then(Result::ok),
+            let created = match creating {
+                Some(creating) => creating.await.ok().and_then(Result::ok),
                 None => None,
             };
-            let Some(upload) = upload.or(begun.map(Upload::new)) else {
+            let Some(upload) = upload.or(created.map(Upload::new)) else {
                 return;
             };
             match abort(upload, &location).await {
@@ -266,7 +266,7 @@ impl Drop for ObjectWriter {
 impl SinkWriter for ObjectWriter {
     async fn write(&mut self, chunk: Bytes) -> Result<(), SinkError> {
         if self.failed {
-            return Err(ended(&self.target));
+            return Err(ended(&self.destination));
         }
         // A write that is dropped half-way has lost bytes: the writer must not be closed then.
         self.failed = true;
@@ -280,39 +280,43 @@ impl SinkWriter for ObjectWriter {
     }
 
     fn trace(&self) -> Option<String> {
-        self.target.trace(self.id.get())
+        let upload = self.upload.as_ref();
+        let id = upload.and_then(|upload| upload.parts.id.as_deref());
+        self.destination.trace(id)
     }
 
+    /// Another process cannot resume a store's upload; its parts only arrive.
     async fn checkpoint(&mut self) -> Result<Option<u64>, SinkError> {
         if self.failed {
-            return Err(ended(&self.target));
+            return Err(ended(&self.destination));
         }
+        let Some(upload) = &mut self.upload else {
+            return Ok(None);
+        };
         // As in a write.
         self.failed = true;
-        match self.keep().await {
-            Ok(bytes) => {
+        match arrived(upload, &self.destination).await {
+            Ok(()) => {
                 self.failed = false;
-                Ok(bytes)
+                Ok(None)
             }
             Err(error) => Err(self.after(error).await),
         }
     }
 
-    /// Stores take metadata when an upload begins: what comes later is kept only beside objects
+    /// Stores take metadata when an upload is created: what comes later is kept only beside objects
     /// that are put whole.
     fn annotate(&mut self, metadata: &Metadata) {
-        if let Some(kept) = &mut self.target.kept {
-            kept.add(metadata);
-        }
+        self.destination.annotate(metadata);
     }
 
     async fn close(mut self: Box<Self>) -> Result<StoredObject, SinkError> {
         if self.failed {
-            return Err(ended(&self.target));
+            return Err(ended(&self.destination));
         }
         if self.upload.is_none() {
             let payload = self.payload();
-            return self.target.put_whole(payload).await;
+            return self.destination.put_whole(payload).await;
         }
         match self.commit().await {
             Ok(stored) => Ok(stored),

@@ -1,5 +1,7 @@
-//! Uploads that nobody has ended: by ourselves, whose process was killed, or by anybody.
+//! Uploads that nobody has ended: our own, whose process was killed, or anybody's.
 
+use std::collections::HashSet;
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -13,12 +15,13 @@ use tracing::debug;
 use tulip_core::Timestamp;
 use tulip_core::sink::{Leftover, SinkError};
 
-use super::answer;
-use super::service::Connector;
-use crate::object::error::from_store;
-use crate::object::staging::is_staged;
+use super::connector::Connector;
+use super::error::{cleaned, from_store};
+use super::error_codes;
+use super::pages::BrokenList;
+use super::staging::is_staged;
 
-/// How far a store's clock may be behind ours: what began this much before a writer can be its own.
+/// How far a store's clock may be behind ours: an upload that is this much older than a writer can be its own.
 const CLOCKS_DIFFER: std::time::Duration = std::time::Duration::from_secs(300);
 
 /// How to ask for the unfinished uploads of a bucket, which the store library has no call for.
@@ -30,11 +33,18 @@ pub(super) trait Listing: Send + Sync + 'static {
 
 /// The unfinished uploads of a store.
 #[derive(Clone)]
-pub(super) struct Uploads {
+pub(super) struct StaleUploads {
     store: Arc<dyn MultipartStore>,
     objects: Arc<dyn ObjectStore>,
     listing: Arc<dyn Listing>,
     connector: Connector,
+}
+
+impl fmt::Debug for StaleUploads {
+    /// Leaves out the stores: some show their credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StaleUploads")
+    }
 }
 
 /// One of them.
@@ -57,7 +67,7 @@ struct Page {
     next_upload_id_marker: String,
 }
 
-impl Uploads {
+impl StaleUploads {
     pub(super) fn new(
         store: Arc<impl MultipartStore + ObjectStore>,
         listing: impl Listing,
@@ -82,7 +92,7 @@ impl Uploads {
             let what = format!("cannot remove the unfinished upload of {location}");
             from_store(error, what)
         };
-        // As the traces of writers are: an upload's id, or behind a blank where the object is staged.
+        // A resume token is an upload's id or, after a blank, the path of the staged object.
         match left
             .trace
             .as_deref()
@@ -102,7 +112,7 @@ impl Uploads {
             Some((id, None)) => return self.abort(path, id).await.map_err(failed),
             None => {}
         }
-        // Its beginning was never answered, or the answer not remembered.
+        // The store's answer with the id never came, or was not stored.
         let earliest = Timestamp::from(left.opened.as_system_time() - CLOCKS_DIFFER);
         self.abort_since(path, Some(earliest)).await.map_err(failed)
     }
@@ -126,7 +136,7 @@ impl Uploads {
         Ok(())
     }
 
-    /// Aborts everything below `root` that was begun before `before`.
+    /// Aborts everything below `root` that was created before `before`.
     pub(super) async fn sweep(
         &self,
         root: &Path,
@@ -155,7 +165,7 @@ impl Uploads {
     }
 
     /// Aborts an upload, unless it is gone: stores tell that in many ways, so the list decides.
-    async fn abort(&self, path: &Path, id: &str) -> object_store::Result<()> {
+    pub(super) async fn abort(&self, path: &Path, id: &str) -> object_store::Result<()> {
         let error = match self.store.abort_multipart(path, &id.to_owned()).await {
             Ok(()) | Err(StoreError::NotFound { .. }) => return Ok(()),
             Err(error) => error,
@@ -169,6 +179,7 @@ impl Uploads {
     /// All whose keys begin with `prefix`.
     async fn open(&self, prefix: &str) -> object_store::Result<Vec<Upload>> {
         let mut found = Vec::new();
+        let mut markers = HashSet::new();
         let (mut key, mut id) = (String::new(), String::new());
         loop {
             let mut query = vec![("uploads", ""), ("prefix", prefix)];
@@ -177,10 +188,17 @@ impl Uploads {
             }
             let page = self.page(self.listing.request(&query).await?).await?;
             found.extend(page.uploads);
-            // A store that says "more" and does not say where would be asked for ever.
-            let moves = (&page.next_key_marker, &page.next_upload_id_marker) != (&key, &id);
-            if !page.is_truncated || !moves {
+            if !page.is_truncated {
                 return Ok(found);
+            }
+            if page.next_key_marker.is_empty() {
+                return Err(BrokenList::NoToken.into());
+            }
+            if !markers.insert((
+                page.next_key_marker.clone(),
+                page.next_upload_id_marker.clone(),
+            )) {
+                return Err(BrokenList::Repeats.into());
             }
             (key, id) = (page.next_key_marker, page.next_upload_id_marker);
         }
@@ -191,7 +209,8 @@ impl Uploads {
         let (status, body) = answered.map_err(unusable)?;
         if !status.is_success() {
             let text = String::from_utf8_lossy(&body);
-            let said = answer::said(&text).unwrap_or_else(|| format!("HTTP {status}"));
+            let said = error_codes::said(&text).unwrap_or_else(|| format!("HTTP {status}"));
+            let said = cleaned(&said);
             let refused = format!("the list of uploads was refused: {said}");
             let source = refused.into();
             return Err(match status.as_u16() {

@@ -15,8 +15,7 @@ use object_store::client::{
 };
 use tulip_http::{ErrorKind, Transport, TransportError};
 
-use crate::cloud::answer::tag;
-use crate::object::target::UploadId;
+use super::pages;
 
 /// How long the metadata service of a cloud may take: it is near, or it is not there.
 const METADATA_LIMIT: Duration = Duration::from_secs(2);
@@ -26,27 +25,32 @@ const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
 /// What a sink does to the requests and responses of its store.
 #[async_trait]
-pub(crate) trait Hook: Send + Sync + 'static {
+pub(super) trait Interceptor: Send + Sync + 'static {
     /// Changes a request that is about to be sent.
     async fn request(&self, request: &mut HttpRequest) -> Result<(), HttpError>;
 
-    /// Whether the whole body of this request's response is wanted by [`Hook::response`].
-    fn reads(&self, request: &HttpRequest) -> bool;
+    /// Whether [`Interceptor::response`] wants the whole body of this request's response.
+    fn reads(&self, request: &HttpRequest) -> bool {
+        let _ = request;
+        false
+    }
 
     /// Takes what it needs from a successful response, of which `body` is the whole where
-    /// [`Hook::reads`] said so.
-    fn response(&self, head: &mut http::response::Parts, body: Option<&Bytes>);
+    /// [`Interceptor::reads`] said so.
+    fn response(&self, head: &mut http::response::Parts, body: Option<&Bytes>) {
+        let _ = (head, body);
+    }
 }
 
 /// Sends a store's requests by a [`Transport`].
 #[derive(Clone)]
-pub(crate) struct Connector {
+pub(super) struct Connector {
     transport: Transport,
-    hook: Option<Arc<dyn Hook>>,
+    interceptor: Option<Arc<dyn Interceptor>>,
 }
 
 impl fmt::Debug for Connector {
-    /// Leaves out the hook, which may know credentials.
+    /// Leaves out the interceptor, which may know credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connector")
             .field("transport", &self.transport)
@@ -55,17 +59,30 @@ impl fmt::Debug for Connector {
 }
 
 impl Connector {
-    pub(crate) fn new(transport: Transport) -> Self {
+    pub(super) fn new(transport: Transport) -> Self {
         Self {
             transport,
-            hook: None,
+            interceptor: None,
         }
     }
 
     #[cfg(any(feature = "s3", feature = "azure"))]
-    pub(crate) fn with_hook(mut self, hook: impl Hook) -> Self {
-        self.hook = Some(Arc::new(hook));
+    pub(super) fn intercepted(mut self, interceptor: impl Interceptor) -> Self {
+        self.interceptor = Some(Arc::new(interceptor));
         self
+    }
+
+    /// Sends a request of our own, once, and gives the whole answer.
+    pub(super) async fn ask(&self, request: HttpRequest) -> Result<(StatusCode, Bytes), HttpError> {
+        let (head, body) = self.send(request).await?.into_parts();
+        Ok((head.status, whole(body).await?))
+    }
+
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let response = self.transport.send(request).await.map_err(from_transport)?;
+        let (head, body) = response.into_parts();
+        let body = HttpResponseBody::new(body.map_err(from_transport));
+        Ok(HttpResponse::from_parts(head, body))
     }
 }
 
@@ -83,30 +100,30 @@ impl HttpService for Connector {
             return answer
                 .unwrap_or_else(|elapsed| Err(HttpError::new(HttpErrorKind::Connect, elapsed)));
         }
-        if let Some(hook) = &self.hook {
-            hook.request(&mut request).await?;
+        let interceptor = self.interceptor.as_ref();
+        if let Some(interceptor) = interceptor {
+            interceptor.request(&mut request).await?;
         }
-        let begins = request.extensions().get::<UploadId>().cloned();
-        let reads = self.hook.as_ref().is_some_and(|hook| hook.reads(&request));
+        let is_list = pages::is_list(&request);
+        let is_read = interceptor.is_some_and(|interceptor| interceptor.reads(&request));
         let response = self.send(request).await?;
         if !response.status().is_success() {
             return Ok(response);
         }
         let (mut head, body) = response.into_parts();
-        if !reads && begins.is_none() {
-            if let Some(hook) = &self.hook {
-                hook.response(&mut head, None);
+        if !is_list && !is_read {
+            if let Some(interceptor) = interceptor {
+                interceptor.response(&mut head, None);
             }
             return Ok(HttpResponse::from_parts(head, body));
         }
         let body = whole(body).await?;
-        if let Some(id) = begins
-            && let Some(given) = std::str::from_utf8(&body).ok().and_then(upload_id)
-        {
-            id.set(given);
+        if is_list {
+            let broken = |broken| HttpError::new(HttpErrorKind::Decode, broken);
+            pages::check(&body).map_err(broken)?;
         }
-        if let Some(hook) = &self.hook {
-            hook.response(&mut head, reads.then_some(&body));
+        if let Some(interceptor) = interceptor {
+            interceptor.response(&mut head, is_read.then_some(&body));
         }
         Ok(HttpResponse::from_parts(head, body.into()))
     }
@@ -117,26 +134,6 @@ async fn whole(body: HttpResponseBody) -> Result<Bytes, HttpError> {
     let body = Limited::new(body, MAX_ANSWER).collect().await;
     let body = body.map_err(|error| HttpError::new_boxed(HttpErrorKind::Interrupted, error))?;
     Ok(body.to_bytes())
-}
-
-/// The id in the answer to the beginning of an upload.
-fn upload_id(answer: &str) -> Option<&str> {
-    tag(answer, "UploadId").filter(|id| !id.is_empty())
-}
-
-impl Connector {
-    /// Sends a request of our own, once, and gives the whole answer.
-    pub(crate) async fn ask(&self, request: HttpRequest) -> Result<(StatusCode, Bytes), HttpError> {
-        let (head, body) = self.send(request).await?.into_parts();
-        Ok((head.status, whole(body).await?))
-    }
-
-    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let response = self.transport.send(request).await.map_err(from_transport)?;
-        let (head, body) = response.into_parts();
-        let body = HttpResponseBody::new(body.map_err(from_transport));
-        Ok(HttpResponse::from_parts(head, body))
-    }
 }
 
 fn is_metadata_service(uri: &Uri) -> bool {

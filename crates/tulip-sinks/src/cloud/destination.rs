@@ -1,0 +1,274 @@
+//! Where one object goes, and how it is committed.
+
+use std::sync::Arc;
+
+use object_store::multipart::MultipartStore;
+use object_store::path::Path;
+use object_store::{
+    CopyMode, CopyOptions, GetOptions, MultipartUpload, ObjectStore, ObjectStoreExt as _, PutMode,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult,
+};
+use tracing::{info, warn};
+use tulip_core::Checksum;
+use tulip_core::sink::{Metadata, SinkError, StoredObject, WriteMode};
+
+use super::error::{from_store, is_broken_connection};
+use super::metadata::{ObjectMetadata, WriteToken};
+use super::stale_uploads::StaleUploads;
+use super::upload::NumberedUpload;
+
+/// How often a put is repeated whose connection broke and that has not taken effect.
+const REPEATED_PUTS: usize = 2;
+
+/// The checksum that a store computed of an object, beside the result of a put.
+#[derive(Debug, Clone)]
+pub(super) struct StoreChecksum(pub(super) Checksum);
+
+/// A way to a store.
+#[derive(Clone)]
+pub(super) struct StoreClient {
+    pub(super) objects: Arc<dyn ObjectStore>,
+    /// The same for uploads that have an id; `None` where the store gives none.
+    pub(super) uploads: Option<(Arc<dyn MultipartStore>, StaleUploads)>,
+}
+
+/// Where one object goes.
+#[derive(Clone)]
+pub(super) struct Destination {
+    pub(super) store: StoreClient,
+    /// The same store by fewer retries, to look whether an object has arrived.
+    pub(super) witness: Arc<dyn ObjectStore>,
+    pub(super) path: Path,
+    pub(super) strategy: CommitStrategy,
+    pub(super) mode: WriteMode,
+    metadata: ObjectMetadata,
+    token: WriteToken,
+    /// The size that was announced.
+    pub(super) announced: Option<u64>,
+    /// The object's address as it is shown.
+    pub(super) location: String,
+}
+
+/// How an object of several parts becomes visible at once and whole.
+#[derive(Debug, Clone)]
+pub(super) enum CommitStrategy {
+    /// The end of the upload does it.
+    Complete,
+    /// The upload goes to a name of its own, from where it is copied under a condition that the
+    /// end of an upload does not take.
+    CopyFrom(Path),
+}
+
+/// An upload that takes parts, and the id by which the store knows it.
+#[derive(Debug)]
+pub(super) struct PartSink {
+    pub(super) upload: Box<dyn MultipartUpload>,
+    pub(super) id: Option<String>,
+}
+
+impl Destination {
+    pub(super) fn new(
+        store: StoreClient,
+        witness: Arc<dyn ObjectStore>,
+        path: Path,
+        mut metadata: ObjectMetadata,
+        location: String,
+    ) -> Self {
+        let token = WriteToken::new();
+        metadata.set_token(&token);
+        Self {
+            store,
+            witness,
+            path,
+            strategy: CommitStrategy::Complete,
+            mode: WriteMode::Overwrite,
+            metadata,
+            token,
+            announced: None,
+            location,
+        }
+    }
+
+    /// Adds metadata, which an upload that has been created no longer takes.
+    pub(super) fn annotate(&mut self, metadata: &Metadata) {
+        self.metadata.add(metadata);
+    }
+
+    fn upload_path(&self) -> &Path {
+        match &self.strategy {
+            CommitStrategy::Complete => &self.path,
+            CommitStrategy::CopyFrom(staged) => staged,
+        }
+    }
+
+    /// Stores an object of one part.
+    pub(super) async fn put_whole(&self, payload: PutPayload) -> Result<StoredObject, SinkError> {
+        let mut repeated = 0;
+        loop {
+            let mut options = PutOptions::from(self.metadata.attributes());
+            if self.mode == WriteMode::Create {
+                options.mode = PutMode::Create;
+            }
+            let put = self
+                .store
+                .objects
+                .put_opts(&self.path, payload.clone(), options);
+            let bytes = payload.content_length() as u64;
+            let content = Some(&payload);
+            let error = match self.committed(&self.path, bytes, content, put.await).await {
+                Ok(object) => return Ok(object),
+                Err(error) => error,
+            };
+            // The store library does not repeat a put that must be new. It can be repeated: it has
+            // had no effect, or one that the next look finds.
+            let repeats = self.mode == WriteMode::Create && is_broken_connection(&error);
+            if !repeats || repeated == REPEATED_PUTS {
+                return Err(self.failed(error));
+            }
+            repeated += 1;
+        }
+    }
+
+    /// Asks the store for an upload.
+    pub(super) async fn create_upload(&self) -> Result<PartSink, SinkError> {
+        let path = self.upload_path();
+        let options = PutMultipartOptions::from(self.metadata.attributes());
+        let Some((store, uploads)) = self.store.uploads.clone() else {
+            let upload = self.store.objects.put_multipart_opts(path, options).await;
+            let upload = upload.map_err(|error| self.failed(error))?;
+            return Ok(PartSink { upload, id: None });
+        };
+        let created = NumberedUpload::create(store, uploads, path.clone(), options).await;
+        let upload = created.map_err(|error| self.failed(error))?;
+        Ok(PartSink {
+            id: Some(upload.id().to_owned()),
+            upload: Box::new(upload),
+        })
+    }
+
+    /// Ends an upload of `bytes` bytes.
+    pub(super) async fn complete(
+        &self,
+        upload: &mut dyn MultipartUpload,
+        bytes: u64,
+    ) -> Result<StoredObject, SinkError> {
+        let ended = upload.complete().await;
+        let ended = self.committed(self.upload_path(), bytes, None, ended).await;
+        ended.map_err(|error| self.failed(error))
+    }
+
+    /// Makes an object visible whose upload has ended.
+    pub(super) async fn publish(&self, object: StoredObject) -> Result<StoredObject, SinkError> {
+        let CommitStrategy::CopyFrom(staged) = &self.strategy else {
+            return Ok(object);
+        };
+        let mode = match self.mode {
+            WriteMode::Create => CopyMode::Create,
+            _ => CopyMode::Overwrite,
+        };
+        let options = CopyOptions::new().with_mode(mode);
+        let copied = self
+            .store
+            .objects
+            .copy_opts(staged, &self.path, options)
+            .await;
+        let published = match copied {
+            Ok(()) => Ok(object),
+            Err(error) => match self.find_own(&self.path, object.bytes, None).await {
+                Some(found) => Ok(found),
+                None => Err(self.failed(error)),
+            },
+        };
+        match self.store.objects.delete(staged).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+            Err(error) => {
+                let error = from_store(error, "it cannot be removed");
+                warn!(location = self.location, %staged, %error, "a staged object stays behind");
+            }
+        }
+        published
+    }
+
+    /// What became of a commit. The store's answer can have been lost, and its repetition meets
+    /// what the first request has done: so the object decides, not the answer.
+    async fn committed(
+        &self,
+        path: &Path,
+        bytes: u64,
+        content: Option<&PutPayload>,
+        answer: object_store::Result<PutResult>,
+    ) -> object_store::Result<StoredObject> {
+        let error = match answer {
+            Ok(put) => return Ok(stored(bytes, put)),
+            Err(error) => error,
+        };
+        match self.find_own(path, bytes, content).await {
+            Some(object) => {
+                info!(
+                    location = self.location,
+                    "the store's answer was lost; it has the object"
+                );
+                Ok(object)
+            }
+            None => Err(error),
+        }
+    }
+
+    /// The object at `path`, if it is what this writer has sent: it has the writer's token, or,
+    /// where the store keeps no metadata, the very bytes of `content`.
+    async fn find_own(
+        &self,
+        path: &Path,
+        bytes: u64,
+        content: Option<&PutPayload>,
+    ) -> Option<StoredObject> {
+        let head = GetOptions::new().with_head(true);
+        let found = self.witness.get_opts(path, head).await.ok()?;
+        if found.meta.size != bytes {
+            return None;
+        }
+        let is_own = match (self.metadata.is_of(&self.token, &found.attributes), content) {
+            (Some(is_own), _) => is_own,
+            (None, Some(content)) => self.holds(path, content).await,
+            (None, None) => false,
+        };
+        is_own.then(|| StoredObject::new(bytes).with_etag(found.meta.e_tag))
+    }
+
+    /// Whether the object at `path` has exactly these bytes.
+    async fn holds(&self, path: &Path, content: &PutPayload) -> bool {
+        let Ok(found) = self.witness.get(path).await else {
+            return false;
+        };
+        match found.bytes().await {
+            Ok(found) => content.iter().flatten().eq(found.iter()),
+            Err(_) => false,
+        }
+    }
+
+    pub(super) fn failed(&self, error: object_store::Error) -> SinkError {
+        let creates = self.mode == WriteMode::Create;
+        let error = match error {
+            object_store::Error::Precondition { path, source } if creates => {
+                object_store::Error::AlreadyExists { path, source }
+            }
+            other => other,
+        };
+        from_store(error, format!("cannot write {}", self.location))
+    }
+
+    /// By what an upload with this id is found again.
+    pub(super) fn trace(&self, upload: Option<&str>) -> Option<String> {
+        match &self.strategy {
+            CommitStrategy::Complete => upload.map(str::to_owned),
+            CommitStrategy::CopyFrom(staged) => Some(format!(" {staged}")),
+        }
+    }
+}
+
+fn stored(bytes: u64, put: PutResult) -> StoredObject {
+    let checksum = put.extensions.get::<StoreChecksum>();
+    StoredObject::new(bytes)
+        .with_checksum(checksum.map(|checksum| checksum.0.clone()))
+        .with_etag(put.e_tag)
+}

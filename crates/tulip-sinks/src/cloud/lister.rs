@@ -1,0 +1,123 @@
+//! The keys that a store holds, page by page.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use object_store::ObjectMeta;
+use object_store::list::{PaginatedListOptions, PaginatedListStore};
+use object_store::path::Path;
+use tulip_core::ObjectKey;
+use tulip_core::sink::{Listed, SinkError, SinkErrorKind, SinkLister};
+
+use super::error::{cleaned, from_store};
+use super::pages::BrokenList;
+use super::staging;
+
+/// The keys below a root.
+pub(super) struct KeyLister {
+    store: Arc<dyn PaginatedListStore>,
+    root: Path,
+    shown: String,
+    page: std::vec::IntoIter<ObjectMeta>,
+    next: NextPage,
+    /// Every token so far: a list that comes back to one would never end.
+    tokens: HashSet<String>,
+}
+
+enum NextPage {
+    First,
+    Behind(String),
+    None,
+}
+
+impl KeyLister {
+    pub(super) fn new(store: Arc<dyn PaginatedListStore>, root: Path, shown: &str) -> Self {
+        Self {
+            store,
+            root,
+            shown: shown.to_owned(),
+            page: Vec::new().into_iter(),
+            next: NextPage::First,
+            tokens: HashSet::new(),
+        }
+    }
+
+    /// Asks for the next page; `false` where there is none.
+    async fn turn(&mut self) -> object_store::Result<bool> {
+        let token = match std::mem::replace(&mut self.next, NextPage::None) {
+            NextPage::First => None,
+            NextPage::Behind(token) => Some(token),
+            NextPage::None => return Ok(false),
+        };
+        let prefix = match self.root.as_ref() {
+            "" => None,
+            root => Some(format!("{root}/")),
+        };
+        let options = PaginatedListOptions {
+            page_token: token,
+            ..PaginatedListOptions::default()
+        };
+        let page = self
+            .store
+            .list_paginated(prefix.as_deref(), options)
+            .await?;
+        if let Some(token) = page.page_token.filter(|token| !token.is_empty()) {
+            if !self.tokens.insert(token.clone()) {
+                return Err(BrokenList::Repeats.into());
+            }
+            self.next = NextPage::Behind(token);
+        }
+        self.page = page.result.objects.into_iter();
+        Ok(true)
+    }
+
+    /// What is reported of an object; nothing of what is staged or was tried.
+    fn entry(&self, path: &Path) -> Option<Listed> {
+        let name = path.filename()?;
+        if staging::is_staged(name) || name.starts_with(staging::PROBE) {
+            return None;
+        }
+        let below = match self.root.as_ref() {
+            "" => path.as_ref(),
+            root => path.as_ref().strip_prefix(root)?.strip_prefix('/')?,
+        };
+        // What would be normalised is not the name of something that an export wrote.
+        match ObjectKey::new(below) {
+            Ok(key) if key.as_str() == below => Some(Listed::Key(key)),
+            _ => {
+                let location = cleaned(&format!("{}/{below}", self.shown));
+                let what = format!("{location} has a name that no archive has");
+                let reason = SinkError::new(SinkErrorKind::Other, what);
+                Some(Listed::skipped(location, reason))
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl SinkLister for KeyLister {
+    async fn next(&mut self) -> Result<Option<Listed>, SinkError> {
+        loop {
+            while let Some(object) = self.page.next() {
+                if let Some(entry) = self.entry(&object.location) {
+                    return Ok(Some(entry));
+                }
+            }
+            let turned = self.turn().await;
+            let failed = |error| from_store(error, format!("cannot list {}", self.shown));
+            if !turned.map_err(failed)? {
+                return Ok(None);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for KeyLister {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyLister")
+            .field("root", &self.root)
+            .finish_non_exhaustive()
+    }
+}
