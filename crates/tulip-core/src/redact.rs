@@ -162,11 +162,10 @@ mod tests {
     }
 
     #[test]
-    fn a_text_full_of_urls_takes_no_longer_than_another_of_its_length() {
-        let began = std::time::Instant::now();
+    fn a_text_full_of_urls_is_read_once() {
+        // Were it read again for each URL, this would take hours.
         let text = "://a/b ".repeat(300_000);
         assert_eq!(one_line(&text, 15), "://a/[redacted]…");
-        assert!(began.elapsed() < std::time::Duration::from_secs(10));
     }
 
     #[test]

@@ -48,6 +48,8 @@ struct Drip {
 /// The body of a reply.
 #[derive(Debug)]
 pub(crate) struct Body {
+    /// What comes before the source.
+    prefix: Bytes,
     source: Source,
     /// Blanks behind the source.
     filler: u64,
@@ -63,6 +65,7 @@ pub(crate) struct Body {
 impl Body {
     fn new(source: Source) -> Self {
         Self {
+            prefix: Bytes::new(),
             source,
             filler: 0,
             announced: true,
@@ -90,6 +93,12 @@ impl Body {
     /// Leaves the length out of the reply, unless a header has it.
     pub(crate) fn unannounced(mut self) -> Self {
         self.announced = false;
+        self
+    }
+
+    /// Begins with these bytes.
+    pub(crate) fn preceded(mut self, bytes: Bytes) -> Self {
+        self.prefix = bytes;
         self
     }
 
@@ -146,10 +155,14 @@ impl Body {
             Source::Bytes(bytes) => bytes.len() as u64,
             Source::Content { at, end, .. } => end.saturating_sub(*at),
         };
-        source.saturating_add(self.filler)
+        let prefix = self.prefix.len() as u64;
+        source.saturating_add(self.filler).saturating_add(prefix)
     }
 
     fn next(&mut self, max: usize) -> Bytes {
+        if !self.prefix.is_empty() {
+            return self.prefix.split_to(self.prefix.len().min(max));
+        }
         let chunk = match &mut self.source {
             Source::Bytes(bytes) => bytes.split_to(bytes.len().min(max)),
             Source::Content { content, at, end } => {
@@ -297,5 +310,12 @@ mod tests {
     async fn blanks_follow_the_source() {
         let body = Body::bytes("ab".into()).filled(3);
         assert_eq!(body.collect().await.unwrap().to_bytes(), "ab   ");
+    }
+
+    #[tokio::test]
+    async fn a_prefix_comes_first_and_is_announced() {
+        let body = Body::bytes("ab".into()).preceded("xyz".into()).filled(1);
+        assert_eq!(http_body::Body::size_hint(&body).exact(), Some(6));
+        assert_eq!(body.collect().await.unwrap().to_bytes(), "xyzab ");
     }
 }

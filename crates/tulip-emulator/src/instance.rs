@@ -131,13 +131,16 @@ impl Instance {
         fault.unwrap_or(Fault::None)
     }
 
-    /// The fault of the next request for the archive of `job`.
-    pub(crate) fn take_asset_fault(&self, job: Option<&JobId>) -> Fault {
+    /// The fault of the next request for the archive of `job`, or for a range of it.
+    pub(crate) fn take_asset_fault(&self, job: Option<&JobId>, has_range: bool) -> Fault {
         let (own, always) = {
             let mut jobs = self.jobs();
             let job = job.and_then(|job| jobs.get_mut(job));
             job.map_or((None, None), |job| {
-                (job.asset_request(), job.script.faults.asset_always.clone())
+                let faults = &job.script.faults;
+                let ranged = faults.asset_ranged.clone().filter(|_| has_range);
+                let always = ranged.or_else(|| faults.asset_always.clone());
+                (job.asset_request(), always)
             })
         };
         let fault = own.or_else(|| self.faults().take(Endpoint::Asset));
@@ -186,7 +189,11 @@ impl Instance {
     ) -> JobId {
         let mut jobs = self.jobs();
         let id = id.unwrap_or_else(|| {
-            let name = Random::of(self.seed, "job", jobs.len() as u64).name(17);
+            let mut random = Random::of(self.seed, "job", jobs.len() as u64);
+            let name = match script.has_numeric_id {
+                true => (100_000_000 + random.next() % 900_000_000).to_string(),
+                false => random.name(17),
+            };
             JobId::new(name).expect("letters and digits make an id")
         });
         jobs.add(Job::new(
@@ -229,7 +236,15 @@ impl Instance {
 
     /// What the asset host serves for a job of `machine` with this script.
     pub(crate) fn content(&self, machine: &MachineId, script: &AssetScript) -> Option<Content> {
-        Some(encoded(self.plain_content(machine, script)?, script))
+        let content = self.plain_content(machine, script)?;
+        let content = match &script.fault {
+            Some(fault) => {
+                let bytes = fault.spoil(&content.to_bytes());
+                Content::fixed(FixedContent::new(bytes))
+            }
+            None => content,
+        };
+        Some(encoded(content, script))
     }
 
     /// What stands in its place once it has been replaced.

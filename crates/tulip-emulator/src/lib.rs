@@ -29,7 +29,7 @@ pub use content::Content;
 pub use csv::{CsvArchive, CsvError, MachineKind};
 pub use emulator::Emulator;
 pub use error::EmulatorError;
-pub use fault::{Endpoint, Fault, RangeFault, Reply};
+pub use fault::{ContentFault, Endpoint, Fault, RangeFault, Reply};
 pub use jobs::JobInfo;
 pub use log::{ApiRequest, AssetRequest, JobRequests, Requests};
 pub use script::JobScript;

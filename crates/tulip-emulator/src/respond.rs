@@ -30,7 +30,11 @@ impl Delivery<'_> {
     pub(crate) fn respond_with(self, reply: &Reply, body: Body) -> Response {
         let mut headers = HeaderMap::new();
         for (name, value) in &reply.headers {
-            let name = HeaderName::try_from(name.as_str());
+            let name = match name.eq_ignore_ascii_case("transfer-encoding") {
+                true => self.orders.transfer_encoding(),
+                false => name,
+            };
+            let name = HeaderName::try_from(name);
             if let (Ok(name), Ok(value)) = (name, HeaderValue::try_from(value.as_str())) {
                 headers.append(name, value);
             }
@@ -67,6 +71,11 @@ impl Delivery<'_> {
                 pause,
             } => body.dripping(*after, *piece, *pause),
             Fault::Endless => body.filled(u64::MAX).unannounced(),
+            Fault::Trickle { piece, pause } => body
+                .filled(u64::MAX)
+                .unannounced()
+                .dripping(0, *piece, *pause),
+            Fault::Before(bytes) => body.preceded(bytes.clone()),
             Fault::Surplus(bytes) => body.followed(bytes.clone(), self.orders),
             _ => body,
         }

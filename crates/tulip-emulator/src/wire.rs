@@ -1,7 +1,9 @@
 //! The connection beneath HTTP, for what HTTP alone would not do.
 
+use std::borrow::Cow;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
@@ -21,9 +23,18 @@ pub(crate) enum Order {
     Send(Bytes),
 }
 
+/// hyper writes no `Transfer-Encoding` but its own. A header of this name, which is as long, gets
+/// through, and the connection writes the right one in its place.
+const PLACEHOLDER: &str = "transfer_encoding";
+const TRANSFER_ENCODING: &str = "transfer-encoding";
+
 /// Orders to the connection that carries a reply.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Orders(Arc<Mutex<Option<Order>>>);
+pub(crate) struct Orders {
+    order: Arc<Mutex<Option<Order>>>,
+    /// Whether the next head has a [`PLACEHOLDER`].
+    has_placeholder: Arc<AtomicBool>,
+}
 
 impl Orders {
     pub(crate) fn give(&self, order: Order) {
@@ -34,8 +45,28 @@ impl Orders {
         self.slot().take()
     }
 
+    /// The name that a header must have to reach the client as `Transfer-Encoding`.
+    pub(crate) fn transfer_encoding(&self) -> &'static str {
+        self.has_placeholder.store(true, Ordering::Release);
+        PLACEHOLDER
+    }
+
+    /// What to write in place of `bytes`, which is as long.
+    fn renamed<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        if !self.has_placeholder.load(Ordering::Acquire) {
+            return Cow::Borrowed(bytes);
+        }
+        let name = PLACEHOLDER.as_bytes();
+        let Some(at) = bytes.windows(name.len()).position(|part| part == name) else {
+            return Cow::Borrowed(bytes);
+        };
+        let mut head = bytes.to_vec();
+        head[at..at + name.len()].copy_from_slice(TRANSFER_ENCODING.as_bytes());
+        Cow::Owned(head)
+    }
+
     fn slot(&self) -> MutexGuard<'_, Option<Order>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.order.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -71,7 +102,14 @@ impl Write for Wire {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let renamed = self.orders.renamed(bytes);
+        let is_renamed = matches!(renamed, Cow::Owned(_));
+        let written = ready!(Pin::new(&mut self.stream).poll_write(context, &renamed));
+        if is_renamed && written.is_ok() {
+            // A head is small, and written whole.
+            self.orders.has_placeholder.store(false, Ordering::Release);
+        }
+        Poll::Ready(written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -113,6 +151,11 @@ impl Write for Wire {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.orders.has_placeholder.load(Ordering::Acquire)
+            && let Some(first) = bytes.iter().find(|part| !part.is_empty())
+        {
+            return self.poll_write(context, first);
+        }
         Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
     }
 }

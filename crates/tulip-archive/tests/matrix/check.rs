@@ -1,34 +1,38 @@
 //! What must hold of a cell that has run, whatever it met.
 
 use std::error::Error as StdError;
+use std::time::Duration;
 
-use tulip_archive::{ChecksumAlgorithm, Digester, Receipt};
+use tulip_archive::{ChecksumAlgorithm, FramingRules, Inspector, Receipt};
 use tulip_emulator::Endpoint;
 
 use crate::archive::COLUMNS;
 use crate::cell::{KEY, Ran, Stored};
 use crate::plan::Expected;
 
-/// What came of a cell.
+/// The result of a cell.
 #[derive(Debug, Default)]
-pub(crate) struct Verdict {
-    /// What it did not keep to.
+pub(crate) struct CaseResult {
+    /// What does not hold.
     pub(crate) wrong: Vec<String>,
     /// What lies there is neither the archive nor what was there before.
     pub(crate) lost: bool,
     pub(crate) mark: char,
+    /// How long the cell ran, and the chunks that its sink was given.
+    pub(crate) took: Duration,
+    pub(crate) chunks: usize,
 }
 
-impl Verdict {
-    pub(crate) fn wrong(what: String) -> Self {
+impl CaseResult {
+    pub(crate) fn failed(what: String) -> Self {
         Self {
             wrong: vec![what],
-            lost: false,
             mark: '!',
+            ..Self::default()
         }
     }
 
-    fn unless(&mut self, holds: bool, what: impl FnOnce() -> String) {
+    fn check(&mut self, holds: bool, what: impl FnOnce() -> String) {
         if !holds {
             self.wrong.push(what());
         }
@@ -36,31 +40,31 @@ impl Verdict {
 }
 
 /// All that must hold.
-pub(crate) fn all(ran: &Ran) -> Verdict {
-    let mut verdict = Verdict::default();
-    outcome(ran, &mut verdict);
-    objects(ran, &mut verdict);
-    requests(ran, &mut verdict);
-    secrets(ran, &mut verdict);
-    verdict.unless(ran.took >= ran.plan.lasts, || {
+pub(crate) fn all(ran: &Ran) -> CaseResult {
+    let mut case = CaseResult::default();
+    outcome(ran, &mut case);
+    objects(ran, &mut case);
+    requests(ran, &mut case);
+    secrets(ran, &mut case);
+    case.check(ran.took >= ran.plan.lasts, || {
         format!("it took {:?}, and was told to wait", ran.took)
     });
     let fails = ran.plan.weakness.is_some() || ran.has_rule;
-    verdict.unless(!fails || ran.shown > 0, || {
+    case.check(!fails || ran.shown > 0, || {
         "the sink was to fail and did not".to_owned()
     });
-    verdict.mark = match ran.plan.expected {
-        _ if !verdict.wrong.is_empty() => '!',
+    case.mark = match ran.plan.expected {
+        _ if !case.wrong.is_empty() => '!',
         _ if ran.plan.leaves_an_upload => 'u',
         Expected::Exported => 'x',
         Expected::Failed(..) => '-',
         Expected::StoredAndFailed(..) => 's',
     };
-    verdict
+    case
 }
 
 /// Success or failure, and of which kind.
-fn outcome(ran: &Ran, verdict: &mut Verdict) {
+fn outcome(ran: &Ran, case: &mut CaseResult) {
     let found = match &ran.result {
         Ok(_) => None,
         Err(error) => Some((error.kind(), error.is_retryable())),
@@ -71,7 +75,7 @@ fn outcome(ran: &Ran, verdict: &mut Verdict) {
             Some((kind, retryable))
         }
     };
-    verdict.unless(found == expected, || {
+    case.check(found == expected, || {
         let said = match &ran.result {
             Ok(_) => "exported".to_owned(),
             Err(error) => chain(error).join(": "),
@@ -83,50 +87,50 @@ fn outcome(ran: &Ran, verdict: &mut Verdict) {
         .iter()
         .filter(|event| event.starts_with("Exported"));
     let exported = exported.count();
-    verdict.unless(exported == usize::from(ran.result.is_ok()), || {
+    case.check(exported == usize::from(ran.result.is_ok()), || {
         format!("told to be exported {exported} times")
     });
     if let Ok(outcome) = &ran.result {
-        verdict.unless(outcome.receipt().is_some(), || "it was skipped".to_owned());
+        case.check(outcome.receipt().is_some(), || "it was skipped".to_owned());
     }
 }
 
 /// What was there before, or the whole archive; and nothing else.
-fn objects(ran: &Ran, verdict: &mut Verdict) {
+fn objects(ran: &Ran, case: &mut CaseResult) {
     let stored = Stored::read(&ran.storage);
     let (kept, whole) = (
         stored.object == ran.previous.object,
         stored.object == ran.plan.archive.bytes,
     );
-    verdict.lost = !kept && !whole;
-    verdict.unless(kept || whole, || {
+    case.lost = !kept && !whole;
+    case.check(kept || whole, || {
         let bytes = stored.object.len();
         format!("the object is neither the old one nor the new one: it has {bytes} bytes")
     });
     let receipt_kept = stored.receipt == ran.previous.receipt;
     match ran.plan.expected {
         Expected::Exported => {
-            verdict.unless(whole, || "the archive is not there".to_owned());
+            case.check(whole, || "the archive is not there".to_owned());
             if let Err(what) = receipt(ran, &stored.receipt) {
-                verdict.wrong.push(format!("the receipt: {what}"));
+                case.wrong.push(format!("the receipt: {what}"));
             }
         }
         Expected::Failed(..) => {
-            verdict.unless(kept && receipt_kept, || {
+            case.check(kept && receipt_kept, || {
                 "what was there before was touched".to_owned()
             });
         }
         Expected::StoredAndFailed(..) => {
-            verdict.unless(whole && receipt_kept, || {
+            case.check(whole && receipt_kept, || {
                 "the archive was to be there, beside the old receipt".to_owned()
             });
         }
     }
     let keys = ran.storage.keys();
     let beside = format!("{KEY}.receipt.json");
-    verdict.unless(keys == [KEY, &beside], || format!("there is {keys:?}"));
+    case.check(keys == [KEY, &beside], || format!("there is {keys:?}"));
     let unfinished = ran.storage.unfinished();
-    verdict.unless(unfinished.is_empty() != ran.plan.leaves_an_upload, || {
+    case.check(unfinished.is_empty() != ran.plan.leaves_an_upload, || {
         format!("unfinished uploads: {unfinished:?}")
     });
 }
@@ -135,13 +139,14 @@ fn objects(ran: &Ran, verdict: &mut Verdict) {
 fn receipt(ran: &Ran, json: &[u8]) -> Result<(), String> {
     let receipt = Receipt::from_json(json).map_err(|error| error.to_string())?;
     let archive = &ran.plan.archive;
-    let mut digester = Digester::new(ChecksumAlgorithm::Crc64Nvme);
-    digester.update(&archive.bytes);
+    let mut inspector = Inspector::new(ChecksumAlgorithm::Crc64Nvme, FramingRules::new());
+    inspector.update(&archive.bytes).unwrap();
+    let inspection = inspector.finish().unwrap();
     let job = ran.emulator.jobs().pop().map(|job| job.id);
     let fits = receipt.bytes == archive.len()
         && receipt.records == archive.records
         && receipt.columns == COLUMNS
-        && receipt.checksum == digester.finish().unwrap()
+        && receipt.checksum == inspection.checksum
         && Some(&receipt.job) == job.as_ref()
         && receipt.object.key.as_str() == KEY;
     if !fits {
@@ -155,10 +160,10 @@ fn receipt(ran: &Ran, json: &[u8]) -> Result<(), String> {
 }
 
 /// Jobs are started once, credentials go to Tulip alone, and there is an end.
-fn requests(ran: &Ran, verdict: &mut Verdict) {
+fn requests(ran: &Ran, case: &mut CaseResult) {
     let after = ran.emulator.requests();
     let starts = after.starts(&ran.machine);
-    verdict.unless(starts == ran.plan.starts, || {
+    case.check(starts == ran.plan.starts, || {
         format!("{starts} jobs were started")
     });
     let (api, asset) = (&after.api, &after.asset);
@@ -168,24 +173,24 @@ fn requests(ran: &Ran, verdict: &mut Verdict) {
             || request.referer.is_some()
             || request.method != "GET"
     });
-    verdict.unless(stranger.is_none(), || {
+    case.check(stranger.is_none(), || {
         format!("the asset host was asked so: {stranger:?}")
     });
-    verdict.unless(api.iter().all(|request| request.authorization), || {
+    case.check(api.iter().all(|request| request.authorization), || {
         "Tulip was asked without credentials".to_owned()
     });
     let asked = after.count(Endpoint::Asset);
-    verdict.unless(ran.plan.asked.contains(&asked), || {
+    case.check(ran.plan.asked.contains(&asked), || {
         format!("the asset host was asked {asked} times")
     });
     let all = api.len() + asset.len();
-    verdict.unless(all <= ran.plan.requests, || {
+    case.check(all <= ran.plan.requests, || {
         format!("there were {all} requests")
     });
 }
 
 /// Nothing that is said holds a secret.
-fn secrets(ran: &Ran, verdict: &mut Verdict) {
+fn secrets(ran: &Ran, case: &mut CaseResult) {
     let mut said = ran.told.clone();
     match &ran.result {
         Ok(outcome) => said.push(format!("{outcome:?} {outcome:#?}")),
@@ -209,11 +214,11 @@ fn secrets(ran: &Ran, verdict: &mut Verdict) {
     ];
     for text in said {
         for word in words {
-            verdict.unless(!text.contains(word), || {
+            case.check(!text.contains(word), || {
                 format!("{word:?} is shown: {text}")
             });
         }
-        verdict.unless(!holds_signature(&text), || {
+        case.check(!holds_signature(&text), || {
             format!("a signature is shown: {text}")
         });
     }

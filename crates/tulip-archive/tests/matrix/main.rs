@@ -25,12 +25,14 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::cell::Cell;
-use crate::check::Verdict;
+use crate::check::CaseResult;
 use crate::table::Table;
 
 /// Cells that run at once.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 16;
 const SEED: u64 = 7;
+/// Cells whose times are printed.
+const SLOWEST: usize = 10;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_cell_of_the_fault_matrix_keeps_what_is_promised() {
@@ -47,18 +49,20 @@ async fn every_cell_of_the_fault_matrix_keeps_what_is_promised() {
             let _slot = slots.acquire_owned().await.unwrap();
             let own = cell.clone();
             // A task of its own, so that a panic in it is told with its name.
-            let verdict = tokio::spawn(async move { own.run().await }).await;
-            let verdict = verdict.unwrap_or_else(|error| Verdict::wrong(error.to_string()));
-            (number, cell, verdict)
+            let case = tokio::spawn(async move { own.run().await }).await;
+            let case = case.unwrap_or_else(|error| CaseResult::failed(error.to_string()));
+            (number, cell, case)
         });
     }
     let mut table = Table::default();
     let mut failed = Vec::new();
+    let mut times = Vec::new();
     while let Some(ran) = running.join_next().await {
-        let (number, cell, verdict) = ran.unwrap();
-        table.add(number, &cell, &verdict);
-        if !verdict.wrong.is_empty() {
-            failed.push(told(&cell, &verdict));
+        let (number, cell, case) = ran.unwrap();
+        table.add(number, &cell, &case);
+        times.push((case.took, case.chunks, cell.name()));
+        if !case.wrong.is_empty() {
+            failed.push(told(&cell, &case));
         }
     }
     let text = table.text();
@@ -68,6 +72,10 @@ async fn every_cell_of_the_fault_matrix_keeps_what_is_promised() {
     )
     .unwrap();
     println!("{text}");
+    times.sort();
+    for (took, chunks, name) in times.iter().rev().take(SLOWEST) {
+        println!("{:7.1} s, {chunks:5} chunks  {name}", took.as_secs_f64());
+    }
     assert!(table.tried() > 0, "no cell has {only:?} in its name");
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
@@ -99,9 +107,9 @@ fn variable(name: &str) -> Option<String> {
 }
 
 /// What is wrong with a cell, and how it is run again.
-fn told(cell: &Cell, verdict: &Verdict) -> String {
+fn told(cell: &Cell, case: &CaseResult) -> String {
     let (name, seed) = (cell.name(), cell.seed);
-    let wrong = verdict.wrong.join("\n    ");
+    let wrong = case.wrong.join("\n    ");
     format!(
         "{name} (seed {seed})\n    {wrong}\n    again: TULIP_MATRIX_SEED={seed} \
          TULIP_MATRIX_ONLY='{name}' cargo test -p tulip-archive --test matrix -- --nocapture"

@@ -106,8 +106,10 @@ pub(crate) const RETRIES: u32 = 5;
 /// More than that.
 pub(crate) const FOR_EVER: usize = 30;
 /// A limit on silence, for cells where silence is what ends something: longer than a busy machine
-/// is silent by itself.
-pub(crate) const STALL: Duration = Duration::from_millis(500);
+/// is silent by itself. Where it is not, the retries of these cells make up for it.
+pub(crate) const STALL: Duration = Duration::from_secs(1);
+/// A limit on everything else, which only a hang can reach.
+const PATIENT: Duration = Duration::from_secs(600);
 
 pub(crate) type Rule = Box<dyn FnMut(&Seen) -> Option<Refusal> + Send + Sync>;
 
@@ -161,9 +163,9 @@ impl Plan {
             has_job: false,
             weakness: None,
             rule: None,
-            stall: Duration::from_secs(60),
+            stall: PATIENT,
             retries: RETRIES,
-            deadline: Duration::from_secs(50),
+            deadline: PATIENT,
             max_bytes: None,
             expected: Expected::Exported,
             archive: draw.archive.clone(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::cell::Cell;
-use crate::check::Verdict;
+use crate::check::CaseResult;
 use crate::column::ALL;
 
 const LEGEND: &str = "\
@@ -28,15 +28,15 @@ pub(crate) struct Table {
 
 impl Table {
     /// Takes what came of a cell of the row with this number.
-    pub(crate) fn add(&mut self, number: usize, cell: &Cell, verdict: &Verdict) {
+    pub(crate) fn add(&mut self, number: usize, cell: &Cell, case: &CaseResult) {
         self.tried += 1;
-        self.passed += usize::from(verdict.wrong.is_empty());
-        self.lost += usize::from(verdict.lost);
+        self.passed += usize::from(case.wrong.is_empty());
+        self.lost += usize::from(case.lost);
         let name = format!("{}: {}", cell.heading, cell.row.fault);
         let marks = self.marks.entry((number, name));
         let marks = marks.or_insert(['.'; ALL.len()]);
         if let Some(at) = ALL.iter().position(|column| *column == cell.column) {
-            marks[at] = verdict.mark;
+            marks[at] = case.mark;
         }
     }
 
@@ -50,12 +50,12 @@ impl Table {
         let width = names.max().unwrap_or_default();
         let mut text = LEGEND.to_owned();
         let columns = ALL.map(|column| column.to_string());
-        let numbers = ['1', '2', '3', '4', '5', '6', '7', '8'];
-        for (number, column) in numbers.iter().zip(&columns) {
-            let _ = writeln!(text, "{number}  {column}");
+        let letters = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'];
+        for (letter, column) in letters.iter().zip(&columns) {
+            let _ = writeln!(text, "{letter}  {column}");
         }
         text.push('\n');
-        push_line(&mut text, width, "", &numbers);
+        push_line(&mut text, width, "", &letters);
         for ((_, name), marks) in &self.marks {
             push_line(&mut text, width, name, marks);
         }

@@ -44,6 +44,20 @@ pub(crate) enum Weakness {
     Garbled,
 }
 
+/// What a sink has been given: where a cell hangs, it tells how far it got.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    pub(crate) chunks: AtomicUsize,
+    pub(crate) bytes: AtomicUsize,
+}
+
+impl Taken {
+    fn add(&self, chunk: &Bytes) {
+        self.chunks.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(chunk.len(), Ordering::Relaxed);
+    }
+}
+
 /// The sink, and how often its weaknesses have shown.
 #[derive(Debug)]
 pub(crate) struct Weak {
@@ -51,15 +65,17 @@ pub(crate) struct Weak {
     weakness: Option<Weakness>,
     opened: AtomicUsize,
     shown: Arc<AtomicUsize>,
+    taken: Arc<Taken>,
 }
 
 impl Weak {
-    pub(crate) fn new(sink: Arc<dyn Sink>, weakness: Option<Weakness>) -> Self {
+    pub(crate) fn new(sink: Arc<dyn Sink>, weakness: Option<Weakness>, taken: Arc<Taken>) -> Self {
         Self {
             sink,
             weakness,
             opened: AtomicUsize::new(0),
             shown: Arc::default(),
+            taken,
         }
     }
 
@@ -130,6 +146,7 @@ impl Sink for Weak {
             written: 0,
             bytes: 0,
             shown: self.shown.clone(),
+            taken: self.taken.clone(),
         }))
     }
 
@@ -159,6 +176,7 @@ struct WeakWriter {
     written: usize,
     bytes: u64,
     shown: Arc<AtomicUsize>,
+    taken: Arc<Taken>,
 }
 
 #[async_trait]
@@ -166,6 +184,7 @@ impl SinkWriter for WeakWriter {
     async fn write(&mut self, chunk: Bytes) -> Result<(), SinkError> {
         self.written += 1;
         self.bytes += chunk.len() as u64;
+        self.taken.add(&chunk);
         match self.weakness {
             Some(Weakness::Write(of, nth, kind)) if of == self.of && nth == self.written => {
                 return Err(fail(&self.shown, kind, "write"));

@@ -149,7 +149,7 @@ impl Crash {
             // Anywhere.
             _ => {
                 let share = self.random.f64() * 1.1;
-                std::thread::sleep(self.usual.mul_f64(share));
+                self.pause(&mut child, self.usual.mul_f64(share));
             }
         }
         child.kill().unwrap();
@@ -163,6 +163,18 @@ impl Crash {
         killed
     }
 
+    /// Waits, but not for a run that has ended: the machine may have become faster.
+    fn pause(&mut self, child: &mut Child, wait: Duration) {
+        let began = Instant::now();
+        while began.elapsed() < wait {
+            if child.try_wait().unwrap().is_some() {
+                self.usual = self.usual.min(began.elapsed());
+                return;
+            }
+            std::thread::sleep(wait.min(Duration::from_millis(1)));
+        }
+    }
+
     /// Waits for one more request, but not for a run that ends without one.
     fn when(&mut self, child: &mut Child, endpoint: Endpoint, count: usize) {
         let came = self.bench.emulator.wait_for_requests(endpoint, count + 1);
@@ -170,8 +182,8 @@ impl Crash {
         let _ = self
             .bench
             .block_on(async { tokio::time::timeout(limit, came).await });
-        let _ = child.try_wait();
-        std::thread::sleep(self.usual.mul_f64(self.random.f64() * 0.02));
+        let wait = self.usual.mul_f64(self.random.f64() * 0.02);
+        self.pause(child, wait);
     }
 
     /// What lies under the key is whole, the old or the new.

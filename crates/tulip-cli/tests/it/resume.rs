@@ -169,6 +169,38 @@ fn verify_ends_in_6_where_an_archive_is_not_what_its_receipt_says() {
     assert_eq!(nothing.code, Some(5), "{nothing:?}");
 }
 
+#[cfg(unix)]
+#[test]
+fn verify_skips_and_names_what_it_cannot_look_at_and_ends_in_5() {
+    let bench = Bench::start();
+    let ran = bench.run(&["export", "--all", "--to", "out", "--name", "{machine}.csv"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    std::os::unix::fs::symlink(".", bench.path("out/back")).unwrap();
+    std::fs::write(bench.path("out/back\\slash.csv"), "x\n").unwrap();
+    let ran = bench.run(&["verify", "out"]);
+    assert_eq!(ran.code, Some(5), "{ran:?}");
+    assert_eq!(ran.stdout.matches(": intact").count(), 3, "{ran:?}");
+    for name in ["out/back: it is a link back to", "slash.csv is no archive"] {
+        assert!(ran.stderr.contains(name), "{ran:?}");
+    }
+    assert!(ran.stderr.contains("3 intact"), "{ran:?}");
+    assert!(ran.stderr.contains(", 2 skipped"), "{ran:?}");
+    let ran = bench.run(&["verify", "out", "--json"]);
+    assert_eq!(ran.code, Some(5), "{ran:?}");
+    let entries = ran.json();
+    assert_eq!(entries.len(), 5);
+    let skipped: Vec<_> = entries
+        .iter()
+        .filter(|entry| entry["verdict"] == "skipped")
+        .collect();
+    assert_eq!(skipped.len(), 2);
+    assert!(skipped.iter().all(|entry| entry["location"].is_string()));
+    // What is damaged is worse.
+    std::fs::remove_file(bench.path(&format!("out/{}.csv", bench.machine()))).unwrap();
+    let ran = bench.run(&["verify", "out"]);
+    assert_eq!(ran.code, Some(6), "{ran:?}");
+}
+
 #[test]
 fn the_same_job_again_is_told_to_be_unchanged() {
     let bench = Bench::start();

@@ -125,8 +125,15 @@ impl Api {
         }
         let script = self.0.scripts().take(&machine);
         let status = script.start_status.clone();
+        let text = script.start_reply.clone();
         self.0.log_start(&machine);
         let job = self.0.add_job(None, machine, script);
+        if let Some(text) = text {
+            let text = text.replace("{id}", job.as_str());
+            return Ok(Reply::new(200)
+                .header("Content-Type", "application/json")
+                .body(text));
+        }
         let user = Random::of(self.0.seed, "user", 0).name(17);
         let workspace = self.0.workspace.as_str();
         let reply = JobReply::started(job.as_str(), &status, CUSTOMER, &user, workspace);
@@ -145,6 +152,7 @@ impl Api {
             None => self.0.sign_url(job),
         });
         let details = found.details.as_deref();
+        let id = job.script.status_id.as_deref().unwrap_or(id);
         let reply = JobReply::status(id, &found.status, resource.as_deref(), details);
         Ok(Reply::json(200, &reply))
     }

@@ -16,6 +16,7 @@ use crate::api::text;
 use crate::clock::http_date;
 use crate::fault::{Fault, Reply};
 use crate::instance::{Instance, job_of_path, url_number};
+use crate::jobs::Visit;
 use crate::log::AssetRequest;
 use crate::presign::{PresignError, Signed};
 use crate::respond::Delivery;
@@ -29,7 +30,8 @@ impl Handler for AssetHost {
     async fn answer(self: Arc<Self>, request: Request, orders: Orders) -> Result<Response, Hangup> {
         let (head, _) = request.into_parts();
         let job = job_of_path(head.uri.path());
-        let fault = self.0.take_asset_fault(job.as_ref());
+        let has_range = head.headers.contains_key(RANGE);
+        let fault = self.0.take_asset_fault(job.as_ref(), has_range);
         let sent = Arc::default();
         let delivery = Delivery {
             fault: &fault,
@@ -59,18 +61,24 @@ impl AssetHost {
     fn serve(&self, head: &Parts, job: Option<&JobId>, fault: &Fault) -> Result<Object, Reply> {
         let session = self.authenticate(head, job)?;
         let missing = || Reply::xml(404, "NoSuchKey", "The specified key does not exist.");
-        let (machine, script, modified, budget, bytes) = {
+        let (machine, script, modified, request, budget, bytes) = {
             let mut jobs = self.0.jobs();
             let job = job.and_then(|job| jobs.get_mut(job)).ok_or_else(missing)?;
             let number = url_number(&session).ok_or_else(missing)?;
-            let budget = job.use_url(number).ok_or_else(|| {
-                let refusal = job.script.asset.refusal.clone();
-                refusal.unwrap_or_else(|| Reply::expired(403))
-            })?;
+            let budget = match job.use_url(number) {
+                Visit::Open(budget) => budget,
+                Visit::NotFound => return Err(missing()),
+                Visit::Expired => {
+                    let refusal = job.script.asset.refusal.clone();
+                    return Err(refusal.unwrap_or_else(|| Reply::expired(403)));
+                }
+            };
             let modified = http_date(job.created);
             let machine = job.info.machine.clone();
             let script = job.script.asset.clone();
-            (machine, script, modified, budget, job.asset_bytes())
+            let request = job.asset_requests() as u64;
+            let bytes = job.asset_bytes();
+            (machine, script, modified, request, budget, bytes)
         };
         if let Fault::Expire { after } = fault {
             budget.shrink(*after);
@@ -84,6 +92,7 @@ impl AssetHost {
             content,
             script,
             modified,
+            request,
             budget,
             counters: [Arc::clone(&self.0.asset_bytes), bytes],
         })

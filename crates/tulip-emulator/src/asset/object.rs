@@ -13,7 +13,7 @@ use crate::fault::{Fault, Part, Reply};
 use crate::jobs::Budget;
 use crate::range::{Selection, select};
 use crate::respond::Delivery;
-use crate::script::AssetScript;
+use crate::script::{AssetScript, IfMatch};
 use crate::server::Response;
 
 /// What a request is let in to.
@@ -21,6 +21,8 @@ pub(super) struct Object {
     pub(super) content: Content,
     pub(super) script: AssetScript,
     pub(super) modified: String,
+    /// How many requests for it there have been, this one included.
+    pub(super) request: u64,
     /// What its URL may still bring.
     pub(super) budget: Budget,
     /// What counts the bytes sent, for the host and for the job.
@@ -63,16 +65,28 @@ impl Object {
         delivery.respond_with(&reply, body)
     }
 
+    /// Whether `If-Match` with the value `wanted` lets the request through to an object with this tag.
+    fn meets(&self, wanted: &str, etag: &str) -> bool {
+        match self.script.if_match {
+            IfMatch::Kept => wanted
+                .split(',')
+                .any(|tag| matches!(tag.trim(), tag if tag == etag || tag == "*")),
+            IfMatch::Ignored => true,
+            IfMatch::Refused => false,
+        }
+    }
+
     /// Status and headers, and which bytes follow.
     fn select(&self, head: &Parts, fault: &Fault) -> Result<(Reply, Part), Reply> {
         let length = self.content.len();
-        let etag = self.script.etag.then(|| self.content.etag());
+        let replica = match self.script.etag_per_request {
+            true => self.request,
+            false => 0,
+        };
+        let etag = self.script.etag.then(|| self.content.etag(replica));
         let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
         if let (Some(etag), Some(wanted)) = (&etag, header(IF_MATCH))
-            && self.script.if_match
-            && !wanted
-                .split(',')
-                .any(|tag| matches!(tag.trim(), tag if tag == etag || tag == "*"))
+            && !self.meets(wanted, etag)
         {
             return Err(Reply::xml(
                 412,

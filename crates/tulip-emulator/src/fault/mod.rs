@@ -1,5 +1,6 @@
 //! Faults that a test asks for.
 
+mod content;
 mod queue;
 mod range;
 mod reply;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Uri;
 
+pub use self::content::ContentFault;
 pub(crate) use self::queue::Faults;
 pub(crate) use self::range::Part;
 pub use self::range::RangeFault;
@@ -78,6 +80,17 @@ pub enum Fault {
     },
     /// The request is served in chunks, and when the body is over, blanks follow without end.
     Endless,
+    /// The request is served in pieces without end, with a pause before each, by tokio's clock: the
+    /// body, and then blanks. No length is announced. A connection that is never silent and never
+    /// done.
+    Trickle {
+        /// Bytes of each piece, at least one.
+        piece: u64,
+        /// The time before each piece.
+        pause: Duration,
+    },
+    /// The request is served, but these bytes come before its body: a byte order mark before JSON.
+    Before(Bytes),
     /// The request is served, and when its reply is over, these bytes follow it on the
     /// connection: more than was announced.
     Surplus(Bytes),

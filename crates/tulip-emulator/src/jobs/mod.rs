@@ -10,8 +10,8 @@ use std::time::SystemTime;
 use tokio::time::Instant;
 use tulip_core::{JobId, MachineId};
 
-pub(crate) use self::urls::Budget;
 use self::urls::Urls;
+pub(crate) use self::urls::{Budget, Visit};
 use crate::fault::Fault;
 use crate::log::JobRequests;
 use crate::script::{JobScript, Outcome, Wait};
@@ -142,6 +142,11 @@ impl Job {
         self.script.faults.status.get(nth).cloned()
     }
 
+    /// How many requests for the archive have been counted.
+    pub(crate) fn asset_requests(&self) -> usize {
+        self.asset_requests
+    }
+
     /// Counts a request for the archive, and says which fault of the job's own it meets.
     pub(crate) fn asset_request(&mut self) -> Option<Fault> {
         let nth = self.asset_requests;
@@ -172,9 +177,8 @@ impl Job {
         self.urls.expire();
     }
 
-    /// Counts a request to URL `number`, and says what it may bring; nothing when the URL does
-    /// not work any more.
-    pub(crate) fn use_url(&mut self, number: usize) -> Option<Budget> {
+    /// Counts a request to URL `number`, and says what it may have.
+    pub(crate) fn use_url(&mut self, number: usize) -> Visit {
         self.urls.visit(number, &self.script.asset)
     }
 }

@@ -44,6 +44,17 @@ struct Url {
     budget: Budget,
 }
 
+/// What a request to a URL may have.
+#[derive(Debug, Clone)]
+pub(crate) enum Visit {
+    /// The archive, as far as the budget goes.
+    Open(Budget),
+    /// Nothing is there yet.
+    NotFound,
+    /// The URL does not work any more.
+    Expired,
+}
+
 /// The URLs of a job, by their numbers.
 #[derive(Debug, Default)]
 pub(crate) struct Urls {
@@ -66,16 +77,21 @@ impl Urls {
         self.first_valid = self.list.len();
     }
 
-    /// Counts a request to URL `number`, and says what it may bring; nothing when the URL does
-    /// not work any more.
-    pub(crate) fn visit(&mut self, number: usize, script: &AssetScript) -> Option<Budget> {
+    /// Counts a request to URL `number`, and says what it may have.
+    pub(crate) fn visit(&mut self, number: usize, script: &AssetScript) -> Visit {
         let first_valid = self.first_valid.max(script.revoked_urls);
-        let url = self.list.get_mut(number)?;
+        let Some(url) = self.list.get_mut(number) else {
+            return Visit::Expired;
+        };
         url.requests = url.requests.saturating_add(1);
         let works = number >= first_valid
             && url.requests <= script.url_requests.unwrap_or(u32::MAX)
             && !url.budget.is_spent();
-        works.then(|| url.budget.clone())
+        match works {
+            true if url.requests <= script.url_not_found => Visit::NotFound,
+            true => Visit::Open(url.budget.clone()),
+            false => Visit::Expired,
+        }
     }
 }
 
@@ -84,19 +100,41 @@ mod tests {
     use super::*;
     use crate::script::JobScript;
 
+    fn visit(urls: &mut Urls, number: usize, script: &AssetScript) -> Option<Budget> {
+        match urls.visit(number, script) {
+            Visit::Open(budget) => Some(budget),
+            Visit::NotFound | Visit::Expired => None,
+        }
+    }
+
+    #[test]
+    fn nothing_is_found_at_a_new_url_until_it_was_asked_for_often_enough() {
+        let script = JobScript::new().url_not_found(2).asset;
+        let mut urls = Urls::default();
+        for _ in 0..2 {
+            let number = urls.sign(&script);
+            for _ in 0..2 {
+                assert!(matches!(urls.visit(number, &script), Visit::NotFound));
+            }
+            assert!(visit(&mut urls, number, &script).is_some());
+        }
+        urls.expire();
+        assert!(matches!(urls.visit(0, &script), Visit::Expired));
+    }
+
     #[test]
     fn a_url_ends_with_its_requests_or_when_made_to() {
         let script = JobScript::new().url_requests(1).asset;
         let mut urls = Urls::default();
         let first = urls.sign(&script);
-        assert!(urls.visit(first, &script).is_some());
-        assert!(urls.visit(first, &script).is_none());
+        assert!(visit(&mut urls, first, &script).is_some());
+        assert!(visit(&mut urls, first, &script).is_none());
         let second = urls.sign(&script);
         urls.expire();
-        assert!(urls.visit(second, &script).is_none());
+        assert!(visit(&mut urls, second, &script).is_none());
         let third = urls.sign(&script);
-        assert!(urls.visit(third, &script).is_some());
-        assert!(urls.visit(99, &script).is_none());
+        assert!(visit(&mut urls, third, &script).is_some());
+        assert!(visit(&mut urls, 99, &script).is_none());
     }
 
     #[test]
@@ -104,12 +142,15 @@ mod tests {
         let script = JobScript::new().url_bytes(10).asset;
         let mut urls = Urls::default();
         let number = urls.sign(&script);
-        let (one, two) = (urls.visit(number, &script), urls.visit(number, &script));
+        let (one, two) = (
+            visit(&mut urls, number, &script),
+            visit(&mut urls, number, &script),
+        );
         let (one, two) = (one.unwrap(), two.unwrap());
         assert_eq!((one.take(4), two.take(4), one.take(4)), (4, 4, 2));
-        assert!(urls.visit(number, &script).is_none());
+        assert!(visit(&mut urls, number, &script).is_none());
         two.give_back(1);
-        assert!(urls.visit(number, &script).is_some());
+        assert!(visit(&mut urls, number, &script).is_some());
         assert_eq!((one.take(4), two.take(4)), (1, 0));
     }
 
@@ -118,7 +159,7 @@ mod tests {
         let script = JobScript::new().revoked_urls(1).asset;
         let mut urls = Urls::default();
         let (first, second) = (urls.sign(&script), urls.sign(&script));
-        assert!(urls.visit(first, &script).is_none());
-        assert!(urls.visit(second, &script).is_some());
+        assert!(visit(&mut urls, first, &script).is_none());
+        assert!(visit(&mut urls, second, &script).is_some());
     }
 }

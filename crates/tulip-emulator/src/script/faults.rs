@@ -1,6 +1,5 @@
-//! What goes wrong with the requests for one job.
+//! What is written down about the requests for a job.
 
-use super::JobScript;
 use crate::fault::Fault;
 
 /// The faults of requests for one job, in the order of the requests.
@@ -8,41 +7,8 @@ use crate::fault::Fault;
 pub(crate) struct FaultScript {
     pub(crate) status: Vec<Fault>,
     pub(crate) asset: Vec<Fault>,
+    /// Of requests for a range of the archive.
+    pub(crate) asset_ranged: Option<Fault>,
     /// Of later requests for the archive.
     pub(crate) asset_always: Option<Fault>,
-}
-
-/// What goes wrong with the requests for this job. Faults that wait for the next request of all,
-/// see [`Emulator::fail_next`](crate::Emulator::fail_next), are left to others as long as the job
-/// has one of its own.
-impl JobScript {
-    /// The status calls for the job meet these faults, one each; [`Fault::None`] lets one pass.
-    #[must_use]
-    pub fn status_faults<F: Into<Fault>>(mut self, faults: impl IntoIterator<Item = F>) -> Self {
-        self.faults.status = faults.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// The requests for the job's archive meet these faults, one each; [`Fault::None`] lets one
-    /// pass.
-    ///
-    /// ```
-    /// use tulip_emulator::{Fault, JobScript, Reply};
-    /// // The download breaks, the second attempt is refused, and the third one is served.
-    /// let faults = [Fault::Cut { after: 100 }, Reply::slow_down().into()];
-    /// let script = JobScript::new().asset_faults(faults);
-    /// ```
-    #[must_use]
-    pub fn asset_faults<F: Into<Fault>>(mut self, faults: impl IntoIterator<Item = F>) -> Self {
-        self.faults.asset = faults.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// Every request for the job's archive meets this fault for which no other one waits: after
-    /// [`Self::asset_faults`], from some request on.
-    #[must_use]
-    pub fn asset_always(mut self, fault: impl Into<Fault>) -> Self {
-        self.faults.asset_always = Some(fault.into());
-        self
-    }
 }

@@ -1,13 +1,16 @@
 //! What a job does, as a test writes it down.
 
+mod archive;
 mod asset;
 mod faults;
+mod requests;
+mod urls;
 
 use std::time::Duration;
 
 use tulip_core::MachineId;
 
-pub(crate) use self::asset::AssetScript;
+pub(crate) use self::asset::{AssetScript, IfMatch};
 pub(crate) use self::faults::FaultScript;
 
 /// How long a job stays unfinished.
@@ -43,6 +46,9 @@ pub struct JobScript {
     pub(crate) wait: Wait,
     pub(crate) outcome: Outcome,
     pub(crate) start_status: String,
+    pub(crate) start_reply: Option<String>,
+    pub(crate) has_numeric_id: bool,
+    pub(crate) status_id: Option<String>,
     pub(crate) pending_status: String,
     pub(crate) resource: Option<String>,
     pub(crate) polls_without_resource: u32,
@@ -58,6 +64,9 @@ impl Default for JobScript {
             wait: Wait::Polls(0),
             outcome: Outcome::Complete,
             start_status: "pending".to_owned(),
+            start_reply: None,
+            has_numeric_id: false,
+            status_id: None,
             pending_status: "pending".to_owned(),
             resource: None,
             polls_without_resource: 0,
@@ -119,6 +128,33 @@ impl JobScript {
     #[must_use]
     pub fn start_status(mut self, status: impl Into<String>) -> Self {
         self.start_status = status.into();
+        self
+    }
+
+    /// The reply to the call that starts the job is this text, with the job's id for `{id}`.
+    ///
+    /// ```
+    /// use tulip_emulator::JobScript;
+    /// let no_status = JobScript::new().start_reply(r#"{"id":"{id}"}"#);
+    /// let numbers = JobScript::new().numeric_id().start_reply(r#"{"id":{id},"status":200}"#);
+    /// ```
+    #[must_use]
+    pub fn start_reply(mut self, text: impl Into<String>) -> Self {
+        self.start_reply = Some(text.into());
+        self
+    }
+
+    /// The job has an id of digits, such as a JSON number could be.
+    #[must_use]
+    pub fn numeric_id(mut self) -> Self {
+        self.has_numeric_id = true;
+        self
+    }
+
+    /// The status calls answer with this `id`, as if they had been asked for another job.
+    #[must_use]
+    pub fn status_id(mut self, id: impl Into<String>) -> Self {
+        self.status_id = Some(id.into());
         self
     }
 

@@ -112,6 +112,9 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        // Each case is megabytes, and is built without optimisation.
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
         #[test]
         fn blocks_are_the_bytes_in_order_and_lie_as_in_the_archive(
             from in 0..3 * BLOCK,

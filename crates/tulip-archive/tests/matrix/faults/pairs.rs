@@ -77,7 +77,7 @@ pub(super) fn rows() -> Vec<Row> {
             let busy = || Reply::busy(503);
             let script = draw.script().status_faults(times(busy(), draw.times()));
             let script = script.asset_faults(times(Reply::slow_down(), draw.times()));
-            let times = draw.rng.usize(1..20);
+            let times = draw.rng.usize(1..4);
             let plan = Plan::exports(draw, script).weak(Weakness::Yields(times));
             plan.start_faults([Reply::busy(429)])
         }),

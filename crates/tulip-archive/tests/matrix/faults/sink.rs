@@ -81,11 +81,11 @@ pub(super) fn rows() -> Vec<Row> {
             fails(draw, Other, false, Weakness::Close(Of::Object, Other))
         }),
         row("slow writes", &BOTH_WAYS, |draw| {
-            let times = draw.rng.usize(1..50);
+            let times = draw.rng.usize(1..4);
             Plan::exports(draw, draw.script()).weak(Weakness::Yields(times))
         }),
         large("slow writes of several parts", &SINKS_HINTED, |draw| {
-            let times = draw.rng.usize(1..50);
+            let times = draw.rng.usize(1..4);
             Plan::exports(draw, draw.script()).weak(Weakness::Yields(times))
         }),
         row("a write longer than silence may last", &BOTH_WAYS, |draw| {

@@ -90,7 +90,7 @@ pub(super) fn rows() -> Vec<Row> {
         }),
         row("page with 200", &SINKS, |draw| {
             let page = Reply::html(200, "<html><title>Sign in</title></html>");
-            refused(draw, vec![page.into()], Api, false)
+            refused(draw, vec![page.into()], StartUnknown, false)
         }),
         row("page with 403", &SINKS, |draw| {
             let page = Reply::html(403, "<html><title>Not on the list</title></html>");
@@ -98,14 +98,14 @@ pub(super) fn rows() -> Vec<Row> {
         }),
         row("half a JSON", &SINKS, |draw| {
             let half = Reply::new(200).body("{\"id\":\"abc\",\"sta");
-            refused(draw, vec![half.into()], Api, false)
+            refused(draw, vec![half.into()], StartUnknown, false)
         }),
         row("header of megabytes", &SINKS, |draw| {
-            refused(draw, vec![megabytes().into()], Api, false)
+            refused(draw, vec![megabytes().into()], StartUnknown, false)
         }),
         row("redirect", &SINKS, |draw| {
             let elsewhere = Reply::redirect(307, "http://127.0.0.1:1/api/v3");
-            refused(draw, vec![elsewhere.into()], Api, false)
+            refused(draw, vec![elsewhere.into()], StartUnknown, false)
         }),
     ]);
     rows
