@@ -271,7 +271,7 @@ pub(crate) struct ExportArgs {
     /// Accept an archive without records in place of one that has some
     #[arg(long)]
     pub(crate) allow_empty: bool,
-    /// Accept archives whose records do not all have as many fields as the header
+    /// Accept archives whose last record has another number of fields than the header
     #[arg(long)]
     pub(crate) allow_ragged: bool,
     /// Accept archives whose last record does not end with a line break

@@ -129,6 +129,7 @@ pub(crate) fn hint_of(error: &ExportError, machine: Option<&MachineId>) -> Optio
         Advice::AllowMissingFinalLineBreak => {
             "if the archive is complete, add --allow-missing-final-newline"
         }
+        Advice::AllowRagged => "if the archive is complete, add --allow-ragged",
         Advice::DiscardStart => {
             let machine = machine.map_or("ID", MachineId::as_str);
             return Some(format!(

@@ -1,7 +1,9 @@
 //! `tulip export`
 
 use tulip_archive::poll::PollPolicy;
-use tulip_archive::{Exporter, Field, FinalLineBreak, IfExists, KeyTemplate, Source};
+use tulip_archive::{
+    Exporter, Field, FinalLineBreak, IfExists, KeyTemplate, RaggedRecords, Source,
+};
 use tulip_core::{MachineId, MachineType};
 use tulip_http::Client;
 
@@ -38,6 +40,9 @@ pub(crate) async fn run(
         builder = builder.name(template.clone());
     }
     builder = builder.allow_empty(args.allow_empty);
+    if args.allow_ragged {
+        builder = builder.ragged_records(RaggedRecords::Allow);
+    }
     if args.allow_missing_final_newline {
         builder = builder.final_line_break(FinalLineBreak::Optional);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use tulip_core::Scope;
-use tulip_emulator::{Emulator, Endpoint, JobScript, Reply, TokenKind};
+use tulip_emulator::{ContentFault, Emulator, Endpoint, JobScript, Reply, TokenKind};
 
 use crate::support::{Bench, Ran, files, run};
 
@@ -314,6 +314,24 @@ fn an_archive_without_records_replaces_one_with_some_only_on_request() {
     let ran = bench.run(&[&args[..], &["--allow-empty"]].concat());
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert_eq!(lines(&ran)[0]["receipt"]["records"], 0);
+}
+
+#[test]
+fn an_archive_whose_last_record_lacks_fields_is_stored_only_on_request() {
+    let bench = fleet(1);
+    let script = JobScript::new().content_fault(ContentFault::Ragged);
+    let job = bench.job(script).to_string();
+    let args = ["export", "--job", &job, "--to", "out"];
+    let ran = bench.run(&args);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(
+        ran.stderr
+            .contains("\nhint: if the archive is complete, add --allow-ragged"),
+        "{ran:?}"
+    );
+    assert!(files(&bench.folder.path().join("out")).is_empty());
+    let ran = bench.run(&[&args[..], &["--allow-ragged"]].concat());
+    assert_eq!(ran.code, Some(0), "{ran:?}");
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use tulip_archive::{
-    Export, ExportError, ExportErrorKind, Exporter, Field, KeyTemplate, OpenExport, Source,
+    Export, ExportError, ExportErrorKind, Exporter, Field, KeyTemplate, ObjectKey, OpenExport,
+    Source,
 };
 use tulip_core::MachineType;
 use tulip_core::sink::Capabilities;
@@ -108,10 +109,7 @@ fn template_of(template: Option<&KeyTemplate>, source: &Source) -> KeyTemplate {
     template.map_or_else(|| KeyTemplate::default_for(source), Clone::clone)
 }
 
-fn preview(
-    template: Option<&KeyTemplate>,
-    source: &Source,
-) -> Result<tulip_archive::ObjectKey, ExportError> {
+fn preview(template: Option<&KeyTemplate>, source: &Source) -> Result<ObjectKey, ExportError> {
     Ok(template_of(template, source).preview(source)?)
 }
 
@@ -161,7 +159,9 @@ fn refuse_collisions(
 
 #[cfg(test)]
 mod tests {
+    use super::super::outcome::Error;
     use super::*;
+    use tulip_core::Machine;
 
     fn machine(id: &str) -> Source {
         Source::machine(id.parse().unwrap())
@@ -186,6 +186,33 @@ mod tests {
         let job = |id: &str| Source::job(id.parse().unwrap());
         assert!(refused(None, &[job("j"), job("j")]).is_some());
         assert_eq!(refused(None, &[job("j"), job("k")]), None);
+    }
+
+    #[test]
+    fn keys_that_the_target_does_not_tell_apart_are_refused_with_what_does() {
+        let named = |id: &str, name: &str| {
+            let machine = Machine::new(id.parse().unwrap(), name);
+            Source::machine(machine.id.clone()).of_machine(&machine)
+        };
+        let sources = [named("a", "Mill"), named("b", "Press"), named("c", "MILL")];
+        let template = KeyTemplate::parse("{machine_name}.csv").unwrap();
+        let checked =
+            |target| refuse_collisions(Some(&template), target, &sources).map_err(|error| *error);
+        assert!(checked(Capabilities::NONE).is_ok());
+        let refused = checked(Capabilities::NONE.with_ignored_case())
+            .err()
+            .unwrap();
+        let message = refused.failure.to_string();
+        assert!(
+            message.contains("Mill.csv and MILL.csv, which are one object"),
+            "{message}"
+        );
+        let reasons = refused.ended.iter().map(|ended| match &ended.result {
+            Err(Error::NotStarted(why)) => why.reason.as_str(),
+            _ => "",
+        });
+        let about_both: Vec<_> = reasons.map(|why| why.contains("one object")).collect();
+        assert_eq!(about_both, [true, false, true]);
     }
 
     #[test]
