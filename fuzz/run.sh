@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:-60}
 logs=$(mktemp -d)
 mapfile -t targets < <(cargo fuzz list)
-# Our code is safe Rust, so assertions find what there is; without a sanitizer it works on stable.
+# Assertions find what there is to find in safe Rust; without a sanitizer it works on stable.
 options=(--sanitizer none)
 cargo fuzz build "${options[@]}"
 

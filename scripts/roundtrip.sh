@@ -179,7 +179,7 @@ check_store() { # STORE
   timeout --signal=KILL 2 "$tulip" export --all --to "$target" "${options[@]}" --name killed.csv \
     >/dev/null 2>&1 || status=$?
   same "an export can be killed" 137 "$status"
-  "$tulip" resume --discard "${options[@]}" >/dev/null
+  "$tulip" resume --discard --all "${options[@]}" >/dev/null
   check_nothing killed.csv "a killed export was given up"
 
   status=0

@@ -12,8 +12,8 @@ use tulip_http::Client;
 use crate::exporter::Shared;
 use crate::poll::PollPolicy;
 use crate::{
-    ExportError, ExportErrorKind, Exporter, FinalLineBreak, IfExists, KeyTemplate, StateStore,
-    parse_target,
+    ExportError, ExportErrorKind, Exporter, FinalLineBreak, FramingRules, IfExists, KeyTemplate,
+    RaggedRecords, StateStore, parse_target,
 };
 
 enum Target {
@@ -32,7 +32,7 @@ pub struct ExporterBuilder {
     name: Option<KeyTemplate>,
     algorithm: ChecksumAlgorithm,
     if_exists: IfExists,
-    final_line_break: FinalLineBreak,
+    framing: FramingRules,
     allow_empty: bool,
     max_bytes: Option<u64>,
     poll: PollPolicy,
@@ -50,7 +50,7 @@ impl ExporterBuilder {
             name: None,
             algorithm: ChecksumAlgorithm::default(),
             if_exists: IfExists::default(),
-            final_line_break: FinalLineBreak::default(),
+            framing: FramingRules::default(),
             allow_empty: false,
             max_bytes: None,
             poll: PollPolicy::default(),
@@ -126,7 +126,15 @@ impl ExporterBuilder {
     /// Whether an archive must end with a line break; by default it must.
     #[must_use]
     pub fn final_line_break(mut self, rule: FinalLineBreak) -> Self {
-        self.final_line_break = rule;
+        self.framing.final_line_break = rule;
+        self
+    }
+
+    /// Whether an archive's last record may have another number of fields than the header; by
+    /// default it may not: a service that fails midway appends its error to what it has sent.
+    #[must_use]
+    pub fn ragged_records(mut self, rule: RaggedRecords) -> Self {
+        self.framing.ragged = rule;
         self
     }
 
@@ -218,7 +226,7 @@ impl ExporterBuilder {
             name: self.name,
             algorithm: self.algorithm,
             if_exists: self.if_exists,
-            final_line_break: self.final_line_break,
+            framing: self.framing,
             allow_empty: self.allow_empty,
             max_bytes: self.max_bytes,
             poll: self.poll,

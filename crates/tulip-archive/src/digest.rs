@@ -4,17 +4,8 @@ use sha2::Digest as _;
 use tulip_core::{Checksum, ChecksumAlgorithm, ChecksumError};
 
 /// Computes one checksum over chunks.
-///
-/// ```
-/// use tulip_archive::{ChecksumAlgorithm, Digester};
-/// let mut digester = Digester::new(ChecksumAlgorithm::Crc64Nvme);
-/// digester.update(b"12345");
-/// digester.update(b"6789");
-/// assert_eq!(digester.finish()?.to_string(), "crc64nvme:ae8b14860a799888");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Debug, Clone)]
-pub struct Digester {
+pub(crate) struct Digester {
     algorithm: ChecksumAlgorithm,
     state: State,
 }
@@ -27,8 +18,7 @@ enum State {
 
 impl Digester {
     /// A digester of no bytes yet.
-    #[must_use]
-    pub fn new(algorithm: ChecksumAlgorithm) -> Self {
+    pub(crate) fn new(algorithm: ChecksumAlgorithm) -> Self {
         let state = match algorithm {
             ChecksumAlgorithm::Sha256 => State::Sha256(Box::default()),
             _ => State::Crc(Box::new(crc_fast::Digest::new(
@@ -39,7 +29,7 @@ impl Digester {
     }
 
     /// Takes the next bytes.
-    pub fn update(&mut self, chunk: &[u8]) {
+    pub(crate) fn update(&mut self, chunk: &[u8]) {
         match &mut self.state {
             State::Crc(digest) => digest.update(chunk),
             State::Sha256(digest) => digest.update(chunk),
@@ -50,7 +40,7 @@ impl Digester {
     ///
     /// # Errors
     /// [`ChecksumError`] for an algorithm that this version cannot compute.
-    pub fn finish(self) -> Result<Checksum, ChecksumError> {
+    pub(crate) fn finish(self) -> Result<Checksum, ChecksumError> {
         match self.state {
             State::Crc(digest) => {
                 Checksum::from_bytes(self.algorithm, &digest.finalize().to_be_bytes())

@@ -215,6 +215,8 @@ pub enum Advice {
     AllowEmpty,
     /// [`ExporterBuilder::final_line_break`](crate::ExporterBuilder::final_line_break).
     AllowMissingFinalLineBreak,
+    /// [`ExporterBuilder::ragged_records`](crate::ExporterBuilder::ragged_records).
+    AllowRagged,
     /// [`StateStore::discard`](crate::StateStore::discard), where no archive was started after all.
     DiscardStart,
     /// Something else, in words.
@@ -232,6 +234,9 @@ impl fmt::Display for Advice {
             }
             Self::AllowMissingFinalLineBreak => {
                 "if the archive is whole, allow it with ExporterBuilder::final_line_break"
+            }
+            Self::AllowRagged => {
+                "if the archive is right as it is, allow it with ExporterBuilder::ragged_records"
             }
             Self::DiscardStart => {
                 "look in Tulip: export the job by its id, or discard the incomplete export with \

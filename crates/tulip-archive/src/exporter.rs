@@ -11,7 +11,7 @@ use tulip_http::Client;
 
 use crate::poll::PollPolicy;
 use crate::{
-    Export, ExportError, ExportErrorKind, ExporterBuilder, FinalLineBreak, KeyTemplate, OpenExport,
+    Export, ExportError, ExportErrorKind, ExporterBuilder, FramingRules, KeyTemplate, OpenExport,
     Source, StateStore,
 };
 
@@ -42,7 +42,7 @@ pub(crate) struct Shared {
     pub(crate) name: Option<KeyTemplate>,
     pub(crate) algorithm: ChecksumAlgorithm,
     pub(crate) if_exists: IfExists,
-    pub(crate) final_line_break: FinalLineBreak,
+    pub(crate) framing: FramingRules,
     pub(crate) allow_empty: bool,
     pub(crate) max_bytes: Option<u64>,
     pub(crate) poll: PollPolicy,

@@ -1,10 +1,40 @@
-//! All that is learnt from an archive's bytes on their way.
+//! What is learnt from an archive's bytes on their way.
 
 use tulip_core::{Checksum, ChecksumAlgorithm, ChecksumError};
 
-use crate::{Digester, FinalLineBreak, Framer, Framing, FramingError};
+use crate::csv::{Framer, Framing, FramingError, FramingRules};
+use crate::digest::Digester;
 
-/// Counts, frames and sums up an archive in one pass.
+/// Why an archive's bytes are not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InspectError {
+    /// They are not a whole CSV. Another download can bring a whole one where this one was cut off.
+    #[error(transparent)]
+    Framing(#[from] FramingError),
+    /// This version cannot compute the checksum that was asked for.
+    #[error(transparent)]
+    Checksum(#[from] ChecksumError),
+}
+
+/// Counts records, checks that a CSV is whole, and computes its checksum, in one pass over chunks
+/// of any size. Memory is bounded by the header, which may have 1 MiB.
+///
+/// Records and columns are those of the csv crate. A CSV is whole if its last record ends with a
+/// line break outside quotes and has as many fields as the header; [`FramingRules`] relax that.
+/// UTF-16, NUL bytes and a final ^Z are refused.
+///
+/// ```
+/// use tulip_archive::{ChecksumAlgorithm, FramingRules, Inspector};
+/// let mut inspector = Inspector::new(ChecksumAlgorithm::Crc64Nvme, FramingRules::new());
+/// for chunk in ["State,Reason\r\nDown,\"no oil,", " see \"\"log\"\"\r\n\"\r\nRun", "ning,5\" pipe\r\n"] {
+///     inspector.update(chunk.as_bytes())?;
+/// }
+/// let inspection = inspector.finish()?;
+/// assert_eq!(inspection.framing.records, 2);
+/// assert_eq!(inspection.framing.columns, ["State", "Reason"]);
+/// # Ok::<(), tulip_archive::InspectError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Inspector {
     bytes: u64,
@@ -14,7 +44,7 @@ pub struct Inspector {
     crc: Option<Digester>,
 }
 
-/// What a whole archive was found to be.
+/// What a whole archive holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Inspection {
@@ -43,20 +73,20 @@ impl Inspection {
 impl Inspector {
     /// An inspector of no bytes yet.
     #[must_use]
-    pub fn new(algorithm: ChecksumAlgorithm, final_line_break: FinalLineBreak) -> Self {
+    pub fn new(algorithm: ChecksumAlgorithm, rules: FramingRules) -> Self {
         Self {
             bytes: 0,
-            framer: Framer::new().final_line_break(final_line_break),
+            framer: Framer::new(rules),
             digester: Digester::new(algorithm),
             crc: (algorithm != ChecksumAlgorithm::Crc64Nvme)
                 .then(|| Digester::new(ChecksumAlgorithm::Crc64Nvme)),
         }
     }
 
-    /// Takes the next bytes.
+    /// Takes the next bytes. After an error the inspector is of no more use.
     ///
     /// # Errors
-    /// [`FramingError`] when this can no longer become the expected CSV.
+    /// [`FramingError`] when this can no longer become a CSV that is accepted.
     pub fn update(&mut self, chunk: &[u8]) -> Result<(), FramingError> {
         self.bytes += chunk.len() as u64;
         self.digester.update(chunk);
@@ -83,11 +113,12 @@ impl Inspector {
         self.crc.as_ref().unwrap_or(&self.digester).clone().finish()
     }
 
-    /// The findings, if the archive is whole.
+    /// What the archive holds, if it is whole.
     ///
     /// # Errors
-    /// What is missing, for people.
-    pub fn finish(self) -> Result<Inspection, Box<dyn std::error::Error + Send + Sync>> {
+    /// [`InspectError::Framing`] when it is not a whole CSV, [`InspectError::Checksum`] when this
+    /// version cannot compute its checksum.
+    pub fn finish(self) -> Result<Inspection, InspectError> {
         Ok(Inspection {
             bytes: self.bytes,
             framing: self.framer.finish()?,

@@ -24,13 +24,12 @@ mod verify;
 use tulip_sinks as _;
 
 pub use builder::ExporterBuilder;
-pub use csv::{FinalLineBreak, Framer, Framing, FramingError};
-pub use digest::Digester;
+pub use csv::{FinalLineBreak, Framing, FramingError, FramingRules, RaggedRecords};
 pub use error::{Advice, ExportError, ExportErrorKind};
 pub use event::Event;
 pub use export::Export;
 pub use exporter::{Exporter, IfExists};
-pub use inspect::{Inspection, Inspector};
+pub use inspect::{InspectError, Inspection, Inspector};
 pub use outcome::{CreateOnly, Outcome};
 pub use receipts::ReceiptError;
 pub use source::Source;

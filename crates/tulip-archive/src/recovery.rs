@@ -107,9 +107,10 @@ impl Recovery {
         if entry.is_old {
             entry.record.not_after(Timestamp::now());
             let max_age = setup.resume_within;
-            self.resume(cx, &mut entry, must_be_there, max_age)?;
+            let resumed = self.resume(cx, &mut entry, must_be_there, max_age);
             self.entry = Some(entry);
             self.save(false).await;
+            resumed?;
         } else {
             self.entry = Some(entry);
         }
@@ -466,7 +467,7 @@ fn settings(setup: &Shared, source: &Source) -> Settings {
         machine_type: source.machine_type.clone(),
         digest: setup.algorithm,
         if_exists: setup.if_exists,
-        final_line_break: setup.final_line_break,
+        framing: setup.framing,
         allow_empty: setup.allow_empty,
         max_bytes: setup.max_bytes,
     }

@@ -1,9 +1,12 @@
-//! Where archives go, as people write it.
+//! Where archives go, as a path or a URL.
+
+use std::path::{Component, Path, PathBuf};
 
 use tulip_core::sink::{SinkUrl, SinkUrlError};
 
 /// Reads a target: a URL (`file:///data`, `s3://lake/tulip`), or else a path (`./out`, `/data`),
-/// which is taken relative to the current directory.
+/// which is taken relative to the current directory. `..` in a path is the parent of the real
+/// folder before it, as for every tool of the shell: of a symbolic link, where it leads to.
 ///
 /// ```
 /// use tulip_archive::parse_target;
@@ -27,7 +30,26 @@ pub fn parse_target(text: &str) -> Result<SinkUrl, SinkUrlError> {
     }
     let path =
         std::path::absolute(text).map_err(|_| SinkUrlError::NotAbsolute { path: text.into() })?;
-    SinkUrl::from_path(&path)
+    SinkUrl::from_path(&without_dots(&path))
+}
+
+/// The absolute path without `..`. A folder that does not exist has the parent that it is written
+/// with.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut real = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => {
+                if let Ok(canonical) = real.canonicalize() {
+                    real = canonical;
+                }
+                real.pop();
+            }
+            Component::CurDir => {}
+            other => real.push(other),
+        }
+    }
+    real
 }
 
 /// `s3` of `s3:lake/x`, which is more likely a URL than a path. A single letter is a drive.
@@ -65,5 +87,33 @@ mod tests {
         let message = parse_target("s3:lake/x").unwrap_err().to_string();
         assert!(message.contains("s3: is not followed by //"), "{message}");
         assert!(parse_target("./s3:lake/x").is_ok());
+    }
+
+    fn path(text: &str) -> PathBuf {
+        parse_target(text).unwrap().to_file_path().unwrap()
+    }
+
+    #[test]
+    fn dots_lead_to_the_parent() {
+        let here = std::env::current_dir().unwrap();
+        let parent = here.parent().unwrap();
+        assert_eq!(path("../out"), parent.join("out"));
+        assert_eq!(path("./a/.././out"), here.join("out"));
+        assert_eq!(path("/../../out"), Path::new("/out"));
+        assert_eq!(path("/nowhere/at all/../out"), Path::new("/nowhere/out"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_parent_of_a_link_is_the_parent_of_what_it_leads_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        std::fs::create_dir_all(root.join("real/below")).unwrap();
+        std::os::unix::fs::symlink(root.join("real/below"), root.join("link")).unwrap();
+        let written = root.join("link/../out");
+        assert_eq!(path(written.to_str().unwrap()), root.join("real/out"));
+        // Without dots a link stays as it is written.
+        let written = root.join("link/out");
+        assert_eq!(path(written.to_str().unwrap()), written);
     }
 }

@@ -7,24 +7,30 @@ use tulip_core::{ObjectKey, Receipt};
 
 use crate::inspect::{Inspection, Inspector};
 use crate::receipts::{ReceiptError, read_receipt};
-use crate::{ChecksumAlgorithm, FinalLineBreak};
+use crate::{ChecksumAlgorithm, FinalLineBreak, FramingRules, RaggedRecords};
 
 /// Reads what a sink holds and compares it with the receipts beside it.
 ///
 /// ```
-/// use tulip_archive::core::sink::{ConnectOptions, SinkRegistry};
+/// use tulip_archive::core::sink::{ConnectOptions, Listed, SinkRegistry};
 /// use tulip_archive::{Verdict, Verifier, parse_target};
 ///
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// let target = parse_target("/data/tulip")?;
 /// let sink = SinkRegistry::linked()?.connect(&target, &ConnectOptions::default()).await?;
 /// let verifier = Verifier::new(sink.clone());
-/// let mut keys = sink.list().await?;
-/// while let Some(key) = keys.next().await? {
-///     if let Some(checked) = verifier.check(&key).await?
-///         && checked.verdict.is_bad()
-///     {
-///         println!("{}: {}", checked.location, checked.verdict);
+/// let mut entries = sink.list().await?;
+/// while let Some(entry) = entries.next().await? {
+///     match entry {
+///         Listed::Key(key) => {
+///             if let Some(checked) = verifier.check(&key).await?
+///                 && checked.verdict.is_bad()
+///             {
+///                 println!("{}: {}", checked.location, checked.verdict);
+///             }
+///         }
+///         Listed::Skipped { reason, .. } => println!("skipped: {reason}"),
+///         _ => {}
 ///     }
 /// }
 /// # Ok(())
@@ -144,7 +150,12 @@ impl Verifier {
             return Ok(self.checked(key, Some(receipt), Verdict::Missing));
         };
         let algorithm = receipt.checksum.algorithm();
-        let mut inspector = Inspector::new(algorithm, FinalLineBreak::Optional);
+        // What was accepted when it was stored is accepted now: its checksum tells whether it is
+        // still the same.
+        let rules = FramingRules::new()
+            .with_final_line_break(FinalLineBreak::Optional)
+            .with_ragged(RaggedRecords::Allow);
+        let mut inspector = Inspector::new(algorithm, rules);
         let mut broken = None;
         while let Some(chunk) = reader.next().await? {
             if let Err(error) = inspector.update(&chunk) {

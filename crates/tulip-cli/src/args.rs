@@ -1,4 +1,4 @@
-//! What can be said on the command line.
+//! The command line.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -14,20 +14,21 @@ use tulip_http::Network;
 
 use crate::values;
 
-/// Takes machine activity archives from Tulip to your own storage: whole, verified, with receipts.
+/// Export machine activity archives from Tulip to your storage: whole, verified, with receipts
 #[derive(Debug, Parser)]
 #[command(name = "tulip", version, max_term_width = 100, after_long_help = EXAMPLES)]
 pub(crate) struct Cli {
-    /// Says more on stderr: -v what is done, -vv every call, -vvv everything
+    /// Increase verbosity: -v shows steps, -vv every call, -vvv everything
     #[arg(short, long, action = ArgAction::Count, global = true, help_heading = "Output")]
     pub(crate) verbose: u8,
-    /// How log lines are written to stderr
+    /// Format of messages on stderr
     #[arg(
         long,
         value_enum,
         default_value_t,
         global = true,
-        value_name = "FORMAT"
+        value_name = "FORMAT",
+        help_heading = "Output"
     )]
     pub(crate) log_format: LogFormat,
     #[command(subcommand)]
@@ -45,28 +46,29 @@ Examples:
     tulip machines
     tulip export --all --to ./archives
 
-Environment (flags go first; each but the last two also as NAME_FILE, the path of a mounted secret):
+Environment (flags take precedence; all but the last two also as NAME_FILE, the path of a mounted
+secret):
   TULIP_BASE_URL      the instance, https://acme.tulip.co
   TULIP_API_KEY       the API key, with TULIP_API_SECRET
   TULIP_API_SECRET    its secret; there is no flag for it
   TULIP_AUTH          instead of both: the \"Auth Header\" of Tulip's token page
   TULIP_WORKSPACE_ID  the workspace, for an account token
   TULIP_CA_FILE       more certificate authorities to trust (PEM)
-  TULIP_STATE         where open exports are remembered, as --state
+  TULIP_STATE         folder that remembers incomplete exports, as --state
   AWS_… GOOGLE_… AZURE_…  credentials and settings of s3://, gs:// and az:// targets
 
 Exit codes:
   0    all done
-  1    anything else, or several exports that ended differently
+  1    anything else, for example a missed deadline, or exports that failed in different ways
   2    usage or configuration
-  3    Tulip refused the credentials, or what they may do
-  4    the job failed or missed its deadline at Tulip, the job or machine is unknown there, or it
-       is not known whether an archive was started
-  5    the target could not be reached or written, or has an object that --if-exists fail keeps
-  6    tulip verify found an archive that is not what its receipt says
+  3    Tulip refused the credentials, or a scope is missing
+  4    the job failed at Tulip, the job or machine is unknown there, or it is not known whether
+       an archive was started
+  5    the target could not be reached or written, or the object that is there was kept
+  6    tulip verify found an archive that does not match its receipt
   130  interrupted";
 
-/// Whatever is said on stderr: text, or one JSON object a line.
+/// Messages on stderr: text, or one JSON object a line.
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
 pub(crate) enum LogFormat {
     #[default]
@@ -76,62 +78,66 @@ pub(crate) enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Shows the whole thing on a built-in Tulip emulator
+    /// Run exports against a built-in Tulip emulator
     Demo(DemoArgs),
-    /// Serves a Tulip emulator to try clients against
+    /// Serve a Tulip emulator to try clients against
     Emulate(EmulateArgs),
-    /// Tells how far an archive job is
+    /// Show the status of a job
     Status(StatusArgs),
-    /// Lists the machines of the instance
+    /// List the machines of the instance
     Machines(MachinesArgs),
-    /// Exports archives of jobs or machines
+    /// Export archives of jobs or machines
     Export(ExportArgs),
-    /// Finishes what earlier runs have begun and not finished, or gives it up
+    /// Resume or discard unfinished exports
     Resume(ResumeArgs),
-    /// Reads stored archives again and compares them with their receipts
+    /// Compare stored archives with their receipts
     Verify(VerifyArgs),
-    /// Lists the sinks that archives can go to, or checks one
+    /// List the sinks that archives can go to, or check one
     Sinks(SinksArgs),
-    /// Prints shell completions
+    /// Print shell completions
     Completions(CompletionsArgs),
 }
 
-/// The instance and who asks.
+/// The instance, the credentials and the network.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct Connection {
-    /// The instance [env: TULIP_BASE_URL]
+    /// URL of the instance [env: TULIP_BASE_URL]
     #[arg(long, value_name = "URL")]
     pub(crate) base_url: Option<String>,
-    /// The API key; its secret comes from the environment [env: TULIP_API_KEY]
+    /// API key; its secret comes from the environment [env: TULIP_API_KEY]
     #[arg(long, value_name = "KEY")]
     pub(crate) api_key: Option<String>,
-    /// The workspace, for an account token [env: TULIP_WORKSPACE_ID]
+    /// Workspace, for an account token [env: TULIP_WORKSPACE_ID]
     #[arg(long, value_name = "ID")]
     pub(crate) workspace: Option<String>,
-    /// More certificate authorities to trust, as PEM [env: TULIP_CA_FILE]
+    /// Certificate authorities to trust in addition, as PEM [env: TULIP_CA_FILE]
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
-    /// How long making a connection may take
+    /// Timeout for making a connection
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = values::some_time)]
     pub(crate) connect_timeout: Duration,
-    /// How long a server may be silent inside a reply
+    /// Timeout for the next bytes of a reply
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = values::some_time)]
     pub(crate) stall_timeout: Duration,
-    /// How many connections one archive may be downloaded over. Large ones use as many as make it
-    /// faster; with 1 there is one request for the whole
+    /// Maximum number of connections for one archive. Large archives use as many as make the
+    /// download faster; 1 downloads the whole archive with one request
     #[arg(long, value_name = "N", default_value = "32", value_parser = values::at_least_one)]
     pub(crate) connections: NonZeroUsize,
-    /// Download from http although the API is on https
+    /// Minimum rate of a download per second, for example 10kB, measured over five minutes; 0 for none
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    pub(crate) min_rate: Option<u64>,
+    /// Allow downloads over http from an instance on https
     #[arg(long)]
     pub(crate) allow_http: bool,
-    /// Download from this network too, for example 10.20.0.0/16. By default archives come from
-    /// public addresses and from the kind of network that the API is on; can be given several times
+    /// Allow downloads from this network, for example 10.20.0.0/16, in addition to public addresses
+    /// and the kind of network that the API is on; can be repeated
     #[arg(
         long,
         value_name = "NETWORK",
         env = "TULIP_ALLOW_NETWORK",
-        value_delimiter = ','
+        value_delimiter = ',',
+        value_parser = values::network
     )]
     pub(crate) allow_network: Vec<Network>,
 }
@@ -142,13 +148,13 @@ Examples:
   tulip demo
   tulip demo --to /data/try --machines 12 --rows 1000000")]
 pub(crate) struct DemoArgs {
-    /// Where the archives go: a path or a URL
+    /// Target of the archives: a path or a URL
     #[arg(long, value_name = "URL", default_value = "./tulip-demo")]
     pub(crate) to: String,
-    /// How many machines the emulator has
+    /// Number of machines
     #[arg(long, value_name = "N", default_value = "3", value_parser = values::at_least_one)]
     pub(crate) machines: NonZeroUsize,
-    /// How many records each archive has
+    /// Number of records in each archive
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub(crate) rows: u64,
 }
@@ -156,22 +162,22 @@ pub(crate) struct DemoArgs {
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
-  tulip emulate                          on a free port; paste what it prints into another shell
+  tulip emulate                          on a free port; paste the output into another shell
   tulip emulate --listen 127.0.0.1:8080 --machines 50 --rows 100000 --pending 10s")]
 pub(crate) struct EmulateArgs {
-    /// Where the API listens; port 0 takes a free one
+    /// Address of the API; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,
-    /// Where the asset host listens; by default a free port of the same address
+    /// Address of the host of archives; by default a free port of the same address
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen_assets: Option<SocketAddr>,
-    /// How many machines there are
+    /// Number of machines
     #[arg(long, value_name = "N", default_value = "3", value_parser = values::at_least_one)]
     pub(crate) machines: NonZeroUsize,
-    /// How many records each archive has
+    /// Number of records in each archive
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub(crate) rows: u64,
-    /// How long a job takes, for example 5s
+    /// Time until a job is complete, for example 5s
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = values::duration)]
     pub(crate) pending: Duration,
     /// Seed of all ids, secrets and records: the same seed gives the same instance
@@ -181,18 +187,18 @@ pub(crate) struct EmulateArgs {
 
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-A job that has failed, or is unknown, ends with exit code 4.
+A job that failed or is unknown ends with exit code 4, a missed --timeout with 1.
 
 Examples:
   tulip status evsLrbKLQgX8YWE4v
   tulip status evsLrbKLQgX8YWE4v --wait --timeout 10m --json")]
 pub(crate) struct StatusArgs {
-    /// The job's id
+    /// Id of the job
     pub(crate) job: JobId,
     /// Wait until the job is complete
     #[arg(long)]
     pub(crate) wait: bool,
-    /// How long to wait: 90s, 10m, 1h; 0 waits as long as it takes
+    /// Maximum time to wait: 90s, 10m, 1h; 0 waits as long as it takes
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = values::duration, requires = "wait")]
     pub(crate) timeout: Duration,
     /// Print a JSON object
@@ -215,19 +221,21 @@ pub(crate) struct MachinesArgs {
 #[command(group = ArgGroup::new("source").required(true))]
 #[command(after_long_help = "\
 Exporting by machine starts a new archive at Tulip, which asks to do that sparingly. Each archive
-is a full snapshot. An export that fails leaves what was at the target before. One that ends before
-it is done is remembered: the same command again goes on with its job and its bytes. An archive
-that is stored already, by this very job, is not downloaded again.
+is a full snapshot. A failed export leaves the target as it was. An export that ends before it is
+done is remembered: the same command resumes its job and its download. An archive of a job that is
+already stored is not downloaded again. One failed export does not stop the others, unless the
+first five all fail in the same way.
 
 Fields of --name: {machine} {machine_name} {machine_type} {job} {workspace} {date} {year} {month}
-{day} {time}; dates are in UTC. By default {machine}/{job}.csv, or {job}.csv for --job, which does
-not tell the machine. Beside each object lies its receipt, NAME.receipt.json.
+{day} {time}; dates are in UTC. The default is {machine}/{job}.csv, or {job}.csv for --job, which
+does not tell the machine. Beside each object lies its receipt, NAME.receipt.json. A value that is
+too long is cut and ends in ~ and a hash.
 
 Examples:
   tulip export --job evsLrbKLQgX8YWE4v --to ./archives
   tulip export --machine g56RCoZCtzv7borvp --to /data/tulip --digest sha256
   tulip export --all --to ./archives --name '{date}/{machine}.csv' --if-exists skip
-  tulip export --all --to ./archives --concurrency 8 --json | jq -r .location
+  tulip export --all --to ./archives --json | jq -r 'select(.location) | .location'
   tulip export --all --to s3://lake/tulip --sink-option storage_class=STANDARD_IA
   tulip export --all --to gs://lake/tulip --memory 80MiB")]
 pub(crate) struct ExportArgs {
@@ -240,30 +248,36 @@ pub(crate) struct ExportArgs {
     /// Start archives of all machines and export them
     #[arg(long, group = "source")]
     pub(crate) all: bool,
-    /// Where the archives go: a path or a URL (see `tulip sinks`)
+    /// Target of the archives: a path or a URL (see `tulip sinks`)
     #[arg(long, value_name = "URL")]
     pub(crate) to: String,
     #[command(flatten)]
     pub(crate) sink: SinkSettings,
-    /// How the objects are named
+    /// Template of the objects' names
     #[arg(long, value_name = "TEMPLATE")]
     pub(crate) name: Option<KeyTemplate>,
-    /// How checksums are computed: crc64nvme or sha256
+    /// Checksum of the receipts: crc64nvme or sha256
     #[arg(long, value_name = "ALGORITHM", default_value_t)]
     pub(crate) digest: ChecksumAlgorithm,
-    /// How long to wait for each job: 90s, 10m, 1h; 0 waits as long as it takes
+    /// Maximum time to wait for each job: 90s, 10m, 1h; 0 waits as long as it takes
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = values::duration)]
     pub(crate) timeout: Duration,
-    /// What to do when an object is there already
+    /// What to do when the object already exists
     #[arg(long, value_enum, default_value_t, value_name = "RULE")]
     pub(crate) if_exists: ExistsRule,
-    /// How many archives are exported at once
+    /// Number of archives to export at once
     #[arg(long, value_name = "N", default_value = "4", value_parser = values::at_least_one)]
     pub(crate) concurrency: NonZeroUsize,
+    /// Accept an archive without records in place of one that has some
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+    /// Accept archives whose records do not all have as many fields as the header
+    #[arg(long)]
+    pub(crate) allow_ragged: bool,
     /// Accept archives whose last record does not end with a line break
     #[arg(long)]
-    pub(crate) allow_unended: bool,
-    /// Give up archives with more bytes than this, for example 50GiB
+    pub(crate) allow_missing_final_newline: bool,
+    /// Maximum size of an archive, for example 50GiB
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub(crate) max_bytes: Option<u64>,
     /// Print one JSON object per export
@@ -271,65 +285,73 @@ pub(crate) struct ExportArgs {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) state: StateFolder,
-    /// Remember nothing: another run cannot go on with this one
+    /// Do not remember exports: another run cannot resume them
     #[arg(long, help_heading = "Resuming")]
     pub(crate) no_state: bool,
-    /// How old a job that an earlier run has started may be to be gone on with; 0 starts another
+    /// Maximum age of an earlier job to resume; 0 starts another
     #[arg(long, value_name = "DURATION", default_value = "12h", value_parser = values::duration, help_heading = "Resuming")]
     pub(crate) resume_within: Duration,
     #[command(flatten)]
     pub(crate) connection: Connection,
 }
 
-/// Where open exports are remembered.
+/// Where incomplete exports are remembered.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Resuming")]
 pub(crate) struct StateFolder {
-    /// Where open exports are remembered, without any secret; by default tulip in the user's state
-    /// directory, ~/.local/state
+    /// Folder that remembers incomplete exports, without any secret; by default tulip in the user's
+    /// state directory, ~/.local/state
     #[arg(long, value_name = "FOLDER", env = "TULIP_STATE")]
     pub(crate) state: Option<OsString>,
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("discarded").multiple(true))]
 #[command(after_long_help = "\
-An export that was killed, interrupted or cut off stays open: its job, its target and what it has
-written are remembered. The same tulip export again goes on with it, and tulip resume does so with
-all of them. Options of a target that could be secrets are not remembered: give them again.
+An export that was killed, interrupted or cut off is remembered: its job, its target and what it
+has written. The same tulip export resumes it, and tulip resume does so with all of them. Options
+of a target that could be secrets are not remembered: give them again.
+
+An export of another instance, or one that another process is running, is skipped, and the exit
+code is not 0.
 
 Examples:
   tulip resume --list
   tulip resume
-  tulip resume --discard                   give up all that is open, and remove what it has left
   tulip resume --discard --machine g56RCoZCtzv7borvp
+  tulip resume --discard --all
   tulip resume --discard --to s3://lake/tulip --older-than 24h
-                                           also uploads there that nobody has finished")]
+                                           also removes stale uploads of others there")]
 pub(crate) struct ResumeArgs {
-    /// Only list what is open
+    /// List unfinished exports
     #[arg(long, conflicts_with = "discard")]
     pub(crate) list: bool,
-    /// Give up what is open and remove what it has left
-    #[arg(long)]
+    /// Discard unfinished exports and remove what they have written: those of --machine, --job or
+    /// --to, or --all
+    #[arg(long, requires = "discarded")]
     pub(crate) discard: bool,
-    /// Only what is open of these machines
-    #[arg(long, value_name = "ID", num_args = 1..)]
+    /// With --discard: every unfinished export
+    #[arg(long, requires = "discard", group = "discarded")]
+    pub(crate) all: bool,
+    /// Only exports of these machines
+    #[arg(long, value_name = "ID", num_args = 1.., group = "discarded")]
     pub(crate) machine: Vec<MachineId>,
-    /// Only what is open of these jobs
-    #[arg(long, value_name = "JOB", num_args = 1..)]
+    /// Only exports of these jobs
+    #[arg(long, value_name = "JOB", num_args = 1.., group = "discarded")]
     pub(crate) job: Vec<JobId>,
-    /// With --discard: only what goes to this target; and there also whatever anybody has begun
-    /// and not finished, if it is old enough
-    #[arg(long, value_name = "URL", requires = "discard")]
+    /// With --discard: only exports to this target; there, stale uploads and staged files of
+    /// others are removed as well
+    #[arg(long, value_name = "URL", requires = "discard", group = "discarded")]
     pub(crate) to: Option<String>,
-    /// With --to: how old that must be; what is newer may still be written
+    /// With --to: minimum age of stale uploads; newer ones may still be written
     #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = values::some_time, requires = "to")]
     pub(crate) older_than: Duration,
     #[command(flatten)]
     pub(crate) sink: SinkSettings,
-    /// How long to wait for each job: 90s, 10m, 1h; 0 waits as long as it takes
+    /// Maximum time to wait for each job: 90s, 10m, 1h; 0 waits as long as it takes
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = values::duration)]
     pub(crate) timeout: Duration,
-    /// How many archives are exported at once
+    /// Number of archives to export at once
     #[arg(long, value_name = "N", default_value = "4", value_parser = values::at_least_one)]
     pub(crate) concurrency: NonZeroUsize,
     /// Print one JSON object per export
@@ -344,21 +366,21 @@ pub(crate) struct ResumeArgs {
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Reads every archive below the target that has a receipt, and compares bytes, checksum and records.
-An archive that is not what its receipt says, or is gone, ends in exit code 6. What has no receipt is
-counted and is no failure: it may be anybody's.
+An archive that is missing or does not match its receipt ends in exit code 6. Objects without a
+receipt are counted and are no failure: they may not be archives.
 
 Examples:
   tulip verify ./archives
   tulip verify s3://lake/tulip/2026-11 --concurrency 8 --json")]
 pub(crate) struct VerifyArgs {
-    /// Where the archives are: a path or a URL
+    /// Target of the archives: a path or a URL
     pub(crate) url: String,
     #[command(flatten)]
     pub(crate) sink: SinkSettings,
-    /// How many archives are read at once
+    /// Number of archives to read at once
     #[arg(long, value_name = "N", default_value = "4", value_parser = values::at_least_one)]
     pub(crate) concurrency: NonZeroUsize,
-    /// More certificate authorities to trust, as PEM [env: TULIP_CA_FILE]
+    /// Certificate authorities to trust in addition, as PEM [env: TULIP_CA_FILE]
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
     /// Print one JSON object per archive
@@ -368,30 +390,30 @@ pub(crate) struct VerifyArgs {
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
 pub(crate) enum ExistsRule {
-    /// Leave it and call that a success
+    /// Keep it; the export succeeds
     Skip,
-    /// Replace it, at once and whole
+    /// Replace it atomically
     #[default]
     Overwrite,
-    /// Leave it and call that a failure
+    /// Keep it; the export fails
     Fail,
 }
 
-/// What is said about a target beside its URL.
+/// Settings of a target beside its URL.
 #[derive(Debug, Args)]
 pub(crate) struct SinkSettings {
-    /// An option of the target, as `tulip sinks` lists them; can be given several times
+    /// Option of the target, as `tulip sinks` lists them; can be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) sink_option: Vec<String>,
-    /// How much of each archive the target may hold in memory, for example 80MiB: the same as
+    /// Memory of the target for parts of archives, for example 80MiB: the same as
     /// --sink-option memory=80MiB
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<String>,
 }
 
 impl SinkSettings {
-    /// All options, by name. They are read here and not by the parser of the command line, which
-    /// would show a wrong one in full: it can hold a secret.
+    /// All options, by name. They are parsed here and not by clap, which would show a wrong one in
+    /// full: it can hold a secret.
     pub(crate) fn all(&self) -> Result<Vec<(String, String)>, String> {
         let memory = self.memory.iter();
         let memory = memory.map(|size| Ok(("memory".to_owned(), size.clone())));
@@ -407,9 +429,9 @@ impl SinkSettings {
 #[command(
     args_conflicts_with_subcommands = true,
     after_long_help = "\
-Options go into the URL's query, s3://lake/tulip?region=eu-west-1, or into --sink-option. What is
-not said there comes from the environment that the store's own tools use: AWS_… and the profiles of
-~/.aws, GOOGLE_…, AZURE_….
+Options go into the URL's query, s3://lake/tulip?region=eu-west-1, or into --sink-option. Others
+come from the environment that the store's own tools use: AWS_… and the profiles of ~/.aws,
+GOOGLE_…, AZURE_….
 
 Examples:
   tulip sinks
@@ -426,17 +448,17 @@ pub(crate) struct SinksArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SinksCommand {
-    /// Checks that a target can be reached and written, and leaves no object there
+    /// Check that a target can be reached and written, and leave no object there
     Check(CheckArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// The target: a path or a URL
+    /// Target to check: a path or a URL
     pub(crate) url: String,
     #[command(flatten)]
     pub(crate) sink: SinkSettings,
-    /// More certificate authorities to trust, as PEM [env: TULIP_CA_FILE]
+    /// Certificate authorities to trust in addition, as PEM [env: TULIP_CA_FILE]
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
     /// Print a JSON object
@@ -450,6 +472,6 @@ Examples:
   tulip completions bash > /etc/bash_completion.d/tulip
   tulip completions zsh > \"${fpath[1]}/_tulip\"")]
 pub(crate) struct CompletionsArgs {
-    /// The shell
+    /// Shell to print completions for
     pub(crate) shell: Shell,
 }

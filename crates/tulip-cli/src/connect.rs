@@ -7,13 +7,14 @@ use tulip_http::{Client, ClientBuilder, Settings, SettingsError};
 
 use crate::args::Connection;
 use crate::failure::Failure;
+use crate::values;
 
 /// Makes the client: flags first, then the environment.
 pub(crate) fn client(connection: &Connection) -> Result<Client, Failure> {
     let mut settings = Settings::from_vars(|name| variable(connection, name))
         .map_err(|error| named_as_given(connection, error))?;
     if let Some(file) = &connection.ca_file {
-        settings.ca_file = Some(file.clone());
+        settings.ca_file = Some(values::unwrapped_path(file.as_os_str()));
     }
     let builder = Client::builder(settings)
         .product(concat!("tulip-cli/", env!("CARGO_PKG_VERSION")))
@@ -36,15 +37,15 @@ fn flag<'a>(connection: &'a Connection, name: &str) -> Option<&'a String> {
     }
 }
 
-/// A variable, unless a flag says it: then the flag, and nothing that would speak against it.
+/// A variable, unless a flag gives the value: then the flag, and nothing that contradicts it.
 fn variable(connection: &Connection, name: &str) -> Result<Option<String>, SettingsError> {
     if let Some(value) = flag(connection, name) {
-        return Ok(Some(value.clone()));
+        return Ok(Some(values::unwrapped(value).to_owned()));
     }
     let plain = name.strip_suffix("_FILE").unwrap_or(name);
-    let outdone = flag(connection, plain).is_some()
+    let is_overridden = flag(connection, plain).is_some()
         || (plain == "TULIP_AUTH" && connection.api_key.is_some());
-    if outdone {
+    if is_overridden {
         return Ok(None);
     }
     match std::env::var(name) {
@@ -56,7 +57,7 @@ fn variable(connection: &Connection, name: &str) -> Result<Option<String>, Setti
     }
 }
 
-/// Says a wrong value by the name under which it was given.
+/// Names a wrong value as it was given: by its flag, or by its variable.
 fn named_as_given(connection: &Connection, error: SettingsError) -> Failure {
     match error {
         SettingsError::Instance(error) if connection.base_url.is_some() => {

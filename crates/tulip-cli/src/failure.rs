@@ -4,7 +4,8 @@ use std::error::Error as StdError;
 use std::io;
 use std::process::ExitCode;
 
-use tulip_archive::{ExportError, ExportErrorKind};
+use tulip_archive::{Advice, ExportError, ExportErrorKind};
+use tulip_core::MachineId;
 use tulip_emulator::EmulatorError;
 use tulip_http::{BuildError, SettingsError};
 
@@ -27,8 +28,10 @@ pub(crate) enum Code {
 #[derive(Debug)]
 pub(crate) struct Failure {
     code: Code,
-    /// `None` where everything has been said.
+    /// `None` where everything has been reported.
     message: Option<String>,
+    /// What can be done about it.
+    hint: Option<String>,
 }
 
 impl Failure {
@@ -36,7 +39,13 @@ impl Failure {
         Self {
             code,
             message: Some(message.into()),
+            hint: None,
         }
+    }
+
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
     }
 
     pub(crate) fn other(message: impl Into<String>) -> Self {
@@ -47,11 +56,12 @@ impl Failure {
         Self::new(Code::Usage, message)
     }
 
-    /// A failure of which the person has been told.
+    /// A failure that has been reported.
     pub(crate) fn reported(code: Code) -> Self {
         Self {
             code,
             message: None,
+            hint: None,
         }
     }
 
@@ -59,10 +69,10 @@ impl Failure {
         Self::new(Code::Interrupted, "interrupted")
     }
 
-    /// Says it on stderr and gives the exit code.
+    /// Prints it on stderr and gives the exit code.
     pub(crate) fn report(self, progress: &Progress) -> ExitCode {
         if let Some(message) = self.message {
-            progress.error(&message);
+            progress.error(&message, self.hint);
         }
         ExitCode::from(self.code as u8)
     }
@@ -74,24 +84,62 @@ impl std::fmt::Display for Failure {
     }
 }
 
+/// The exit code of every class of failed export: the one place where it is decided.
+///
+/// Schedulers treat 2, 3, 4 and 6 as final, so nothing that a retry can mend ends in one of these.
+const CODES: [(ExportErrorKind, Code); 21] = [
+    (ExportErrorKind::InvalidRequest, Code::Usage),
+    (ExportErrorKind::PermissionDenied, Code::Permission),
+    (ExportErrorKind::NotFound, Code::Job),
+    (ExportErrorKind::JobFailed, Code::Job),
+    (ExportErrorKind::StartUnknown, Code::Job),
+    (ExportErrorKind::AlreadyExists, Code::Sink),
+    (ExportErrorKind::EmptyArchive, Code::Sink),
+    (ExportErrorKind::StorePermissionDenied, Code::Sink),
+    (ExportErrorKind::StoreFull, Code::Sink),
+    (ExportErrorKind::StoreUnavailable, Code::Sink),
+    (ExportErrorKind::Store, Code::Sink),
+    (ExportErrorKind::Conflict, Code::Sink),
+    (ExportErrorKind::DeadlineExceeded, Code::Other),
+    (ExportErrorKind::Api, Code::Other),
+    (ExportErrorKind::Download, Code::Other),
+    (ExportErrorKind::NotAnArchive, Code::Other),
+    (ExportErrorKind::Incomplete, Code::Other),
+    (ExportErrorKind::TooLarge, Code::Other),
+    (ExportErrorKind::AlreadyRunning, Code::Other),
+    (ExportErrorKind::NotIncomplete, Code::Other),
+    (ExportErrorKind::Interrupted, Code::Interrupted),
+];
+
 /// The code of one failed export.
 pub(crate) fn code_of(kind: ExportErrorKind) -> Code {
-    match kind {
-        ExportErrorKind::InvalidRequest => Code::Usage,
-        ExportErrorKind::PermissionDenied => Code::Permission,
-        ExportErrorKind::NotFound | ExportErrorKind::JobFailed | ExportErrorKind::StartUnknown => {
-            Code::Job
+    let found = CODES.iter().find(|(known, _)| *known == kind);
+    found.map_or(Code::Other, |(_, code)| *code)
+}
+
+/// What can be done about a failed export of `machine`, in the words of the command line.
+pub(crate) fn hint_of(error: &ExportError, machine: Option<&MachineId>) -> Option<String> {
+    let Some(advice) = error.advice() else {
+        let kept = "--if-exists fail keeps it; choose skip or overwrite, or another --name";
+        return (error.kind() == ExportErrorKind::AlreadyExists).then(|| kept.to_owned());
+    };
+    let hint = match advice {
+        Advice::RaiseMaxBytes => "raise --max-bytes if the archive is as large as it should be",
+        Advice::AllowEmpty => "if the machine really has no records, add --allow-empty",
+        Advice::AllowMissingFinalLineBreak => {
+            "if the archive is complete, add --allow-missing-final-newline"
         }
-        ExportErrorKind::AlreadyExists
-        | ExportErrorKind::StorePermissionDenied
-        | ExportErrorKind::StoreFull
-        | ExportErrorKind::StoreUnavailable
-        | ExportErrorKind::Store
-        | ExportErrorKind::EmptyArchive
-        | ExportErrorKind::Conflict => Code::Sink,
-        ExportErrorKind::Interrupted => Code::Interrupted,
-        _ => Code::Other,
-    }
+        Advice::DiscardStart => {
+            let machine = machine.map_or("ID", MachineId::as_str);
+            return Some(format!(
+                "look in Tulip: export the job with --job, or run `tulip resume --discard \
+                 --machine {machine}` to let the next run start another"
+            ));
+        }
+        Advice::Other(words) => words,
+        _ => return None,
+    };
+    Some(hint.to_owned())
 }
 
 /// An error with all its causes, on one line.
@@ -113,7 +161,11 @@ pub(crate) fn emulator_failure(error: EmulatorError) -> Failure {
 
 impl From<ExportError> for Failure {
     fn from(error: ExportError) -> Self {
-        Self::new(code_of(error.kind()), chain(&error))
+        Self {
+            code: code_of(error.kind()),
+            message: Some(chain(&error)),
+            hint: hint_of(&error, None),
+        }
     }
 }
 
@@ -141,11 +193,77 @@ impl From<BuildError> for Failure {
 }
 
 impl From<io::Error> for Failure {
-    /// Only for writing to stdout. A reader that has left is no failure to talk about.
+    /// Only for writing to stdout. Nothing is printed about a reader that has left.
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::reported(Code::Other),
             _ => Self::other(format!("cannot write to stdout: {error}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_class_has_one_exit_code() {
+        for kind in ExportErrorKind::all() {
+            let rows = CODES.iter().filter(|(known, _)| *known == kind);
+            assert_eq!(rows.count(), 1, "{kind}");
+        }
+        assert_eq!(CODES.len(), ExportErrorKind::all().count());
+    }
+
+    /// The codes after which the documented Kubernetes job is not tried again.
+    fn final_codes() -> Vec<u8> {
+        let recipe = include_str!("../../../docs/operations.md");
+        let (_, rest) = recipe.split_once("podFailurePolicy:").unwrap();
+        let (_, rest) = rest.split_once("operator: In, values: [").unwrap();
+        let (codes, _) = rest.split_once(']').unwrap();
+        let codes = codes.split(',').map(|code| code.trim().parse().unwrap());
+        codes.collect()
+    }
+
+    #[test]
+    fn what_a_retry_can_mend_is_final_for_no_scheduler() {
+        let is_final = final_codes();
+        assert!(is_final.contains(&(Code::Usage as u8)), "{is_final:?}");
+        for kind in ExportErrorKind::all().filter(|kind| kind.can_be_retryable()) {
+            let code = code_of(kind) as u8;
+            assert!(!is_final.contains(&code), "{kind} ends in {code}");
+        }
+    }
+
+    #[test]
+    fn every_class_is_documented_with_its_code_and_whether_a_retry_helps() {
+        let manual = include_str!("../../../docs/operations.md");
+        for kind in ExportErrorKind::all() {
+            let row = format!("| {} | `{kind}` |", code_of(kind) as u8);
+            let row = manual.lines().find(|line| line.starts_with(&row));
+            let row = row.unwrap_or_else(|| panic!("{kind} has no row with its code"));
+            assert_eq!(!row.ends_with("| no |"), kind.can_be_retryable(), "{row}");
+        }
+    }
+
+    #[test]
+    fn the_readme_and_the_manual_list_every_exit_code() {
+        let row = |code: Code| format!("| {} |", code as u8);
+        for text in [
+            include_str!("../../../docs/operations.md"),
+            include_str!("../../../README.md"),
+        ] {
+            for code in [
+                Code::Other,
+                Code::Usage,
+                Code::Permission,
+                Code::Job,
+                Code::Sink,
+                Code::Verify,
+                Code::Interrupted,
+            ] {
+                assert!(text.contains(&row(code)), "{code:?}");
+            }
         }
     }
 }

@@ -33,7 +33,7 @@ pub(crate) fn init(verbose: u8, format: LogFormat, progress: &Progress) {
     let writer = BesideProgress(progress.clone());
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(writer)
-        .with_ansi(progress.is_terminal() && std::env::var_os("NO_COLOR").is_none());
+        .with_ansi(progress.is_terminal() && !colors_are_unwanted());
     let registry = tracing_subscriber::registry();
     match format {
         LogFormat::Text => registry
@@ -41,6 +41,11 @@ pub(crate) fn init(verbose: u8, format: LogFormat, progress: &Progress) {
             .init(),
         LogFormat::Json => registry.with(lines.json().with_filter(filter)).init(),
     }
+}
+
+/// An empty `NO_COLOR` asks for nothing: <https://no-color.org>.
+fn colors_are_unwanted() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
 /// Writes whole lines without tearing the progress bars.

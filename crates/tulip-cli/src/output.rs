@@ -53,14 +53,19 @@ fn table_of<const N: usize>(head: Option<[&str; N]>, rows: &[[String; N]]) -> Re
         .try_for_each(|row| print(row.each_ref().map(String::as_str)))
 }
 
-/// A foreign text without anything that a terminal would act on.
+/// A foreign text on one line, without anything that a terminal would act on: control characters,
+/// line breaks of every kind, and what turns the direction of the text around.
 pub(crate) fn plain(text: &str) -> String {
+    let acts = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .map(|c| if acts(c) { '\u{fffd}' } else { c })
         .collect()
 }
 
-/// Bytes for people, in decimal units.
+/// A number of bytes in decimal units.
 pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
     if bytes < 1000 {
@@ -97,5 +102,10 @@ mod tests {
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
         assert_eq!(plain("Mill\u{1b}[2J 07\n"), "Mill\u{fffd}[2J 07\u{fffd}");
+        assert_eq!(
+            plain("a\u{2028}b\u{202e}c\u{85}"),
+            "a\u{fffd}b\u{fffd}c\u{fffd}"
+        );
+        assert_eq!(plain("Mühle 長 😀"), "Mühle 長 😀");
     }
 }

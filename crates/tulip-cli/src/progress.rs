@@ -1,5 +1,6 @@
 //! Progress bars on stderr, when that is a terminal.
 
+use std::ffi::OsStr;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
 
@@ -7,8 +8,9 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tulip_archive::Event;
 
 use crate::args::LogFormat;
+use crate::output::plain;
 
-/// The target of log lines that stand for what is said; shown at every verbosity.
+/// The target of log lines that stand for messages; shown at every verbosity.
 pub(crate) const NOTES: &str = "tulip::notes";
 
 const WAITING: &str = "{spinner} {prefix:<28!} {wide_msg}";
@@ -22,7 +24,7 @@ const ALL: &str = "  {pos} of {len} archives, {elapsed}";
 pub(crate) struct Progress {
     bars: MultiProgress,
     terminal: bool,
-    /// Whether what is said has to be a JSON log line.
+    /// Whether messages have to be JSON log lines.
     json: bool,
 }
 
@@ -30,7 +32,8 @@ impl Progress {
     /// Bars that are drawn if stderr is a terminal and not a log of JSON lines.
     pub(crate) fn new(format: LogFormat) -> Self {
         let json = matches!(format, LogFormat::Json);
-        let terminal = io::stderr().is_terminal() && !json;
+        let term = std::env::var_os("TERM");
+        let terminal = io::stderr().is_terminal() && !json && understands_control(term.as_deref());
         let target = match terminal {
             true => ProgressDrawTarget::stderr(),
             false => ProgressDrawTarget::hidden(),
@@ -51,7 +54,7 @@ impl Progress {
         self.bars.suspend(work)
     }
 
-    /// Says a line on stderr.
+    /// Prints a line on stderr.
     pub(crate) fn say(&self, line: &str) {
         if self.json {
             tracing::info!(target: NOTES, "{}", line.trim());
@@ -63,13 +66,27 @@ impl Progress {
         });
     }
 
-    /// Says what went wrong on stderr.
-    pub(crate) fn error(&self, message: &str) {
+    /// Prints what went wrong on stderr, and on a line of its own what can be done about it.
+    pub(crate) fn error(&self, message: &str, hint: Option<String>) {
+        let (message, hint) = (plain(message), hint.as_deref().map(plain));
         if self.json {
-            tracing::error!(target: NOTES, "{message}");
+            tracing::error!(target: NOTES, hint, "{message}");
             return;
         }
         self.say(&format!("error: {message}"));
+        if let Some(hint) = hint {
+            self.say(&format!("hint: {hint}"));
+        }
+    }
+
+    /// Prints what the user should know, and what is no error.
+    pub(crate) fn warn(&self, message: &str) {
+        let message = plain(message);
+        if self.json {
+            tracing::warn!(target: NOTES, "{message}");
+            return;
+        }
+        self.say(&format!("warning: {message}"));
     }
 
     /// The line below the bars that counts archives.
@@ -102,6 +119,14 @@ impl Progress {
     }
 }
 
+/// Whether a terminal of this kind can be drawn on. On Unix one that does not tell cannot.
+fn understands_control(term: Option<&OsStr>) -> bool {
+    match term {
+        Some(term) => !term.is_empty() && term != "dumb",
+        None => !cfg!(unix),
+    }
+}
+
 /// A template that does not parse would be a bare bar: no reason to fail.
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
@@ -113,7 +138,7 @@ pub(crate) struct AllBar {
 }
 
 impl AllBar {
-    /// One more has ended.
+    /// Counts an archive.
     pub(crate) fn one_more(&self) {
         if let Some(bar) = &self.bar {
             bar.inc(1);
@@ -135,7 +160,7 @@ pub(crate) struct ExportBar {
 }
 
 impl ExportBar {
-    /// Shows what an event tells.
+    /// Shows a step of the export.
     pub(crate) fn show(&self, event: &Event<'_>) {
         let Some(bar) = &self.bar else {
             return;
@@ -143,15 +168,15 @@ impl ExportBar {
         match event {
             Event::Started { job } => bar.set_message(format!("started job {job}")),
             Event::Attached { job, .. } => {
-                bar.set_message(format!("going on with job {job}"));
+                bar.set_message(format!("resuming job {job}"));
             }
             Event::Waiting { status, waited, .. } => {
                 let seconds = waited.as_secs();
-                let status = status.as_str();
-                bar.set_message(format!("{status} for {seconds} s"));
+                let status = plain(status.as_str());
+                bar.set_message(format!("job is {status}, waited {seconds} s"));
             }
             Event::WaitFailing { .. } => {
-                bar.set_message("Tulip does not answer; asking again");
+                bar.set_message("Tulip is not responding, retrying");
             }
             Event::Downloading { length, .. } | Event::Resuming { length, .. } => {
                 match length {
@@ -179,5 +204,18 @@ impl Drop for ExportBar {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dumb_terminal_is_not_drawn_on() {
+        let understands = |term: &str| understands_control(Some(OsStr::new(term)));
+        assert!(understands("xterm-256color") && understands("screen"));
+        assert!(!understands("dumb") && !understands(""));
+        assert_eq!(understands_control(None), !cfg!(unix));
     }
 }

@@ -1,4 +1,5 @@
-//! Ctrl-C, SIGTERM and SIGHUP: the first ends in order, the second at once.
+//! Ctrl-C, SIGTERM and SIGHUP: the first stops in order, the second at once. SIGINT and SIGHUP that
+//! the parent has set to be ignored, as `nohup` and a shell's background jobs do, stay ignored.
 
 use std::io;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use tokio::sync::watch;
 use crate::failure::{Code, Failure};
 use crate::progress::Progress;
 
-/// How long something that leaves traces may go on once it is time to stop.
+/// How long work that leaves something behind may continue once it is time to stop.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Tells when to stop.
@@ -27,7 +28,7 @@ impl Shutdown {
         let progress = progress.clone();
         tokio::spawn(async move {
             signals.next().await;
-            progress.say("stopping; once more quits at once");
+            progress.say("stopping; press Ctrl-C again to quit immediately");
             ask.send_replace(true);
             signals.next().await;
             std::process::exit(Code::Interrupted as i32);
@@ -51,8 +52,8 @@ impl Shutdown {
         *self.asked.borrow()
     }
 
-    /// Runs `work`. When it is time to stop it has a little longer, to take back what it has begun;
-    /// what comes of it no longer counts.
+    /// Runs `work`. When it is time to stop it has a little longer, to clean up; its result no longer
+    /// counts.
     pub(crate) async fn finish<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
         let mut work = std::pin::pin!(work);
         tokio::select! {
@@ -74,31 +75,58 @@ impl Shutdown {
     }
 }
 
+/// The signals that are listened to; `None` for one that stays ignored.
 #[cfg(unix)]
 struct Signals {
-    interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
-    hang_up: tokio::signal::unix::Signal,
+    interrupt: Option<tokio::signal::unix::Signal>,
+    hang_up: Option<tokio::signal::unix::Signal>,
 }
 
 #[cfg(unix)]
 impl Signals {
     fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
+        let unless_ignored = |kind: SignalKind| match is_ignored(kind.as_raw_value()) {
+            true => Ok(None),
+            false => signal(kind).map(Some),
+        };
         Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
+            interrupt: unless_ignored(SignalKind::interrupt())?,
+            hang_up: unless_ignored(SignalKind::hangup())?,
         })
     }
 
     async fn next(&mut self) {
+        async fn received(signal: &mut Option<tokio::signal::unix::Signal>) {
+            match signal {
+                Some(signal) => {
+                    signal.recv().await;
+                }
+                None => std::future::pending().await,
+            }
+        }
         tokio::select! {
-            _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
-            _ = self.hang_up.recv() => {}
+            () = received(&mut self.interrupt) => {}
+            () = received(&mut self.hang_up) => {}
         }
     }
+}
+
+/// Whether the process was started with this signal ignored.
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "no safe interface tells a signal's disposition")]
+fn is_ignored(signal: libc::c_int) -> bool {
+    let mut current = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: a null action changes nothing; the current one is written to `current`, which is large
+    // enough, and all zeroes are a valid value of it where nothing is written.
+    let current = unsafe {
+        libc::sigaction(signal, std::ptr::null(), current.as_mut_ptr());
+        current.assume_init()
+    };
+    current.sa_sigaction == libc::SIG_IGN
 }
 
 #[cfg(not(unix))]

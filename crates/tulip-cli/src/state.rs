@@ -1,4 +1,4 @@
-//! Where open exports are remembered.
+//! Where incomplete exports are remembered.
 
 use std::path::PathBuf;
 
@@ -8,9 +8,10 @@ use tulip_archive::StateStore;
 use crate::args::StateFolder;
 use crate::failure::{Failure, chain};
 use crate::progress::Progress;
+use crate::values;
 
-/// The store in the folder that is named, or in the user's own. That the user's own cannot be had
-/// ends nothing: a container may have none.
+/// The store in the folder that is named, or in the user's own. Where the user's own cannot be had,
+/// as in many containers, exports run without one, and a warning says so.
 pub(crate) fn store(
     folder: &StateFolder,
     progress: &Progress,
@@ -21,18 +22,16 @@ pub(crate) fn store(
             .map(Some)
             .map_err(|error| Failure::usage(chain(&error)));
     }
-    let Some(folder) = own() else {
-        tracing::info!(
-            "there is no home directory, so nothing is remembered; --state names a folder"
-        );
-        return Ok(None);
+    let opened = match own() {
+        Some(folder) => StateStore::open(folder).map_err(|error| chain(&error)),
+        None => Err("there is no home directory".to_owned()),
     };
-    match StateStore::open(folder) {
+    match opened {
         Ok(store) => Ok(Some(store)),
-        Err(error) => {
-            let cause = chain(&error);
-            progress.say(&format!(
-                "warning: an interrupted run cannot be resumed: {cause}"
+        Err(cause) => {
+            progress.warn(&format!(
+                "incomplete exports are not remembered, so an interrupted run cannot be resumed: \
+                 {cause} (name a folder with --state or TULIP_STATE, or use --no-state)"
             ));
             Ok(None)
         }
@@ -41,12 +40,13 @@ pub(crate) fn store(
 
 /// An empty variable names none.
 fn named(folder: &StateFolder) -> Option<PathBuf> {
-    let named = folder.state.as_ref().filter(|path| !path.is_empty());
-    named.map(PathBuf::from)
+    let named = folder.state.as_deref().map(values::unwrapped_path);
+    named.filter(|path| !path.as_os_str().is_empty())
 }
 
+/// The folder in the user's state directory. A home that is no absolute path is none.
 fn own() -> Option<PathBuf> {
     let strategy = etcetera::choose_base_strategy().ok()?;
     let folder = strategy.state_dir().unwrap_or_else(|| strategy.data_dir());
-    Some(folder.join("tulip"))
+    folder.is_absolute().then(|| folder.join("tulip"))
 }

@@ -1,18 +1,58 @@
 //! Values that the command line's parser does not know.
 
+use std::ffi::OsStr;
 use std::num::{NonZeroUsize, ParseIntError};
+use std::path::PathBuf;
 use std::time::Duration;
 
-/// A duration with its unit; a bare zero is one too.
+/// The longest duration that is told apart from "as long as it takes": a hundred years. Clocks
+/// cannot be moved by much more, and nothing waits for that long.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// The byte order mark that some editors write at the start of a file.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// A value without what gets around it on its way: blanks and line breaks, a byte order mark, and
+/// the quotes that `docker --env-file` and unit files keep.
+pub(crate) fn unwrapped(text: &str) -> &str {
+    let blank = |c: char| c.is_whitespace() || c == BYTE_ORDER_MARK;
+    let text = text.trim_matches(blank);
+    let inner = ['"', '\'']
+        .iter()
+        .find_map(|quote| text.strip_prefix(*quote)?.strip_suffix(*quote));
+    inner.map_or(text, |inner| inner.trim_matches(blank))
+}
+
+/// [`unwrapped`] for a path, which may be no text: then it is as it is.
+pub(crate) fn unwrapped_path(path: &OsStr) -> PathBuf {
+    path.to_str()
+        .map_or_else(|| path.into(), |text| unwrapped(text).into())
+}
+
+/// A network to download from.
+pub(crate) fn network(text: &str) -> Result<tulip_http::Network, String> {
+    // Quotes around a whole list stand before its first network and behind its last.
+    let text = unwrapped(text).trim_matches(['"', '\'']);
+    text.parse()
+        .map_err(|error: <tulip_http::Network as std::str::FromStr>::Err| error.to_string())
+}
+
+/// A duration with its unit; a bare zero is one too. One that is longer than any clock tells is
+/// as long as it takes.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let text = text.trim();
+    let text = unwrapped(text);
     if text == "0" {
         return Ok(Duration::ZERO);
     }
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
         return Err(format!("it has no unit: write {text}s, {text}m or {text}h"));
     }
-    humantime::parse_duration(text).map_err(|error| format!("{error}: write 90s, 10m or 1h"))
+    match humantime::parse_duration(text) {
+        Ok(duration) => Ok(duration.min(FOREVER)),
+        // Too long, unless it is a fraction: that is too short.
+        Err(humantime::DurationError::NumberOverflow) if !text.contains('.') => Ok(FOREVER),
+        Err(error) => Err(format!("{error}: write 90s, 10m or 1h")),
+    }
 }
 
 /// A duration that is not zero.
@@ -25,7 +65,7 @@ pub(crate) fn some_time(text: &str) -> Result<Duration, String> {
 
 /// A number of bytes.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
-    let size = tulip_core::parse_byte_size(text);
+    let size = tulip_core::parse_byte_size(unwrapped(text));
     size.ok_or_else(|| "a size such as 50GiB, 500MB or 67108864 is wanted".to_owned())
 }
 
@@ -41,7 +81,7 @@ pub(crate) fn sink_option(text: &str) -> Result<(String, String), String> {
 
 /// A count that cannot be zero.
 pub(crate) fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
-    let count = text
+    let count = unwrapped(text)
         .parse()
         .map_err(|error: ParseIntError| error.to_string())?;
     NonZeroUsize::new(count).ok_or_else(|| "it must be at least 1".to_owned())
@@ -67,9 +107,51 @@ mod tests {
                 .unwrap_err()
                 .contains("write 90s, 90m or 90h")
         );
-        for text in ["", "soon", "-5s", "1.5.s", "99999999999999999999h"] {
+        for text in ["", "soon", "-5s", "1.5.s", "0.0000000000001s"] {
             assert!(duration(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn absurd_durations_are_as_long_as_it_takes() {
+        for text in [
+            "300000000000years",
+            "18446744073709551615s",
+            "584554531years",
+            "99999999999999999999h",
+        ] {
+            let long = duration(text).unwrap();
+            assert_eq!(long, FOREVER, "{text}");
+            // What every user of a limit does with it.
+            assert!(std::time::Instant::now().checked_add(long).is_some());
+            assert!(std::time::SystemTime::now().checked_sub(long).is_some());
+        }
+        assert_eq!(
+            duration("99years").unwrap().as_secs() / (99 * 365 * 86_400),
+            1
+        );
+    }
+
+    #[test]
+    fn what_gets_around_a_value_is_left_out() {
+        for text in [
+            "90s",
+            " 90s\n",
+            "\"90s\"",
+            "'90s'",
+            "\u{feff}90s\r\n",
+            "\" 90s \"",
+        ] {
+            assert_eq!(unwrapped(text), "90s", "{text:?}");
+            assert_eq!(duration(text), Ok(Duration::from_secs(90)), "{text:?}");
+        }
+        assert_eq!(unwrapped("\"half"), "\"half");
+        assert_eq!(unwrapped("a\"b\"c"), "a\"b\"c");
+        assert_eq!(unwrapped("\""), "\"");
+        assert_eq!(
+            unwrapped_path(OsStr::new("'/var/lib/tulip'")),
+            PathBuf::from("/var/lib/tulip")
+        );
     }
 
     #[test]

@@ -4,5 +4,5 @@
 mod cloud;
 #[cfg(feature = "fs")]
 mod fs;
-#[cfg(any(feature = "fs", feature = "s3", feature = "gcs", feature = "azure"))]
+#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 mod object;

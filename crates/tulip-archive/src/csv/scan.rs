@@ -1,32 +1,102 @@
-//! Finding the ends of records, 64 bytes at a time.
+//! Finding the ends of records and fields, 64 bytes at a time.
 //!
-//! A line feed ends a record unless it stands between quotes. Which bytes stand between quotes
-//! follows from the parity of the quotes before them (a doubled quote flips it twice), and the
-//! parity of 64 bytes at once is a prefix XOR over the mask of their quotes: the approach of
-//! Langdale and Lemire, "Parsing Gigabytes of JSON per Second" (2019), section 3.1.1.
+//! A comma or a line break counts unless it stands between quotes. Which bytes of a block stand
+//! between quotes is the prefix XOR over the mask of its quotes, after Langdale and Lemire,
+//! "Parsing Gigabytes of JSON per Second" (2019), section 3.1.1: an odd number of quotes before a
+//! byte means that it is inside, and a doubled quote flips the parity twice.
+//!
+//! That parity is right only if each quote that opens by it stands where a reader takes it for an
+//! opening one: at the start of a field, or directly behind a closing quote, as the second of a
+//! doubled pair. The lowest quote of a block for which this does not hold has only quotes before
+//! it for which it does, so the parity up to it is right, and a reader takes it for a plain
+//! character. It is struck from the mask and the prefix XOR is taken again, until all quotes
+//! agree. Well-formed CSV has no such quote, and pays for one test a block.
 
 /// Bytes that are looked at together.
 pub(super) const BLOCK: usize = 64;
 
-/// What one pass has seen so far. Starts as if a record had just ended.
+/// Where a block has what: bit *i* stands for byte *i*.
 #[derive(Debug, Clone, Copy)]
+pub(super) struct Masks {
+    pub(super) quotes: u64,
+    pub(super) commas: u64,
+    /// Line feeds and carriage returns. Each ends a record, as the csv crate has it, unless one
+    /// has just ended; so CR LF and empty lines need no care of their own.
+    pub(super) breaks: u64,
+    /// Not zero where there is a NUL byte, wherever it is.
+    pub(super) nuls: u64,
+}
+
+/// What one pass has seen so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Scanner {
-    /// All ones between quotes, else zero.
+    /// All ones where the next byte stands between quotes, else zero.
     inside: u64,
-    /// Where lines ended in the 64 bytes before: the top bit is the last byte.
-    ended: u64,
-    last_byte: u8,
+    /// 1 where a quote at the next byte opens a field or is the second of a pair, else 0.
+    may_open: u64,
+    /// 1 where no record is open, else 0.
+    between: u64,
+    /// Records that have ended.
     records: u64,
+    /// Fields of the last record that has ended.
+    fields: u64,
+    /// Commas of the open record.
+    open_commas: u64,
+}
+
+/// What the bytes of one call hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Scan {
+    /// The last record that ended in them, if one did.
+    pub(super) last: Option<Found>,
+    pub(super) has_nul: bool,
+}
+
+/// Where a record lies in the bytes of one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Where it begins, blank lines before it included, if it began in them.
+    pub(super) begin: Option<usize>,
+    /// The line break that ended it.
+    pub(super) end: usize,
+}
+
+/// A block in which records end.
+#[derive(Debug, Clone, Copy, Default)]
+struct Ends {
+    /// The block's first byte.
+    start: usize,
+    ends: u64,
+    /// The block's commas, and those of the open record before it.
+    commas: u64,
+    commas_before: u64,
+}
+
+impl Ends {
+    /// The highest end, and the commas before it.
+    fn last(&self) -> (usize, u64) {
+        let bit = 63 - self.ends.leading_zeros() as usize;
+        let commas = (self.commas & ((1 << bit) - 1)).count_ones();
+        (self.start + bit, self.commas_before + u64::from(commas))
+    }
+
+    /// The same without its highest end.
+    fn without_last(mut self) -> Self {
+        self.ends &= !(1 << (63 - self.ends.leading_zeros()));
+        self
+    }
 }
 
 impl Scanner {
-    /// The state behind the end of a record.
-    pub(super) const fn after_record() -> Self {
+    /// A scanner at the start of a record.
+    pub(super) const fn new() -> Self {
         Self {
             inside: 0,
-            ended: 1 << 63,
-            last_byte: b'\n',
+            may_open: 1,
+            between: 1,
             records: 0,
+            fields: 0,
+            open_commas: 0,
         }
     }
 
@@ -35,87 +105,126 @@ impl Scanner {
         self.records
     }
 
+    /// Fields of the last record that has ended.
+    pub(super) const fn fields(&self) -> u64 {
+        self.fields
+    }
+
     /// Whether the next byte stands between quotes.
     pub(super) const fn is_inside_quotes(&self) -> bool {
         self.inside != 0
     }
 
-    /// Takes the next bytes; returns where behind the last line end in them the open record
-    /// begins, if a line ends in them. `masks` tells where a block has quotes and line feeds,
-    /// `prefix_xor` the parity of the quotes; which of them are best depends on the processor.
+    /// Fields so far of the record that has not ended, if there is one.
+    pub(super) const fn open_fields(&self) -> Option<u64> {
+        match self.between {
+            0 => Some(self.open_commas + 1),
+            _ => None,
+        }
+    }
+
+    /// Takes the next bytes. `masks` and `prefix_xor` are whatever this processor does best.
     #[inline(always)]
     pub(super) fn scan_with(
         &mut self,
         bytes: &[u8],
-        masks: impl Fn(&[u8; BLOCK]) -> (u64, u64),
+        masks: impl Fn(&[u8; BLOCK]) -> Masks,
         prefix_xor: impl Fn(u64) -> u64,
-    ) -> Option<usize> {
+    ) -> Scan {
         let (blocks, rest) = bytes.as_chunks::<BLOCK>();
-        // The last block in which lines end, and where.
-        let mut last = (0, 0);
         // A copy stays in registers.
         let mut scanner = *self;
+        // The last two blocks in which records end, and a place for the next. Writing each block
+        // there is cheaper than a branch that half of the blocks take.
+        let mut ring = [Ends::default(); 4];
+        let mut found = 0;
+        let mut nuls = 0;
+        let mut take = |start, len, masks: Masks| {
+            nuls |= masks.nuls;
+            let ends = scanner.block(start, len, masks, &prefix_xor);
+            ring[found % 4] = ends;
+            found += usize::from(ends.ends != 0);
+        };
         for (number, block) in blocks.iter().enumerate() {
-            let (quotes, feeds) = masks(block);
-            let ends = scanner.block(bytes, number * BLOCK, prefix_xor(quotes), feeds);
-            scanner.ended = ends;
-            if ends != 0 {
-                last = (number * BLOCK, ends);
-            }
+            take(number * BLOCK, BLOCK, masks(block));
         }
         if !rest.is_empty() {
-            let mut padded = [0; BLOCK];
+            let mut padded = [b' '; BLOCK];
             padded[..rest.len()].copy_from_slice(rest);
-            let (quotes, feeds) = masks(&padded);
-            let start = blocks.len() * BLOCK;
-            let ends = scanner.block(bytes, start, prefix_xor(quotes), feeds);
-            scanner.ended = (ends << (BLOCK - rest.len())) | (scanner.ended >> rest.len());
-            if ends != 0 {
-                last = (start, ends);
-            }
+            take(blocks.len() * BLOCK, rest.len(), masks(&padded));
         }
-        if let Some(byte) = bytes.last() {
-            scanner.last_byte = *byte;
-        }
+        let last = (found > 0).then(|| {
+            let last = ring[(found - 1) % 4];
+            let previous = (found > 1).then(|| ring[(found - 2) % 4]);
+            scanner.close(last, previous)
+        });
         *self = scanner;
-        let (start, ends) = last;
-        (ends != 0).then(|| start + BLOCK - ends.leading_zeros() as usize)
-    }
-
-    /// Takes the block at `start`, behind whose bytes there are zeroes if it is the last: where the
-    /// parity of its quotes is odd, and where it has line feeds. Returns where lines end.
-    #[inline(always)]
-    fn block(&mut self, bytes: &[u8], start: usize, odd: u64, feeds: u64) -> u64 {
-        let inside = odd ^ self.inside;
-        // The top bit, spread: what follows is inside if the last byte was.
-        self.inside = ((inside as i64) >> 63) as u64;
-        let ends = feeds & !inside;
-        let follows_end = (ends << 1) | (self.ended >> 63);
-        let second_after_end = (ends << 2) | (self.ended >> 62);
-        let mut empty = ends & follows_end;
-        let suspects = ends & second_after_end & !empty;
-        if suspects != 0 {
-            empty |= behind_returns(bytes, start, suspects, self.last_byte);
+        Scan {
+            last,
+            has_nul: nuls != 0,
         }
-        self.records += u64::from((ends & !empty).count_ones());
-        ends
     }
-}
 
-/// Which of the bytes at `start` that are set in `suspects` follow a carriage return. Few lines are so
-/// short that this is asked.
-#[cold]
-#[inline(never)]
-fn behind_returns(bytes: &[u8], start: usize, mut suspects: u64, byte_before: u8) -> u64 {
-    let mut found = 0;
-    while suspects != 0 {
-        let bit = suspects.trailing_zeros() as usize;
-        let before = match start + bit {
-            0 => byte_before,
-            at => bytes[at - 1],
+    /// Takes the `len` bytes at `start`, whose `masks` have no bit beyond them.
+    #[inline(always)]
+    fn block(
+        &mut self,
+        start: usize,
+        len: usize,
+        masks: Masks,
+        prefix_xor: impl Fn(u64) -> u64,
+    ) -> Ends {
+        let Masks {
+            mut quotes,
+            commas,
+            breaks,
+            nuls: _,
+        } = masks;
+        let inside = loop {
+            let inside = prefix_xor(quotes) ^ self.inside;
+            let opening = quotes & inside;
+            let may_open = ((quotes | commas | breaks) << 1) | self.may_open;
+            let stray = opening & !may_open;
+            if stray == 0 {
+                break inside;
+            }
+            quotes &= !(stray & stray.wrapping_neg());
         };
-        found |= u64::from(before == b'\r') << bit;
-        suspects &= suspects - 1;
+        let breaks = breaks & !inside;
+        let ends = breaks & !((breaks << 1) | self.between);
+        let last = len - 1;
+        // What stands before an opening quote is never inside, so `may_open` need not ask.
+        let special = quotes | commas | breaks;
+        // The last bit, spread: what follows is inside if the last byte was.
+        self.inside = ((inside << (63 - last)) as i64 >> 63) as u64;
+        self.may_open = (special >> last) & 1;
+        self.between = (breaks >> last) & 1;
+        self.records += u64::from(ends.count_ones());
+        let commas = commas & !inside;
+        let commas_before = self.open_commas;
+        self.open_commas += u64::from(commas.count_ones());
+        Ends {
+            start,
+            ends,
+            commas,
+            commas_before,
+        }
     }
-    found
+
+    /// Counts the fields of the last record that has ended, whose beginning lies behind the end
+    /// before it, in the same block or an earlier one.
+    fn close(&mut self, last: Ends, previous: Option<Ends>) -> Found {
+        let (end, commas) = last.last();
+        let rest = last.without_last();
+        let before = match rest.ends {
+            0 => previous.map(|ends| ends.last()),
+            _ => Some(rest.last()),
+        };
+        self.fields = commas - before.map_or(0, |(_, commas)| commas) + 1;
+        self.open_commas -= commas;
+        Found {
+            begin: before.map(|(end, _)| end + 1),
+            end,
+        }
+    }
 }

@@ -11,7 +11,10 @@ use crate::exporter::IfExists;
 use crate::inspect::{Inspection, Inspector};
 use crate::receipts::{ReceiptError, read_receipt};
 use crate::recovery::Recovery;
-use crate::{Advice, CreateOnly, Event, ExportError, ExportErrorKind, FinalLineBreak, Outcome};
+use crate::{
+    Advice, CreateOnly, Event, ExportError, ExportErrorKind, FinalLineBreak, FramingRules, Outcome,
+    RaggedRecords,
+};
 
 /// An object that is stored, without its receipt.
 pub(crate) struct Committed {
@@ -148,7 +151,10 @@ async fn reads_the_same(
         return Ok(false);
     };
     let algorithm = inspection.checksum.algorithm();
-    let mut inspector = Inspector::new(algorithm, FinalLineBreak::Optional);
+    let rules = FramingRules::new()
+        .with_final_line_break(FinalLineBreak::Optional)
+        .with_ragged(RaggedRecords::Allow);
+    let mut inspector = Inspector::new(algorithm, rules);
     while let Some(chunk) = reader.next().await? {
         if inspector.update(&chunk).is_err() {
             return Ok(false);

@@ -74,11 +74,11 @@ impl Shared {
     /// An inspector of the bytes to come. Only an announced length shows that nothing is missing
     /// behind the last record.
     pub(crate) fn inspector(&self, length: Option<u64>) -> Inspector {
-        let rule = match length {
-            Some(_) => self.final_line_break,
-            None => FinalLineBreak::Required,
+        let rules = match length {
+            Some(_) => self.framing,
+            None => self.framing.with_final_line_break(FinalLineBreak::Required),
         };
-        Inspector::new(self.algorithm, rule)
+        Inspector::new(self.algorithm, rules)
     }
 
     /// Whether an object that is there is left as it is, and that is a success.

@@ -9,7 +9,7 @@ use super::{Context, open};
 use crate::cancellation::Cancellation;
 use crate::inspect::{Inspection, Inspector};
 use crate::recovery::Recovery;
-use crate::{Advice, Event, ExportError, ExportErrorKind, FramingError, Outcome};
+use crate::{Advice, Event, ExportError, ExportErrorKind, FramingError, InspectError, Outcome};
 
 /// An archive whose every byte has been written, and was found to be whole.
 pub(crate) struct Transferred {
@@ -158,10 +158,11 @@ pub(super) async fn transfer(
                 }
                 Err(error) => {
                     recovery.abort(writer).await;
-                    let what = error.to_string();
-                    return Err(match error.downcast::<FramingError>() {
-                        Ok(framing) => not_whole(*framing),
-                        Err(_) => ExportError::new(ExportErrorKind::Incomplete, what),
+                    return Err(match error {
+                        InspectError::Framing(error) => not_whole(error),
+                        InspectError::Checksum(error) => {
+                            ExportError::new(ExportErrorKind::InvalidRequest, error.to_string())
+                        }
                     });
                 }
             },
@@ -213,13 +214,29 @@ fn check_size(max_bytes: Option<u64>, bytes: u64) -> Result<(), ExportError> {
     }
 }
 
+/// The failure of an archive that is not whole, or none at all.
 fn not_whole(error: FramingError) -> ExportError {
-    let failed = ExportError::new(ExportErrorKind::Incomplete, error.to_string());
-    match error {
+    let kind = match error {
+        FramingError::HeaderTooLong
+        | FramingError::BlankHeader
+        | FramingError::WideEncoding { .. }
+        | FramingError::NulByte { .. }
+        | FramingError::ControlZ { .. } => ExportErrorKind::NotAnArchive,
+        _ => ExportErrorKind::Incomplete,
+    };
+    let advice = match error {
         FramingError::OpenRecord {
             fields, columns, ..
-        } if fields == columns as u64 => failed.with_advice(Advice::AllowMissingFinalLineBreak),
-        _ => failed,
+        } if fields == columns as u64 => Some(Advice::AllowMissingFinalLineBreak),
+        FramingError::RaggedRecord { .. } | FramingError::JsonRecord { .. } => {
+            Some(Advice::AllowRagged)
+        }
+        _ => None,
+    };
+    let failed = ExportError::new(kind, error.to_string());
+    match advice {
+        Some(advice) => failed.with_advice(advice),
+        None => failed,
     }
 }
 
@@ -234,7 +251,7 @@ mod tests {
     use tulip_core::sink::{SinkError, StoredObject, async_trait};
 
     use super::*;
-    use crate::FinalLineBreak;
+    use crate::FramingRules;
 
     /// A download in memory, which pauses before each piece.
     struct Memory {
@@ -293,7 +310,7 @@ mod tests {
                 length,
             },
             writer: Box::new(Slow(Arc::clone(&written))),
-            inspector: Inspector::new(ChecksumAlgorithm::default(), FinalLineBreak::Required),
+            inspector: Inspector::new(ChecksumAlgorithm::default(), FramingRules::new()),
             max_bytes,
         };
         (transfer, written)

@@ -6,7 +6,7 @@ use tulip_core::sink::Leftover;
 use tulip_core::{Checksum, ChecksumAlgorithm, JobId, MachineId, ObjectKey, Receipt, Timestamp};
 use tulip_http::Position;
 
-use crate::{FinalLineBreak, IfExists, Source};
+use crate::{FramingRules, IfExists, Source};
 
 /// The form of the files that are written. One that this version does not know is left alone.
 pub(crate) const VERSION: u32 = 1;
@@ -75,7 +75,8 @@ pub(crate) struct Settings {
     pub(crate) machine_type: Option<String>,
     pub(crate) digest: ChecksumAlgorithm,
     pub(crate) if_exists: IfExists,
-    pub(crate) final_line_break: FinalLineBreak,
+    #[serde(default)]
+    pub(crate) framing: FramingRules,
     #[serde(default)]
     pub(crate) allow_empty: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]

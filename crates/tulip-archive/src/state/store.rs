@@ -400,7 +400,8 @@ impl OpenExport {
         let mut builder = builder
             .checksum(settings.digest)
             .if_exists(settings.if_exists)
-            .final_line_break(settings.final_line_break)
+            .final_line_break(settings.framing.final_line_break)
+            .ragged_records(settings.framing.ragged)
             .allow_empty(settings.allow_empty);
         let name = self.record.identity.name.as_deref();
         if let Some(template) = name.and_then(|name| KeyTemplate::parse(name).ok()) {

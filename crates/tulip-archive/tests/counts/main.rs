@@ -5,7 +5,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use tulip_archive::{ChecksumAlgorithm, FinalLineBreak, Inspector};
+use tulip_archive::{ChecksumAlgorithm, FramingRules, Inspector};
 
 struct Counting;
 
@@ -38,7 +38,7 @@ fn a_chunk_is_framed_and_summed_up_without_asking_for_memory() {
     let row = "Running,2026-11-24T09:00:00Z,12.5,\"oil, \"\"hot\"\"\"\r\n";
     let chunk = row.repeat(2500);
     for algorithm in [ChecksumAlgorithm::Crc64Nvme, ChecksumAlgorithm::Sha256] {
-        let mut inspector = Inspector::new(algorithm, FinalLineBreak::Required);
+        let mut inspector = Inspector::new(algorithm, FramingRules::new());
         inspector
             .update(b"State,Start Time,Duration,Reason\r\n")
             .unwrap();

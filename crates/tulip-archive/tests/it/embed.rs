@@ -56,7 +56,8 @@ fn the_core_has_no_runtime_no_transport_and_no_store() {
 fn without_features_no_store_comes_along() {
     let bare = tree("tulip-archive", &["--no-default-features"]);
     assert!(has(&bare, "reqwest") && !has(&bare, "object_store"));
-    assert!(has(&tree("tulip-archive", &[]), "object_store"));
+    // Nor with the default one: local files need no object store.
+    assert!(!has(&tree("tulip-archive", &[]), "object_store"));
 }
 
 #[test]
@@ -67,8 +68,8 @@ fn each_feature_brings_what_it_needs_and_no_more() {
     };
     let (s3, gcs, azure) = (with("s3"), with("gcs"), with("azure"));
     let (fs, all) = (with("fs"), with("fs,s3,gcs,azure"));
-    // Local files need neither XML nor signatures; each cloud needs both.
-    assert!(!has(&fs, "quick-xml") && has(&fs, "walkdir"));
+    // Local files need no store, XML or signatures; each cloud needs all three.
+    assert!(!has(&fs, "object_store") && !has(&fs, "quick-xml") && has(&fs, "walkdir"));
     for (cloud, name) in [(&s3, "s3"), (&gcs, "gcs"), (&azure, "azure")] {
         assert!(has(cloud, "quick-xml") && has(cloud, "ring"), "{name}");
         assert!(!has(cloud, "walkdir"), "{name}");

@@ -1,7 +1,7 @@
 use tulip_archive::http::Endpoint as Call;
 use tulip_archive::{
-    ChecksumAlgorithm, Digester, ExportErrorKind, FinalLineBreak, IfExists, Inspector, KeyTemplate,
-    Outcome, Receipt, Source,
+    ChecksumAlgorithm, ExportErrorKind, FinalLineBreak, FramingRules, IfExists, Inspector,
+    KeyTemplate, Outcome, Receipt, Source,
 };
 use tulip_core::WorkspaceId;
 use tulip_emulator::{Endpoint, JobScript, Reply, TokenKind};
@@ -19,9 +19,9 @@ async fn a_job_becomes_an_object_with_a_receipt_beside_it_and_nothing_else() {
     let content = bench.content(&job);
     assert!(bench.read(&name) == content);
     let receipt = receipt(&outcome);
-    let mut digester = Digester::new(ChecksumAlgorithm::Crc64Nvme);
-    digester.update(&content);
-    assert_eq!(receipt.checksum, digester.finish().unwrap());
+    let mut inspector = Inspector::new(ChecksumAlgorithm::Crc64Nvme, FramingRules::new());
+    inspector.update(&content).unwrap();
+    assert_eq!(receipt.checksum, inspector.finish().unwrap().checksum);
     assert_eq!(
         (receipt.bytes, receipt.records),
         (content.len() as u64, 5_000)
@@ -131,7 +131,7 @@ async fn sha256_is_computed_on_request() {
         .await
         .unwrap();
     let outcome = exporter.export(Source::job(job)).await.unwrap();
-    let mut inspector = Inspector::new(ChecksumAlgorithm::Sha256, FinalLineBreak::Required);
+    let mut inspector = Inspector::new(ChecksumAlgorithm::Sha256, FramingRules::new());
     inspector.update(b"State\r\nRunning\r\n").unwrap();
     let expected = inspector.finish().unwrap().checksum;
     assert_eq!(receipt(&outcome).checksum, expected);

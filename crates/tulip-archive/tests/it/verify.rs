@@ -1,6 +1,6 @@
 //! Stored archives against their receipts.
 
-use tulip_archive::core::sink::{ConnectOptions, SinkRegistry};
+use tulip_archive::core::sink::{ConnectOptions, Listed, SinkRegistry};
 use tulip_archive::{Source, Verdict, Verifier, parse_target};
 use tulip_emulator::JobScript;
 
@@ -15,7 +15,10 @@ async fn found(bench: &Bench) -> Vec<(String, Verdict)> {
     let verifier = Verifier::new(sink.clone());
     let mut keys = sink.list().await.unwrap();
     let mut found = Vec::new();
-    while let Some(key) = keys.next().await.unwrap() {
+    while let Some(entry) = keys.next().await.unwrap() {
+        let Listed::Key(key) = entry else {
+            panic!("{entry:?}");
+        };
         if let Some(checked) = verifier.check(&key).await.unwrap() {
             found.push((checked.key.to_string(), checked.verdict));
         }

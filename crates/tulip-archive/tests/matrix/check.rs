@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use tulip_archive::{ChecksumAlgorithm, Digester, Receipt};
+use tulip_archive::{ChecksumAlgorithm, FramingRules, Inspector, Receipt};
 use tulip_emulator::Endpoint;
 
 use crate::archive::COLUMNS;
@@ -139,13 +139,14 @@ fn objects(ran: &Ran, case: &mut CaseResult) {
 fn receipt(ran: &Ran, json: &[u8]) -> Result<(), String> {
     let receipt = Receipt::from_json(json).map_err(|error| error.to_string())?;
     let archive = &ran.plan.archive;
-    let mut digester = Digester::new(ChecksumAlgorithm::Crc64Nvme);
-    digester.update(&archive.bytes);
+    let mut inspector = Inspector::new(ChecksumAlgorithm::Crc64Nvme, FramingRules::new());
+    inspector.update(&archive.bytes).unwrap();
+    let inspection = inspector.finish().unwrap();
     let job = ran.emulator.jobs().pop().map(|job| job.id);
     let fits = receipt.bytes == archive.len()
         && receipt.records == archive.records
         && receipt.columns == COLUMNS
-        && receipt.checksum == digester.finish().unwrap()
+        && receipt.checksum == inspection.checksum
         && Some(&receipt.job) == job.as_ref()
         && receipt.object.key.as_str() == KEY;
     if !fits {

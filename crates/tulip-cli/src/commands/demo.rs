@@ -7,12 +7,16 @@ use tulip_archive::{ExportError, Exporter, Outcome, parse_target};
 use tulip_emulator::{Emulator, JobScript};
 use tulip_http::{Client, Settings};
 
-use super::fleet::{self, Finished, Planned};
+use super::fleet::{self, Ended, Plan};
+use super::report;
 use crate::args::DemoArgs;
-use crate::failure::{Failure, chain, emulator_failure};
+use crate::failure::{Failure, emulator_failure};
 use crate::output;
 use crate::progress::Progress;
 use crate::shutdown::Shutdown;
+
+/// How many archives are exported at once.
+const CONCURRENCY: usize = 4;
 
 /// How often each job is found pending before it is complete, so that waiting can be seen.
 const PENDING_POLLS: u32 = 3;
@@ -30,7 +34,7 @@ pub(crate) async fn run(
         .await
         .map_err(emulator_failure)?;
     progress.say(&format!(
-        "a Tulip emulator listens on {}",
+        "started a Tulip emulator on {}",
         emulator.base_url()
     ));
     let settings = Settings::new(emulator.base_url(), emulator.credentials());
@@ -42,7 +46,7 @@ pub(crate) async fn run(
         .poll(PollPolicy::default().intervals(pace, pace))
         .build()
         .await?;
-    shutdown.finish(exporter.probe()).await??;
+    let can = shutdown.finish(exporter.probe()).await??.capabilities;
     let types = shutdown.guard(client.machines()).await??;
     let sources = fleet::sources_of(&types);
     progress.say(&format!(
@@ -51,33 +55,31 @@ pub(crate) async fn run(
         args.to
     ));
     let mut rows = Vec::new();
-    let report = |finished: &Finished| {
-        match &finished.result {
-            Ok(outcome) => rows.push(row(finished, outcome)),
-            Err(error) => progress.error(&chain(error)),
+    let plan = Plan::of(&exporter, None, can, sources).map_err(|refused| refused.failure)?;
+    let report = |ended: &Ended| match &ended.result {
+        Ok(outcome) => {
+            rows.push(row(ended, outcome));
+            Ok(())
         }
-        Ok(())
+        Err(_) => report::report(progress, ended, false),
     };
-    let exports = sources
-        .into_iter()
-        .map(|source| Planned::new(&exporter, source));
-    fleet::export(exports.collect(), 4, progress, shutdown, report).await?;
+    fleet::run(plan, CONCURRENCY, progress, shutdown, report).await?;
     rows.sort();
     output::table(["MACHINE", "RECORDS", "SIZE", "CHECKSUM", "ARCHIVE"], &rows)?;
     let program = std::env::args_os().next().unwrap_or_default();
     let program = program.to_string_lossy();
     progress.say(&format!(
-        "\nThe archives lie in {target}, each with its receipt beside it, ….csv.receipt.json.\n\
-         Next, keep an emulator running and talk to it yourself:\n  \
+        "\nThe archives are in {target}, each with its receipt beside it, ….csv.receipt.json.\n\
+         Next, keep an emulator running and export from it yourself:\n  \
          {program} emulate\n\
-         or take your own machines:\n  \
+         or export your own machines:\n  \
          TULIP_BASE_URL=https://acme.tulip.co TULIP_API_KEY=… TULIP_API_SECRET=… {program} export --all --to ./archives"
     ));
     Ok(())
 }
 
-fn row(finished: &Finished, outcome: &Outcome) -> [String; 5] {
-    let source = &finished.source;
+fn row(ended: &Ended, outcome: &Outcome) -> [String; 5] {
+    let source = &ended.source;
     let name = source
         .machine_name()
         .map_or_else(|| source.to_string(), output::plain);

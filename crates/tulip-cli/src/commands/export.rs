@@ -5,7 +5,7 @@ use tulip_archive::{Exporter, Field, FinalLineBreak, IfExists, KeyTemplate, Sour
 use tulip_core::{MachineId, MachineType};
 use tulip_http::Client;
 
-use super::fleet::{self, Finished, Planned};
+use super::fleet::{self, Ended, Plan};
 use super::report::report;
 use crate::args::{ExistsRule, ExportArgs};
 use crate::failure::Failure;
@@ -37,7 +37,8 @@ pub(crate) async fn run(
     if let Some(template) = &args.name {
         builder = builder.name(template.clone());
     }
-    if args.allow_unended {
+    builder = builder.allow_empty(args.allow_empty);
+    if args.allow_missing_final_newline {
         builder = builder.final_line_break(FinalLineBreak::Optional);
     }
     if let Some(bytes) = args.max_bytes {
@@ -50,25 +51,24 @@ pub(crate) async fn run(
     }
     let exporter = builder.build().await?;
     // A target that cannot be written ends everything before Tulip is asked for anything.
-    shutdown.finish(exporter.probe()).await??;
+    let target = shutdown.finish(exporter.probe()).await??.capabilities;
     let sources = fleet::each_once(shutdown.guard(sources(&args, &client)).await??);
-    fleet::refuse_shared_names(args.name.as_ref(), &sources)?;
     if sources.is_empty() {
         progress.say("the instance has no machines");
         return Ok(());
     }
-    let report = |finished: &Finished| report(progress, finished, args.json);
-    let exports = sources
-        .into_iter()
-        .map(|source| Planned::new(&exporter, source));
-    fleet::export(
-        exports.collect(),
-        args.concurrency.get(),
-        progress,
-        shutdown,
-        report,
-    )
-    .await
+    let report = |ended: &Ended| report(progress, ended, args.json);
+    let plan = match Plan::of(&exporter, args.name.as_ref(), target, sources) {
+        Ok(plan) => plan,
+        Err(refused) => {
+            // In text one error covers all of them.
+            if args.json {
+                refused.ended.iter().try_for_each(report)?;
+            }
+            return Err(refused.failure);
+        }
+    };
+    fleet::run(plan, args.concurrency.get(), progress, shutdown, report).await
 }
 
 async fn sources(args: &ExportArgs, client: &Client) -> Result<Vec<Source>, Failure> {

@@ -1,146 +1,156 @@
-//! What is said of exports that have ended.
+//! How the end of an export is told: a line of text, or a JSON object.
 
 use serde::Serialize;
-use tulip_archive::{ExportError, ExportErrorKind, Outcome, Source};
-use tulip_core::{JobId, Receipt};
+use tulip_archive::{ExportErrorKind, Outcome};
+use tulip_core::{JobId, MachineId, Receipt};
 
-use super::fleet::Finished;
-use crate::failure::{Failure, chain, code_of};
-use crate::output;
+use super::fleet::{Ended, Error};
+use crate::failure::{Failure, chain, hint_of};
+use crate::output::{self, plain};
 use crate::progress::Progress;
 
-/// Says how an export has ended, for people or for machines.
-pub(crate) fn report(progress: &Progress, finished: &Finished, json: bool) -> Result<(), Failure> {
+/// Tells how an export has ended.
+pub(crate) fn report(progress: &Progress, ended: &Ended, json: bool) -> Result<(), Failure> {
     match json {
-        true => output::json(&Report::of(finished)),
-        false => say(progress, finished),
+        true => output::json(&Line::of(ended)),
+        false => say(progress, ended),
     }
 }
 
-fn say(progress: &Progress, finished: &Finished) -> Result<(), Failure> {
-    match &finished.result {
-        Ok(Outcome::Exported {
-            receipt, location, ..
-        }) => progress.beside(|| {
-            output::line(&format!(
-                "exported {location} ({} records, {}, {})",
-                receipt.records,
-                output::size(receipt.bytes),
-                receipt.checksum,
-            ))
-        }),
-        Ok(Outcome::Unchanged { location, .. }) => progress.beside(|| {
-            output::line(&format!(
-                "unchanged {location}: this job's archive is stored already"
-            ))
-        }),
-        Ok(outcome) => {
-            let location = outcome.location();
-            let note = match outcome {
-                Outcome::Skipped {
-                    has_receipt: false, ..
-                } => {
-                    "; it has no receipt, so it may not be whole: --if-exists overwrite replaces it"
-                }
-                _ => "",
-            };
-            progress
-                .beside(|| output::line(&format!("skipped {location}: it exists already{note}")))
+fn say(progress: &Progress, ended: &Ended) -> Result<(), Failure> {
+    let outcome = match &ended.result {
+        Ok(outcome) => outcome,
+        // The summary counts what was interrupted.
+        Err(error) if error.kind() == ExportErrorKind::Interrupted => return Ok(()),
+        Err(Error::NotStarted(why)) => {
+            progress.say(&plain(&format!("{}: {}", ended.source, why.reason)));
+            return Ok(());
         }
-        // Interrupting is no news to whoever did it, but which job goes on at Tulip is.
-        Err(error) if error.kind() == ExportErrorKind::Interrupted => {
-            let again = again(finished, error);
-            if !again.is_empty() {
-                progress.say(&format!("{} was interrupted{again}", finished.source));
-            }
-            Ok(())
+        Err(Error::Failed(error)) => {
+            let hint = hint_of(error, ended.source.known_machine());
+            progress.error(&chain(error), hint.or_else(|| fetch_hint(ended)));
+            return Ok(());
         }
-        Err(error) => {
-            progress.error(&format!("{}{}", chain(error), again(finished, error)));
-            Ok(())
+    };
+    let location = plain(outcome.location());
+    let line = match outcome {
+        Outcome::Exported { receipt, .. } => format!(
+            "exported {location} ({} records, {}, {})",
+            receipt.records,
+            output::size(receipt.bytes),
+            receipt.checksum,
+        ),
+        Outcome::Unchanged { .. } => {
+            format!("unchanged {location}: the archive of this job is already stored")
         }
-    }
+        Outcome::Skipped {
+            has_receipt: false, ..
+        } => format!(
+            "skipped {location}: already exists, without a receipt: it may be incomplete \
+             (--if-exists overwrite replaces it)"
+        ),
+        _ => format!("skipped {location}: already exists"),
+    };
+    progress.beside(|| output::line(&line))
 }
 
-/// How to get at the archive that a failed export of a machine has started.
-fn again(finished: &Finished, error: &ExportError) -> String {
-    // An archive that is not whole is not gone on with: the next one may be.
-    let remembered = finished.remembered && error.kind() != ExportErrorKind::Incomplete;
-    let archive_is_there = matches!(
-        error.kind(),
-        ExportErrorKind::Download
-            | ExportErrorKind::Store
-            | ExportErrorKind::StoreFull
-            | ExportErrorKind::StoreUnavailable
-            | ExportErrorKind::StorePermissionDenied
-            | ExportErrorKind::Api
-            | ExportErrorKind::TooLarge
-    ) || error.is_retryable();
-    match (error.job(), finished.source.known_job()) {
-        (Some(job), None) if archive_is_there && remembered => {
-            format!("; the same command again goes on with its job {job}, and so does tulip resume")
-        }
-        (Some(job), None) if archive_is_there => {
-            format!("; to fetch this archive instead of starting another: --job {job}")
-        }
-        _ => String::new(),
+/// How to get at the archive of a failed export that nothing remembers.
+fn fetch_hint(ended: &Ended) -> Option<String> {
+    if ended.remembered || !ended.has_job_to_fetch() {
+        return None;
     }
+    let job = ended.failure()?.job()?;
+    Some(format!(
+        "to fetch this archive without starting another, export it with --job {job}"
+    ))
 }
 
-/// One export, as `--json` prints it.
+/// One export, as `--json` prints it. Every line has every field; they are documented in
+/// docs/operations.md.
 #[derive(Serialize)]
-#[serde(tag = "outcome", rename_all = "lowercase")]
-enum Report<'a> {
-    Exported {
-        location: &'a str,
-        receipt: &'a Receipt,
-    },
-    Unchanged {
-        location: &'a str,
-        receipt: &'a Receipt,
-    },
-    Skipped {
-        location: &'a str,
-        has_receipt: bool,
-    },
-    Failed {
-        source: String,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        job: Option<&'a JobId>,
-        error: String,
-        retryable: bool,
-        exit_code: u8,
-    },
+struct Line<'a> {
+    machine: Option<&'a MachineId>,
+    machine_name: Option<&'a str>,
+    job: Option<&'a JobId>,
+    outcome: &'static str,
+    location: Option<&'a str>,
+    error: Option<String>,
+    error_kind: Option<&'static str>,
+    error_unique_id: Option<&'a str>,
+    retryable: bool,
+    exit_code: u8,
+    receipt: Option<&'a Receipt>,
+    has_receipt: Option<bool>,
 }
 
-impl<'a> Report<'a> {
-    fn of(finished: &'a Finished) -> Self {
-        match &finished.result {
-            Ok(Outcome::Exported {
-                receipt, location, ..
-            }) => Self::Exported { location, receipt },
-            Ok(Outcome::Unchanged { receipt, location }) => Self::Unchanged { location, receipt },
-            Ok(outcome) => Self::Skipped {
-                location: outcome.location(),
-                has_receipt: matches!(
-                    outcome,
-                    Outcome::Skipped {
-                        has_receipt: true,
-                        ..
-                    }
-                ),
-            },
-            Err(error) => Self::failed(&finished.source, error),
+impl<'a> Line<'a> {
+    fn of(ended: &'a Ended) -> Self {
+        let source = &ended.source;
+        let line = Self {
+            machine: source.known_machine(),
+            machine_name: source.machine_name(),
+            job: source.known_job(),
+            outcome: "exported",
+            location: None,
+            error: None,
+            error_kind: None,
+            error_unique_id: None,
+            retryable: false,
+            exit_code: ended.code().map_or(0, |code| code as u8),
+            receipt: None,
+            has_receipt: None,
+        };
+        match &ended.result {
+            Ok(outcome) => line.done(outcome),
+            Err(error) => line.failed(error),
         }
     }
 
-    fn failed(source: &Source, error: &'a ExportError) -> Self {
-        Self::Failed {
-            source: source.to_string(),
-            job: error.job(),
-            error: chain(error),
-            retryable: error.is_retryable(),
-            exit_code: code_of(error.kind()) as u8,
+    fn done(self, outcome: &'a Outcome) -> Self {
+        let receipt = outcome.receipt();
+        let (name, has_receipt) = match outcome {
+            Outcome::Exported { .. } => ("exported", true),
+            Outcome::Unchanged { .. } => ("unchanged", true),
+            Outcome::Skipped { has_receipt, .. } => ("skipped", *has_receipt),
+            _ => ("other", receipt.is_some()),
+        };
+        Self {
+            machine: self
+                .machine
+                .or(receipt.and_then(|receipt| receipt.machine.as_ref())),
+            job: receipt.map(|receipt| &receipt.job).or(self.job),
+            outcome: name,
+            location: Some(outcome.location()),
+            receipt,
+            has_receipt: Some(has_receipt),
+            ..self
+        }
+    }
+
+    fn failed(self, error: &'a Error) -> Self {
+        let kind = error.kind();
+        let line = Self {
+            error_kind: Some(kind.as_str()),
+            ..self
+        };
+        match error {
+            Error::NotStarted(why) => Self {
+                outcome: "not_started",
+                error: Some(plain(&why.reason)),
+                retryable: kind.can_be_retryable(),
+                ..line
+            },
+            Error::Failed(error) => {
+                let http = error.http_error();
+                Self {
+                    outcome: "failed",
+                    job: error.job().or(line.job),
+                    error: Some(plain(&chain(error))),
+                    error_unique_id: http.and_then(|error| error.error_unique_id()),
+                    retryable: error.is_retryable(),
+                    ..line
+                }
+            }
         }
     }
 }

@@ -4,12 +4,12 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 use tulip_archive::poll::PollPolicy;
-use tulip_archive::{Exporter, OpenExport, Source, StateStore};
+use tulip_archive::{ExportErrorKind, Exporter, OpenExport, Source, StateStore};
 use tulip_core::sink::{SinkRegistry, SinkUrl};
 use tulip_core::{JobId, ObjectKey, Timestamp};
 use tulip_http::Client;
 
-use super::fleet::{self, Finished, Planned};
+use super::fleet::{self, Ended, NotStarted, Plan, Planned};
 use super::report::report;
 use super::target;
 use crate::args::ResumeArgs;
@@ -24,8 +24,8 @@ pub(crate) async fn run(
     shutdown: &Shutdown,
 ) -> Result<(), Failure> {
     let Some(store) = state::store(&args.state, progress)? else {
-        let what = "there is no folder in which open exports are remembered; name one with --state";
-        return Err(Failure::usage(what));
+        let what = "there is no folder that remembers incomplete exports";
+        return Err(Failure::usage(what).with_hint("name one with --state or TULIP_STATE"));
     };
     let open = store.list();
     let mut open = open.map_err(|error| Failure::other(chain(&error)))?;
@@ -37,17 +37,13 @@ pub(crate) async fn run(
         return list(&open, args.json, progress);
     }
     if open.is_empty() {
-        progress.say("nothing is open");
+        progress.say("no unfinished exports");
         return Ok(());
     }
     let client = connect::client(&args.connection)?;
-    let (exports, left_out) = exports(&args, &store, &client, &open, progress).await?;
-    let report = |finished: &Finished| report(progress, finished, args.json);
-    fleet::export(exports, args.concurrency.get(), progress, shutdown, report).await?;
-    match left_out {
-        false => Ok(()),
-        true => Err(Failure::reported(Code::Other)),
-    }
+    let plan = plan(&args, &store, &client, &open).await?;
+    let report = |ended: &Ended| report(progress, ended, args.json);
+    fleet::run(plan, args.concurrency.get(), progress, shutdown, report).await
 }
 
 fn is_chosen(args: &ResumeArgs, open: &OpenExport) -> bool {
@@ -60,52 +56,68 @@ fn is_chosen(args: &ResumeArgs, open: &OpenExport) -> bool {
         || open.job().is_some_and(|job| args.job.contains(job))
 }
 
-/// The exports that can be finished with this client, and whether others should be and cannot. What is
-/// left out is said.
-async fn exports(
+/// The exports that can be resumed with this client, and those that cannot.
+async fn plan(
     args: &ResumeArgs,
     store: &StateStore,
     client: &Client,
     open: &[OpenExport],
-    progress: &Progress,
-) -> Result<(Vec<Planned>, bool), Failure> {
-    let (mut exports, mut unfinished) = (Vec::new(), false);
+) -> Result<Plan, Failure> {
+    let mut plan = Plan::default();
     for open in open {
-        let left_out = |why: &str| {
-            let name = Shown::of(open).source;
-            progress.say(&format!("not resumed: {name} to {}: {why}", open.target()));
-        };
-        let workspace = client.workspace().map(ToString::to_string);
-        if open.instance() != client.instance().to_string() {
-            left_out(&format!("it is of {}", open.instance()));
-            continue;
-        }
-        if open.workspace() != workspace.as_deref() {
-            left_out("it is of another workspace, or kind of token");
-            continue;
-        }
-        if open.running {
-            left_out("another run is at it");
-            continue;
-        }
-        let Some(url) = open.target_url().ok().flatten() else {
-            left_out("its program alone knows its target");
+        // A record that does not tell what it exports is of a version that did not exist yet.
+        let Some(source) = open.source() else {
             continue;
         };
-        let url = target::with_options(url, &args.sink)?;
+        let url = match target_of(open, client) {
+            Ok(url) => target::with_options(url, &args.sink)?,
+            Err(why) => {
+                plan.ended.push(Ended::not_started(source, why));
+                continue;
+            }
+        };
         let builder = Exporter::builder(client.clone())
             .to_url(url)
             .poll(PollPolicy::default().deadline(args.timeout))
             .state(store.clone());
         match open.apply(builder).build().await {
-            Ok(exporter) => exports.extend(Planned::resumed(&exporter, open)),
-            Err(error) => {
-                unfinished = true;
-                left_out(&chain(&error));
-            }
+            Ok(exporter) => plan.planned.extend(Planned::resumed(&exporter, open)),
+            Err(error) => plan.ended.push(Ended::failed(source, error)),
         }
     }
-    Ok((exports, unfinished))
+    Ok(plan)
+}
+
+/// Where an export goes, if this client can resume it.
+fn target_of(open: &OpenExport, client: &Client) -> Result<SinkUrl, NotStarted> {
+    let skipped = |kind, why: &str| NotStarted {
+        kind,
+        reason: format!("skipped: {why}"),
+    };
+    if open.instance() != client.instance().to_string() {
+        let why = format!(
+            "belongs to instance {} (set TULIP_BASE_URL)",
+            open.instance()
+        );
+        return Err(skipped(ExportErrorKind::InvalidRequest, &why));
+    }
+    let workspace = client.workspace().map(ToString::to_string);
+    if open.workspace() != workspace.as_deref() {
+        let why = match open.workspace() {
+            Some(workspace) => format!("belongs to workspace {workspace} (set TULIP_WORKSPACE_ID)"),
+            None => "was started with a workspace token (unset TULIP_WORKSPACE_ID)".to_owned(),
+        };
+        return Err(skipped(ExportErrorKind::InvalidRequest, &why));
+    }
+    if open.running {
+        let why = "another tulip process is already exporting this";
+        return Err(skipped(ExportErrorKind::AlreadyRunning, why));
+    }
+    let url = open.target_url().ok().flatten();
+    url.ok_or_else(|| {
+        let why = "its target is not a URL; resume it with the program that started it";
+        skipped(ExportErrorKind::InvalidRequest, why)
+    })
 }
 
 async fn discard(
@@ -118,39 +130,45 @@ async fn discard(
     let registry = SinkRegistry::linked().map_err(|error| Failure::usage(error.to_string()))?;
     let to = args.to.as_deref();
     let to = to.map(|to| target::url(to, &args.sink)).transpose()?;
-    let mut failures = 0;
+    let mut code = None;
     for open in open {
         if to.as_ref().is_some_and(|to| !is_same_place(&open, to)) {
             continue;
         }
         let shown = Shown::of(&open);
-        let given_up = give_up(args, store, &registry, &open);
-        match shutdown.finish(given_up).await? {
+        let discarded = discard_one(args, store, &registry, &open);
+        match shutdown.finish(discarded).await? {
             Ok(true) if args.json => output::json(&shown)?,
-            Ok(true) => output::line(&format!("discarded {} to {}", shown.source, shown.target))?,
-            Ok(false) => progress.say(&format!("{} is being exported now", shown.source)),
+            Ok(true) => {
+                let target = output::plain(shown.target);
+                output::line(&format!("discarded {} to {target}", shown.source))?;
+            }
+            Ok(false) => {
+                let why = "skipped: another tulip process is already exporting this";
+                progress.say(&format!("{}: {why}", shown.source));
+                code = Some(Code::Other);
+            }
             Err(why) => {
-                progress.error(&format!("{} to {}: {why}", shown.source, shown.target));
-                failures += 1;
+                progress.error(
+                    &format!("{} to {}: {why}", shown.source, shown.target),
+                    None,
+                );
+                code = Some(Code::Sink);
             }
         }
     }
     if let Some(to) = &to {
         let sink = target::connect(&registry, to, args.connection.ca_file.clone()).await?;
-        let before = Timestamp::from(SystemTime::now() - args.older_than);
+        let before = SystemTime::now().checked_sub(args.older_than);
+        let before = Timestamp::from(before.unwrap_or(SystemTime::UNIX_EPOCH));
         let swept = shutdown.finish(sink.sweep(before)).await?;
         let swept = swept.map_err(|error| Failure::new(Code::Sink, chain(&error)))?;
-        progress.say(&format!(
-            "{swept} unfinished objects were removed from {to}"
-        ));
+        progress.say(&format!("removed {swept} stale uploads from {to}"));
     }
-    match failures {
-        0 => Ok(()),
-        _ => Err(Failure::reported(Code::Sink)),
-    }
+    code.map_or(Ok(()), |code| Err(Failure::reported(code)))
 }
 
-async fn give_up(
+async fn discard_one(
     args: &ResumeArgs,
     store: &StateStore,
     registry: &SinkRegistry,
@@ -192,7 +210,7 @@ struct Shown<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<&'a ObjectKey>,
     bytes: u64,
-    began: Timestamp,
+    started: Timestamp,
     state: &'static str,
 }
 
@@ -206,12 +224,12 @@ impl<'a> Shown<'a> {
             target: open.target(),
             key: open.key(),
             bytes: open.bytes(),
-            began: open.began(),
+            started: open.began(),
             state: match open.job() {
                 _ if open.running => "running",
                 _ if open.is_start_unknown() => "start unknown",
                 None => "not started",
-                Some(_) => "open",
+                Some(_) => "incomplete",
             },
         }
     }
@@ -223,20 +241,24 @@ fn list(open: &[OpenExport], json: bool, progress: &Progress) -> Result<(), Fail
         return shown.into_iter().try_for_each(|open| output::json(&open));
     }
     if open.is_empty() {
-        progress.say("nothing is open");
+        progress.say("no unfinished exports");
         return Ok(());
     }
     let rows: Vec<_> = shown
         .map(|open| {
             [
                 open.source,
-                open.job.map_or_else(String::new, ToString::to_string),
+                open.job
+                    .map_or_else(String::new, |job| output::plain(job.as_str())),
                 open.state.to_owned(),
                 output::size(open.bytes),
-                open.began.to_string(),
-                open.target.to_owned(),
+                open.started.to_string(),
+                output::plain(open.target),
             ]
         })
         .collect();
-    output::table(["EXPORT", "JOB", "STATE", "KEPT", "BEGAN", "TARGET"], &rows)
+    output::table(
+        ["EXPORT", "JOB", "STATE", "RECEIVED", "STARTED", "TARGET"],
+        &rows,
+    )
 }

@@ -11,7 +11,7 @@ use crate::failure::{Code, Failure};
 use crate::shutdown::Shutdown;
 use crate::{connect, output};
 
-/// What is printed with `--json`. The download URL is a credential, so only its presence is told.
+/// What `--json` prints. The download URL is a credential, so only its presence is told.
 #[derive(Serialize)]
 struct Report<'a> {
     job: &'a JobId,
@@ -27,7 +27,7 @@ pub(crate) async fn run(args: StatusArgs, shutdown: &Shutdown) -> Result<(), Fai
     let client = connect::client(&args.connection)?;
     if args.wait {
         if let Err(error) = shutdown.guard(wait(&client, &args)).await? {
-            return told(&args, error);
+            return failed(&args, error);
         }
         let report = Report {
             job: &args.job,
@@ -68,8 +68,8 @@ async fn wait(client: &Client, args: &StatusArgs) -> Result<(), PollError> {
     Ok(())
 }
 
-/// A job that has failed is told like any other state, on stdout.
-fn told(args: &StatusArgs, error: PollError) -> Result<(), Failure> {
+/// A failed job is a status like any other: it goes to stdout.
+fn failed(args: &StatusArgs, error: PollError) -> Result<(), Failure> {
     let PollError::Failed {
         job,
         status,
@@ -97,5 +97,6 @@ fn print(report: &Report<'_>, json: bool) -> Result<(), Failure> {
     let status = output::plain(report.status.as_str());
     let details = report.details.map(output::plain);
     let details = details.map_or_else(String::new, |text| format!(": {text}"));
-    output::line(&format!("job {}: {status}{details}", report.job))
+    let job = output::plain(report.job.as_str());
+    output::line(&format!("job {job}: {status}{details}"))
 }

@@ -1,4 +1,4 @@
-//! Sinks of their own, for commands that need no instance.
+//! Targets of commands that need no instance.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,8 +8,9 @@ use tulip_core::sink::{ConnectOptions, Sink, SinkErrorKind, SinkRegistry, SinkUr
 
 use crate::args::SinkSettings;
 use crate::failure::{Code, Failure, chain};
+use crate::values;
 
-/// A target as it is written, with the options that are said beside it.
+/// A target as it is written, with the options of other flags.
 pub(crate) fn url(text: &str, settings: &SinkSettings) -> Result<SinkUrl, Failure> {
     let mut url = parse_target(text).map_err(ExportError::from)?;
     for (name, value) in settings.all().map_err(Failure::usage)? {
@@ -18,7 +19,7 @@ pub(crate) fn url(text: &str, settings: &SinkSettings) -> Result<SinkUrl, Failur
     Ok(url)
 }
 
-/// A target that was remembered, where what is said anew replaces what it has.
+/// A target that was remembered; options that are given again replace those that it has.
 pub(crate) fn with_options(url: SinkUrl, settings: &SinkSettings) -> Result<SinkUrl, Failure> {
     let options = settings.all().map_err(Failure::usage)?;
     Ok(options.iter().fold(url, |url, (name, value)| {
@@ -32,9 +33,11 @@ pub(crate) async fn connect(
     url: &SinkUrl,
     ca_file: Option<PathBuf>,
 ) -> Result<Arc<dyn Sink>, Failure> {
-    let from_env = std::env::var_os("TULIP_CA_FILE").filter(|path| !path.is_empty());
+    let from_env = std::env::var_os("TULIP_CA_FILE").map(PathBuf::from);
+    let ca_file = ca_file.or(from_env);
+    let ca_file = ca_file.map(|path| values::unwrapped_path(path.as_os_str()));
     let mut network = ConnectOptions::default();
-    network.ca_file = ca_file.or(from_env.map(Into::into));
+    network.ca_file = ca_file.filter(|path| !path.as_os_str().is_empty());
     registry.connect(url, &network).await.map_err(|error| {
         let code = match error.kind() {
             SinkErrorKind::InvalidTarget => Code::Usage,

@@ -5,7 +5,7 @@ use futures_util::stream::FuturesUnordered;
 use serde::Serialize;
 use tulip_archive::{Checked, Verdict, Verifier};
 use tulip_core::Receipt;
-use tulip_core::sink::{SinkError, SinkErrorKind, SinkRegistry};
+use tulip_core::sink::{Listed, SinkError, SinkErrorKind, SinkRegistry};
 
 use super::target;
 use crate::args::VerifyArgs;
@@ -18,8 +18,11 @@ use crate::shutdown::Shutdown;
 #[derive(Debug, Default)]
 struct Counts {
     intact: u64,
-    bad: u64,
+    mismatched: u64,
+    missing: u64,
     without_receipt: u64,
+    /// What could not be looked at.
+    skipped: u64,
 }
 
 pub(crate) async fn run(
@@ -32,26 +35,41 @@ pub(crate) async fn run(
     let sink = target::connect(&registry, &url, args.ca_file.clone()).await?;
     let verifier = Verifier::new(sink.clone());
     let work = async {
-        let mut keys = sink.list().await.map_err(failed)?;
+        let mut entries = sink.list().await.map_err(failed)?;
         let mut running = FuturesUnordered::new();
         let mut counts = Counts::default();
         let mut more = true;
         while more || !running.is_empty() {
             while more && running.len() < args.concurrency.get() {
-                match keys.next().await.map_err(failed)? {
-                    Some(key) => {
-                        let verifier = verifier.clone();
-                        running.push(async move { verifier.check(&key).await });
+                match entries.next().await.map_err(failed)? {
+                    Some(Listed::Key(key)) => {
+                        let (verifier, location) = (verifier.clone(), sink.location(&key));
+                        running.push(async move { (location, verifier.check(&key).await) });
                     }
+                    Some(Listed::Skipped {
+                        location, reason, ..
+                    }) => {
+                        counts.skipped += 1;
+                        skip(&location, &reason, args.json, progress)?;
+                    }
+                    Some(_) => {}
                     None => more = false,
                 }
             }
-            let Some(checked) = running.next().await else {
+            let Some((location, checked)) = running.next().await else {
                 continue;
             };
-            if let Some(checked) = checked.map_err(failed)? {
-                counts.add(&checked.verdict);
-                progress.beside(|| report(&checked, args.json))?;
+            match checked {
+                Ok(Some(checked)) => {
+                    counts.add(&checked.verdict);
+                    progress.beside(|| report(&checked, args.json))?;
+                }
+                Ok(None) => {}
+                Err(error) if is_of_one_object(&error) => {
+                    counts.skipped += 1;
+                    skip(&location, &error, args.json, progress)?;
+                }
+                Err(error) => return Err(failed(error)),
             }
         }
         Ok::<_, Failure>(counts)
@@ -59,20 +77,55 @@ pub(crate) async fn run(
     let counts = shutdown.guard(work).await??;
     let Counts {
         intact,
-        bad,
+        mismatched,
+        missing,
         without_receipt,
+        skipped,
     } = counts;
-    if intact + bad + without_receipt == 0 {
-        let what = format!("there is nothing to verify in {url}; check the target");
-        return Err(Failure::new(Code::Sink, what));
+    if intact + mismatched + missing + without_receipt + skipped == 0 {
+        let what = format!("nothing to verify in {url}");
+        return Err(Failure::new(Code::Sink, what).with_hint("check the target"));
     }
+    let skipped_too = match skipped {
+        0 => String::new(),
+        skipped => format!(", {skipped} skipped"),
+    };
     progress.say(&format!(
-        "{intact} intact, {bad} not what their receipts say, {without_receipt} without a receipt"
+        "{intact} OK, {mismatched} mismatched, {missing} missing, {without_receipt} without a \
+         receipt{skipped_too}"
     ));
-    match bad {
-        0 => Ok(()),
+    match (mismatched + missing, skipped) {
+        (0, 0) => Ok(()),
+        (0, _) => Err(Failure::reported(Code::Sink)),
         _ => Err(Failure::reported(Code::Verify)),
     }
+}
+
+/// Whether an error says nothing about the other objects of the sink.
+fn is_of_one_object(error: &SinkError) -> bool {
+    let of_all = [SinkErrorKind::Unavailable, SinkErrorKind::Unsupported];
+    !of_all.contains(&error.kind())
+}
+
+/// Reports what could not be looked at: for people on stderr, beside the archives.
+fn skip(
+    location: &str,
+    reason: &SinkError,
+    json: bool,
+    progress: &Progress,
+) -> Result<(), Failure> {
+    let reason = output::plain(&chain(reason));
+    if !json {
+        progress.say(&format!("skipped: {reason}"));
+        return Ok(());
+    }
+    let report = Report {
+        location: &output::plain(location),
+        verdict: "skipped",
+        detail: Some(&reason),
+        receipt: None,
+    };
+    progress.beside(|| output::json(&report))
 }
 
 impl Counts {
@@ -80,7 +133,8 @@ impl Counts {
         *match verdict {
             Verdict::Intact => &mut self.intact,
             Verdict::NoReceipt => &mut self.without_receipt,
-            _ => &mut self.bad,
+            Verdict::Missing => &mut self.missing,
+            _ => &mut self.mismatched,
         } += 1;
     }
 }
@@ -121,6 +175,13 @@ fn report(checked: &Checked, json: bool) -> Result<(), Failure> {
             receipt: checked.receipt.as_ref(),
         });
     }
-    let (location, verdict) = (&checked.location, &checked.verdict);
-    output::line(&format!("{location}: {verdict}"))
+    let what = match &checked.verdict {
+        Verdict::Intact => "intact".to_owned(),
+        Verdict::Missing => "missing".to_owned(),
+        Verdict::Differs(how) => format!("mismatch: {how}"),
+        Verdict::BadReceipt(why) => format!("unusable receipt: {why}"),
+        Verdict::NoReceipt => "no receipt".to_owned(),
+        other => other.to_string(),
+    };
+    output::line(&output::plain(&format!("{}: {what}", checked.location)))
 }

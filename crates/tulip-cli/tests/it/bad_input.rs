@@ -222,6 +222,7 @@ fn numbers_and_durations_that_are_none() {
     refused(&set, &with("--concurrency", "many"), "invalid digit");
     refused(&set, &with("--timeout", "90"), "write 90s, 90m or 90h");
     refused(&set, &with("--timeout", "soon"), "write 90s, 10m or 1h");
+    refused(&set, &with("--min-rate", "fast"), "a size such as");
     refused(
         &set,
         &with("--digest", "md5"),

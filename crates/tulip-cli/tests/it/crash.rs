@@ -277,7 +277,7 @@ impl Crash {
     }
 
     fn after_an_unknown_start(&self, starts: usize) {
-        self.resume(&["--discard"]);
+        self.resume(&["--discard", "--all"]);
         let (status, said) = match self.starts() > starts {
             true => {
                 let (job, _) = self.newest().unwrap();

@@ -32,9 +32,10 @@ fn json_is_one_object_per_export_whatever_came_of_it() {
     assert_eq!(exported["receipt"], stored);
     assert_eq!(failed["outcome"], "failed");
     assert_eq!(
-        (&failed["source"], &failed["exit_code"]),
-        (&json!(format!("job {bad}")), &json!(4))
+        (&failed["job"], &failed["exit_code"]),
+        (&json!(bad.as_str()), &json!(4))
     );
+    assert_eq!(failed["error_kind"], "job_failed");
     assert_eq!(failed["retryable"], false);
     assert!(failed["error"].as_str().unwrap().contains("out of disk"));
 }

@@ -19,14 +19,14 @@ fn interrupted(bench: &Bench, target: &str) -> Ran {
 #[test]
 fn what_is_open_is_listed_and_finished() {
     let bench = Bench::start();
-    assert_eq!(bench.run(&["resume"]).stderr, "nothing is open\n");
+    assert_eq!(bench.run(&["resume"]).stderr, "no unfinished exports\n");
     let failed = interrupted(&bench, "out");
-    assert!(failed.stderr.contains("so does tulip resume"), "{failed:?}");
+    assert!(failed.stderr.contains("or `tulip resume`"), "{failed:?}");
     let listed = bench.run(&["resume", "--list", "--json"]);
     let open = &listed.json()[0];
     let job = bench.emulator.jobs()[0].id.to_string();
     assert_eq!(open["job"], job);
-    assert_eq!(open["state"], "open");
+    assert_eq!(open["state"], "incomplete");
     assert!(open["target"].as_str().unwrap().ends_with("/out"), "{open}");
     let table = bench.run(&["resume", "--list"]).stdout;
     assert!(
@@ -34,7 +34,11 @@ fn what_is_open_is_listed_and_finished() {
         "{table}"
     );
     let elsewhere = bench.run(&["resume", "--base-url", "http://127.0.0.1:9"]);
-    assert!(elsewhere.stderr.contains("not resumed"), "{elsewhere:?}");
+    assert_eq!(elsewhere.code, Some(2), "{elsewhere:?}");
+    let says = format!("belongs to instance {}", bench.emulator.base_url());
+    assert!(elsewhere.stderr.contains(&says), "{elsewhere:?}");
+    let elsewhere = bench.run(&["resume", "--base-url", "http://127.0.0.1:9", "--json"]);
+    assert_eq!(elsewhere.json()[0]["outcome"], "not_started");
     let ran = bench.run(&["resume", "--json"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert_eq!(ran.json()[0]["receipt"]["job"], job);
@@ -50,6 +54,10 @@ fn what_is_open_is_given_up_only_where_it_is_asked_for() {
     assert_eq!(other.code, Some(0), "{other:?}");
     assert_eq!(bench.run(&["resume", "--list", "--json"]).json().len(), 1);
     let ran = bench.run(&["resume", "--discard"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.stderr.contains("--all"), "{ran:?}");
+    assert_eq!(bench.run(&["resume", "--list", "--json"]).json().len(), 1);
+    let ran = bench.run(&["resume", "--discard", "--all"]);
     assert!(ran.stdout.starts_with("discarded machine"), "{ran:?}");
     assert_eq!(files(bench.state.path()), Vec::<String>::new());
     assert_eq!(
@@ -66,7 +74,7 @@ fn what_is_open_is_given_up_only_where_it_is_asked_for() {
 fn options_of_a_target_are_remembered_and_can_be_said_anew() {
     let bench = Bench::start();
     let memory = ["--sink-option", "memory=20MiB"];
-    for resume in [&["resume", "--json"][..], &["resume", "--discard"]] {
+    for resume in [&["resume", "--json"][..], &["resume", "--discard", "--all"]] {
         let gone = Reply::new(404);
         bench.emulator.fail_next(Endpoint::Asset, 1, gone);
         let machine = bench.machine();
@@ -99,12 +107,12 @@ fn a_sweep_of_a_bucket_wants_its_age_and_counts_what_it_removes() {
     };
     let ran = sweep(&[]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(ran.stderr.contains("1 unfinished"), "{ran:?}");
+    assert!(ran.stderr.contains("removed 1 stale uploads"), "{ran:?}");
     assert_eq!(server.open_uploads(), ["tulip/new.csv"]);
     assert!(
         sweep(&["--older-than", "1h"])
             .stderr
-            .contains("1 unfinished")
+            .contains("removed 1 stale uploads")
     );
     assert_eq!(server.open_uploads(), Vec::<String>::new());
     assert_eq!(sweep(&["--older-than", "0"]).code, Some(2));
@@ -120,7 +128,8 @@ fn without_state_nothing_is_remembered() {
     let args = ["export", "--machine", machine.as_str(), "--to", "out"];
     let ran = bench.run(&[&args[..], &["--no-state"]].concat());
     assert!(
-        ran.stderr.contains("instead of starting another: --job"),
+        ran.stderr
+            .contains("hint: to fetch this archive without starting another"),
         "{ran:?}"
     );
     assert_eq!(files(bench.state.path()), Vec::<String>::new());
@@ -139,7 +148,10 @@ fn verify_ends_in_6_where_an_archive_is_not_what_its_receipt_says() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let ran = bench.run(&["verify", "out"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(ran.stderr.starts_with("3 intact, 0 not"), "{ran:?}");
+    assert!(
+        ran.stderr.starts_with("3 OK, 0 mismatched, 0 missing"),
+        "{ran:?}"
+    );
     let file = bench.path(&format!("out/{}.csv", bench.machine()));
     let mut bytes = std::fs::read(&file).unwrap();
     bytes.extend_from_slice(b"one more\n");
@@ -155,6 +167,38 @@ fn verify_ends_in_6_where_an_archive_is_not_what_its_receipt_says() {
     );
     let nothing = bench.run(&["verify", "nowhere"]);
     assert_eq!(nothing.code, Some(5), "{nothing:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn verify_skips_and_names_what_it_cannot_look_at_and_ends_in_5() {
+    let bench = Bench::start();
+    let ran = bench.run(&["export", "--all", "--to", "out", "--name", "{machine}.csv"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    std::os::unix::fs::symlink(".", bench.path("out/back")).unwrap();
+    std::fs::write(bench.path("out/back\\slash.csv"), "x\n").unwrap();
+    let ran = bench.run(&["verify", "out"]);
+    assert_eq!(ran.code, Some(5), "{ran:?}");
+    assert_eq!(ran.stdout.matches(": intact").count(), 3, "{ran:?}");
+    for name in ["out/back: it is a link back to", "slash.csv is no archive"] {
+        assert!(ran.stderr.contains(name), "{ran:?}");
+    }
+    assert!(ran.stderr.contains("3 intact"), "{ran:?}");
+    assert!(ran.stderr.contains(", 2 skipped"), "{ran:?}");
+    let ran = bench.run(&["verify", "out", "--json"]);
+    assert_eq!(ran.code, Some(5), "{ran:?}");
+    let entries = ran.json();
+    assert_eq!(entries.len(), 5);
+    let skipped: Vec<_> = entries
+        .iter()
+        .filter(|entry| entry["verdict"] == "skipped")
+        .collect();
+    assert_eq!(skipped.len(), 2);
+    assert!(skipped.iter().all(|entry| entry["location"].is_string()));
+    // What is damaged is worse.
+    std::fs::remove_file(bench.path(&format!("out/{}.csv", bench.machine()))).unwrap();
+    let ran = bench.run(&["verify", "out"]);
+    assert_eq!(ran.code, Some(6), "{ran:?}");
 }
 
 #[test]

@@ -100,7 +100,12 @@ fn an_object_that_is_there_is_kept_or_replaced_as_asked() {
     assert_eq!(export("fail").code, Some(0));
     let kept = export("fail");
     assert_eq!(kept.code, Some(5), "{}", kept.stderr);
-    assert!(kept.stderr.contains("exists already"), "{}", kept.stderr);
+    assert!(kept.stderr.contains("already exists"), "{}", kept.stderr);
+    assert!(
+        kept.stderr.contains("\nhint: --if-exists fail"),
+        "{}",
+        kept.stderr
+    );
     let skipped = export("skip");
     assert_eq!(skipped.code, Some(0));
     let said = skipped.stdout;

@@ -68,16 +68,16 @@ fn the_first_signal_ends_an_export_in_order_with_130() {
             .unwrap()
             .read_to_string(&mut stdout)
             .unwrap();
-        assert!(
-            stdout.contains(r#""outcome":"failed""#) && stdout.contains("130"),
-            "{stdout}"
-        );
+        let line: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+        assert_eq!(line["outcome"], "failed", "{line}");
+        assert_eq!(line["error_kind"], "interrupted", "{line}");
+        assert_eq!(line["exit_code"], 130, "{line}");
         assert_eq!(files(bench.folder.path()), Vec::<String>::new());
     }
 }
 
 #[test]
-fn an_interrupted_machine_export_tells_the_job_that_goes_on() {
+fn an_interrupted_machine_export_tells_how_to_continue() {
     let bench = Bench::start();
     let pending = JobScript::new().pending_until_released();
     bench.emulator.script_next(pending);
@@ -96,13 +96,89 @@ fn an_interrupted_machine_export_tells_the_job_that_goes_on() {
         .read_to_string(&mut stderr)
         .unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{stderr}");
-    let job = bench.emulator.jobs()[0].id.clone();
     assert!(
-        stderr.contains(&format!(
-            "was interrupted; the same command again goes on with its job {job}"
-        )),
+        stderr.contains("to continue, run the same command again, or `tulip resume`"),
         "{stderr}"
     );
+}
+
+#[test]
+fn an_interrupted_run_has_a_line_for_every_export() {
+    let bench = Bench::start();
+    let pending = JobScript::new().pending_until_released();
+    bench.emulator.set_default_script(pending);
+    let args = ["export", "--all", "--to", "out", "--json"];
+    let mut child = spawn(&bench, &[&args[..], &["--concurrency", "1"]].concat());
+    bench.block_on(bench.emulator.wait_for_requests(Endpoint::Status, 1));
+    signal(&child, "TERM");
+    let mut stdout = String::new();
+    let mut pipe = child.stdout.take().unwrap();
+    pipe.read_to_string(&mut stdout).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{stdout}");
+    let lines = stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    let lines: Vec<serde_json::Value> = lines.collect();
+    let outcomes: Vec<_> = lines
+        .iter()
+        .map(|line| line["outcome"].as_str().unwrap())
+        .collect();
+    assert_eq!(outcomes, ["failed", "not_started", "not_started"]);
+    for line in lines {
+        assert_eq!(line["error_kind"], "interrupted", "{line}");
+        assert_eq!(line["retryable"], true, "{line}");
+    }
+}
+
+/// A shell that ignores a signal and then becomes the command, as `nohup` does.
+#[test]
+fn a_signal_that_the_parent_ignores_stays_ignored() {
+    for ignored in ["HUP", "INT"] {
+        let bench = Bench::start();
+        let job = bench.job(JobScript::new().pending_until_released());
+        let tulip = assert_cmd::cargo::cargo_bin!("tulip").display().to_string();
+        let script = format!(r#"trap "" {ignored}; exec "$0" export --job "$1" --to out"#);
+        let credentials = bench.emulator.credentials();
+        let mut child = Command::new("/bin/sh")
+            .args(["-c", &script, &tulip, job.as_str()])
+            .env_clear()
+            .current_dir(bench.folder.path())
+            .env("TULIP_STATE", bench.state.path())
+            .env("TULIP_BASE_URL", bench.emulator.base_url().to_string())
+            .env("TULIP_API_KEY", credentials.key())
+            .env("TULIP_API_SECRET", credentials.expose_secret())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        bench.block_on(bench.emulator.wait_for_requests(Endpoint::Status, 1));
+        signal(&child, ignored);
+        bench.emulator.release(&job);
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{ignored}");
+    }
+}
+
+/// SIGTERM is how schedulers end a command, whatever their own children inherit.
+#[test]
+fn sigterm_is_handled_also_where_the_parent_ignores_it() {
+    let bench = Bench::start();
+    let job = bench.job(JobScript::new().pending_until_released());
+    let tulip = assert_cmd::cargo::cargo_bin!("tulip").display().to_string();
+    let script = r#"trap "" TERM; exec "$0" status "$1" --wait"#;
+    let credentials = bench.emulator.credentials();
+    let mut child = Command::new("/bin/sh")
+        .args(["-c", script, &tulip, job.as_str()])
+        .env_clear()
+        .env("TULIP_BASE_URL", bench.emulator.base_url().to_string())
+        .env("TULIP_API_KEY", credentials.key())
+        .env("TULIP_API_SECRET", credentials.expose_secret())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    bench.block_on(bench.emulator.wait_for_requests(Endpoint::Status, 1));
+    signal(&child, "TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 
 #[test]
@@ -118,7 +194,7 @@ fn a_second_signal_quits_at_once_whatever_is_under_way() {
     signal(&child, "INT");
     let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
     let stopping = said.next().unwrap().unwrap();
-    assert_eq!(stopping, "stopping; once more quits at once");
+    assert_eq!(stopping, "stopping; press Ctrl-C again to quit immediately");
     signal(&child, "INT");
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(said.next().is_none(), "it waited, and said how it ended");

@@ -7,7 +7,7 @@ use assert_cmd::Command;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tulip_core::{Credentials, JobId, MachineId};
-use tulip_emulator::{Emulator, JobScript};
+use tulip_emulator::{Emulator, EmulatorBuilder, JobScript};
 
 pub(crate) struct Bench {
     pub(crate) emulator: Emulator,
@@ -60,8 +60,12 @@ pub(crate) fn run(command: &mut Command, args: &[&str]) -> Ran {
 
 impl Bench {
     pub(crate) fn start() -> Self {
+        Self::of(Emulator::builder())
+    }
+
+    pub(crate) fn of(emulator: EmulatorBuilder) -> Self {
         let runtime = Runtime::new().unwrap();
-        let emulator = runtime.block_on(Emulator::start()).unwrap();
+        let emulator = runtime.block_on(emulator.start()).unwrap();
         Self {
             emulator,
             folder: TempDir::new().unwrap(),

@@ -64,8 +64,9 @@ pub trait Sink: Send + Sync + fmt::Debug {
         Err(unsupported(self.scheme(), format!("read {key}")))
     }
 
-    /// Lists every object below the sink's root, in no particular order. What is staged or hidden,
-    /// and what has a name that is no key, is left out. Needs [`Capabilities::read`].
+    /// Lists every object below the sink's root, in no particular order. Staged objects are left out.
+    /// What cannot be looked at, or has a name that is no key, is reported as skipped. Needs
+    /// [`Capabilities::read`].
     ///
     /// # Errors
     /// [`SinkErrorKind::Unsupported`] by default; otherwise what kept the sink from listing.

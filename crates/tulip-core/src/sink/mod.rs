@@ -60,6 +60,6 @@ pub use contract::{
 pub use error::{SinkError, SinkErrorKind};
 pub use leftover::{Leftover, Resumed};
 pub use options::{ConnectOptions, SinkOption};
-pub use read::{SinkLister, SinkReader};
+pub use read::{Listed, SinkLister, SinkReader};
 pub use registry::{RegistryError, SinkFactory, SinkRegistration, SinkRegistry};
 pub use url::{SinkUrl, SinkUrlError};

@@ -1,62 +1,84 @@
-//! What is left of staged files by runs that were killed.
+//! Removes staged files that killed runs have left.
 
 use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use tracing::{debug, warn};
+use tulip_core::sink::{SinkError, SinkErrorKind};
+use walkdir::{DirEntry, WalkDir};
 
-use super::upload::remove;
-use crate::object::staging::is_staged;
+use super::error::from_io;
+use super::lister::shown;
+use super::names;
+use super::staged_file::remove;
 
-/// Behind this time without a write nobody writes a staged file any more, and nobody goes on with
+/// After this time without a write, no writer is at work on a staged file any more, and none resumes
 /// it: a download that stalls is given up far sooner, and an export is resumed within hours.
-pub(crate) const STALE: Duration = Duration::from_secs(24 * 3600);
+pub(super) const STALE: Duration = Duration::from_secs(24 * 3600);
 
-/// Removes from `folder` itself what was staged there and last written before `before`, and tells
-/// how many files that were. What cannot be read or removed is left for somebody else.
-pub(crate) fn sweep(folder: &Path, before: SystemTime) -> u64 {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return 0;
-    };
-    let mut removed = 0;
-    for entry in entries.flatten() {
-        let path = entry.path();
-        match remove_stale(&entry, before) {
-            Ok(true) => {
-                debug!(path = %path.display(), "removed what a killed run had staged");
-                removed += 1;
+/// As many places are named that could not be looked at.
+const NAMED: usize = 5;
+
+/// Removes stale files from `folder` itself. What cannot be read or removed is left.
+pub(super) fn sweep_folder(folder: &Path) {
+    let before = SystemTime::now() - STALE;
+    for entry in WalkDir::new(folder).max_depth(1).into_iter().flatten() {
+        if let Err(error) = remove_stale(&entry, before) {
+            let path = entry.path().display();
+            warn!(%path, %error, "a stale staged file stays behind");
+        }
+    }
+}
+
+/// Removes what was staged in `root` or below and last written before `before`, and returns how many
+/// files that were. Links to folders are not followed.
+///
+/// # Errors
+/// After everything else was done, an error that names what could not be looked at or removed.
+pub(super) fn sweep_all(root: &Path, before: SystemTime) -> Result<u64, SinkError> {
+    let (mut removed, mut failures) = (0, Vec::new());
+    for entry in WalkDir::new(root) {
+        let (path, result) = match entry {
+            Ok(entry) => (entry.path().to_owned(), remove_stale(&entry, before)),
+            Err(error) => {
+                let path = error.path().unwrap_or(root).to_owned();
+                let unknown = || io::ErrorKind::Other.into();
+                (path, Err(error.into_io_error().unwrap_or_else(unknown)))
             }
-            Ok(false) => {}
-            Err(error) => warn!(path = %path.display(), %error, "a stale staged file stays"),
+        };
+        match result {
+            Ok(was_removed) => removed += u64::from(was_removed),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => failures.push((path, error)),
         }
     }
-    removed
-}
-
-/// The same for everything below `folder`. What cannot be looked at is an error.
-pub(crate) fn sweep_all(folder: &Path, before: SystemTime) -> io::Result<u64> {
-    let mut removed = 0;
-    let entries = match std::fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-        entries => entries?,
-    };
-    for entry in entries {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            removed += sweep_all(&entry.path(), before)?;
-        } else if remove_stale(&entry, before)? {
-            removed += 1;
-        }
+    if failures.is_empty() {
+        return Ok(removed);
     }
-    Ok(removed)
+    let named = failures.iter().take(NAMED);
+    let mut why: Vec<_> = named
+        .map(|(path, error)| format!("{}: {}", shown(path), error.kind()))
+        .collect();
+    if failures.len() > NAMED {
+        why.push(format!("and {} more", failures.len() - NAMED));
+    }
+    let root = root.display();
+    let what =
+        format!("removed {removed} staged files below {root}, but could not look everywhere");
+    let kind = failures.pop().map(|(_, error)| from_io(error, "").kind());
+    let error = SinkError::new(kind.unwrap_or(SinkErrorKind::Other), what);
+    Err(error.with_reason(
+        why.join("; "),
+        "make these readable and writable, then try again",
+    ))
 }
 
-fn remove_stale(entry: &std::fs::DirEntry, before: SystemTime) -> io::Result<bool> {
-    if !entry.file_name().to_str().is_some_and(is_staged) {
+fn remove_stale(entry: &DirEntry, before: SystemTime) -> io::Result<bool> {
+    if !entry.file_type().is_file() || !names::is_staged(entry.file_name()) {
         return Ok(false);
     }
-    let modified = match entry.metadata() {
+    let modified = match entry.metadata().map_err(io::Error::from) {
         // Its writer has renamed or removed it meanwhile.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         metadata => metadata?.modified()?,
@@ -64,42 +86,49 @@ fn remove_stale(entry: &std::fs::DirEntry, before: SystemTime) -> io::Result<boo
     if modified >= before {
         return Ok(false);
     }
-    remove(&entry.path())?;
+    remove(entry.path())?;
+    debug!(path = %entry.path().display(), "removed a stale staged file");
     Ok(true)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::object::staging::name;
+
+    fn stage(folder: &Path, name: &str, age: Duration) -> std::path::PathBuf {
+        std::fs::create_dir_all(folder).unwrap();
+        let path = folder.join(name);
+        let file = std::fs::File::create_new(&path).unwrap();
+        file.set_modified(SystemTime::now() - age).unwrap();
+        path
+    }
 
     #[test]
-    fn what_is_stale_goes_and_what_may_be_written_stays() {
+    fn stale_files_of_a_folder_go_and_others_stay() {
         let folder = tempfile::TempDir::new().unwrap();
-        let (staged, mine) = (
-            folder.path().join(name("a.csv", 7) + "#1"),
-            folder.path().join(".a.csv"),
+        let stale = stage(folder.path(), &names::staged("a.csv", 7), STALE);
+        let staged = stage(folder.path(), &names::staged("a.csv", 8), STALE / 2);
+        let mine = stage(folder.path(), ".a.csv", STALE);
+        let deep = stage(
+            &folder.path().join("b"),
+            &names::staged("a.csv", 7),
+            STALE * 2,
         );
-        std::fs::write(&staged, "x").unwrap();
-        std::fs::write(&mine, "x").unwrap();
-        let now = SystemTime::now();
-        assert_eq!(sweep(folder.path(), now - STALE), 0);
-        assert!(staged.exists());
-        assert_eq!(sweep(folder.path(), now + STALE), 1);
-        assert!(!staged.exists() && mine.exists());
-        assert_eq!(sweep(&folder.path().join("nowhere"), now), 0);
+        sweep_folder(folder.path());
+        assert!(!stale.exists() && staged.exists() && mine.exists() && deep.exists());
+        sweep_folder(&folder.path().join("nowhere"));
     }
 
     #[test]
     fn everything_below_is_swept() {
         let folder = tempfile::TempDir::new().unwrap();
         let deep = folder.path().join("a/b");
-        std::fs::create_dir_all(&deep).unwrap();
-        std::fs::write(deep.join(name("a.csv", 7)), "x").unwrap();
-        std::fs::write(deep.join("a.csv"), "x").unwrap();
-        let later = SystemTime::now() + STALE;
-        assert_eq!(sweep_all(folder.path(), later).unwrap(), 1);
-        assert_eq!(sweep_all(folder.path(), later).unwrap(), 0);
-        assert!(deep.join("a.csv").exists());
+        stage(&deep, &names::staged("a.csv", 7), STALE);
+        let whole = stage(&deep, "a.csv", STALE);
+        assert_eq!(sweep_all(folder.path(), SystemTime::now()).unwrap(), 1);
+        assert_eq!(sweep_all(folder.path(), SystemTime::now()).unwrap(), 0);
+        assert!(whole.exists());
+        let nowhere = folder.path().join("nowhere");
+        assert_eq!(sweep_all(&nowhere, SystemTime::now()).unwrap(), 0);
     }
 }

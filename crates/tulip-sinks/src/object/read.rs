@@ -12,7 +12,7 @@ use object_store::path::Path;
 use tulip_core::ObjectKey;
 #[cfg(feature = "_cloud")]
 use tulip_core::sink::SinkReader;
-use tulip_core::sink::{SinkError, SinkLister};
+use tulip_core::sink::{Listed, SinkError, SinkLister};
 
 use crate::object::error::from_store;
 use crate::object::staging;
@@ -89,12 +89,12 @@ impl KeyLister {
 
 #[async_trait]
 impl SinkLister for KeyLister {
-    async fn next(&mut self) -> Result<Option<ObjectKey>, SinkError> {
+    async fn next(&mut self) -> Result<Option<Listed>, SinkError> {
         while let Some(object) = self.objects.next().await {
             let object =
                 object.map_err(|error| from_store(error, format!("cannot list {}", self.shown)))?;
             if let Some(key) = self.key(&object.location) {
-                return Ok(Some(key));
+                return Ok(Some(Listed::Key(key)));
             }
         }
         Ok(None)

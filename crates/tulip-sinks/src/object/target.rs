@@ -10,8 +10,6 @@ use object_store::{
 use tracing::warn;
 use tulip_core::sink::{SinkError, StoredObject, WriteMode};
 
-#[cfg(feature = "fs")]
-use crate::fs::FileUpload;
 use crate::object::attributes::Kept;
 use crate::object::error::from_store;
 use crate::object::store::StoreChecksum;
@@ -39,14 +37,6 @@ pub(crate) enum Route {
     /// Parts are gathered under a name of their own, then renamed. What is put whole is not.
     #[cfg(feature = "_cloud")]
     Staged(Path),
-    /// A local file is written under a name of its own by us, then renamed.
-    #[cfg(feature = "fs")]
-    File {
-        /// The staged name, as the store has it.
-        staged: Path,
-        /// The same as the system has it.
-        file: std::path::PathBuf,
-    },
 }
 
 impl Target {
@@ -56,26 +46,7 @@ impl Target {
             Route::Direct => None,
             #[cfg(feature = "_cloud")]
             Route::Staged(path) => Some(path),
-            #[cfg(feature = "fs")]
-            Route::File { staged, .. } => Some(staged),
         }
-    }
-
-    /// What is unfinished, where that is a file: it sees to itself when it is dropped.
-    #[cfg(feature = "fs")]
-    fn file(&self) -> Option<&std::path::Path> {
-        match &self.route {
-            Route::File { file, .. } => Some(file),
-            #[cfg(feature = "_cloud")]
-            _ => None,
-        }
-    }
-
-    pub(super) fn is_file(&self) -> bool {
-        #[cfg(feature = "fs")]
-        return self.file().is_some();
-        #[cfg(not(feature = "fs"))]
-        false
     }
 
     fn attributes(&self) -> Attributes {
@@ -84,12 +55,6 @@ impl Target {
 
     pub(super) async fn put_whole(&self, payload: PutPayload) -> Result<StoredObject, SinkError> {
         let bytes = payload.content_length() as u64;
-        #[cfg(feature = "fs")]
-        if let Some(file) = self.file() {
-            let put = FileUpload::put(file.to_owned(), payload).await;
-            put.map_err(|error| self.failed(error))?;
-            return self.publish(bytes, None).await;
-        }
         let mut options = PutOptions::from(self.attributes());
         if self.mode == WriteMode::Create {
             options.mode = PutMode::Create;
@@ -100,11 +65,6 @@ impl Target {
 
     pub(super) async fn begin_parts(&self, id: &UploadId) -> Result<Parts, SinkError> {
         let failed = |error| self.failed(error);
-        #[cfg(feature = "fs")]
-        if let Some(file) = self.file() {
-            let begun = FileUpload::create(file.to_owned()).await;
-            return begun.map(Parts::File).map_err(failed);
-        }
         let path = self.staging_of_parts().unwrap_or(&self.path);
         let mut options = PutMultipartOptions::from(self.attributes());
         options.extensions.insert(id.clone());
@@ -127,20 +87,9 @@ impl Target {
             _ => RenameTargetMode::Overwrite,
         };
         let options = RenameOptions::new().with_target_mode(mode);
-        let renamed = match self.is_file() {
-            // The entity tag of a file stays the same when it is renamed.
-            true => self.store.head(staging).await.map(|meta| meta.e_tag),
-            false => Ok(object.etag.clone()),
-        };
-        let renamed = match renamed {
-            Ok(etag) => {
-                let renamed = self.store.rename_opts(staging, &self.path, options).await;
-                renamed.map(|()| object.with_etag(etag))
-            }
-            Err(error) => Err(error),
-        };
+        let renamed = self.store.rename_opts(staging, &self.path, options).await;
         let error = match renamed {
-            Ok(object) => return Ok(object),
+            Ok(()) => return Ok(object),
             Err(error) => error,
         };
         if let Err(left) = self.store.delete(staging).await {
@@ -157,8 +106,6 @@ impl Target {
             (Route::Direct, upload) => upload.map(str::to_owned),
             #[cfg(feature = "_cloud")]
             (Route::Staged(path), _) => Some(format!(" {path}")),
-            #[cfg(feature = "fs")]
-            (Route::File { staged, .. }, _) => staged.filename().map(str::to_owned),
         }
     }
 
@@ -201,16 +148,12 @@ fn stored(bytes: u64, put: PutResult) -> StoredObject {
 #[derive(Debug)]
 pub(super) enum Parts {
     Store(Box<dyn MultipartUpload>),
-    #[cfg(feature = "fs")]
-    File(FileUpload),
 }
 
 impl Parts {
     pub(super) fn upload(&mut self) -> &mut dyn MultipartUpload {
         match self {
             Self::Store(upload) => upload,
-            #[cfg(feature = "fs")]
-            Self::File(upload) => upload,
         }
     }
 }

@@ -8,8 +8,6 @@ use tokio::task::{JoinHandle, JoinSet};
 use tracing::{debug, warn};
 use tulip_core::sink::{Metadata, SinkError, SinkErrorKind, SinkWriter, StoredObject};
 
-#[cfg(feature = "fs")]
-use crate::fs::FileUpload;
 use crate::object::error::from_store;
 use crate::object::parts::{Buffering, Window};
 use crate::object::target::{Parts, Target, UploadId};
@@ -66,15 +64,6 @@ impl ObjectWriter {
             id: UploadId::default(),
             failed: false,
         }
-    }
-
-    /// The same writer, behind the first `bytes` bytes of a file that is there.
-    #[cfg(feature = "fs")]
-    pub(crate) fn behind(mut self, file: FileUpload, bytes: u64) -> Self {
-        self.upload = Some(Upload::new(Parts::File(file)));
-        self.sent = bytes / self.buffering.part;
-        self.written = bytes;
-        self
     }
 
     fn part_size(&self) -> u64 {
@@ -190,18 +179,11 @@ impl ObjectWriter {
         self.target.publish(self.written, Some(put)).await
     }
 
-    /// Leaves a file with all that was written for another writer. A store's parts only arrive.
+    /// Waits until all parts that were sent have arrived. A store keeps none for another writer.
     async fn keep(&mut self) -> Result<Option<u64>, SinkError> {
         let Some(upload) = &mut self.upload else {
             return Ok(None);
         };
-        #[cfg(feature = "fs")]
-        if matches!(upload.parts, Parts::File(_)) {
-            if let Parts::File(file) = &mut self.flush().await?.parts {
-                file.keep();
-            }
-            return Ok(Some(self.written));
-        }
         while let Some(ended) = upload.in_flight.join_next().await {
             joined(ended, &self.target)?;
         }
@@ -254,12 +236,8 @@ fn ended(target: &Target) -> SinkError {
 }
 
 impl Drop for ObjectWriter {
-    /// Without an abort, an upload would wait at the store, unseen and paid for. Local files see to
-    /// that by themselves.
+    /// Without an abort, an upload would wait at the store, unseen and paid for.
     fn drop(&mut self) {
-        if self.target.is_file() {
-            return;
-        }
         let (upload, beginning) = (self.upload.take(), self.beginning.take());
         if upload.is_none() && beginning.is_none() {
             return;

@@ -36,10 +36,11 @@ mod fs {
             Ok(staged(self.folder.path()))
         }
 
-        /// A file stands where the objects' folder would be.
+        /// The objects' folder is a link that leads nowhere, which shows only when one is created.
+        #[cfg(unix)]
         async fn failing(&self) -> Option<Arc<dyn Sink>> {
-            let in_the_way = self.folder.path().join("conformance/failed");
-            std::fs::write(in_the_way, "").ok()?;
+            let folder = self.folder.path().join("conformance/failed");
+            std::os::unix::fs::symlink("nowhere", folder).ok()?;
             Some(self.sink.clone())
         }
     }

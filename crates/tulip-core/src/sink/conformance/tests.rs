@@ -7,8 +7,8 @@ use bytes::Bytes;
 
 use super::*;
 use crate::sink::{
-    Capabilities, Leftover, Probe, Resumed, Sink, SinkError, SinkErrorKind, SinkLister, SinkReader,
-    SinkWriter, StoredObject, WriteMode,
+    Capabilities, Leftover, Listed, Probe, Resumed, Sink, SinkError, SinkErrorKind, SinkLister,
+    SinkReader, SinkWriter, StoredObject, WriteMode,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +58,8 @@ impl SinkReader for Several<Bytes> {
 
 #[async_trait]
 impl SinkLister for Several<ObjectKey> {
-    async fn next(&mut self) -> Result<Option<ObjectKey>, SinkError> {
-        Ok(self.0.next())
+    async fn next(&mut self) -> Result<Option<Listed>, SinkError> {
+        Ok(self.0.next().map(Listed::Key))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Result, check, failed, holds, key, no_leftovers, open, store, write};
 use crate::sink::conformance::content::{LARGE, bytes, difference};
 use crate::sink::conformance::{Fixture, Verdict};
-use crate::sink::{Leftover, OpenOptions, SinkErrorKind, SinkReader, WriteMode};
+use crate::sink::{Leftover, Listed, OpenOptions, SinkErrorKind, SinkReader, WriteMode};
 use crate::{ObjectKey, Timestamp};
 
 pub(in super::super) async fn reading(fixture: &dyn Fixture) -> Result {
@@ -41,8 +41,10 @@ pub(in super::super) async fn reading(fixture: &dyn Fixture) -> Result {
     write(unfinished.as_mut(), &bytes(41, LARGE)).await?;
     let mut lister = sink.list().await?;
     let mut listed = Vec::new();
-    while let Some(key) = lister.next().await? {
-        if key.as_str().starts_with("conformance/read/") {
+    while let Some(entry) = lister.next().await? {
+        if let Listed::Key(key) = entry
+            && key.as_str().starts_with("conformance/read/")
+        {
             listed.push(key);
         }
     }

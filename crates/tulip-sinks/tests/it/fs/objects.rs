@@ -1,41 +1,11 @@
-use std::path::Path;
-use std::sync::Arc;
+//! What is written, and what can be seen of it.
 
 use proptest::prelude::*;
 use tempfile::TempDir;
-use tulip_core::Timestamp;
-use tulip_core::sink::{
-    ConnectOptions, Leftover, OpenOptions, Sink, SinkErrorKind, SinkRegistry, SinkUrl, WriteMode,
-};
-use tulip_sinks as _;
+use tulip_core::sink::{OpenOptions, SinkErrorKind, WriteMode};
 
+use super::{LARGE, files, sink};
 use crate::support::{bytes, key, put};
-
-/// Above what is kept for a single put, so that parts are used, and not a multiple of a part.
-const LARGE: usize = 9 * 1024 * 1024 + 17;
-
-async fn sink(folder: &Path) -> Arc<dyn Sink> {
-    let url = SinkUrl::from_path(folder).unwrap();
-    let registry = SinkRegistry::linked().unwrap();
-    registry
-        .connect(&url, &ConnectOptions::default())
-        .await
-        .unwrap()
-}
-
-/// Every file below `folder`, hidden ones too.
-fn files(folder: &Path) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        match path.is_dir() {
-            true => found.extend(files(&path)),
-            false => found.push(path.display().to_string()),
-        }
-    }
-    found.sort();
-    found
-}
 
 #[tokio::test]
 async fn small_and_large_objects_arrive_whole_and_are_found() {
@@ -177,6 +147,7 @@ async fn odd_but_valid_keys_become_files_of_that_very_name() {
         "a%2Fb.csv",
         "~x/#y/[z].csv",
         "日本/😀.csv",
+        "a/x#1",
     ] {
         put(&*sink, name, &bytes(3, 1), WriteMode::Overwrite)
             .await
@@ -188,20 +159,10 @@ async fn odd_but_valid_keys_become_files_of_that_very_name() {
 }
 
 #[tokio::test]
-async fn names_that_the_store_keeps_for_itself_are_refused_at_once() {
-    let folder = TempDir::new().unwrap();
-    let sink = sink(folder.path()).await;
-    let refused = sink.open(&key("a/x#1"), &OpenOptions::default()).await;
-    let error = refused.err().unwrap();
-    assert_eq!(error.kind(), SinkErrorKind::InvalidTarget);
-    assert!(error.to_string().contains("cannot end in #1"), "{error}");
-}
-
-#[tokio::test]
 async fn what_a_killed_run_has_staged_is_removed_by_the_next() {
     let folder = TempDir::new().unwrap();
     std::fs::create_dir(folder.path().join("a")).unwrap();
-    let left = folder.path().join("a/.old.csv.c0ffee00.partial#1");
+    let left = folder.path().join("a/.old.csv.c0ffee00.partial");
     let file = std::fs::File::create_new(&left).unwrap();
     let yesterday = std::time::SystemTime::now() - std::time::Duration::from_secs(86_400);
     file.set_modified(yesterday).unwrap();
@@ -243,82 +204,111 @@ async fn many_tiny_chunks_arrive_in_order_between_large_ones() {
 }
 
 #[tokio::test]
-async fn probing_creates_the_folder_and_leaves_it_empty() {
-    let folder = TempDir::new().unwrap();
-    let deep = folder.path().join("a/b");
-    sink(&deep).await.probe(WriteMode::Overwrite).await.unwrap();
-    assert!(deep.is_dir());
-    assert_eq!(files(&deep), Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn targets_that_cannot_be_folders_are_refused_by_the_probe() {
-    let folder = TempDir::new().unwrap();
-    let file = folder.path().join("file");
-    std::fs::write(&file, "x").unwrap();
-    let error = sink(&file)
-        .await
-        .probe(WriteMode::Overwrite)
-        .await
-        .unwrap_err();
-    assert_eq!(error.kind(), SinkErrorKind::InvalidTarget);
-    assert!(
-        error.to_string().contains("is a file, not a folder"),
-        "{error}"
-    );
-    let error = sink(&file.join("below"))
-        .await
-        .probe(WriteMode::Overwrite)
-        .await
-        .unwrap_err();
-    assert!(
-        error.to_string().contains("cannot create the folder"),
-        "{error}"
-    );
-    assert_eq!(std::fs::read(&file).unwrap(), b"x");
-}
-
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn a_folder_that_nobody_may_write_is_refused_by_the_probe() {
-    // Not even root may create files there.
-    let error = sink(Path::new("/proc/self"))
-        .await
-        .probe(WriteMode::Overwrite)
-        .await
-        .unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("cannot write into the folder /proc/self"),
-        "{error}"
-    );
-}
-
-#[tokio::test]
-async fn options_that_the_sink_does_not_have_are_refused() {
-    let url: SinkUrl = "file:///data?fsync=no".parse().unwrap();
-    let error = SinkRegistry::linked()
-        .unwrap()
-        .connect(&url, &ConnectOptions::default())
-        .await
-        .unwrap_err();
-    assert_eq!(error.kind(), SinkErrorKind::InvalidTarget);
-    assert!(
-        error.to_string().contains(r#"no option "fsync""#),
-        "{error}"
-    );
-}
-
-#[tokio::test]
-async fn an_object_where_a_folder_is_needed_is_an_error_and_leaves_nothing() {
+async fn a_folder_of_the_targets_name_is_no_object_and_is_refused_at_once() {
     let folder = TempDir::new().unwrap();
     let sink = sink(folder.path()).await;
     std::fs::create_dir(folder.path().join("taken")).unwrap();
+    let taken = key("taken");
+    assert_eq!(sink.lookup(&taken).await.unwrap(), None);
+    assert!(sink.read(&taken).await.unwrap().is_none());
+    for mode in [WriteMode::Overwrite, WriteMode::Create] {
+        let options = OpenOptions::default().with_mode(mode);
+        let error = sink.open(&taken, &options).await.err().unwrap();
+        assert_eq!(error.kind(), SinkErrorKind::InvalidTarget);
+        assert!(error.to_string().contains("it is a folder"), "{error}");
+    }
+    assert_eq!(files(folder.path()), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_file_where_a_folder_is_needed_is_refused_and_nothing_is_there() {
+    let folder = TempDir::new().unwrap();
+    let sink = sink(folder.path()).await;
+    std::fs::write(folder.path().join("file"), "x").unwrap();
+    let below = key("file/a.csv");
+    assert_eq!(sink.lookup(&below).await.unwrap(), None);
+    assert!(sink.read(&below).await.unwrap().is_none());
+    let opened = sink.open(&below, &OpenOptions::default()).await;
+    let error = opened.err().unwrap();
+    assert_eq!(error.kind(), SinkErrorKind::InvalidTarget);
+}
+
+#[tokio::test]
+async fn a_file_that_must_be_new_and_is_there_is_refused_at_once() {
+    let folder = TempDir::new().unwrap();
+    let sink = sink(folder.path()).await;
+    std::fs::write(folder.path().join("a.csv"), "x").unwrap();
+    let options = OpenOptions::default().with_mode(WriteMode::Create);
+    let opened = sink.open(&key("a.csv"), &options).await;
+    assert!(opened.err().unwrap().is_already_exists());
+}
+
+#[tokio::test]
+async fn a_file_that_came_meanwhile_is_not_replaced() {
+    let folder = TempDir::new().unwrap();
+    let sink = sink(folder.path()).await;
+    let options = OpenOptions::default().with_mode(WriteMode::Create);
     for length in [3, LARGE] {
-        let refused = put(&*sink, "taken", &bytes(length, 1), WriteMode::Overwrite).await;
-        assert!(refused.is_err());
-        assert_eq!(files(folder.path()), Vec::<String>::new());
+        let path = folder.path().join(format!("{length}.csv"));
+        let name = format!("{length}.csv");
+        let mut writer = sink.open(&key(&name), &options).await.unwrap();
+        writer.write(bytes(length, 1)).await.unwrap();
+        std::fs::write(&path, "theirs").unwrap();
+        let error = writer.close().await.unwrap_err();
+        assert!(error.is_already_exists(), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), b"theirs");
+    }
+    assert_eq!(files(folder.path()).len(), 2);
+}
+
+/// What a link leads to is somebody else's, perhaps outside of the folder.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_in_the_targets_place_is_replaced_itself() {
+    let folder = TempDir::new().unwrap();
+    let root = folder.path().join("root");
+    let sink = sink(&root).await;
+    let outside = folder.path().join("outside.csv");
+    std::fs::write(&outside, "mine").unwrap();
+    std::fs::create_dir(&root).unwrap();
+    std::os::unix::fs::symlink(&outside, root.join("a.csv")).unwrap();
+    put(&*sink, "a.csv", &bytes(3, 1), WriteMode::Overwrite)
+        .await
+        .unwrap();
+    assert_eq!(std::fs::read(&outside).unwrap(), b"mine");
+    assert!(!root.join("a.csv").is_symlink());
+    assert_eq!(std::fs::read(root.join("a.csv")).unwrap(), bytes(3, 1));
+}
+
+#[tokio::test]
+async fn a_staged_file_that_is_gone_is_an_error_that_says_so() {
+    let folder = TempDir::new().unwrap();
+    let sink = sink(folder.path()).await;
+    let options = OpenOptions::default();
+    let mut writer = sink.open(&key("a.csv"), &options).await.unwrap();
+    writer.write(bytes(LARGE, 1)).await.unwrap();
+    writer.checkpoint().await.unwrap();
+    let staged = folder.path().join(writer.trace().unwrap());
+    std::fs::remove_file(staged).unwrap();
+    let error = writer.close().await.unwrap_err();
+    assert!(
+        error.to_string().contains("removed by somebody else"),
+        "{error}"
+    );
+    assert_eq!(files(folder.path()), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_tag_of_a_new_file_is_the_one_that_a_lookup_finds() {
+    let folder = TempDir::new().unwrap();
+    let sink = sink(folder.path()).await;
+    for length in [3, LARGE] {
+        let stored = put(&*sink, "a.csv", &bytes(length, 1), WriteMode::Overwrite)
+            .await
+            .unwrap();
+        assert!(stored.etag.is_some());
+        let found = sink.lookup(&key("a.csv")).await.unwrap();
+        assert_eq!(found, Some(stored));
     }
 }
 
@@ -342,73 +332,4 @@ proptest! {
         });
         prop_assert!(std::fs::read(folder.path().join("a.csv")).unwrap() == expected);
     }
-}
-
-#[tokio::test]
-async fn a_probe_removes_what_one_before_was_killed_in() {
-    let folder = TempDir::new().unwrap();
-    let left = folder.path().join(".tulip-probe.00000000.partial");
-    std::fs::write(&left, "probe").unwrap();
-    sink(folder.path())
-        .await
-        .probe(WriteMode::Overwrite)
-        .await
-        .unwrap();
-    assert_eq!(files(folder.path()), Vec::<String>::new());
-    // Not what is none of ours.
-    std::fs::create_dir(&left).unwrap();
-    sink(folder.path())
-        .await
-        .probe(WriteMode::Overwrite)
-        .await
-        .unwrap();
-    assert!(left.is_dir());
-}
-
-/// A process that is killed while it makes an object that must be new leaves it under both names.
-#[cfg(unix)]
-#[tokio::test]
-async fn what_can_be_seen_already_is_not_gone_on_with() {
-    let folder = TempDir::new().unwrap();
-    let sink = sink(folder.path()).await;
-    let opened = Timestamp::now();
-    let options = OpenOptions::default();
-    let mut writer = sink.open(&key("a.csv"), &options).await.unwrap();
-    writer.write(bytes(LARGE, 1)).await.unwrap();
-    assert_eq!(writer.checkpoint().await.unwrap(), Some(LARGE as u64));
-    let left = Leftover::new(opened).with_trace(writer.trace());
-    drop(writer);
-    let staged = folder.path().join(left.trace.as_deref().unwrap());
-    std::fs::hard_link(&staged, folder.path().join("a.csv")).unwrap();
-    let resumed = sink.resume(&key("a.csv"), &options, &left, 5).await;
-    assert!(resumed.unwrap().is_none());
-    sink.discard(&key("a.csv"), &left).await.unwrap();
-    let there = std::fs::read(folder.path().join("a.csv")).unwrap();
-    assert!(there == bytes(LARGE, 1));
-    assert_eq!(files(folder.path()).len(), 1);
-}
-
-#[tokio::test]
-async fn a_trace_from_outside_leads_nowhere() {
-    let folder = TempDir::new().unwrap();
-    let root = folder.path().join("root");
-    let sink = sink(&root).await;
-    put(&*sink, "a.csv", &bytes(3, 1), WriteMode::Overwrite)
-        .await
-        .unwrap();
-    let outside = folder.path().join(".x.00000000.partial");
-    std::fs::write(&outside, "mine").unwrap();
-    for trace in [
-        "a.csv",
-        "../.x.00000000.partial",
-        "",
-        "/.x.00000000.partial",
-    ] {
-        let left = Leftover::new(Timestamp::now()).with_trace(Some(trace.to_owned()));
-        sink.discard(&key("a.csv"), &left).await.unwrap();
-        let (key, options) = (key("a.csv"), OpenOptions::default());
-        let resumed = sink.resume(&key, &options, &left, 1).await;
-        assert!(resumed.unwrap().is_none(), "{trace}");
-    }
-    assert!(outside.exists() && root.join("a.csv").exists());
 }

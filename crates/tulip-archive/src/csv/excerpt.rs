@@ -1,0 +1,80 @@
+//! The first bytes of a record.
+
+use serde::de::IgnoredAny;
+use tulip_core::one_line;
+
+/// As many bytes as [`SHOWN`] characters can have, so that what is shown is not cut inside one.
+const KEPT: usize = 256;
+/// Characters of it that messages show.
+const SHOWN: usize = 60;
+
+/// The first bytes of a record, as many as a message needs. Allocates nothing.
+#[derive(Clone)]
+pub(super) struct Excerpt {
+    bytes: [u8; KEPT],
+    len: usize,
+    /// Whether the record has more bytes than are kept.
+    is_cut: bool,
+}
+
+impl std::fmt::Debug for Excerpt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Excerpt").field(&self.shown()).finish()
+    }
+}
+
+impl Excerpt {
+    pub(super) const fn new() -> Self {
+        Self {
+            bytes: [0; KEPT],
+            len: 0,
+            is_cut: false,
+        }
+    }
+
+    pub(super) fn of(record: &[u8]) -> Self {
+        let mut excerpt = Self::new();
+        excerpt.extend(record);
+        excerpt
+    }
+
+    /// Takes the next bytes of the record. Line breaks before the first other byte are not its.
+    pub(super) fn extend(&mut self, mut bytes: &[u8]) {
+        if self.len == 0 {
+            let blank = |byte: &u8| matches!(byte, b'\r' | b'\n');
+            let first = bytes.iter().position(|byte| !blank(byte));
+            bytes = &bytes[first.unwrap_or(bytes.len())..];
+        }
+        let kept = bytes.len().min(KEPT - self.len);
+        self.bytes[self.len..][..kept].copy_from_slice(&bytes[..kept]);
+        self.len += kept;
+        self.is_cut |= kept < bytes.len();
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    /// It as a message shows it.
+    pub(super) fn shown(&self) -> String {
+        one_line(&String::from_utf8_lossy(self.bytes()), SHOWN)
+    }
+
+    /// Whether the record is a JSON object that no CSV writer wrote: its names have quotes, and a
+    /// writer quotes a field that holds one.
+    pub(super) fn is_json_object(&self) -> bool {
+        let Some(inner) = self.bytes().strip_prefix(b"{") else {
+            return false;
+        };
+        inner.trim_ascii_start().starts_with(b"\"")
+            && match serde_json::from_slice::<IgnoredAny>(self.bytes()) {
+                Ok(_) => true,
+                Err(error) => self.is_cut && error.is_eof(),
+            }
+    }
+
+    /// Whether the record is nothing but ^Z.
+    pub(super) fn is_control_z(&self) -> bool {
+        self.len > 0 && !self.is_cut && self.bytes().iter().all(|byte| *byte == 0x1a)
+    }
+}

@@ -1,0 +1,175 @@
+//! When a run ends early: once its first exports show that all others would fail too.
+
+use tulip_archive::{ExportError, ExportErrorKind};
+
+/// How many exports must fail in the same way, with no success before, to end a run.
+pub(crate) const FAILURES_TO_OPEN: usize = 5;
+
+/// Stops a run whose first exports all fail in the same way. One success, or one failure of another
+/// kind, shows that a failure is the machine's own: from then on nothing stops the run.
+#[derive(Debug, Default)]
+pub(crate) struct CircuitBreaker {
+    state: State,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Untried,
+    Failing {
+        cause: Cause,
+        failures: usize,
+    },
+    /// The exports do not all fail in the same way.
+    Proven,
+}
+
+/// What makes two failures the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cause {
+    pub(crate) kind: ExportErrorKind,
+    /// What exactly was refused, where the kind alone does not tell.
+    detail: Option<String>,
+}
+
+impl Cause {
+    /// The cause of a failure, or `None` where it says nothing about other exports: an object that
+    /// exists, a name that cannot be used, a job that is not known.
+    fn of(error: &ExportError) -> Option<Self> {
+        let detail = error.http_error().and_then(|error| {
+            let status = error.status()?;
+            Some(format!(
+                "{status} {}",
+                error.error_code().unwrap_or_default()
+            ))
+        });
+        Self::new(error.kind(), detail)
+    }
+
+    fn new(kind: ExportErrorKind, detail: Option<String>) -> Option<Self> {
+        use ExportErrorKind as Kind;
+        match kind {
+            Kind::InvalidRequest
+            | Kind::NotFound
+            | Kind::AlreadyExists
+            | Kind::AlreadyRunning
+            | Kind::NotIncomplete
+            | Kind::Interrupted => None,
+            Kind::PermissionDenied => Some(Self { kind, detail }),
+            _ => Some(Self { kind, detail: None }),
+        }
+    }
+}
+
+impl CircuitBreaker {
+    /// Records how an export has ended: with which failure, or none.
+    pub(crate) fn record(&mut self, failure: Option<&ExportError>) {
+        match failure {
+            None => self.state = State::Proven,
+            Some(error) => {
+                if let Some(cause) = Cause::of(error) {
+                    self.record_failure(cause);
+                }
+            }
+        }
+    }
+
+    fn record_failure(&mut self, new: Cause) {
+        self.state = match std::mem::take(&mut self.state) {
+            State::Untried => State::Failing {
+                cause: new,
+                failures: 1,
+            },
+            State::Failing { cause, failures } if cause == new => State::Failing {
+                cause,
+                failures: failures + 1,
+            },
+            State::Failing { .. } | State::Proven => State::Proven,
+        };
+    }
+
+    /// What every export so far has failed with, where that ends the run.
+    pub(crate) fn open(&self) -> Option<&Cause> {
+        match &self.state {
+            State::Failing { cause, failures } if *failures >= FAILURES_TO_OPEN => Some(cause),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cause(kind: ExportErrorKind, detail: &str) -> Cause {
+        Cause::new(kind, Some(detail.to_owned())).unwrap()
+    }
+
+    fn after(causes: impl IntoIterator<Item = Cause>) -> CircuitBreaker {
+        let mut breaker = CircuitBreaker::default();
+        for cause in causes {
+            breaker.record_failure(cause);
+        }
+        breaker
+    }
+
+    #[test]
+    fn the_same_failure_of_the_first_several_ends_a_run() {
+        let full = cause(ExportErrorKind::StoreFull, "");
+        let mut breaker = after(vec![full.clone(); FAILURES_TO_OPEN - 1]);
+        assert_eq!(breaker.open(), None);
+        breaker.record_failure(full.clone());
+        assert_eq!(breaker.open(), Some(&full));
+    }
+
+    #[test]
+    fn one_success_keeps_a_run_going_whatever_comes_later() {
+        let full = cause(ExportErrorKind::StoreFull, "");
+        let mut breaker = CircuitBreaker::default();
+        breaker.record(None);
+        for _ in 0..3 * FAILURES_TO_OPEN {
+            breaker.record_failure(full.clone());
+        }
+        assert_eq!(breaker.open(), None);
+    }
+
+    #[test]
+    fn a_success_of_an_export_that_was_under_way_closes_it_again() {
+        let mut breaker = after(vec![
+            cause(ExportErrorKind::StoreFull, "");
+            FAILURES_TO_OPEN
+        ]);
+        assert!(breaker.open().is_some());
+        breaker.record(None);
+        assert_eq!(breaker.open(), None);
+    }
+
+    #[test]
+    fn failures_of_different_kinds_are_the_machines_own() {
+        let mut causes = vec![cause(ExportErrorKind::StoreFull, ""); FAILURES_TO_OPEN];
+        causes.insert(1, cause(ExportErrorKind::Download, ""));
+        assert_eq!(after(causes).open(), None);
+    }
+
+    #[test]
+    fn refused_permissions_are_the_same_only_for_the_same_reason() {
+        let scope = || cause(ExportErrorKind::PermissionDenied, "403 Forbidden");
+        let mut causes = vec![scope(); FAILURES_TO_OPEN];
+        assert!(after(causes.clone()).open().is_some());
+        causes[2] = cause(ExportErrorKind::PermissionDenied, "401 Unauthorized");
+        assert_eq!(after(causes).open(), None);
+    }
+
+    #[test]
+    fn what_is_about_one_object_or_job_says_nothing_about_others() {
+        for kind in [
+            ExportErrorKind::AlreadyExists,
+            ExportErrorKind::NotFound,
+            ExportErrorKind::InvalidRequest,
+            ExportErrorKind::AlreadyRunning,
+            ExportErrorKind::Interrupted,
+        ] {
+            assert_eq!(Cause::new(kind, None), None, "{kind}");
+        }
+    }
+}

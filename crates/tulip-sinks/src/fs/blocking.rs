@@ -1,0 +1,19 @@
+//! Work that blocks, on threads of its own.
+
+use tokio::task::{JoinError, spawn_blocking};
+use tulip_core::sink::{SinkError, SinkErrorKind};
+
+/// Runs `work` on a blocking thread. It runs to its end even if nobody waits for it any more.
+pub(super) async fn run<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, SinkError> + Send + 'static,
+) -> Result<T, SinkError> {
+    match spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => Err(stopped(error)),
+    }
+}
+
+/// The thread panicked, or the runtime is shutting down.
+pub(super) fn stopped(error: JoinError) -> SinkError {
+    SinkError::new(SinkErrorKind::Other, "a file operation was stopped").with_source(error)
+}

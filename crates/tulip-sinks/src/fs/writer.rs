@@ -1,0 +1,268 @@
+//! One file on its way: parts written in order of their offsets, a bounded number at a time.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::task::JoinSet;
+use tracing::warn;
+use tulip_core::sink::{SinkError, SinkWriter, StoredObject};
+
+use super::blocking;
+use super::commit::Destination;
+use super::error::from_io;
+use super::options::Limits;
+use super::part::Part;
+use super::staged_file::{Caching, OpenFile, StagedFile};
+
+/// A file of fewer bytes, such as a receipt, goes through the page cache: that is cheaper than a
+/// direct write.
+const SMALL: usize = 256 * 1024;
+
+pub(super) struct FileWriter {
+    destination: Destination,
+    staged_path: PathBuf,
+    limits: Limits,
+    /// What has not been handed to a write yet.
+    part: Part,
+    /// Where `part` starts in the file.
+    at: u64,
+    /// `None` until the first write. A file of one part is written whole by [`SinkWriter::close`].
+    staged: Option<StagedFile>,
+    in_flight: JoinSet<Result<(), SinkError>>,
+    failed: bool,
+}
+
+impl FileWriter {
+    pub(super) fn new(destination: Destination, staged_path: PathBuf, limits: Limits) -> Self {
+        Self {
+            destination,
+            staged_path,
+            limits,
+            part: Part::default(),
+            at: 0,
+            staged: None,
+            in_flight: JoinSet::new(),
+            failed: false,
+        }
+    }
+
+    /// A writer behind the first `bytes` of a file that is staged already.
+    pub(super) fn resume(
+        destination: Destination,
+        staged: StagedFile,
+        bytes: u64,
+        limits: Limits,
+    ) -> Self {
+        let staged_path = staged.path().to_owned();
+        let mut writer = Self::new(destination, staged_path, limits);
+        writer.staged = Some(staged);
+        writer.at = bytes;
+        writer
+    }
+
+    /// Bytes that the part still takes. Parts end at multiples of their size, so that a resumed file
+    /// is written in whole blocks again soon.
+    fn room(&self) -> usize {
+        let part = self.limits.part;
+        let offset = usize::try_from(self.at % part as u64).unwrap_or(0);
+        part - offset - self.part.len()
+    }
+
+    async fn append(&mut self, mut chunk: Bytes) -> Result<(), SinkError> {
+        while !chunk.is_empty() {
+            // A full part is sent when more comes, so that a file of one part is written whole.
+            if self.room() == 0 {
+                self.send_part().await?;
+            }
+            let room = self.room().min(chunk.len());
+            self.part.push(chunk.split_to(room));
+        }
+        Ok(())
+    }
+
+    /// Starts to write the part, once fewer writes are in flight.
+    async fn send_part(&mut self) -> Result<(), SinkError> {
+        let file = self.prepared_file().await?;
+        // What has failed is reported now, not after all has been read.
+        while let Some(written) = self.in_flight.try_join_next() {
+            joined(written)?;
+        }
+        let in_flight = self.limits.in_flight.clone();
+        let permit = in_flight.acquire_owned().await;
+        let permit = permit.map_err(|_| self.destination.error("the sink is closed"))?;
+        let (at, length) = (self.at, self.part.len());
+        let chunks = self.part.take();
+        self.at += length as u64;
+        let destination = self.destination.clone();
+        self.in_flight.spawn_blocking(move || {
+            let written = file.write(&chunks, at);
+            drop((chunks, permit));
+            written.map_err(|error| destination.failed(error))
+        });
+        Ok(())
+    }
+
+    /// The staged file, created if need be, or cut to the bytes that are resumed.
+    async fn prepared_file(&mut self) -> Result<Arc<OpenFile>, SinkError> {
+        let staged = match self.staged.take() {
+            Some(staged) if !staged.has_excess() => staged,
+            unprepared => {
+                let (destination, at) = (self.destination.clone(), self.at);
+                let path = self.staged_path.clone();
+                blocking::run(move || {
+                    let prepared = match unprepared {
+                        None => StagedFile::create(path, Caching::Direct),
+                        Some(mut staged) => staged.cut(at).map(|()| staged),
+                    };
+                    prepared.map_err(|error| destination.failed(error))
+                })
+                .await?
+            }
+        };
+        Ok(self.staged.insert(staged).open_file())
+    }
+
+    /// Writes all that was accepted, and waits until that is done.
+    async fn flush(&mut self) -> Result<(), SinkError> {
+        if self.part.len() > 0 {
+            self.send_part().await?;
+        }
+        while let Some(written) = self.in_flight.join_next().await {
+            joined(written)?;
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self) -> Result<StoredObject, SinkError> {
+        if self.staged.is_some() {
+            self.flush().await?;
+        }
+        let (destination, staged) = (self.destination.clone(), self.staged.take());
+        let (path, at, length) = (self.staged_path.clone(), self.at, self.part.len());
+        let chunks = self.part.take();
+        // Dropped with this future, which tells the thread that nobody waits any more.
+        let waiting = Arc::new(());
+        let waited_for = Arc::downgrade(&waiting);
+        let committed = blocking::run(move || {
+            let staged = match staged {
+                Some(staged) => staged,
+                None => create_whole(path, length, &chunks).map_err(|e| destination.failed(e))?,
+            };
+            let is_waited_for = || waited_for.strong_count() > 0;
+            destination.commit(staged, at + length as u64, is_waited_for)
+        })
+        .await;
+        drop(waiting);
+        committed
+    }
+
+    /// Removes what was staged.
+    async fn discard(&mut self) -> Result<(), SinkError> {
+        self.failed = true;
+        self.part.take();
+        // A write that runs cannot be stopped, and must not outlast this.
+        self.in_flight.abort_all();
+        while self.in_flight.join_next().await.is_some() {}
+        let Some(staged) = self.staged.take() else {
+            return Ok(());
+        };
+        blocking::run(move || {
+            let what = format!("cannot remove {}", staged.path().display());
+            staged.remove().map_err(|error| from_io(error, what))
+        })
+        .await
+    }
+
+    /// Removes what was staged after a failure, which is what the caller gets.
+    async fn fail(&mut self, error: SinkError) -> SinkError {
+        if let Err(error) = self.discard().await {
+            warn!(%error, "a staged file stays behind");
+        }
+        error
+    }
+
+    fn ended(&self) -> SinkError {
+        self.destination.error("an earlier write failed")
+    }
+}
+
+/// Writes a file that is accepted as a whole.
+fn create_whole(path: PathBuf, length: usize, chunks: &[Bytes]) -> std::io::Result<StagedFile> {
+    let caching = match length < SMALL {
+        true => Caching::PageCache,
+        false => Caching::Direct,
+    };
+    let staged = StagedFile::create(path, caching)?;
+    match staged.open_file().write(chunks, 0) {
+        Ok(()) => Ok(staged),
+        Err(error) => {
+            if let Err(error) = staged.remove() {
+                warn!(%error, "a staged file stays behind");
+            }
+            Err(error)
+        }
+    }
+}
+
+fn joined(written: Result<Result<(), SinkError>, tokio::task::JoinError>) -> Result<(), SinkError> {
+    written.unwrap_or_else(|error| Err(blocking::stopped(error)))
+}
+
+#[async_trait]
+impl SinkWriter for FileWriter {
+    async fn write(&mut self, chunk: Bytes) -> Result<(), SinkError> {
+        if self.failed {
+            return Err(self.ended());
+        }
+        // A write that is dropped half-way has lost bytes: no call may succeed after it.
+        self.failed = true;
+        match self.append(chunk).await {
+            Ok(()) => {
+                self.failed = false;
+                Ok(())
+            }
+            Err(error) => Err(self.fail(error).await),
+        }
+    }
+
+    fn trace(&self) -> Option<String> {
+        let name = self.staged_path.file_name()?;
+        name.to_str().map(str::to_owned)
+    }
+
+    async fn checkpoint(&mut self) -> Result<Option<u64>, SinkError> {
+        if self.failed {
+            return Err(self.ended());
+        }
+        if self.staged.is_none() {
+            return Ok(None);
+        }
+        self.failed = true;
+        match self.flush().await {
+            Ok(()) => {
+                self.failed = false;
+                if let Some(staged) = &mut self.staged {
+                    staged.keep();
+                }
+                Ok(Some(self.at))
+            }
+            Err(error) => Err(self.fail(error).await),
+        }
+    }
+
+    async fn close(mut self: Box<Self>) -> Result<StoredObject, SinkError> {
+        if self.failed {
+            return Err(self.ended());
+        }
+        match self.commit().await {
+            Ok(stored) => Ok(stored),
+            Err(error) => Err(self.fail(error).await),
+        }
+    }
+
+    async fn abort(mut self: Box<Self>) -> Result<(), SinkError> {
+        self.discard().await
+    }
+}
