@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tracing::debug;
-use tulip_core::{ArchiveJob, Credentials, InstanceUrl, JobId, MachineType, WorkspaceId};
+use tulip_core::{ArchiveJob, Credentials, InstanceUrl, JobId, MachineType, WorkspaceId, one_line};
 
 use super::reply;
 use crate::Endpoint;
@@ -107,7 +107,15 @@ impl Api {
     }
 
     pub(crate) async fn archive_status(&self, job: &JobId) -> Result<ArchiveJob, Error> {
-        self.call(Endpoint::ArchiveStatus(job.clone())).await
+        let endpoint = Endpoint::ArchiveStatus(job.clone());
+        let answer: ArchiveJob = self.call(endpoint.clone()).await?;
+        if answer.id == *job {
+            return Ok(answer);
+        }
+        // Something between us and Tulip has mixed up two answers.
+        let other = one_line(answer.id.as_str(), 100);
+        let found = format!("it is about the job {other}, not {job}");
+        Err(Error::new(ErrorKind::InvalidReply, endpoint).with_found(found))
     }
 
     pub(crate) async fn machines(&self) -> Result<Vec<MachineType>, Error> {

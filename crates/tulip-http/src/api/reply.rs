@@ -44,13 +44,14 @@ pub(crate) async fn json<T: DeserializeOwned>(
     if !whole {
         return Err(invalid(format!("it has over {MAX_REPLY} bytes")));
     }
-    if html || is_markup(&body) {
-        return Err(invalid(html_page(&body, scrub)));
+    let body = without_mark(&body);
+    if html || is_markup(body) {
+        return Err(invalid(html_page(body, scrub)));
     }
     if body.trim_ascii().is_empty() {
         return Err(invalid("it is empty".to_owned()));
     }
-    serde_json::from_slice(&body).map_err(|error| {
+    serde_json::from_slice(body).map_err(|error| {
         let cut = error.is_eof();
         let found = if cut {
             "the JSON is cut off"
@@ -89,7 +90,8 @@ pub(crate) async fn refusal(
     let Ok(Ok((body, _))) = tokio::time::timeout_at(latest, read).await else {
         return error;
     };
-    match serde_json::from_slice::<ApiErrorBody>(&body) {
+    let body = without_mark(&body);
+    match serde_json::from_slice::<ApiErrorBody>(body) {
         Ok(said) => {
             let clean = |text: Option<String>| text.map(|text| shown(&scrub(&text)));
             let body = &mut error.inner_mut().body;
@@ -98,19 +100,24 @@ pub(crate) async fn refusal(
             body.details = clean(said.details);
             error
         }
-        Err(_) if html || is_markup(&body) => {
+        Err(_) if html || is_markup(body) => {
             // Tulip refuses in JSON; a page comes from something between, such as an allowlist.
             if matches!(status.as_u16(), 401 | 403 | 404) {
                 error.inner_mut().kind = ErrorKind::InvalidReply;
             }
-            error.with_found(html_page(&body, scrub))
+            error.with_found(html_page(body, scrub))
         }
         Err(_) if body.trim_ascii().is_empty() => error,
         Err(_) => {
-            let text = shown(&scrub(&String::from_utf8_lossy(&body)));
+            let text = shown(&scrub(&String::from_utf8_lossy(body)));
             error.with_found(format!("it says {text:?}"))
         }
     }
+}
+
+/// A body without the byte order mark that some gateways put before JSON.
+fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
 fn kind_of(status: StatusCode) -> ErrorKind {

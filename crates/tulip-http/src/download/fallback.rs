@@ -72,7 +72,9 @@ impl RangeFallback {
 
     /// Whether to ask for the whole before giving up over `error`.
     pub(super) fn is_last_resort(&mut self, ranged: bool, error: &Error) -> bool {
-        let is_due = ranged && !self.tried && !self.resumes && suspicion(error) != Suspicion::None;
+        // A host that asks to wait would make the whole wait as long.
+        let is_suspect = suspicion(error) != Suspicion::None && error.retry_after().is_none();
+        let is_due = ranged && !self.tried && !self.resumes && is_suspect;
         self.whole |= is_due;
         self.tried |= is_due;
         is_due

@@ -20,6 +20,8 @@ mod single_stream;
 mod source;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod throughput;
 
 use std::fmt;

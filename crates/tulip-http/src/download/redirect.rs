@@ -35,6 +35,9 @@ pub(super) fn target(
         Some(Ok(next)) => return Ok(Some(next)),
         Some(Err(ResourceUrlError::UserInfo { .. })) => "it carries a user name or password",
         Some(Err(ResourceUrlError::Scheme { .. })) => "it leaves http and https",
+        Some(Err(ResourceUrlError::Unsendable { .. } | ResourceUrlError::TooLong { .. })) => {
+            "no HTTP client can ask for its URL as it stands"
+        }
         Some(Err(_)) | None => "it leads to no URL",
     };
     let error = Error::new(ErrorKind::Redirect, Endpoint::asset(from)).with_found(found);
