@@ -79,6 +79,11 @@ struct Parts {
     secret: Zeroizing<String>,
 }
 
+/// A value without what editors and shells leave around it.
+fn bare(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
+}
+
 /// A text, without its value in the error where it is none.
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Zeroizing<String>, D::Error> {
     String::deserialize(deserializer)
@@ -130,13 +135,13 @@ impl<'de> Visitor<'de> for PartsVisitor {
 }
 
 impl Credentials {
-    /// Credentials from an API key and its secret. White space around both is dropped: mounted
-    /// secret files end in a newline.
+    /// Credentials from an API key and its secret. White space and byte order marks around both are
+    /// dropped: mounted secret files end in a newline, and some editors begin files with a mark.
     ///
     /// # Errors
     /// [`CredentialsError`] when a part is empty, holds a control character, or the key a colon.
     pub fn new(key: &str, secret: &str) -> Result<Self, CredentialsError> {
-        let (key, secret) = (key.trim(), secret.trim());
+        let (key, secret) = (bare(key), bare(secret));
         check("API key", key)?;
         check("API secret", secret)?;
         if key.contains(':') {
@@ -158,7 +163,7 @@ impl Credentials {
     /// [`CredentialsError::Header`] when it is not that; the error never shows the text.
     pub fn from_header(header: &str) -> Result<Self, CredentialsError> {
         let refused = |reason| CredentialsError::Header { reason };
-        let header = header.trim();
+        let header = bare(header);
         let mut header = header
             .strip_prefix("Authorization:")
             .unwrap_or(header)

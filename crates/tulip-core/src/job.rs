@@ -115,6 +115,7 @@ impl fmt::Display for JobStatus {
 #[non_exhaustive]
 pub struct ArchiveJob {
     /// The job's identifier.
+    #[serde(deserialize_with = "lenient::id")]
     pub id: JobId,
     /// What kind of job it is, `ddm-machine-activity-export` for these archives.
     #[serde(
@@ -124,7 +125,8 @@ pub struct ArchiveJob {
         deserialize_with = "lenient::text"
     )]
     pub job_type: Option<String>,
-    /// How far it is.
+    /// How far it is. Unknown where the reply says nothing of it, which a start's need not.
+    #[serde(default = "no_status", deserialize_with = "status")]
     pub status: JobStatus,
     /// Where the archive can be downloaded, once complete. Only the status call has it.
     #[serde(
@@ -185,6 +187,16 @@ impl ArchiveJob {
         self.resource = Some(RawResource::from(resource.into()));
         self
     }
+}
+
+fn no_status() -> JobStatus {
+    JobStatus::Other(String::new())
+}
+
+/// A status that is no text is one that is not known.
+fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<JobStatus, D::Error> {
+    let text = lenient::text(deserializer)?;
+    Ok(text.map_or_else(no_status, JobStatus::from))
 }
 
 /// A resource that is null, empty or not a text counts as absent: the caller then asks again.
@@ -293,6 +305,37 @@ mod tests {
         let json = r#"{"id":"j","status":"pending","type":null,"customerId":7,"workspaceId":"","userId":{"a":1}}"#;
         let job: ArchiveJob = serde_json::from_str(json).unwrap();
         assert_eq!((job.job_type, job.customer_id), (None, Some("7".into())));
+    }
+
+    #[test]
+    fn an_id_is_all_that_a_job_needs() {
+        for (json, id) in [
+            (r#"{"id":"j"}"#, "j"),
+            (r#"{"id":"j","status":null}"#, "j"),
+            (r#"{"id":"j","status":200}"#, "j"),
+            (r#"{"id":"j","status":{"a":1}}"#, "j"),
+            (r#"{"id":4711,"status":"pending"}"#, "4711"),
+        ] {
+            let job: ArchiveJob = serde_json::from_str(json).unwrap();
+            assert_eq!(job.id.as_str(), id, "{json}");
+            assert!(
+                !job.status.is_complete() && !job.status.is_failed(),
+                "{json}"
+            );
+        }
+        for json in [
+            "{}",
+            r#"{"id":null}"#,
+            r#"{"id":""}"#,
+            r#"{"id":true}"#,
+            r#"{"id":["j"]}"#,
+            r#"{"id":{"a":"j"}}"#,
+            r#"{"id":1.5}"#,
+            r#"{"id":-1}"#,
+            r#"{"id":"a/b"}"#,
+        ] {
+            assert!(serde_json::from_str::<ArchiveJob>(json).is_err(), "{json}");
+        }
     }
 
     proptest! {

@@ -42,6 +42,7 @@ impl MachineType {
 #[non_exhaustive]
 pub struct Machine {
     /// The identifier that starts an archive.
+    #[serde(deserialize_with = "lenient::id")]
     pub id: MachineId,
     /// The name that people gave it, for example "Mill 07". Any text.
     #[serde(default, deserialize_with = "lenient::text_or_empty")]

@@ -1,43 +1,18 @@
 //! Making a [`Client`].
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::redirect::Policy;
-
-use tokio::sync::Semaphore;
 use tulip_core::sink::ConnectOptions;
 
-use crate::address::{Guard, GuardedResolver};
-use crate::client::{Client, Shared};
-use crate::download::{Budget, Splitting};
-use crate::{ExponentialBackoff, Network, RetryPolicy, Settings, tls};
-
-/// Why a client cannot be made.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// The CA file cannot be used.
-    #[error("the CA file {} cannot be used: {reason}", path.display())]
-    CaFile {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// TLS cannot be set up.
-    #[error("TLS cannot be set up: {0}")]
-    Tls(String),
-    /// A part cannot stand in an HTTP header.
-    #[error("the {0} cannot stand in an HTTP header")]
-    Header(&'static str),
-    /// The HTTP client cannot be set up, for example because of a bad proxy variable.
-    #[error("the HTTP client cannot be set up: {0}; check the proxy variables")]
-    Http(String),
-}
+use crate::api::{Api, ApiOptions, Settings};
+use crate::client::Client;
+use crate::download::{DownloadOptions, HttpFetcher, MinimumRate, ReadAheadBudget, Splitting};
+use crate::retry::{ExponentialBackoff, RetryPolicy};
+use crate::transport::{
+    AddressPolicy, BuildError, HttpOptions, Network, OWN_NAME, Proxies, RateLimitGates,
+};
 
 /// Sets up a [`Client`].
 #[derive(Debug)]
@@ -53,11 +28,8 @@ pub struct ClientBuilder {
     connections: NonZeroUsize,
     read_ahead: u64,
     split_above: u64,
+    minimum_rate: Option<MinimumRate>,
 }
-
-/// So many calls to the API may be under way: thousands of jobs that are waited for are asked about over
-/// a few connections, not over thousands.
-const CALLS: usize = 32;
 
 /// By default.
 const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(32).unwrap();
@@ -78,6 +50,7 @@ impl ClientBuilder {
             connections: CONNECTIONS,
             read_ahead: READ_AHEAD,
             split_above: SPLIT_ABOVE,
+            minimum_rate: Some(MinimumRate::DEFAULT),
         }
     }
 
@@ -154,6 +127,15 @@ impl ClientBuilder {
         self
     }
 
+    /// Ends a download of which a connection brings fewer than `bytes_per_second` over a whole
+    /// `window` in which it is waited for; by default 1 KiB a second over 5 min. `None` lets a host
+    /// trickle for ever. Time in which the reader takes nothing does not count.
+    #[must_use]
+    pub fn minimum_rate(mut self, bytes_per_second: Option<u64>, window: Duration) -> Self {
+        self.minimum_rate = bytes_per_second.map(|rate| MinimumRate::new(rate, window));
+        self
+    }
+
     /// What stands first in the user agent, for example `acme-lake/2.1`.
     #[must_use]
     pub fn product(mut self, product: impl Into<String>) -> Self {
@@ -167,90 +149,54 @@ impl ClientBuilder {
     /// # Errors
     /// [`BuildError`] when the CA file, TLS or a proxy variable cannot be used.
     pub fn build(self) -> Result<Client, BuildError> {
-        let tls = tls::config(self.settings.ca_file.as_deref())?;
-        let user_agent = self.user_agent()?;
-        let base = || {
-            let builder = reqwest::Client::builder();
-            // A proxy cannot reach this machine's own loopback, where an emulator is.
-            let builder = match self.settings.instance.is_loopback() {
-                true => builder.no_proxy(),
-                false => builder,
-            };
-            builder
-                .tls_backend_preconfigured(tls.clone())
-                .user_agent(user_agent.clone())
-                .connect_timeout(self.connect_timeout)
-                .http1_only()
-                .referer(false)
-                .retry(reqwest::retry::never())
+        let settings = self.settings;
+        let user_agent = match &self.product {
+            Some(product) => format!("{product} {OWN_NAME}"),
+            None => OWN_NAME.to_owned(),
         };
-        let mut headers = HeaderMap::new();
-        let basic = self.settings.credentials.basic_header();
-        let mut authorization =
-            HeaderValue::from_str(&basic).map_err(|_| BuildError::Header("API key"))?;
-        authorization.set_sensitive(true);
-        headers.insert(AUTHORIZATION, authorization);
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let api = || {
-            base()
-                .default_headers(headers.clone())
-                .read_timeout(self.stall_timeout)
-                .timeout(self.call_timeout)
-                .redirect(Policy::none())
+        let ca_file = settings.ca_file.as_deref();
+        let http = HttpOptions::new(ca_file, &user_agent, self.connect_timeout)?;
+        // A proxy cannot reach this machine's own loopback, where an emulator is.
+        let proxies = match settings.instance.is_loopback() {
+            true => Proxies::default(),
+            false => Proxies::from_env()?,
         };
-        let (starts, api) = (api().pool_max_idle_per_host(0).build(), api().build());
-        let guard = Arc::new(Guard::new(
-            self.settings.instance.clone(),
-            self.allowed_networks,
-        ));
-        let mut asset_headers = HeaderMap::new();
-        // Assets have no such limit of the HTTP stack's, which counts also while nobody reads: a
-        // sink that takes its time is not a host that is silent.
-        // A compressed body would have other bytes, offsets and length than the archive.
-        asset_headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let assets = base()
-            .default_headers(asset_headers)
-            .redirect(Policy::none())
-            .dns_resolver(GuardedResolver(guard.clone()))
-            .no_gzip()
-            .no_brotli()
-            .no_deflate()
-            .no_zstd()
-            .build();
-        let http = |error: reqwest::Error| BuildError::Http(error.without_url().to_string());
-        let mut connect_options = ConnectOptions::default();
-        connect_options.ca_file = self.settings.ca_file;
-        connect_options.user_agent = user_agent.to_str().ok().map(str::to_owned);
-        connect_options.connect_timeout = self.connect_timeout;
-        connect_options.stall_timeout = self.stall_timeout;
-        Ok(Client::new(Shared {
-            connect_options,
-            api: api.map_err(http)?,
-            starts: starts.map_err(http)?,
-            assets: assets.map_err(http)?,
-            instance: self.settings.instance,
-            credentials: self.settings.credentials,
-            workspace: self.settings.workspace,
-            retry: self.retry,
-            api_hold: Arc::default(),
-            calls: Arc::new(Semaphore::new(CALLS)),
-            assets_hold: Arc::default(),
-            allow_http_assets: self.allow_http_assets,
-            guard,
-            splitting: Splitting {
+        let home = settings.instance.endpoint(None, []);
+        let gates = Arc::new(RateLimitGates::default());
+        let fetcher = HttpFetcher::new(
+            &http,
+            proxies.clone(),
+            AddressPolicy::new(home, self.allowed_networks),
+            settings.instance.is_https() && !self.allow_http_assets,
+            self.stall_timeout,
+            gates.clone(),
+        )?;
+        let downloads = DownloadOptions {
+            fetcher: Arc::new(fetcher),
+            gates,
+            retry: self.retry.clone(),
+            splitting: Arc::new(Splitting {
                 connections: self.connections.get(),
                 above: self.split_above,
-                budget: Budget::new(self.read_ahead),
-            },
-        }))
-    }
-
-    fn user_agent(&self) -> Result<HeaderValue, BuildError> {
-        let own = concat!("tulip-archive/", env!("CARGO_PKG_VERSION"));
-        let text = match &self.product {
-            Some(product) => format!("{product} {own}"),
-            None => own.to_owned(),
+                budget: ReadAheadBudget::new(self.read_ahead),
+            }),
+            minimum_rate: self.minimum_rate,
+            deadline: None,
         };
-        HeaderValue::from_str(&text).map_err(|_| BuildError::Header("product"))
+        let mut connect_options = ConnectOptions::default();
+        connect_options.ca_file = settings.ca_file;
+        connect_options.user_agent = Some(user_agent);
+        connect_options.connect_timeout = self.connect_timeout;
+        connect_options.stall_timeout = self.stall_timeout;
+        let api = ApiOptions {
+            instance: settings.instance,
+            credentials: settings.credentials,
+            workspace: settings.workspace,
+            retry: self.retry,
+            call_timeout: self.call_timeout,
+            read_timeout: self.stall_timeout,
+        };
+        let api = Api::new(api, &http, &proxies)?;
+        Ok(Client::new(api, downloads, connect_options))
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tulip_core::ApiErrorBody;
 
-use crate::Endpoint;
+use crate::transport::{Failure, FailureKind, TransportError};
+use crate::{Advice, Endpoint};
 
 /// The class of a failed call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,7 +17,7 @@ pub enum ErrorKind {
     Connect,
     /// The server's certificate, or TLS itself, was refused.
     Tls,
-    /// Nothing came for longer than the limit.
+    /// Nothing came for longer than the limit, or too little for too long.
     Timeout,
     /// The connection broke before the reply was whole.
     Interrupted,
@@ -26,7 +27,7 @@ pub enum ErrorKind {
     Unauthorized,
     /// 403: the authentication was rejected, or a scope is missing.
     Forbidden,
-    /// 404: no such job, machine or path.
+    /// 404: no such job, machine or path. Of an asset also 410.
     NotFound,
     /// 422: understood, and refused.
     Unprocessable,
@@ -41,6 +42,9 @@ pub enum ErrorKind {
     Redirect,
     /// A success whose body is not what was asked for: HTML, empty, cut off, too large, not JSON.
     InvalidReply,
+    /// The host sent something that cannot be a CSV archive: an error document, a page, a
+    /// compressed file.
+    NotAnArchive,
     /// The asset's host refused the signed URL: expired, revoked or altered.
     AssetRefused,
     /// The archive is another than the one whose download had begun, or cannot be continued.
@@ -52,10 +56,10 @@ pub enum ErrorKind {
     AddressRefused,
 }
 
-/// A failed call: what happened, to which call, how often it was tried, what to do next.
+/// A failed call: what happened, to which call, and how often it was tried.
 ///
-/// `Display` holds it all except the technical cause, which is the `source`. Neither shows a
-/// secret or a signed URL.
+/// `Display` holds it all except the technical cause, which is the `source`, and what to do about
+/// it, which is [`Error::advice`]. Neither shows a secret or a signed URL.
 pub struct Error(Box<Inner>);
 
 #[derive(Debug)]
@@ -64,15 +68,17 @@ pub(crate) struct Inner {
     pub(crate) endpoint: Endpoint,
     pub(crate) status: Option<u16>,
     pub(crate) body: ApiErrorBody,
-    /// What was found instead of the expected reply, for people.
+    /// What was found instead of the expected reply.
     pub(crate) found: Option<String>,
+    /// Something that is no archive stands for a failure that passes.
+    pub(crate) transient: bool,
     pub(crate) retry_after: Option<Duration>,
     pub(crate) attempts: u32,
     pub(crate) elapsed: Duration,
     pub(crate) source: Option<Cause>,
 }
 
-/// The technical cause, as text: no type of the HTTP stack leaves this crate.
+/// The technical cause, as text: no type of the HTTP library leaves this crate.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Cause(pub(crate) String);
@@ -85,11 +91,20 @@ impl Error {
             status: None,
             body: ApiErrorBody::default(),
             found: None,
+            transient: false,
             retry_after: None,
             attempts: 1,
             elapsed: Duration::ZERO,
             source: None,
         }))
+    }
+
+    pub(crate) fn from_failure(failure: Failure, endpoint: Endpoint) -> Self {
+        let error = Self::new(failure.kind.into(), endpoint);
+        match failure.kind {
+            FailureKind::AddressRefused => error.with_found(failure.cause),
+            _ => error.with_cause(failure.cause),
+        }
     }
 
     pub(crate) fn inner_mut(&mut self) -> &mut Inner {
@@ -103,6 +118,11 @@ impl Error {
 
     pub(crate) fn with_cause(mut self, cause: impl Into<String>) -> Self {
         self.0.source = Some(Cause(cause.into()));
+        self
+    }
+
+    pub(crate) fn with_status(mut self, status: u16) -> Self {
+        self.0.status = Some(status);
         self
     }
 
@@ -161,6 +181,11 @@ impl Error {
     }
 
     /// Whether the same call can succeed later without anybody changing anything.
+    ///
+    /// # What to do
+    /// Make the call again after some minutes. The client has already retried it as its
+    /// [`RetryPolicy`](crate::RetryPolicy) says, so an immediate repetition rarely helps. Where
+    /// [`Error::is_outcome_unknown`], look for the job first.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self.0.kind {
@@ -170,18 +195,30 @@ impl Error {
             | ErrorKind::RateLimited
             | ErrorKind::AssetChanged
             | ErrorKind::Server => true,
-            ErrorKind::UnexpectedStatus => self.0.status == Some(408),
+            // A store can take a while until all of its machines know a new object.
+            ErrorKind::NotFound => self.is_asset(),
+            ErrorKind::NotAnArchive => self.0.transient,
+            ErrorKind::UnexpectedStatus => matches!(self.0.status, Some(408 | 425)),
             _ => false,
         }
     }
 
     /// Whether Tulip refused the credentials, or what they may do.
+    ///
+    /// # What to do
+    /// Check the API key and secret, and that the token has the scope that
+    /// [`Endpoint::scope`] names. An account token also needs its workspace. Retrying does not
+    /// help.
     #[must_use]
     pub fn is_permission_denied(&self) -> bool {
         matches!(self.0.kind, ErrorKind::Unauthorized | ErrorKind::Forbidden)
     }
 
     /// Whether the job or machine is not known to Tulip.
+    ///
+    /// # What to do
+    /// Check the id and the workspace. A job can also have been forgotten by Tulip: start a new
+    /// archive.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         let named = matches!(
@@ -193,6 +230,10 @@ impl Error {
 
     /// Whether this was a start whose outcome is unknown: the archive may have been started, so
     /// the call is not sent again by itself. A refusal (any 4xx, whatever its body is) is definite.
+    ///
+    /// # What to do
+    /// Look in Tulip whether there is a new archive of the machine before you start another. Do
+    /// not simply call again.
     #[must_use]
     pub fn is_outcome_unknown(&self) -> bool {
         if self.0.endpoint.is_idempotent() {
@@ -208,7 +249,48 @@ impl Error {
         }
     }
 
-    fn is_asset(&self) -> bool {
+    /// Whether the API's answer to a GET was none of Tulip's: a page, an empty or cut body, a
+    /// redirect, the status of another job. Something between this machine and Tulip sends these.
+    ///
+    /// # What to do
+    /// On the first call, check the base URL and the allowlist of the instance. Where the same
+    /// call has worked before, such as while polling a job, make it again until the deadline.
+    #[must_use]
+    pub fn is_odd_reply(&self) -> bool {
+        self.0.endpoint.is_idempotent()
+            && !self.is_asset()
+            && match self.0.kind {
+                ErrorKind::InvalidReply | ErrorKind::Redirect => true,
+                ErrorKind::UnexpectedStatus => self.0.status.is_some_and(|status| status < 400),
+                _ => false,
+            }
+    }
+
+    /// What to do about it, where something can be done.
+    #[must_use]
+    pub fn advice(&self) -> Option<Advice> {
+        let is_asset = self.is_asset();
+        Some(match self.0.kind {
+            ErrorKind::Connect if is_asset => Advice::CheckHost,
+            ErrorKind::Connect => Advice::CheckConnection,
+            ErrorKind::Tls => Advice::SetCaFile,
+            _ if self.is_outcome_unknown() => Advice::LookForArchive,
+            ErrorKind::Unauthorized => Advice::CheckCredentials,
+            ErrorKind::Forbidden if !is_asset => Advice::CheckScopes,
+            ErrorKind::NotFound if !is_asset => Advice::CheckId,
+            ErrorKind::RateLimited => Advice::ReduceLoad,
+            ErrorKind::Redirect if !is_asset => Advice::CorrectBaseUrl,
+            ErrorKind::InvalidReply if !is_asset => Advice::CheckInstance,
+            ErrorKind::AssetRefused => Advice::AskHost,
+            ErrorKind::InsecureAsset => Advice::AllowHttpAssets,
+            ErrorKind::AddressRefused => Advice::AllowNetwork,
+            ErrorKind::NotAnArchive if !self.is_retryable() => Advice::AskHost,
+            _ if self.is_retryable() => Advice::TryLater,
+            _ => return None,
+        })
+    }
+
+    pub(crate) fn is_asset(&self) -> bool {
         matches!(self.0.endpoint, Endpoint::Asset { .. })
     }
 
@@ -216,7 +298,7 @@ impl Error {
         match (self.0.kind, self.0.endpoint.scope()) {
             (ErrorKind::Connect, _) => f.write_str("no connection could be made"),
             (ErrorKind::Tls, _) => f.write_str("no trusted TLS connection could be made"),
-            (ErrorKind::Timeout, _) => f.write_str("the server fell silent"),
+            (ErrorKind::Timeout, _) => f.write_str("the server was too slow"),
             (ErrorKind::Interrupted, _) => f.write_str("the connection broke in the reply"),
             (ErrorKind::BadRequest, _) => f.write_str("the server could not parse the request"),
             (ErrorKind::Unauthorized, _) => f.write_str("the server saw no usable API key"),
@@ -231,58 +313,43 @@ impl Error {
             },
             (ErrorKind::NotFound, None) => f.write_str("the archive is not there"),
             (ErrorKind::Unprocessable, _) => f.write_str("the request was understood and refused"),
-            (ErrorKind::RateLimited, _) => f.write_str("too many requests for this instance"),
+            (ErrorKind::RateLimited, _) => f.write_str("too many requests"),
             (ErrorKind::Server, _) => f.write_str("the server failed"),
             (ErrorKind::UnexpectedStatus, _) => f.write_str("the status was not expected"),
             (ErrorKind::Redirect, _) => f.write_str("the redirect is not followed"),
             (ErrorKind::InvalidReply, _) => f.write_str("the reply is not what was asked for"),
+            (ErrorKind::NotAnArchive, _) => f.write_str("not a CSV archive"),
             (ErrorKind::AssetRefused, _) => f.write_str("the signed URL was refused"),
             (ErrorKind::AssetChanged, _) => {
-                f.write_str("the archive changed on the way, or could not be continued")
+                f.write_str("the archive changed during the download, or could not be resumed")
             }
             (ErrorKind::InsecureAsset, _) => {
                 f.write_str("the archive is offered on http although the API is on https")
             }
-            (ErrorKind::AddressRefused, _) => f.write_str("nothing is downloaded from there"),
+            (ErrorKind::AddressRefused, _) => f.write_str("downloads from there are not allowed"),
         }
     }
+}
 
-    fn advice(&self) -> Option<&'static str> {
-        Some(match self.0.kind {
-            ErrorKind::Connect if self.is_asset() => "check that this machine can reach the host",
-            ErrorKind::Connect => "check the base URL, the network and the proxy variables",
-            ErrorKind::Tls => "if a proxy re-signs TLS here, name its CA file",
-            _ if self.is_outcome_unknown() => {
-                "the archive may have been started: look in Tulip before starting another"
-            }
-            ErrorKind::Timeout
-            | ErrorKind::Interrupted
-            | ErrorKind::Server
-            | ErrorKind::AssetChanged => "try again later",
-            ErrorKind::Unauthorized => "check TULIP_API_KEY and TULIP_API_SECRET, or TULIP_AUTH",
-            ErrorKind::Forbidden if self.is_asset() => return None,
-            ErrorKind::Forbidden => {
-                "check the secret, the token's scopes, and whether it is a workspace or an account token"
-            }
-            ErrorKind::NotFound if self.is_asset() => {
-                "export the job again, which asks for a fresh URL"
-            }
-            ErrorKind::NotFound => "check the id, the workspace and the base URL",
-            ErrorKind::RateLimited => "run fewer exports at once, or try again later",
-            ErrorKind::Redirect if self.is_asset() => return None,
-            ErrorKind::Redirect => "set the base URL to the address that the instance really has",
-            ErrorKind::InvalidReply if !self.is_asset() => {
-                "check that the base URL is a Tulip instance and that this machine is on its allowlist"
-            }
-            ErrorKind::AssetRefused => {
-                "fresh URLs do not help: if it lasts, ask who runs that host, or Tulip's support"
-            }
-            ErrorKind::InsecureAsset => "on a network that you trust, allow it: --allow-http",
-            ErrorKind::AddressRefused => {
-                "if archives are kept there, allow it: --allow-network, with the network or address"
-            }
-            _ => return None,
-        })
+impl From<FailureKind> for ErrorKind {
+    fn from(kind: FailureKind) -> Self {
+        match kind {
+            FailureKind::Connect => Self::Connect,
+            FailureKind::Tls => Self::Tls,
+            FailureKind::Timeout => Self::Timeout,
+            FailureKind::Interrupted => Self::Interrupted,
+            FailureKind::Unreadable => Self::InvalidReply,
+            FailureKind::AddressRefused => Self::AddressRefused,
+        }
+    }
+}
+
+impl TransportError {
+    /// The class of the failure: [`ErrorKind::Tls`], [`ErrorKind::Connect`],
+    /// [`ErrorKind::Timeout`], [`ErrorKind::Interrupted`] or [`ErrorKind::InvalidReply`].
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind.into()
     }
 }
 
@@ -313,8 +380,8 @@ impl fmt::Display for Error {
         if let Some(wait) = inner.retry_after {
             write!(f, "; the server asks to wait {} s", wait.as_secs())?;
         }
-        if let Some(advice) = self.advice() {
-            write!(f, " ({advice})")?;
+        if self.is_outcome_unknown() {
+            f.write_str("; the archive may have been started")?;
         }
         Ok(())
     }

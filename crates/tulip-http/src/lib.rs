@@ -1,30 +1,22 @@
 #![doc = include_str!("../README.md")]
 
-mod address;
-mod asset;
+// `api` and `download` use `transport`, and neither uses the other: `client` joins them.
+mod advice;
+mod api;
 mod builder;
 mod client;
 mod download;
 mod endpoint;
 mod error;
-mod failure;
-mod hold;
-mod redirect;
-mod reply;
 mod retry;
-mod settings;
-mod start;
-mod tls;
 mod transport;
 
-pub use address::{Network, NetworkError};
-pub use asset::Position;
-pub use builder::{BuildError, ClientBuilder};
+pub use advice::Advice;
+pub use api::{Settings, SettingsError, StartAttempts};
+pub use builder::ClientBuilder;
 pub use client::{Client, FromEnvError};
-pub use download::{Download, Piece};
+pub use download::{Download, Piece, Position};
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind};
-pub use retry::{Attempt, ExponentialBackoff, NoRetry, RetryPolicy, Verdict};
-pub use settings::{Settings, SettingsError};
-pub use start::StartAttempts;
-pub use transport::{Transport, TransportBody, TransportError};
+pub use retry::{Attempt, ExponentialBackoff, NoRetry, RetryDecision, RetryPolicy};
+pub use transport::{BuildError, Network, NetworkError, Transport, TransportBody, TransportError};

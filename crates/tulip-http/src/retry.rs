@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::warn;
 
-use crate::hold::Hold;
+use crate::transport::RateLimitGate;
 use crate::{Error, ErrorKind};
 
 /// A failed attempt, as a [`RetryPolicy`] sees it.
@@ -27,7 +27,7 @@ pub struct Attempt<'a> {
 /// What to do after a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Verdict {
+pub enum RetryDecision {
     /// Send it again after this long.
     RetryAfter(Duration),
     /// Report the failure.
@@ -40,8 +40,8 @@ pub enum Verdict {
 /// themselves, for the POST that starts an archive only when the request cannot have reached the
 /// server, or on 429.
 pub trait RetryPolicy: Send + Sync + fmt::Debug {
-    /// The verdict on `attempt`.
-    fn decide(&self, attempt: &Attempt<'_>) -> Verdict;
+    /// The decision on `attempt`.
+    fn decide(&self, attempt: &Attempt<'_>) -> RetryDecision;
 }
 
 /// Never sends again.
@@ -49,8 +49,8 @@ pub trait RetryPolicy: Send + Sync + fmt::Debug {
 pub struct NoRetry;
 
 impl RetryPolicy for NoRetry {
-    fn decide(&self, _: &Attempt<'_>) -> Verdict {
-        Verdict::GiveUp
+    fn decide(&self, _: &Attempt<'_>) -> RetryDecision {
+        RetryDecision::GiveUp
     }
 }
 
@@ -102,17 +102,17 @@ impl ExponentialBackoff {
         self
     }
 
-    /// The verdict for a jitter between 0 and 1.
-    fn verdict(
+    /// The decision for a jitter between 0 and 1.
+    fn decision(
         &self,
         attempts: u32,
         elapsed: Duration,
         remaining: Option<Duration>,
         retry_after: Option<Duration>,
         jitter: f64,
-    ) -> Verdict {
+    ) -> RetryDecision {
         if attempts > self.retries {
-            return Verdict::GiveUp;
+            return RetryDecision::GiveUp;
         }
         let doubled = 2_u32
             .checked_pow(attempts.saturating_sub(1))
@@ -121,15 +121,15 @@ impl ExponentialBackoff {
         let delay = ceiling.mul_f64(jitter).max(retry_after.unwrap_or_default());
         let left = remaining.unwrap_or_else(|| self.time_limit.saturating_sub(elapsed));
         if delay >= left {
-            return Verdict::GiveUp;
+            return RetryDecision::GiveUp;
         }
-        Verdict::RetryAfter(delay)
+        RetryDecision::RetryAfter(delay)
     }
 }
 
 impl RetryPolicy for ExponentialBackoff {
-    fn decide(&self, attempt: &Attempt<'_>) -> Verdict {
-        self.verdict(
+    fn decide(&self, attempt: &Attempt<'_>) -> RetryDecision {
+        self.decision(
             attempt.attempts,
             attempt.elapsed,
             attempt.remaining,
@@ -139,65 +139,66 @@ impl RetryPolicy for ExponentialBackoff {
     }
 }
 
-/// The attempts of one call.
-pub(crate) struct Tries {
-    pub(crate) policy: Arc<dyn RetryPolicy>,
-    /// Of all calls to the same host: one that is told to wait makes all of them wait.
-    pub(crate) hold: Arc<Hold>,
-    pub(crate) deadline: Option<Instant>,
-    pub(crate) began: Instant,
-    pub(crate) attempts: u32,
+/// Counts the failed attempts of one call and asks the policy about each.
+pub(crate) struct RetryLoop {
+    policy: Arc<dyn RetryPolicy>,
+    deadline: Option<Instant>,
+    started: Instant,
+    attempts: u32,
 }
 
-impl Tries {
-    /// Takes the error of one attempt: waits until the next one is due, or hands the error back.
-    pub(crate) async fn failed(&mut self, error: Error) -> Result<(), Error> {
-        let safe = error.is_retryable();
-        self.counted(error, safe).await
+impl RetryLoop {
+    /// A loop that starts now and ends by `deadline`.
+    pub(crate) fn new(policy: Arc<dyn RetryPolicy>, deadline: Option<Instant>) -> Self {
+        Self {
+            policy,
+            deadline,
+            started: Instant::now(),
+            attempts: 0,
+        }
     }
 
-    /// The same for a failure that the next attempt, being another, can mend.
-    pub(crate) async fn count(&mut self, error: Error) -> Result<(), Error> {
-        self.counted(error, true).await
+    /// How many attempts have failed.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.attempts
     }
 
     /// Forgets the failures so far.
-    pub(crate) fn begin_again(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.attempts = 0;
-        self.began = Instant::now();
+        self.started = Instant::now();
     }
 
     /// Counts the time from now on, where nothing has failed yet.
-    pub(crate) fn begin_if_unfailed(&mut self) {
+    pub(crate) fn restart_unless_failed(&mut self) {
         if self.attempts == 0 {
-            self.begin_again();
+            self.restart();
         }
-    }
-
-    async fn counted(&mut self, error: Error, safe: bool) -> Result<(), Error> {
-        let delay = self.delay_after(error, safe)?;
-        tokio::time::sleep(delay).await;
-        Ok(())
     }
 
     /// Counts the error of one attempt: gives the wait until the next one, or hands the error back
-    /// where there is to be none.
-    pub(crate) fn delay_after(&mut self, mut error: Error, safe: bool) -> Result<Duration, Error> {
+    /// where there is to be none. `safe` tells whether the request may be sent again.
+    ///
+    /// A host that is busy closes its `gate`, and that part of the wait is left to the gate: who
+    /// tries again queues and is spread like everybody else.
+    pub(crate) fn delay_after(
+        &mut self,
+        mut error: Error,
+        safe: bool,
+        gate: &RateLimitGate,
+    ) -> Result<Duration, Error> {
         self.attempts += 1;
         error.inner_mut().attempts = self.attempts;
-        error.inner_mut().elapsed = self.began.elapsed();
-        let verdict = match safe {
-            true => self.verdict(&error),
-            false => Verdict::GiveUp,
+        error.inner_mut().elapsed = self.started.elapsed();
+        let decision = match safe {
+            true => self.decide(&error),
+            false => RetryDecision::GiveUp,
         };
-        if error.kind() == ErrorKind::RateLimited || error.status() == Some(503) {
-            let wait = match verdict {
-                Verdict::RetryAfter(delay) => delay,
-                Verdict::GiveUp => error.retry_after().unwrap_or_default(),
-            };
-            self.hold.keep(wait);
-        }
-        let Verdict::RetryAfter(delay) = verdict else {
+        let is_busy = error.kind() == ErrorKind::RateLimited || error.status() == Some(503);
+        let RetryDecision::RetryAfter(delay) = decision else {
+            if is_busy {
+                gate.close(error.retry_after().unwrap_or_default());
+            }
             return Err(error);
         };
         let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
@@ -209,15 +210,18 @@ impl Tries {
             status = error.status(),
             "failed, trying again",
         );
-        Ok(delay)
+        match is_busy {
+            true => Ok(delay - gate.close(delay)),
+            false => Ok(delay),
+        }
     }
 
-    fn verdict(&self, error: &Error) -> Verdict {
+    fn decide(&self, error: &Error) -> RetryDecision {
         let now = Instant::now();
         self.policy.decide(&Attempt {
             error,
             attempts: self.attempts,
-            elapsed: now - self.began,
+            elapsed: now - self.started,
             remaining: self
                 .deadline
                 .map(|deadline| deadline.saturating_duration_since(now)),
@@ -232,40 +236,43 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn wait(attempts: u32, jitter: f64) -> Verdict {
-        ExponentialBackoff::default().verdict(attempts, Duration::ZERO, None, None, jitter)
+    fn wait(attempts: u32, jitter: f64) -> RetryDecision {
+        ExponentialBackoff::default().decision(attempts, Duration::ZERO, None, None, jitter)
     }
 
     #[test]
     fn the_ceiling_doubles_up_to_the_cap_and_retries_end() {
         let policy = ExponentialBackoff::default().retries(9);
         let ceilings: Vec<_> = (1..=9)
-            .map(|n| policy.verdict(n, Duration::ZERO, None, None, 1.0))
+            .map(|n| policy.decision(n, Duration::ZERO, None, None, 1.0))
             .collect();
         let expected = [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0];
         assert_eq!(
             ceilings,
-            expected.map(|s| Verdict::RetryAfter(Duration::from_secs_f64(s)))
+            expected.map(|s| RetryDecision::RetryAfter(Duration::from_secs_f64(s)))
         );
-        assert_eq!(wait(5, 1.0), Verdict::RetryAfter(8 * SECOND));
-        assert_eq!(wait(6, 0.0), Verdict::GiveUp);
-        assert_eq!(wait(1, 0.0), Verdict::RetryAfter(Duration::ZERO));
+        assert_eq!(wait(5, 1.0), RetryDecision::RetryAfter(8 * SECOND));
+        assert_eq!(wait(6, 0.0), RetryDecision::GiveUp);
+        assert_eq!(wait(1, 0.0), RetryDecision::RetryAfter(Duration::ZERO));
     }
 
     #[test]
     fn retry_after_is_never_undercut_and_honoured_up_to_the_deadline() {
         let policy = ExponentialBackoff::default();
-        let verdict = |remaining, asked| policy.verdict(1, SECOND, remaining, Some(asked), 0.5);
+        let decision = |remaining, asked| policy.decision(1, SECOND, remaining, Some(asked), 0.5);
         assert_eq!(
-            verdict(Some(60 * SECOND), 45 * SECOND),
-            Verdict::RetryAfter(45 * SECOND)
+            decision(Some(60 * SECOND), 45 * SECOND),
+            RetryDecision::RetryAfter(45 * SECOND)
         );
-        assert_eq!(verdict(Some(60 * SECOND), 60 * SECOND), Verdict::GiveUp);
         assert_eq!(
-            verdict(Some(7200 * SECOND), 3600 * SECOND),
-            Verdict::RetryAfter(3600 * SECOND)
+            decision(Some(60 * SECOND), 60 * SECOND),
+            RetryDecision::GiveUp
         );
-        assert_eq!(verdict(None, 3600 * SECOND), Verdict::GiveUp);
+        assert_eq!(
+            decision(Some(7200 * SECOND), 3600 * SECOND),
+            RetryDecision::RetryAfter(3600 * SECOND)
+        );
+        assert_eq!(decision(None, 3600 * SECOND), RetryDecision::GiveUp);
     }
 
     proptest! {
@@ -274,9 +281,9 @@ mod tests {
             attempts in 1..10_u32, left in 0..100_000_u64, asked in 0..100_000_u64, jitter in 0.0..1.0_f64,
         ) {
             let left = Duration::from_millis(left);
-            let verdict = ExponentialBackoff::default()
-                .verdict(attempts, SECOND, Some(left), Some(Duration::from_millis(asked)), jitter);
-            if let Verdict::RetryAfter(delay) = verdict {
+            let decision = ExponentialBackoff::default()
+                .decision(attempts, SECOND, Some(left), Some(Duration::from_millis(asked)), jitter);
+            if let RetryDecision::RetryAfter(delay) = decision {
                 prop_assert!(delay < left && delay >= Duration::from_millis(asked));
             }
         }

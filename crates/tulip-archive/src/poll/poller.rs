@@ -206,7 +206,10 @@ impl Poller {
         self.polls = self.polls.saturating_add(1);
         let answer = match self.client.archive_status(&self.job).await {
             Ok(answer) => answer,
-            Err(error) if error.is_retryable() && self.progress.outlasts_failures() => {
+            Err(error)
+                if (error.is_retryable() || error.is_odd_reply())
+                    && self.progress.outlasts_failures() =>
+            {
                 warn!(job = %self.job, %error, "a status call failed; asking again");
                 self.last = error.to_string();
                 return Ok(PollState::Failing(error));

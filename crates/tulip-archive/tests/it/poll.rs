@@ -125,6 +125,40 @@ async fn an_api_that_has_answered_before_is_asked_again_after_a_failure() {
     ));
 }
 
+/// A gateway on the way answers one call of several.
+#[tokio::test]
+async fn an_odd_reply_among_good_ones_is_asked_again() {
+    let bench = Bench::start().await;
+    for odd in [
+        Reply::new(200),
+        Reply::new(202),
+        Reply::html(200, "<title>Sign in</title>"),
+        Reply::new(200).body("{\"id\":"),
+        Reply::redirect(302, "https://login.example/"),
+        Reply::html(403, "<title>Blocked</title>"),
+    ] {
+        let job = bench.job(JobScript::new().pending_polls(1));
+        let mut poller = Poller::new(&bench.impatient(), job, fast());
+        assert!(matches!(
+            poller.next().await,
+            Some(Ok(PollState::InProgress { .. }))
+        ));
+        bench.emulator.fail_next(Endpoint::Status, 1, odd.clone());
+        let failing = poller.next().await;
+        assert!(
+            matches!(failing, Some(Ok(PollState::Failing(_)))),
+            "{failing:?}"
+        );
+        poller.until_complete().await.unwrap();
+        // On the first call it says that the base URL is wrong.
+        bench.emulator.fail_next(Endpoint::Status, 1, odd);
+        let job = bench.job(JobScript::new());
+        let first = Poller::new(&bench.impatient(), job, fast());
+        let error = first.until_complete().await.unwrap_err();
+        assert!(matches!(error, PollError::Status { .. }), "{error:?}");
+    }
+}
+
 #[tokio::test]
 async fn an_api_that_never_answered_is_given_up() {
     let bench = Bench::start().await;

@@ -14,6 +14,11 @@ use crate::{Checksum, ObjectKey, Timestamp};
 /// any text.
 pub type Metadata = BTreeMap<String, String>;
 
+/// Chunks that an export writes lie in memory as in the object: the address of a chunk and its offset
+/// in the object are equal modulo this many bytes, except of small pieces and the last chunk. A sink
+/// can use it to hand chunks to a disk without a copy. It is a hint for speed: no sink may need it.
+pub const CHUNK_ALIGNMENT: usize = 4096;
+
 /// A place where archives are kept.
 ///
 /// What an implementation promises:

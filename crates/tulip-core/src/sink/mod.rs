@@ -55,7 +55,8 @@ mod url;
 pub use async_trait::async_trait;
 
 pub use contract::{
-    Capabilities, Metadata, OpenOptions, Probe, Sink, SinkWriter, StoredObject, WriteMode,
+    CHUNK_ALIGNMENT, Capabilities, Metadata, OpenOptions, Probe, Sink, SinkWriter, StoredObject,
+    WriteMode,
 };
 pub use error::{SinkError, SinkErrorKind};
 pub use leftover::{Leftover, Resumed};

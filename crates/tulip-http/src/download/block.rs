@@ -1,19 +1,17 @@
-//! Bytes from the network, gathered into blocks.
+//! Bytes from the network, assembled into blocks.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 
-use crate::download::memory;
+use tulip_core::sink::CHUNK_ALIGNMENT;
+
+use super::memory;
 
 /// Blocks end at multiples of this many bytes of the archive. Large enough that what is done once
 /// for each of them costs nothing beside its bytes, small enough to stay in a processor's cache.
 pub(super) const BLOCK: u64 = 1024 * 1024;
 const SIZE: usize = BLOCK as usize;
-
-/// How blocks lie in memory: as in the archive, seen modulo this many bytes. A sink can then give
-/// them to a disk as they are, which wants both at multiples of its sectors.
-const ALIGNMENT: u64 = 4096;
 
 /// The memory of blocks that nobody needs any more, for those to come: memory that is new to the
 /// process costs more than what is copied into it.
@@ -57,17 +55,17 @@ impl Drop for Block {
     }
 }
 
-/// Gathers what is read: the small pieces in which a connection brings it would each keep the whole
+/// Assembles what is read: the small pieces in which a connection brings it would each keep the whole
 /// buffer alive that it was read into, and a bound on the bytes would be none on the memory.
 #[derive(Debug)]
-pub(super) struct Gatherer {
+pub(super) struct BlockAssembler {
     pool: Arc<Pool>,
     at: u64,
     block: Option<Block>,
 }
 
-impl Gatherer {
-    /// A gatherer of the bytes from `at` on.
+impl BlockAssembler {
+    /// An assembler of the bytes from `at` on.
     pub(super) fn new(pool: Arc<Pool>, at: u64) -> Self {
         let block = None;
         Self { pool, at, block }
@@ -77,7 +75,7 @@ impl Gatherer {
     pub(super) fn take(&mut self, chunk: &mut Bytes) -> Option<Bytes> {
         let (pool, at) = (&self.pool, self.at);
         let block = self.block.get_or_insert_with(|| {
-            let start = usize::try_from(at % ALIGNMENT).unwrap_or(0);
+            let start = usize::try_from(at % CHUNK_ALIGNMENT as u64).unwrap_or(0);
             let mut memory = pool.take();
             memory.resize(start, 0);
             Block {
@@ -121,30 +119,33 @@ mod tests {
             sizes in proptest::collection::vec(0..700_000_usize, 0..12),
             flushes in 0..12_usize,
         ) {
+            // No two chunks begin with the same bytes.
+            let pattern: Vec<u8> = (0..2000_u32).map(|n| (n % 251) as u8).collect();
+            let pattern = pattern.repeat(351);
             let pool = Arc::new(Pool::default());
-            let mut gatherer = Gatherer::new(pool.clone(), from);
+            let mut assembler = BlockAssembler::new(pool.clone(), from);
             let (mut sent, mut got) = (Vec::new(), Vec::new());
             for (turn, size) in sizes.iter().enumerate() {
-                let chunk: Vec<u8> = (0..*size).map(|n| (n % 251 + turn) as u8).collect();
-                sent.extend_from_slice(&chunk);
-                let mut chunk = Bytes::from(chunk);
+                let chunk = &pattern[turn..turn + size];
+                sent.extend_from_slice(chunk);
+                let mut chunk = Bytes::copy_from_slice(chunk);
                 let mut blocks = Vec::new();
                 while !chunk.is_empty() {
-                    blocks.extend(gatherer.take(&mut chunk));
+                    blocks.extend(assembler.take(&mut chunk));
                 }
                 if turn >= flushes {
-                    blocks.extend(gatherer.flush());
+                    blocks.extend(assembler.flush());
                 }
                 for block in blocks {
                     let at = from + got.len() as u64;
                     if (at + block.len() as u64).is_multiple_of(BLOCK) {
-                        prop_assert_eq!(block.as_ptr() as u64 % 4096, at % 4096);
+                        prop_assert_eq!(block.as_ptr() as usize % CHUNK_ALIGNMENT, at as usize % CHUNK_ALIGNMENT);
                     }
                     prop_assert!(at / BLOCK == (at + block.len() as u64 - 1) / BLOCK);
                     got.extend_from_slice(&block);
                 }
             }
-            got.extend(gatherer.flush().unwrap_or_default());
+            got.extend(assembler.flush().unwrap_or_default());
             prop_assert_eq!(got, sent);
         }
     }
@@ -152,8 +153,8 @@ mod tests {
     #[test]
     fn memory_is_used_again_once_nobody_holds_its_bytes() {
         let pool = Arc::new(Pool::default());
-        let mut gatherer = Gatherer::new(pool.clone(), 0);
-        let mut fill = || gatherer.take(&mut vec![1; SIZE].into()).unwrap();
+        let mut assembler = BlockAssembler::new(pool.clone(), 0);
+        let mut fill = || assembler.take(&mut vec![1; SIZE].into()).unwrap();
         let (first, second) = (fill(), fill());
         assert_ne!(first.as_ptr(), second.as_ptr());
         let (place, rest) = (first.as_ptr(), first.slice(9..));

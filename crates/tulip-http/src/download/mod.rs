@@ -1,32 +1,56 @@
 //! The download of an archive, over as many connections as it takes.
 
-mod ahead;
 mod block;
-mod budget;
-mod flow;
+mod concurrency;
+mod content;
+mod encoding;
+mod fallback;
+mod fetcher;
 mod memory;
-mod origin;
-mod pace;
-mod patience;
+mod minimum_rate;
+mod prefetcher;
 mod range;
-mod stream;
+mod read_ahead;
+mod redirect;
+mod refusal;
+mod request;
+mod response;
+mod retry_budget;
+mod single_stream;
+mod source;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod throughput;
 
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 use tracing::{debug, info};
 use tulip_core::{JobId, ResourceUrl};
 
-use crate::asset::{Answer, AssetBody, Position, Wanted};
-use crate::client::Client;
 use crate::error::{Error, ErrorKind};
-use ahead::Ahead;
 use block::BLOCK;
-pub(crate) use budget::{Budget, Splitting};
-use origin::Origin;
-use patience::Patience;
+use fallback::RangeFallback;
+pub(crate) use fetcher::HttpFetcher;
+pub(crate) use minimum_rate::MinimumRate;
+use minimum_rate::RateWatch;
+use prefetcher::Prefetcher;
 use range::Ended;
+pub(crate) use read_ahead::{ReadAheadBudget, Splitting};
+pub use request::Position;
+use request::RangeRequest;
+use response::{AssetBody, RangeResponse};
+use retry_budget::RetryBudget;
+use source::AssetSource;
+pub(crate) use source::{DownloadOptions, Renewal, UrlRenewer};
+
+/// A host that takes an archive to be another one more often than this is asked for the whole: it does
+/// not know its own entity tags, or each of its replicas has others.
+const MOST_RESTARTS: u32 = 2;
 
 /// The first request asks for no more than this: a small archive comes with it, of a larger one
 /// only its end is needed to know its length.
@@ -38,7 +62,7 @@ const FIRST: u64 = 8 * BLOCK;
 pub enum Piece {
     /// The bytes that follow.
     Bytes(Bytes),
-    /// What came before is void: the archive has changed, or its host cannot continue where the
+    /// What came before is to be discarded: the archive has changed, or its host cannot continue where the
     /// connection broke. The first byte comes next, and [`Download::length`] and
     /// [`Download::etag`] are those of what comes.
     StartedOver,
@@ -65,44 +89,51 @@ pub enum Piece {
 /// [`Download::next`] can be dropped and called again: no bytes are lost. Dropping the download
 /// closes its connections.
 pub struct Download {
-    origin: Arc<Origin>,
+    source: Arc<AssetSource>,
     /// The reply that brings the next bytes, where there is one alone.
     body: Option<AssetBody>,
     /// Those that bring the next bytes and what follows, where there are several.
-    ahead: Option<Ahead>,
+    prefetcher: Option<Prefetcher>,
     length: Option<u64>,
     etag: Option<String>,
     /// Bytes handed out since the last start.
     at: u64,
-    patience: Patience,
-    /// What came before is void, and whoever reads does not know yet.
-    void: bool,
+    retry: RetryBudget,
+    /// Watches the reply that comes alone.
+    watch: RateWatch,
+    /// What came before is discarded, and the reader does not know yet.
+    discarded: bool,
     /// Whether the host may be asked for ranges.
     ranges: bool,
+    /// How often the archive was another one.
+    restarts: u32,
 }
 
 impl Download {
     pub(crate) async fn open(
-        client: Client,
+        options: DownloadOptions,
         job: JobId,
         resource: ResourceUrl,
+        renewer: Box<dyn UrlRenewer>,
         position: Option<Position>,
     ) -> Result<Self, Error> {
         let at = position.as_ref().map_or(0, |position| position.bytes);
-        let origin = Arc::new(Origin::new(client, job, resource));
+        let source = Arc::new(AssetSource::new(options, job, resource, renewer));
         let mut download = Self {
-            patience: origin.patience(at),
-            origin,
+            retry: source.retry_budget(at),
+            watch: RateWatch::new(source.minimum_rate()),
+            source,
             body: None,
-            ahead: None,
+            prefetcher: None,
             length: position.as_ref().and_then(|position| position.length),
             etag: position.map(|position| position.etag),
             at,
-            void: false,
+            discarded: false,
             ranges: true,
+            restarts: 0,
         };
         if !download.is_complete() {
-            download.void = download.connect().await?;
+            download.discarded = download.connect().await?;
         }
         Ok(download)
     }
@@ -138,43 +169,49 @@ impl Download {
     /// 1, and one more for each request that failed and had to be made once more.
     #[must_use]
     pub fn attempts(&self) -> u32 {
-        self.origin.failures().saturating_add(1)
+        self.source.failures().saturating_add(1)
     }
 
     /// What comes next, or `None` after the last byte.
     ///
     /// # Errors
     /// The last failure, when trying again was given up: [`ErrorKind::Timeout`] when nothing came
-    /// for longer than the stall timeout, [`ErrorKind::Interrupted`] when the connection broke,
-    /// [`ErrorKind::AssetRefused`] when fresh URLs were refused as well,
-    /// [`ErrorKind::AssetChanged`] when the archive kept changing; or any of a call for its status.
+    /// for longer than the read timeout, or less than the minimum rate;
+    /// [`ErrorKind::Interrupted`] when the connection broke, [`ErrorKind::AssetRefused`] when fresh
+    /// URLs were refused as well, [`ErrorKind::AssetChanged`] when the archive kept changing,
+    /// [`ErrorKind::NotAnArchive`] when something else came instead; or any of a call for its
+    /// status.
     pub async fn next(&mut self) -> Result<Option<Piece>, Error> {
-        if std::mem::take(&mut self.void) {
+        if std::mem::take(&mut self.discarded) {
             return Ok(Some(Piece::StartedOver));
         }
         loop {
             if let Some(body) = &mut self.body {
+                let asked = Instant::now();
                 let failed = match body.chunk().await {
-                    Ok(Some(chunk)) => return Ok(Some(self.hand_out(chunk))),
+                    Ok(Some(chunk)) => match self.watch.add(chunk.len(), asked.elapsed()) {
+                        Ok(()) => return Ok(Some(self.hand_out(chunk))),
+                        Err(few) => return Err(self.source.too_slow(few)),
+                    },
                     Ok(None) if self.length.is_none_or(|length| length == self.at) => {
                         return Ok(None);
                     }
-                    Ok(None) if body.has_ended_well() => {
+                    Ok(None) if body.is_range_complete() => {
                         self.body = None;
                         continue;
                     }
-                    Ok(None) => self.origin.ended_early(),
+                    Ok(None) => self.source.ended_early(),
                     Err(error) => error,
                 };
                 self.body = None;
-                self.patience.broke();
-                let signed = self.origin.signed();
-                self.patience.recover(&self.origin, &signed, failed).await?;
-            } else if let Some(ahead) = &mut self.ahead {
-                match ahead.next().await {
+                self.retry.interrupted();
+                let signed = self.source.signed_url();
+                self.retry.recover(&self.source, &signed, failed).await?;
+            } else if let Some(prefetcher) = &mut self.prefetcher {
+                match prefetcher.next().await {
                     Ok(Some(block)) => return Ok(Some(self.hand_out(block))),
                     Ok(None) => return Ok(None),
-                    Err(ended) => self.leave_ahead(ended).await?,
+                    Err(ended) => self.leave_prefetcher(ended).await?,
                 }
             } else if self.is_complete() {
                 return Ok(None);
@@ -186,37 +223,50 @@ impl Download {
 
     fn hand_out(&mut self, bytes: Bytes) -> Piece {
         self.at += bytes.len() as u64;
-        self.patience.advance(self.at);
+        self.retry.advance(self.at);
         Piece::Bytes(bytes)
     }
 
-    /// Opens a reply; tells whether what was handed out is void by that.
+    /// Opens a reply; tells whether what was handed out is discarded by that.
     async fn connect(&mut self) -> Result<bool, Error> {
+        let mut fallback = RangeFallback::new(self.at > 0);
         loop {
-            let wanted = self.wanted();
-            let signed = self.origin.signed();
-            match self.origin.ask(&signed, &wanted).await {
-                Ok(Answer::Part(body)) if is_dead_end(&body) => self.ask_for_the_whole(),
-                Ok(Answer::Part(body) | Answer::Whole(body)) => {
+            let request = match fallback.is_whole() {
+                true => RangeRequest::WHOLE,
+                false => self.request(),
+            };
+            let ranged = request.range().is_some();
+            let signed = self.source.signed_url();
+            match self.source.fetch(&signed, &request).await {
+                Ok(RangeResponse::Part(body)) if is_dead_end(&body) => self.ask_for_the_whole(),
+                Ok(RangeResponse::Part(body) | RangeResponse::Whole(body)) => {
                     return Ok(self.take_up(body));
                 }
-                Ok(Answer::Changed) => self.changed().await?,
-                Ok(Answer::Unfit) => self.ask_for_the_whole(),
-                Err(error) => self.patience.recover(&self.origin, &signed, error).await?,
+                Ok(RangeResponse::Changed) => self.changed().await?,
+                Ok(RangeResponse::Unsupported) => self.ask_for_the_whole(),
+                Err(error) if fallback.failed(ranged, &error) => self.source.count_failure(),
+                Err(error) => {
+                    let recovered = self.retry.recover(&self.source, &signed, error).await;
+                    if let Err(error) = recovered
+                        && !fallback.is_last_resort(ranged, &error)
+                    {
+                        return Err(error);
+                    }
+                }
             }
         }
     }
 
     /// What to ask the host for now.
-    fn wanted(&self) -> Wanted {
-        let splitting = self.origin.client().splitting();
+    fn request(&self) -> RangeRequest {
+        let splitting = self.source.splitting();
         let first = FIRST.min(splitting.above).max(BLOCK);
         match self.position().filter(|_| self.ranges) {
             Some(Position {
                 bytes,
                 etag,
                 length,
-            }) => Wanted {
+            }) => RangeRequest {
                 start: bytes,
                 end: match length {
                     Some(length) if length.saturating_sub(bytes) <= splitting.above => None,
@@ -226,33 +276,33 @@ impl Download {
                 etag: Some(etag),
                 length,
             },
-            None if self.ranges && splitting.is_possible() => Wanted {
+            None if self.ranges && splitting.is_possible() => RangeRequest {
                 end: Some(first),
-                ..Wanted::WHOLE
+                ..RangeRequest::WHOLE
             },
-            None => Wanted::WHOLE,
+            None => RangeRequest::WHOLE,
         }
     }
 
-    /// Goes on with a reply; tells whether what was handed out is void by that.
+    /// Goes on with a reply; tells whether what was handed out is discarded by that.
     fn take_up(&mut self, body: AssetBody) -> bool {
         let starts_over = body.start < self.at;
         if body.start == 0 {
             self.etag.clone_from(&body.etag);
         }
-        let (job, at) = (&self.origin.job, self.at);
+        let (job, at) = (&self.source.job, self.at);
         if starts_over {
             info!(%job, at, "the download starts over");
         } else if at > 0 {
-            debug!(%job, at, "the download goes on");
+            debug!(%job, at, "the download is resumed");
         }
         self.at = body.start;
         self.length = body.length;
         match &self.etag {
             Some(etag) if self.is_to_be_split(&body) => {
-                let (origin, etag) = (self.origin.clone(), etag.clone());
+                let (source, etag) = (self.source.clone(), etag.clone());
                 let length = body.length.unwrap_or_default();
-                self.ahead = Some(Ahead::new(origin, body, etag, length));
+                self.prefetcher = Some(Prefetcher::new(source, body, etag, length));
             }
             _ => self.body = Some(body),
         }
@@ -262,7 +312,7 @@ impl Download {
     /// Whether so much follows a reply that it is fetched on several connections. The reply is one
     /// that can be gone on behind.
     fn is_to_be_split(&self, body: &AssetBody) -> bool {
-        let splitting = self.origin.client().splitting();
+        let splitting = self.source.splitting();
         match (body.end, body.length) {
             (Some(end), Some(length)) => {
                 end < length && length - body.start > splitting.above && splitting.is_possible()
@@ -271,11 +321,11 @@ impl Download {
         }
     }
 
-    async fn leave_ahead(&mut self, ended: Ended) -> Result<(), Error> {
-        self.ahead = None;
+    async fn leave_prefetcher(&mut self, ended: Ended) -> Result<(), Error> {
+        self.prefetcher = None;
         match ended {
             Ended::Changed => self.changed().await,
-            Ended::Unfit => {
+            Ended::Unsupported => {
                 self.ask_for_the_whole();
                 Ok(())
             }
@@ -284,16 +334,20 @@ impl Download {
     }
 
     fn ask_for_the_whole(&mut self) {
-        self.ahead = None;
+        self.prefetcher = None;
         self.ranges = false;
     }
 
     async fn changed(&mut self) -> Result<(), Error> {
-        self.ahead = None;
+        self.prefetcher = None;
         self.etag = None;
+        self.restarts += 1;
+        if self.restarts >= MOST_RESTARTS {
+            self.ask_for_the_whole();
+        }
         let why = "its entity tag or its length is another";
-        let changed = self.origin.error(ErrorKind::AssetChanged, why);
-        self.patience.count(&self.origin, changed).await
+        let changed = self.source.error(ErrorKind::AssetChanged, why);
+        self.retry.count(&self.source, changed).await
     }
 }
 
@@ -311,8 +365,8 @@ impl fmt::Debug for Download {
     /// Leaves out the replies, which know the signed URL.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Download")
-            .field("job", &self.origin.job)
-            .field("resource", &self.origin.signed().url)
+            .field("job", &self.source.job)
+            .field("resource", &self.source.signed_url().url)
             .field("length", &self.length)
             .field("etag", &self.etag)
             .field("at", &self.at)

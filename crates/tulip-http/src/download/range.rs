@@ -7,12 +7,14 @@ use bytes::Bytes;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
-use crate::asset::{Answer, AssetBody, Wanted};
-use crate::download::block::Gatherer;
-use crate::download::budget::{Budget, Share};
-use crate::download::flow::Flow;
-use crate::download::origin::Origin;
-use crate::download::patience::Patience;
+use super::block::BlockAssembler;
+use super::minimum_rate::RateWatch;
+use super::read_ahead::{Permit, ReadAheadBudget};
+use super::request::RangeRequest;
+use super::response::{AssetBody, RangeResponse};
+use super::retry_budget::RetryBudget;
+use super::source::AssetSource;
+use super::throughput::ThroughputMeter;
 use crate::error::Error;
 
 /// A block that fills slowly is handed over in pieces, no more often than this.
@@ -23,49 +25,50 @@ const SLOW: Duration = Duration::from_millis(250);
 pub(super) enum Ended {
     /// The archive has changed since the download began.
     Changed,
-    /// The host does not keep ranges after all.
-    Unfit,
+    /// The host does not support ranges after all.
+    Unsupported,
     /// Trying again was given up.
     Failed(Error),
 }
 
 /// Some bytes, and what they take of the budget until they are handed over.
-pub(super) struct Held {
+pub(super) struct HeldBlock {
     pub(super) bytes: Bytes,
-    _share: Option<Share>,
+    _permit: Option<Permit>,
 }
 
-pub(super) type Blocks = mpsc::Sender<Result<Held, Ended>>;
+pub(super) type Blocks = mpsc::Sender<Result<HeldBlock, Ended>>;
 
-/// Room for what comes before its turn.
-pub(super) struct Room {
-    pub(super) budget: Budget,
+/// The budget of what comes before its turn.
+pub(super) struct Reservation {
+    pub(super) budget: ReadAheadBudget,
     pub(super) blocks: u32,
     /// Tells when the turn has come: then none is needed.
     pub(super) turn: Arc<Notify>,
 }
 
-/// Fetches what `wanted` asks for, of which the reply may be there already, and hands it over in
+/// Fetches what `request` asks for, of which the reply may be there already, and hands it over in
 /// blocks. Every range has a budget of failures of its own.
 pub(super) async fn fetch(
-    origin: Arc<Origin>,
-    wanted: Wanted,
+    source: Arc<AssetSource>,
+    request: RangeRequest,
     reply: Option<AssetBody>,
-    gatherer: Gatherer,
-    flow: Arc<Flow>,
-    room: Option<Room>,
+    assembler: BlockAssembler,
+    meter: Arc<ThroughputMeter>,
+    reservation: Option<Reservation>,
     blocks: Blocks,
 ) {
-    let end = wanted.end.unwrap_or(wanted.start);
+    let end = request.end.unwrap_or(request.start);
     let mut range = Range {
-        patience: origin.patience(wanted.start),
-        gatherer,
-        flow,
-        origin,
-        wanted,
+        retry: source.retry_budget(request.start),
+        watch: RateWatch::new(source.minimum_rate()),
+        assembler,
+        meter,
+        source,
+        request,
         end,
-        room,
-        share: None,
+        reservation,
+        permit: None,
         blocks,
     };
     if let Err(ended) = range.run(reply).await {
@@ -75,45 +78,51 @@ pub(super) async fn fetch(
 }
 
 struct Range {
-    origin: Arc<Origin>,
+    source: Arc<AssetSource>,
     /// What is still to come.
-    wanted: Wanted,
+    request: RangeRequest,
     end: u64,
-    patience: Patience,
-    gatherer: Gatherer,
-    flow: Arc<Flow>,
-    /// Where there is room, until it has been waited for.
-    room: Option<Room>,
-    share: Option<Share>,
+    retry: RetryBudget,
+    watch: RateWatch,
+    assembler: BlockAssembler,
+    meter: Arc<ThroughputMeter>,
+    /// What is still to be waited for before bytes are read.
+    reservation: Option<Reservation>,
+    permit: Option<Permit>,
     blocks: Blocks,
 }
 
 impl Range {
     async fn run(&mut self, mut reply: Option<AssetBody>) -> Result<(), Ended> {
-        while self.wanted.start < self.end {
-            let signed = self.origin.signed();
+        while self.request.start < self.end {
+            let signed = self.source.signed_url();
             let answer = match reply.take() {
-                Some(body) => Ok(Answer::Part(body)),
+                Some(body) => Ok(RangeResponse::Part(body)),
                 None => {
                     let asked = Instant::now();
-                    let answer = self.origin.ask(&signed, &self.wanted).await;
-                    self.flow.add_answer(asked.elapsed());
+                    let answer = self.source.fetch(&signed, &self.request).await;
+                    self.meter.add_answer(asked.elapsed());
                     answer
                 }
             };
             let failed = match answer {
-                Ok(Answer::Part(mut body)) => match self.read(&mut body).await {
+                Ok(RangeResponse::Part(mut body)) => match self.read(&mut body).await {
                     Ok(()) => continue,
                     Err(error) => {
-                        self.patience.broke();
+                        self.retry.interrupted();
                         error
                     }
                 },
-                Ok(Answer::Changed) => return Err(Ended::Changed),
-                Ok(Answer::Whole(_) | Answer::Unfit) => return Err(Ended::Unfit),
+                Ok(RangeResponse::Changed) => return Err(Ended::Changed),
+                Ok(RangeResponse::Whole(_) | RangeResponse::Unsupported) => {
+                    return Err(Ended::Unsupported);
+                }
                 Err(error) => error,
             };
-            let recovered = self.patience.recover(&self.origin, &signed, failed).await;
+            let recovered = match self.watch.is_too_slow() {
+                true => Err(failed),
+                false => self.retry.recover(&self.source, &signed, failed).await,
+            };
             if let Err(error) = recovered {
                 self.flush().await;
                 return Err(Ended::Failed(error));
@@ -125,20 +134,23 @@ impl Range {
 
     /// Reads a reply to its end.
     async fn read(&mut self, body: &mut AssetBody) -> Result<(), Error> {
-        self.wait_for_room().await;
+        self.wait_for_permit().await;
         let mut handed = Instant::now();
         loop {
             let asked = Instant::now();
             let Some(mut chunk) = body.chunk().await? else {
                 break;
             };
-            self.flow.add(chunk.len(), asked.elapsed());
-            self.wanted.start += chunk.len() as u64;
-            self.patience.advance(self.wanted.start);
+            let waited = asked.elapsed();
+            self.meter.add(chunk.len(), waited);
+            let watched = self.watch.add(chunk.len(), waited);
+            watched.map_err(|few| self.source.too_slow(few))?;
+            self.request.start += chunk.len() as u64;
+            self.retry.advance(self.request.start);
             while !chunk.is_empty() {
-                if let Some(block) = self.gatherer.take(&mut chunk) {
-                    let share = self.share.as_mut().and_then(Share::block);
-                    self.hand_over(block, share).await;
+                if let Some(block) = self.assembler.take(&mut chunk) {
+                    let permit = self.permit.as_mut().and_then(Permit::block);
+                    self.hand_over(block, permit).await;
                     handed = Instant::now();
                 }
             }
@@ -147,35 +159,35 @@ impl Range {
                 handed = Instant::now();
             }
         }
-        match self.wanted.start >= self.end || body.has_ended_well() {
+        match self.request.start >= self.end || body.is_range_complete() {
             true => Ok(()),
-            false => Err(self.origin.ended_early()),
+            false => Err(self.source.ended_early()),
         }
     }
 
-    /// Waits until there is room for what comes, or its turn has come. While nothing is read the host is
-    /// held back.
-    async fn wait_for_room(&mut self) {
-        let Some(room) = self.room.take() else {
+    /// Waits until there is a permit for what comes, or its turn has come. While nothing is read the host
+    /// is held back.
+    async fn wait_for_permit(&mut self) {
+        let Some(reservation) = self.reservation.take() else {
             return;
         };
         tokio::select! {
             biased;
-            share = room.budget.share(room.blocks) => self.share = share,
-            () = room.turn.notified() => {}
+            permit = reservation.budget.acquire(reservation.blocks) => self.permit = permit,
+            () = reservation.turn.notified() => {}
         }
     }
 
     async fn flush(&mut self) {
-        if let Some(piece) = self.gatherer.flush() {
+        if let Some(piece) = self.assembler.flush() {
             self.hand_over(piece, None).await;
         }
     }
 
-    async fn hand_over(&mut self, bytes: Bytes, share: Option<Share>) {
-        let held = Held {
+    async fn hand_over(&mut self, bytes: Bytes, permit: Option<Permit>) {
+        let held = HeldBlock {
             bytes,
-            _share: share,
+            _permit: permit,
         };
         // Whoever does not want it any more has closed the channel, and ends this task.
         let _ = self.blocks.send(Ok(held)).await;

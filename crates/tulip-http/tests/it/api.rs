@@ -8,7 +8,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tulip_core::{ArchiveJob, JobId, MachineId, WorkspaceId};
-use tulip_http::{Client, Error, ErrorKind, NoRetry, Settings};
+use tulip_http::{Advice, Client, Error, ErrorKind, NoRetry, Settings};
 
 use crate::server::{STALL, Server, builder, client, json, reply};
 
@@ -81,7 +81,8 @@ async fn account_tokens_ask_below_their_workspace() {
 
 #[tokio::test]
 async fn ids_are_percent_encoded_into_the_path() {
-    let server = Server::start([json("200 OK", JOB)]).await;
+    let reply = r#"{"id":"a?b#c%2e日","status":"pending"}"#;
+    let server = Server::start([json("200 OK", reply)]).await;
     let job: JobId = "a?b#c%2e日".parse().unwrap();
     client(&server.url).archive_status(&job).await.unwrap();
     let request = &server.requests()[0];
@@ -172,7 +173,8 @@ async fn replies_that_are_not_the_expected_json_are_said_to_be_so() {
         let error = failed_status(answer).await;
         assert_eq!(error.kind(), ErrorKind::InvalidReply, "{error}");
         assert!(error.to_string().contains(says), "{error}");
-        assert!(error.to_string().contains("base URL"), "{error}");
+        assert_eq!(error.advice(), Some(Advice::CheckInstance));
+        assert!(error.is_odd_reply());
         assert_eq!(error.attempts(), 1);
     }
 }
@@ -186,10 +188,8 @@ async fn an_error_page_that_is_not_json_is_shown_and_not_taken_for_tulips_refusa
         assert!(!error.is_permission_denied());
         let text = error.to_string();
         assert!(text.contains(r#"title "Your IP is blocked""#), "{text}");
-        assert!(
-            text.contains(&line[..3]) && text.contains("allowlist"),
-            "{text}"
-        );
+        assert!(text.contains(&line[..3]), "{text}");
+        assert_eq!(error.advice(), Some(Advice::CheckInstance));
     }
     let text = failed_status(reply("400 Bad Request", "", "what?\nno")).await;
     assert!(text.to_string().contains(r#"it says "what? no""#), "{text}");
@@ -247,6 +247,50 @@ async fn a_server_that_echoes_the_secret_does_not_make_us_show_it() {
     ))
     .await;
     assert!(!error.to_string().contains("s3c"), "{error}");
+}
+
+#[tokio::test]
+async fn the_status_of_another_job_is_refused_and_both_are_named() {
+    let other = r#"{"id":"SOMEONEELSES","status":"complete"}"#;
+    let error = failed_status(json("200 OK", other)).await;
+    assert_eq!(error.kind(), ErrorKind::InvalidReply);
+    let text = error.to_string();
+    assert!(
+        text.contains("SOMEONEELSES") && text.contains("evsLrbKLQgX8YWE4v"),
+        "{text}"
+    );
+    assert!(error.is_odd_reply() && !error.is_retryable());
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_before_json_is_skipped() {
+    let (found, _) = status(vec![json("200 OK", &format!("\u{feff}{JOB}"))]).await;
+    assert!(found.unwrap().status.is_complete());
+    let body = "\u{feff}{\"errorCode\":\"Nope\"}";
+    let error = failed_status(json("400 Bad Request", body)).await;
+    assert_eq!(error.error_code(), Some("Nope"));
+}
+
+#[tokio::test]
+async fn a_start_needs_nothing_but_a_usable_id() {
+    for (body, id) in [
+        (r#"{"id":"j1"}"#, "j1"),
+        (r#"{"id":"j1","status":null}"#, "j1"),
+        (r#"{"id":"j1","status":200}"#, "j1"),
+        (r#"{"id":4711}"#, "4711"),
+        ("\u{feff}{\"id\":\"j1\"}", "j1"),
+    ] {
+        let server = Server::start([json("200 OK", body)]).await;
+        let job = client(&server.url).start_archive(&machine()).await.unwrap();
+        assert_eq!(job.id.as_str(), id, "{body}");
+    }
+    for body in [r#"{"id":null}"#, r#"{"id":["j1"]}"#, r#"{"id":true}"#] {
+        let server = Server::start([json("200 OK", body)]).await;
+        let error = client(&server.url).start_archive(&machine()).await;
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidReply, "{body}");
+        assert!(error.is_outcome_unknown());
+    }
 }
 
 #[tokio::test]
@@ -351,6 +395,7 @@ async fn a_redirect_or_a_success_that_names_no_job_leaves_a_start_unknown() {
         let error = error.unwrap_err();
         assert_eq!(server.requests().len(), 1, "{error}");
         assert!(error.is_outcome_unknown(), "{error}");
+        assert_eq!(error.advice(), Some(Advice::LookForArchive));
     }
 }
 
@@ -500,7 +545,7 @@ async fn a_server_that_falls_silent_is_left() {
         .unwrap();
     let error = client.archive_status(&job()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
-    assert!(error.to_string().contains("fell silent"), "{error}");
+    assert!(error.to_string().contains("too slow"), "{error}");
 }
 
 #[tokio::test]

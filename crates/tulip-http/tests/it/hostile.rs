@@ -1,7 +1,7 @@
 //! Hosts that are after the credentials, or after what only this machine can reach.
 
 use tulip_core::ResourceUrl;
-use tulip_http::{Client, Download, Error, ErrorKind};
+use tulip_http::{Advice, Client, Download, Error, ErrorKind};
 
 use crate::server::{Server, builder, client, json, reply};
 
@@ -77,7 +77,7 @@ async fn nothing_is_downloaded_from_where_only_this_machine_reaches() {
         assert!(!error.is_retryable() && error.attempts() == 1, "{error}");
         let shown = format!("{error} {error:?}");
         assert!(shown.contains("this machine itself"), "{shown}");
-        assert!(shown.contains("--allow-network"), "{shown}");
+        assert_eq!(error.advice(), Some(Advice::AllowNetwork));
         assert!(!shown.contains("5ig"), "{shown}");
     }
     for host in ["10.0.0.1", "169.254.169.254", "[fd00:ec2::254]", "0.0.0.0"] {

@@ -1,18 +1,16 @@
-//! Which addresses an archive may come from. Whoever chooses a download's URL must not be able to
-//! send this machine to hosts that only it can reach.
+//! Which addresses a download may come from. Whoever chooses its URL must not be able to send this
+//! machine to hosts that only it can reach.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use tulip_core::{InstanceUrl, ResourceUrl};
 use url::{Host, Url};
 
-/// A range of addresses that archives may come from: `10.0.0.0/8`, `fd12::/16`, or one address.
+/// A range of addresses that downloads may come from: `10.0.0.0/8`, `fd12::/16`, or one address.
 ///
 /// ```
 /// use tulip_http::Network;
@@ -56,7 +54,7 @@ impl fmt::Display for Network {
 
 /// Who can reach an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reach {
+enum AddressClass {
     /// Everybody.
     Public,
     /// A plant's own network.
@@ -93,7 +91,7 @@ const METADATA_V6: [Ipv6Addr; 3] = [
     Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
 ];
 
-impl Reach {
+impl AddressClass {
     fn of(address: IpAddr) -> Self {
         match address {
             IpAddr::V4(address) => Self::of_v4(address),
@@ -178,41 +176,26 @@ pub(crate) struct RefusedAddress {
     what: &'static str,
 }
 
-/// Lets downloads reach public addresses, those of the kind that the API itself has, and those
-/// that the user allows.
-pub(crate) struct Guard {
-    instance: InstanceUrl,
+/// Lets downloads reach public addresses, those of the same class as the API's own, and those that
+/// the user allows.
+pub(crate) struct AddressPolicy {
+    /// A URL of the API.
+    home: Url,
     allowed: Vec<Network>,
-    /// Hosts that downloads go to. Every other name that is looked up is a proxy's, which the
-    /// user chose.
-    targets: RwLock<HashSet<String>>,
 }
 
-impl Guard {
-    pub(crate) fn new(instance: InstanceUrl, allowed: Vec<Network>) -> Self {
-        Self {
-            instance,
-            allowed,
-            targets: RwLock::default(),
-        }
+impl AddressPolicy {
+    pub(crate) fn new(home: Url, allowed: Vec<Network>) -> Self {
+        Self { home, allowed }
     }
 
-    /// Refuses a host that is an address not to be reached; one that is a name will be refused
-    /// once its address is known.
-    pub(crate) async fn check(&self, resource: &ResourceUrl) -> Result<(), RefusedAddress> {
-        let Some(host) = resource.expose().host() else {
-            return Ok(());
-        };
-        let address = match host {
-            Host::Domain(name) => {
-                let mut targets = self.targets.write().unwrap_or_else(PoisonError::into_inner);
-                if !targets.contains(name) {
-                    targets.insert(name.to_owned());
-                }
-                return Ok(());
-            }
-            Host::Ipv4(address) => IpAddr::V4(address),
-            Host::Ipv6(address) => IpAddr::V6(address),
+    /// Refuses a host that is an address not to be reached; one that is a name is refused once its
+    /// address is known.
+    pub(crate) async fn check(&self, url: &Url) -> Result<(), RefusedAddress> {
+        let address = match url.host() {
+            Some(Host::Ipv4(address)) => IpAddr::V4(address),
+            Some(Host::Ipv6(address)) => IpAddr::V6(address),
+            Some(Host::Domain(_)) | None => return Ok(()),
         };
         self.pass(vec![address]).await.map(|_| ())
     }
@@ -227,21 +210,21 @@ impl Guard {
         let mut home = None;
         for candidate in addresses {
             let address: IpAddr = candidate.into();
-            let reach = Reach::of(address);
-            let free = reach == Reach::Public
+            let class = AddressClass::of(address);
+            let free = class == AddressClass::Public
                 || self.allowed.iter().any(|network| network.contains(address));
             if !free {
                 if home.is_none() {
                     home = Some(self.home().await);
                 }
-                let is_home = home.iter().flatten().any(|&own| match reach {
-                    Reach::Metadata | Reach::Reserved => own == address,
-                    _ => Reach::of(own) == reach,
+                let is_home = home.iter().flatten().any(|&own| match class {
+                    AddressClass::Metadata | AddressClass::Reserved => own == address,
+                    _ => AddressClass::of(own) == class,
                 });
                 if !is_home {
                     refused = Some(RefusedAddress {
                         address,
-                        what: reach.what(),
+                        what: class.what(),
                     });
                     continue;
                 }
@@ -256,8 +239,7 @@ impl Guard {
 
     /// Where the API is; nowhere when its name cannot be looked up.
     async fn home(&self) -> Vec<IpAddr> {
-        let url: Url = self.instance.endpoint(None, []);
-        match url.host() {
+        match self.home.host() {
             Some(Host::Ipv4(address)) => vec![IpAddr::V4(address)],
             Some(Host::Ipv6(address)) => vec![IpAddr::V6(address)],
             Some(Host::Domain(name)) => match tokio::net::lookup_host((name, 0)).await {
@@ -268,21 +250,11 @@ impl Guard {
         }
     }
 
-    fn is_target(&self, name: &str) -> bool {
-        let targets = self.targets.read();
-        targets
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(name)
-    }
-
     async fn look_up(
         &self,
         name: &str,
     ) -> Result<Vec<SocketAddr>, Box<dyn std::error::Error + Send + Sync>> {
         let found: Vec<SocketAddr> = tokio::net::lookup_host((name, 0)).await?.collect();
-        if !self.is_target(name) {
-            return Ok(found);
-        }
         let ports: Vec<Target> = found.into_iter().map(Target).collect();
         let passed = self.pass(ports).await?;
         Ok(passed.into_iter().map(|target| target.0).collect())
@@ -298,14 +270,14 @@ impl From<Target> for IpAddr {
     }
 }
 
-/// Looks names up for downloads, so that what was checked is what is connected to.
-pub(crate) struct GuardedResolver(pub(crate) Arc<Guard>);
+/// Looks names up for direct connections, so that what was checked is what is connected to.
+pub(crate) struct FilteringResolver(pub(crate) Arc<AddressPolicy>);
 
-impl Resolve for GuardedResolver {
+impl Resolve for FilteringResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let guard = self.0.clone();
+        let policy = self.0.clone();
         Box::pin(async move {
-            let found = guard.look_up(name.as_str()).await?;
+            let found = policy.look_up(name.as_str()).await?;
             let addresses: Addrs = Box::new(found.into_iter());
             Ok(addresses)
         })
@@ -318,42 +290,45 @@ mod tests {
 
     use super::*;
 
-    fn reach(text: &str) -> Reach {
-        Reach::of(text.parse().unwrap())
+    fn class(text: &str) -> AddressClass {
+        AddressClass::of(text.parse().unwrap())
     }
 
     #[test]
-    fn addresses_are_known_by_who_reaches_them() {
-        for (reaches, addresses) in [
+    fn addresses_are_classed_by_who_reaches_them() {
+        for (expected, addresses) in [
             (
-                Reach::Public,
+                AddressClass::Public,
                 "1.1.1.1 52.216.1.1 100.63.255.255 100.128.0.1 172.15.0.1 172.32.0.1 2606:4700::1111 \
                  64:ff9b::101:101 2002:101:101::1 ::ffff:1.1.1.1",
             ),
             (
-                Reach::Private,
+                AddressClass::Private,
                 "10.0.0.1 172.16.0.1 172.31.255.255 192.168.1.1 100.64.0.1 fd12::1 fc00::1 fec0::1 \
                  ::ffff:10.0.0.1 64:ff9b::a00:1 64:ff9b:1::a00:1 2002:a00:1::1",
             ),
             (
-                Reach::Loopback,
+                AddressClass::Loopback,
                 "127.0.0.1 127.255.0.3 ::1 ::ffff:127.0.0.1 ::127.0.0.1 64:ff9b::7f00:1",
             ),
-            (Reach::LinkLocal, "169.254.1.1 fe80::1 ::ffff:169.254.1.1"),
             (
-                Reach::Metadata,
+                AddressClass::LinkLocal,
+                "169.254.1.1 fe80::1 ::ffff:169.254.1.1",
+            ),
+            (
+                AddressClass::Metadata,
                 "169.254.169.254 169.254.170.2 169.254.170.23 100.100.100.200 168.63.129.16 \
                  192.0.0.192 fd00:ec2::254 fd00:ec2::23 fd20:ce::254 ::ffff:169.254.169.254 \
                  64:ff9b::a9fe:a9fe 2002:a9fe:a9fe::",
             ),
             (
-                Reach::Reserved,
+                AddressClass::Reserved,
                 "0.0.0.0 0.1.2.3 224.0.0.1 255.255.255.255 240.0.0.1 192.0.0.1 198.18.0.1 \
                  192.0.2.1 203.0.113.9 :: ff02::1 2001::1 2001:db8::1 100::1",
             ),
         ] {
             for address in addresses.split_whitespace() {
-                assert_eq!(reach(address), reaches, "{address}");
+                assert_eq!(class(address), expected, "{address}");
             }
         }
     }
@@ -374,22 +349,22 @@ mod tests {
         }
     }
 
-    fn guard(instance: &str, allowed: &[&str]) -> Guard {
+    fn policy(home: &str, allowed: &[&str]) -> AddressPolicy {
         let allowed = allowed.iter().map(|text| text.parse().unwrap());
-        Guard::new(InstanceUrl::parse(instance).unwrap(), allowed.collect())
+        AddressPolicy::new(home.parse().unwrap(), allowed.collect())
     }
 
-    async fn passes(guard: &Guard, host: &str) -> bool {
-        let resource = ResourceUrl::parse(&format!("http://{host}/x")).unwrap();
-        guard.check(&resource).await.is_ok()
+    async fn passes(policy: &AddressPolicy, host: &str) -> bool {
+        let url = format!("http://{host}/x").parse().unwrap();
+        policy.check(&url).await.is_ok()
     }
 
     #[tokio::test]
     async fn only_the_kind_of_network_that_the_api_is_on_is_reached() {
-        let out = guard("https://9.9.9.9", &[]);
-        let home = guard("http://10.0.0.1", &[]);
-        let here = guard("http://localhost:9", &[]);
-        let cloud = guard("http://169.254.169.254", &[]);
+        let out = policy("https://9.9.9.9", &[]);
+        let home = policy("http://10.0.0.1", &[]);
+        let here = policy("http://localhost:9", &[]);
+        let cloud = policy("http://169.254.169.254", &[]);
         for (host, expected) in [
             ("8.8.8.8", [true; 4]),
             ("10.2.3.4", [false, true, false, false]),
@@ -415,27 +390,26 @@ mod tests {
 
     #[tokio::test]
     async fn what_the_user_allows_is_reached() {
-        let guard = guard("https://9.9.9.9", &["10.20.0.0/16", "169.254.169.254"]);
-        assert!(passes(&guard, "10.20.1.1").await && passes(&guard, "169.254.169.254").await);
-        assert!(!passes(&guard, "10.21.1.1").await && !passes(&guard, "169.254.169.253").await);
+        let policy = policy("https://9.9.9.9", &["10.20.0.0/16", "169.254.169.254"]);
+        assert!(passes(&policy, "10.20.1.1").await && passes(&policy, "169.254.169.254").await);
+        assert!(!passes(&policy, "10.21.1.1").await && !passes(&policy, "169.254.169.253").await);
     }
 
     #[tokio::test]
-    async fn names_of_downloads_are_filtered_and_names_of_proxies_are_not() {
-        let guard = guard("https://9.9.9.9", &[]);
-        assert!(!guard.look_up("localhost").await.unwrap().is_empty());
-        assert!(passes(&guard, "localhost").await);
-        let refused = guard.look_up("localhost").await.unwrap_err();
+    async fn names_are_filtered_by_their_addresses() {
+        let policy = policy("https://9.9.9.9", &[]);
+        assert!(passes(&policy, "localhost").await, "by its name alone");
+        let refused = policy.look_up("localhost").await.unwrap_err();
         let refused = refused.downcast_ref::<RefusedAddress>().unwrap();
         assert_eq!(refused.what, "this machine itself");
     }
 
     #[tokio::test]
     async fn a_host_of_both_kinds_is_reached_at_its_public_address() {
-        let guard = guard("https://9.9.9.9", &[]);
+        let policy = policy("https://9.9.9.9", &[]);
         let both: Vec<IpAddr> = vec![[127, 0, 0, 1].into(), [8, 8, 8, 8].into()];
         let public: Vec<IpAddr> = vec![[8, 8, 8, 8].into()];
-        assert_eq!(guard.pass(both).await, Ok(public));
+        assert_eq!(policy.pass(both).await, Ok(public));
     }
 
     proptest! {
@@ -449,7 +423,7 @@ mod tests {
                 Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, high, low),
                 Ipv6Addr::new(0x2002, high, low, 0, 0, 0, 0, 1),
             ] {
-                prop_assert_eq!(Reach::of(disguise.into()), Reach::of(plain.into()));
+                prop_assert_eq!(AddressClass::of(disguise.into()), AddressClass::of(plain.into()));
             }
         }
     }

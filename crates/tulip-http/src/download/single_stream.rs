@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::flow::{self, Brought};
+use super::throughput::{self, Sample};
 
-/// So many answers must have come before they are believed: the first ones may be on new connections, and
-/// then are late for another reason.
+/// This many answers must have come before they are believed: the first ones may be on new connections,
+/// and then are late for another reason.
 const ANSWERS: u32 = 2;
 
 /// The weight of the last round in what is known of a connection.
@@ -17,7 +17,7 @@ const LATEST: f64 = 0.25;
 /// each connection comes in the time that the host takes to answer. What is first in the row is handed on
 /// as it comes: of that any amount can be asked for.
 #[derive(Debug)]
-pub(super) struct Stream {
+pub(super) struct SingleStream {
     /// The bytes that several connections can have asked for at once.
     reach: u64,
     /// What a connection brings behind an answer, in bytes a second.
@@ -26,7 +26,7 @@ pub(super) struct Stream {
     answer: Option<Duration>,
 }
 
-impl Stream {
+impl SingleStream {
     /// On a client whose connections can have asked for `reach` bytes at once.
     pub(super) fn new(reach: u64) -> Self {
         Self {
@@ -36,11 +36,11 @@ impl Stream {
         }
     }
 
-    /// Takes notice of what has come in a round on few connections: where there are many, they share the
+    /// Counts what has come in a round on few connections: where there are many, they share the
     /// line, and none shows what it could bring.
-    pub(super) fn observe(&mut self, before: Brought, now: Brought) {
+    pub(super) fn observe(&mut self, before: Sample, now: Sample) {
         let waited = (now.time - before.time).saturating_sub(now.answering - before.answering);
-        let rate = flow::rate(now.bytes - before.bytes, waited);
+        let rate = throughput::rate(now.bytes - before.bytes, waited);
         self.rate = match self.answer {
             Some(_) => self.rate + (rate - self.rate) * LATEST,
             None => rate,

@@ -15,8 +15,9 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tulip_core::sink::ConnectOptions;
 
-use crate::failure::{cause_of, kind_of};
-use crate::{BuildError, ErrorKind, tls};
+use super::build::{BuildError, HttpOptions, OWN_NAME};
+use super::failure::{Failure, FailureKind};
+use super::proxy::Proxies;
 
 /// Larger pieces of a body are sent in slices of this many bytes, so that silence is told from a
 /// slow line.
@@ -42,29 +43,12 @@ impl Transport {
     /// # Errors
     /// [`BuildError`] when the CA file, TLS or a proxy variable cannot be used.
     pub fn new(options: &ConnectOptions) -> Result<Self, BuildError> {
-        let tls = tls::config(options.ca_file.as_deref())?;
-        let own = concat!("tulip-archive/", env!("CARGO_PKG_VERSION"));
-        let agent = options.user_agent.as_deref().unwrap_or(own).to_owned();
-        let build = |proxied: bool| {
-            let builder = reqwest::Client::builder();
-            let builder = match proxied {
-                true => builder,
-                false => builder.no_proxy(),
-            };
-            builder
-                .tls_backend_preconfigured(tls.clone())
-                .user_agent(agent.clone())
-                .connect_timeout(options.connect_timeout)
-                .redirect(reqwest::redirect::Policy::none())
-                .http1_only()
-                .referer(false)
-                .retry(reqwest::retry::never())
-                .build()
-                .map_err(|error| BuildError::Http(error.without_url().to_string()))
-        };
+        let agent = options.user_agent.as_deref().unwrap_or(OWN_NAME);
+        let http = HttpOptions::new(options.ca_file.as_deref(), agent, options.connect_timeout)?;
+        let build = |builder: reqwest::ClientBuilder| builder.build().map_err(BuildError::http);
         Ok(Self {
-            proxied: build(true)?,
-            direct: build(false)?,
+            proxied: build(Proxies::from_env()?.apply(http.builder()))?,
+            direct: build(http.builder())?,
             stall: options.stall_timeout,
         })
     }
@@ -83,9 +67,12 @@ impl Transport {
     {
         let (parts, body) = request.into_parts();
         let url = parts.uri.to_string().parse::<reqwest::Url>();
-        let url = url.map_err(|error| TransportError {
-            kind: ErrorKind::Connect,
-            cause: format!("the address cannot be used: {error}"),
+        let url = url.map_err(|error| {
+            let cause = format!("the address cannot be used: {error}");
+            TransportError(Failure {
+                kind: FailureKind::Connect,
+                cause,
+            })
         })?;
         let client = match url.host_str().is_some_and(is_near) {
             true => &self.direct,
@@ -110,7 +97,7 @@ impl Transport {
                     return Ok(Response::from_parts(parts, TransportBody {
                         body,
                         stall: self.stall,
-                        silence: Box::pin(sleep_until(Instant::now() + self.stall)),
+                        idle: Box::pin(sleep_until(Instant::now() + self.stall)),
                         waiting: false,
                     }));
                 }
@@ -137,25 +124,25 @@ fn is_near(host: &str) -> bool {
 /// When the body of a request was last asked for more.
 #[derive(Debug)]
 struct Progress {
-    began: Instant,
+    started: Instant,
     millis: AtomicU64,
 }
 
 impl Progress {
     fn new() -> Self {
         Self {
-            began: Instant::now(),
+            started: Instant::now(),
             millis: AtomicU64::new(0),
         }
     }
 
     fn touch(&self) {
-        let millis = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let millis = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.millis.store(millis, Ordering::Relaxed);
     }
 
     fn last(&self) -> Instant {
-        self.began + Duration::from_millis(self.millis.load(Ordering::Relaxed))
+        self.started + Duration::from_millis(self.millis.load(Ordering::Relaxed))
     }
 }
 
@@ -210,7 +197,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Watched<B> {
 pub struct TransportBody {
     body: reqwest::Body,
     stall: Duration,
-    silence: Pin<Box<Sleep>>,
+    idle: Pin<Box<Sleep>>,
     /// Whether the next bytes are being waited for. Time in which nobody asks for them is no
     /// silence.
     waiting: bool,
@@ -231,9 +218,9 @@ impl Body for TransportBody {
         }
         if !this.waiting {
             this.waiting = true;
-            this.silence.as_mut().reset(Instant::now() + this.stall);
+            this.idle.as_mut().reset(Instant::now() + this.stall);
         }
-        std::task::ready!(this.silence.as_mut().poll(cx));
+        std::task::ready!(this.idle.as_mut().poll(cx));
         Poll::Ready(Some(Err(TransportError::stalled(this.stall))))
     }
 
@@ -248,44 +235,30 @@ impl Body for TransportBody {
 
 /// Why a request of a [`Transport`] has no response. Holds no URL.
 #[derive(Debug)]
-pub struct TransportError {
-    kind: ErrorKind,
-    cause: String,
-}
+pub struct TransportError(pub(crate) Failure);
 
 impl TransportError {
     fn new(error: reqwest::Error) -> Self {
-        let error = error.without_url();
-        Self {
-            kind: kind_of(&error),
-            cause: cause_of(&error),
-        }
+        Self(Failure::new(error))
     }
 
     fn stalled(limit: Duration) -> Self {
-        Self {
-            kind: ErrorKind::Timeout,
+        Self(Failure {
+            kind: FailureKind::Timeout,
             cause: format!("no progress for {} s", limit.as_secs_f32()),
-        }
-    }
-
-    /// The class of the failure: [`ErrorKind::Tls`], [`ErrorKind::Connect`],
-    /// [`ErrorKind::Timeout`] or [`ErrorKind::Interrupted`].
-    #[must_use]
-    pub fn kind(&self) -> ErrorKind {
-        self.kind
+        })
     }
 }
 
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.kind {
-            ErrorKind::Tls => "no trusted TLS connection",
-            ErrorKind::Connect => "no connection",
-            ErrorKind::Timeout => "no answer in time",
+        let what = match self.0.kind {
+            FailureKind::Tls => "no trusted TLS connection",
+            FailureKind::Connect => "no connection",
+            FailureKind::Timeout => "no answer in time",
             _ => "the connection broke",
         };
-        write!(f, "{what}: {}", self.cause)
+        write!(f, "{what}: {}", self.0.cause)
     }
 }
 

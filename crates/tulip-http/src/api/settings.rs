@@ -51,6 +51,20 @@ pub enum SettingsError {
         /// The variable.
         name: String,
     },
+    /// The file that a `_FILE` variable names has nothing in it.
+    #[error("{name}_FILE: {} is empty", path.display())]
+    EmptyFile {
+        /// The variable, without `_FILE`.
+        name: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A value has a quote at one of its ends alone. What it holds is not shown.
+    #[error("{name} has a quote at one end alone; leave it out")]
+    Quote {
+        /// The variable.
+        name: String,
+    },
     /// The file that a `_FILE` variable names cannot be read.
     #[error("{name}_FILE: cannot read {}: {reason}", path.display())]
     File {
@@ -97,22 +111,26 @@ impl Settings {
     /// may instead be given as `…_FILE`, the path of a file that holds the value, as mounted
     /// secrets are. A variable that is empty counts as unset.
     ///
+    /// Byte order marks and blanks around a value are dropped, and so are quotes around everything
+    /// but the secret: `docker --env-file` keeps them.
+    ///
     /// # Errors
     /// [`SettingsError`] for what is missing, set twice, or cannot be used or read.
     pub fn from_vars(
         var: impl Fn(&str) -> Result<Option<String>, SettingsError>,
     ) -> Result<Self, SettingsError> {
-        let value = |name: &str| value_or_file(name, &var);
+        let secret = |name: &str| value_or_file(name, &var);
+        let value = |name: &str| unquoted(name, secret(name)?);
         let instance = value("TULIP_BASE_URL")?.ok_or(SettingsError::NoInstance)?;
         let instance = InstanceUrl::parse(&instance).map_err(SettingsError::Instance)?;
         let names = ["TULIP_API_KEY", "TULIP_API_SECRET", "TULIP_AUTH"];
-        let found = [value(names[0])?, value(names[1])?, value(names[2])?];
+        let found = [value(names[0])?, secret(names[1])?, value(names[2])?];
         let credentials = Credentials::from_vars(|name| {
             let at = names.iter().position(|known| *known == name)?;
             found[at].as_ref().map(|value| value.to_string())
         })?;
         let workspace = value("TULIP_WORKSPACE_ID")?
-            .map(|id| id.trim().parse::<WorkspaceId>())
+            .map(|id| id.parse::<WorkspaceId>())
             .transpose()
             .map_err(|_| SettingsError::Workspace)?;
         let ca_file = var("TULIP_CA_FILE")?.filter(|path| !path.is_empty());
@@ -129,22 +147,58 @@ fn value_or_file(
     name: &str,
     var: impl Fn(&str) -> Result<Option<String>, SettingsError>,
 ) -> Result<Option<Zeroizing<String>>, SettingsError> {
-    let set = |value: &String| !value.trim().is_empty();
-    let direct = var(name)?.filter(set).map(Zeroizing::new);
-    let file = var(&format!("{name}_FILE"))?.filter(set);
+    let direct = var(name)?.map(Zeroizing::new).map(bare);
+    let direct = direct.filter(|value| !value.is_empty());
+    let file = var(&format!("{name}_FILE"))?;
+    let file = file.filter(|path| !path.trim().is_empty());
     match (direct, file) {
         (Some(_), Some(_)) => Err(SettingsError::Twice {
             name: name.to_owned(),
         }),
         (direct, None) => Ok(direct),
-        (None, Some(path)) => read(Path::new(&path))
-            .map(|text| Some(text).filter(|text| !text.trim().is_empty()))
-            .map_err(|reason| SettingsError::File {
+        (None, Some(path)) => match read(Path::new(&path)).map(bare) {
+            Ok(text) if text.is_empty() => Err(SettingsError::EmptyFile {
+                name: name.to_owned(),
+                path: path.into(),
+            }),
+            Ok(text) => Ok(Some(text)),
+            Err(reason) => Err(SettingsError::File {
                 name: name.to_owned(),
                 path: path.into(),
                 reason,
             }),
+        },
     }
+}
+
+/// A value without the byte order mark, blanks and line ends around it.
+fn bare(text: Zeroizing<String>) -> Zeroizing<String> {
+    let bare = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    Zeroizing::new(bare.to_owned())
+}
+
+/// A value without the quotes around it.
+fn unquoted(
+    name: &str,
+    value: Option<Zeroizing<String>>,
+) -> Result<Option<Zeroizing<String>>, SettingsError> {
+    let Some(value) = value else {
+        return Ok(None);
+    };
+    const QUOTES: [char; 2] = ['"', '\''];
+    for quote in QUOTES {
+        let inner = value.strip_prefix(quote);
+        if let Some(inner) = inner.and_then(|inner| inner.strip_suffix(quote)) {
+            let inner = bare(Zeroizing::new(inner.to_owned()));
+            return Ok(Some(inner).filter(|inner| !inner.is_empty()));
+        }
+    }
+    if value.starts_with(QUOTES) || value.ends_with(QUOTES) {
+        return Err(SettingsError::Quote {
+            name: name.to_owned(),
+        });
+    }
+    Ok(Some(value))
 }
 
 fn read(path: &Path) -> Result<Zeroizing<String>, String> {
@@ -190,6 +244,39 @@ mod tests {
             ("TULIP_AUTH", " "),
         ]);
         assert!(found.unwrap().workspace.is_none());
+    }
+
+    #[test]
+    fn what_editors_and_shells_leave_around_a_value_is_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret");
+        std::fs::write(&file, "\u{feff}\"s3 cret\"\r\n").unwrap();
+        let found = settings(&[
+            ("TULIP_BASE_URL", "\"https://acme.tulip.co\""),
+            ("TULIP_API_KEY", "\u{feff} 'apikey.2_a' "),
+            ("TULIP_API_SECRET_FILE", file.to_str().unwrap()),
+            ("TULIP_WORKSPACE_ID", "\"DEFAULT\""),
+        ])
+        .unwrap();
+        assert_eq!(found.instance.to_string(), "https://acme.tulip.co");
+        assert_eq!(found.credentials.key(), "apikey.2_a");
+        // Quotes can be part of a secret.
+        assert_eq!(found.credentials.expose_secret(), "\"s3 cret\"");
+        assert_eq!(found.workspace.unwrap().as_str(), "DEFAULT");
+        let open = settings(&[("TULIP_BASE_URL", "\"https://acme.tulip.co"), KEY, SECRET]);
+        let open = open.unwrap_err().to_string();
+        assert!(open.contains("TULIP_BASE_URL has a quote"), "{open}");
+    }
+
+    #[test]
+    fn an_empty_secret_file_is_named_by_its_variable() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret");
+        std::fs::write(&file, "\u{feff}\n").unwrap();
+        let path = file.to_str().unwrap();
+        let error = settings(&[BASE, KEY, ("TULIP_API_SECRET_FILE", path)]).unwrap_err();
+        let message = error.to_string();
+        assert_eq!(message, format!("TULIP_API_SECRET_FILE: {path} is empty"));
     }
 
     #[test]

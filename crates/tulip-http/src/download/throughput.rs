@@ -1,11 +1,11 @@
-//! What the connections of a download have brought.
+//! What the connections of a download bring.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Counts what comes on all connections, and how long they took for it.
 #[derive(Debug)]
-pub(super) struct Flow {
+pub(super) struct ThroughputMeter {
     bytes: AtomicU64,
     nanoseconds: AtomicU64,
     answers: AtomicU32,
@@ -15,7 +15,7 @@ pub(super) struct Flow {
 
 /// What has come until a point of time.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Brought {
+pub(super) struct Sample {
     pub(super) bytes: u64,
     /// Of each connection the time for which it was waited for, added up.
     pub(super) time: Duration,
@@ -27,7 +27,7 @@ pub(super) struct Brought {
     pub(super) shortest_answer: Duration,
 }
 
-impl Flow {
+impl ThroughputMeter {
     pub(super) fn new() -> Self {
         Self {
             bytes: AtomicU64::new(0),
@@ -38,14 +38,14 @@ impl Flow {
         }
     }
 
-    /// Takes notice of `bytes` for which one connection was waited for.
+    /// Counts `bytes` for which one connection was waited for.
     pub(super) fn add(&self, bytes: usize, waited: Duration) {
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         self.nanoseconds
             .fetch_add(nanoseconds(waited), Ordering::Relaxed);
     }
 
-    /// Takes notice of an answer for which one connection was waited for.
+    /// Counts an answer for which one connection was waited for.
     pub(super) fn add_answer(&self, waited: Duration) {
         let waited = nanoseconds(waited);
         self.nanoseconds.fetch_add(waited, Ordering::Relaxed);
@@ -55,8 +55,8 @@ impl Flow {
     }
 
     /// All of it until now.
-    pub(super) fn brought(&self) -> Brought {
-        Brought {
+    pub(super) fn sample(&self) -> Sample {
+        Sample {
             bytes: self.bytes.load(Ordering::Relaxed),
             time: Duration::from_nanos(self.nanoseconds.load(Ordering::Relaxed)),
             answers: self.answers.load(Ordering::Relaxed),

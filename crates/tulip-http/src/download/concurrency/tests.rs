@@ -4,9 +4,9 @@ const MIB: u64 = 1024 * 1024;
 
 /// A download whose reader waits for all of it.
 struct Line {
-    pace: Pace,
+    controller: ConcurrencyController,
     now: Instant,
-    brought: Brought,
+    sample: Sample,
     /// What the last request has asked for up to now, and what has come by one request for all.
     asked: u64,
     alone: u64,
@@ -26,9 +26,9 @@ impl Line {
     fn new(most: usize) -> Self {
         let now = Instant::now();
         Self {
-            pace: Pace::new(most, most as u64 * MIB, now),
+            controller: ConcurrencyController::new(most, most as u64 * MIB, now),
             now,
-            brought: Brought::default(),
+            sample: Sample::default(),
             asked: 0,
             alone: 0,
         }
@@ -37,9 +37,13 @@ impl Line {
     /// Brings `bytes` from a host that is slow to answer.
     fn run_from(&mut self, bytes: u64, host: Host) {
         for _ in 0..bytes / MIB {
-            let is_alone = self.pace.is_alone();
+            let is_alone = self.controller.is_single_stream();
             self.asked = if is_alone { self.asked + MIB } else { MIB };
-            let n = if is_alone { 1 } else { self.pace.connections() };
+            let n = if is_alone {
+                1
+            } else {
+                self.controller.connections()
+            };
             let each = match self.asked <= host.burst {
                 true => host.line,
                 false => host.each,
@@ -51,10 +55,10 @@ impl Line {
             let rate = each.min(host.line / n as f64);
             let time = answer + Duration::from_secs_f64(MIB as f64 / rate);
             let took = time / u32::try_from(n).unwrap();
-            self.brought.answers += u32::from(self.asked == MIB);
-            self.brought.answering += answer;
-            self.brought.shortest_answer = host.answer;
-            self.brought.time += time;
+            self.sample.answers += u32::from(self.asked == MIB);
+            self.sample.answering += answer;
+            self.sample.shortest_answer = host.answer;
+            self.sample.time += time;
             self.alone += u64::from(is_alone) * MIB;
             self.hands(took, took);
         }
@@ -63,24 +67,24 @@ impl Line {
     /// Brings `bytes` at the rate, in bytes a second, that `rate` gives for the connections.
     fn run(&mut self, bytes: u64, rate: impl Fn(usize) -> f64) {
         for _ in 0..bytes / MIB {
-            let took = Duration::from_secs_f64(MIB as f64 / rate(self.pace.connections()));
+            let took = Duration::from_secs_f64(MIB as f64 / rate(self.controller.connections()));
             self.brings_block(took, took);
         }
     }
 
     fn brings_block(&mut self, took: Duration, waited: Duration) {
-        self.brought.time += took * u32::try_from(self.pace.connections()).unwrap();
+        self.sample.time += took * u32::try_from(self.controller.connections()).unwrap();
         self.hands(took, waited);
     }
 
     fn hands(&mut self, took: Duration, waited: Duration) {
         self.now += took;
-        self.brought.bytes += MIB;
-        self.pace.handed(self.brought, waited, self.now);
+        self.sample.bytes += MIB;
+        self.controller.handed(self.sample, waited, self.now);
     }
 
     fn fails(&mut self) {
-        self.pace.troubled(self.brought, self.now);
+        self.controller.troubled(self.sample, self.now);
     }
 }
 
@@ -89,19 +93,19 @@ fn connections_that_are_each_slow_are_multiplied() {
     let mut line = Line::new(16);
     let began = line.now;
     line.run(160 * MIB, |n| n as f64 * 90e6);
-    assert_eq!(line.pace.connections(), 16);
+    assert_eq!(line.controller.connections(), 16);
     let took = line.now - began;
     assert!(took < Duration::from_millis(700), "{took:?}");
     line.run(4096 * MIB, |n| n as f64 * 90e6);
-    assert_eq!(line.pace.connections(), 16);
+    assert_eq!(line.controller.connections(), 16);
 }
 
 #[test]
 fn a_stall_behind_a_step_up_is_not_taken_for_no_gain() {
     let mut line = Line::new(16);
-    let (mut connections, mut stalled) = (line.pace.connections(), 0);
-    while line.brought.bytes < 512 * MIB {
-        let now = line.pace.connections();
+    let (mut connections, mut stalled) = (line.controller.connections(), 0);
+    while line.sample.bytes < 512 * MIB {
+        let now = line.controller.connections();
         if now != connections {
             assert!(now > connections, "{now} behind {connections}");
             (connections, stalled) = (now, 16);
@@ -116,9 +120,9 @@ fn a_stall_behind_a_step_up_is_not_taken_for_no_gain() {
 #[test]
 fn a_single_fast_round_behind_a_step_up_is_not_taken_for_a_gain() {
     let mut line = Line::new(16);
-    let (mut connections, mut blocks) = (line.pace.connections(), 0);
+    let (mut connections, mut blocks) = (line.controller.connections(), 0);
     for _ in 0..4096 {
-        let now = line.pace.connections();
+        let now = line.controller.connections();
         assert!(now <= 4, "{now}");
         if now != connections {
             (connections, blocks) = (now, 0);
@@ -136,9 +140,9 @@ fn where_more_connections_gain_nothing_there_are_no_more() {
         let mut most = 0;
         for _ in 0..100 {
             line.run(32 * MIB, |_| limit);
-            most = most.max(line.pace.connections());
+            most = most.max(line.controller.connections());
         }
-        let last = line.pace.connections();
+        let last = line.controller.connections();
         assert!(most <= 4 && last <= 4, "{most} at {limit}");
     }
 }
@@ -149,12 +153,12 @@ fn where_the_reader_is_what_is_slow_no_more_are_tried() {
     let took = Duration::from_millis(10);
     for _ in 0..1000 {
         line.brings_block(took, took / 4);
-        assert!(line.pace.connections() <= 2);
+        assert!(line.controller.connections() <= 2);
     }
-    assert_eq!(line.pace.connections(), 1);
+    assert_eq!(line.controller.connections(), 1);
     // And as soon as that has changed they are.
     line.run(64 * MIB, |n| n as f64 * 90e6);
-    assert!(line.pace.connections() > 2);
+    assert!(line.controller.connections() > 2);
 }
 
 #[test]
@@ -165,7 +169,7 @@ fn a_single_round_that_is_waited_for_brings_no_more() {
         let is_awaited = block % 40 < 5;
         line.brings_block(took, if is_awaited { took } else { took / 5 });
         assert!(
-            block < 200 || line.pace.connections() == 1,
+            block < 200 || line.controller.connections() == 1,
             "at block {block}"
         );
     }
@@ -177,13 +181,13 @@ fn where_more_only_wait_less_each_there_are_no_more() {
     let took = Duration::from_millis(10);
     for _ in 0..4096 {
         line.now += took;
-        line.brought.bytes += MIB;
+        line.sample.bytes += MIB;
         // Together they are waited for as long as one of them was.
-        line.brought.time += took;
-        line.pace.handed(line.brought, took, line.now);
-        assert!(line.pace.connections() <= 4);
+        line.sample.time += took;
+        line.controller.handed(line.sample, took, line.now);
+        assert!(line.controller.connections() <= 4);
     }
-    assert_eq!(line.pace.connections(), 1);
+    assert_eq!(line.controller.connections(), 1);
 }
 
 #[test]
@@ -192,7 +196,7 @@ fn growth_ends_where_the_line_is_full() {
     let mut blocks = std::collections::BTreeMap::new();
     for _ in 0..4096 {
         line.run(MIB, |n| (n as f64 * 50e6).min(420e6));
-        *blocks.entry(line.pace.connections()).or_insert(0) += 1;
+        *blocks.entry(line.controller.connections()).or_insert(0) += 1;
     }
     assert!(blocks[&8] > 3400, "{blocks:?}");
 }
@@ -202,12 +206,12 @@ fn what_was_gained_by_chance_is_given_up_again() {
     let mut line = Line::new(16);
     // The line gets faster while more are tried, and then slower again.
     line.run(96 * MIB, |n| n as f64 * 90e6);
-    assert!(line.pace.connections() > 4);
+    assert!(line.controller.connections() > 4);
     line.run(2048 * MIB, |_| 180e6);
     let mut most = 0;
     for _ in 0..512 {
         line.run(MIB, |_| 180e6);
-        most = most.max(line.pace.connections());
+        most = most.max(line.controller.connections());
     }
     assert!(most <= 4, "{most}");
 }
@@ -218,19 +222,19 @@ fn trouble_halves_the_connections_and_growth_is_tried_again_later() {
     let rate = |n| n as f64 * 90e6;
     line.run(512 * MIB, rate);
     line.fails();
-    assert_eq!(line.pace.connections(), 8);
+    assert_eq!(line.controller.connections(), 8);
     line.run(1024 * MIB, rate);
-    assert_eq!(line.pace.connections(), 8);
+    assert_eq!(line.controller.connections(), 8);
     let mut most = 0;
     for _ in 0..16 * 1024 {
         line.run(MIB, rate);
-        most = most.max(line.pace.connections());
+        most = most.max(line.controller.connections());
     }
     assert_eq!(most, 16);
     for _ in 0..9 {
         line.fails();
     }
-    assert_eq!(line.pace.connections(), 1);
+    assert_eq!(line.controller.connections(), 1);
 }
 
 #[test]
@@ -241,7 +245,7 @@ fn as_many_as_may_be_are_used_whatever_their_number() {
         let mut blocks = 0;
         for _ in 0..4096 {
             line.run(MIB, |n| n as f64 * 90e6);
-            blocks += u32::from(line.pace.connections() == most);
+            blocks += u32::from(line.controller.connections() == most);
         }
         assert!(blocks > 3400, "{blocks} with {most}");
     }
@@ -258,7 +262,7 @@ const SLOW_TO_ANSWER: Host = Host {
 fn one_request_brings_all_where_more_comes_in_the_time_of_an_answer_than_can_be_held() {
     let mut line = Line::new(16);
     line.run_from(1024 * MIB, SLOW_TO_ANSWER);
-    assert!(line.pace.is_alone());
+    assert!(line.controller.is_single_stream());
     assert!(line.alone > 980 * MIB, "{}", line.alone / MIB);
 }
 
@@ -270,7 +274,7 @@ fn one_request_brings_all_where_it_is_faster_than_the_most_connections() {
         ..SLOW_TO_ANSWER
     };
     line.run_from(1024 * MIB, host);
-    assert!(line.pace.is_alone());
+    assert!(line.controller.is_single_stream());
     let before = 1024 - line.alone / MIB;
     assert!((64..192).contains(&before), "{before}");
 }
@@ -284,7 +288,7 @@ fn one_request_is_not_tried_where_each_connection_is_held_back() {
         ..SLOW_TO_ANSWER
     };
     line.run_from(4096 * MIB, host);
-    assert_eq!((line.alone, line.pace.connections()), (0, 16));
+    assert_eq!((line.alone, line.controller.connections()), (0, 16));
 }
 
 #[test]
@@ -307,8 +311,8 @@ fn one_request_is_left_where_only_its_beginning_is_fast_and_seldom_tried_again()
         ..SLOW_TO_ANSWER
     };
     line.run_from(1024 * MIB, host);
-    assert!(line.alone > 0 && !line.pace.is_alone());
-    assert_eq!(line.pace.connections(), 16);
+    assert!(line.alone > 0 && !line.controller.is_single_stream());
+    assert_eq!(line.controller.connections(), 16);
     line.alone = 0;
     line.run_from(15 * 1024 * MIB, host);
     assert!(line.alone < 150 * MIB, "{}", line.alone / MIB);
@@ -318,11 +322,11 @@ fn one_request_is_left_where_only_its_beginning_is_fast_and_seldom_tried_again()
 fn one_request_stays_where_the_reader_is_what_is_slow() {
     let mut line = Line::new(16);
     line.run_from(64 * MIB, SLOW_TO_ANSWER);
-    assert!(line.pace.is_alone());
+    assert!(line.controller.is_single_stream());
     for _ in 0..1000 {
-        line.brought.time += Duration::from_millis(1);
+        line.sample.time += Duration::from_millis(1);
         line.hands(Duration::from_millis(10), Duration::from_millis(1));
-        assert!(line.pace.is_alone());
+        assert!(line.controller.is_single_stream());
     }
 }
 
@@ -331,17 +335,17 @@ fn one_request_that_fails_is_left_when_it_has_recovered() {
     let mut line = Line::new(16);
     line.run_from(64 * MIB, SLOW_TO_ANSWER);
     line.fails();
-    assert!(line.pace.is_alone());
+    assert!(line.controller.is_single_stream());
     line.run_from(32 * MIB, SLOW_TO_ANSWER);
-    assert!(!line.pace.is_alone());
-    assert_eq!(line.pace.connections(), 1);
+    assert!(!line.controller.is_single_stream());
+    assert_eq!(line.controller.connections(), 1);
     line.run_from(1024 * MIB, SLOW_TO_ANSWER);
-    assert!(line.pace.is_alone());
+    assert!(line.controller.is_single_stream());
 }
 
 #[test]
 fn one_connection_stays_one() {
     let mut line = Line::new(1);
     line.run(512 * MIB, |n| n as f64 * 90e6);
-    assert_eq!(line.pace.connections(), 1);
+    assert_eq!(line.controller.connections(), 1);
 }

@@ -1,10 +1,10 @@
-//! How many bytes the downloads of a client hold that are not their turn yet.
+//! How many bytes the downloads of a client may hold before it is their turn.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::download::block::BLOCK;
+use super::block::BLOCK;
 
 /// When and how the downloads of a client are split.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub(crate) struct Splitting {
     pub(crate) connections: usize,
     /// Archives with no more bytes are not split.
     pub(crate) above: u64,
-    pub(crate) budget: Budget,
+    pub(crate) budget: ReadAheadBudget,
 }
 
 impl Splitting {
@@ -25,16 +25,16 @@ impl Splitting {
 
 /// What all downloads of a client together may have read ahead, in blocks.
 #[derive(Debug, Clone)]
-pub(crate) struct Budget {
+pub(crate) struct ReadAheadBudget {
     free: Arc<Semaphore>,
     blocks: u32,
 }
 
-/// A part of it, which is given back when it is dropped.
+/// Some blocks of it, which are given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Share(OwnedSemaphorePermit);
+pub(super) struct Permit(OwnedSemaphorePermit);
 
-impl Budget {
+impl ReadAheadBudget {
     /// A budget of `bytes`, rounded down to whole blocks.
     pub(crate) fn new(bytes: u64) -> Self {
         let blocks = u32::try_from(bytes / BLOCK).unwrap_or(u32::MAX);
@@ -51,22 +51,22 @@ impl Budget {
         self.blocks
     }
 
-    /// Whether so many blocks are free. Somebody else may take them.
+    /// Whether `blocks` are free. Another download may take them.
     pub(super) fn has(&self, blocks: u32) -> bool {
         self.free.available_permits() >= blocks as usize
     }
 
-    /// A share of so many blocks, or of all where there are fewer: to those first who have waited longest.
-    pub(super) async fn share(&self, blocks: u32) -> Option<Share> {
+    /// A permit for `blocks`, or for all where there are fewer. Who has waited longest gets it first.
+    pub(super) async fn acquire(&self, blocks: u32) -> Option<Permit> {
         let permits = self
             .free
             .clone()
             .acquire_many_owned(blocks.min(self.blocks));
-        permits.await.ok().map(Share)
+        permits.await.ok().map(Permit)
     }
 }
 
-impl Share {
+impl Permit {
     /// What one block takes of it, if anything is left.
     pub(super) fn block(&mut self) -> Option<Self> {
         self.0.split(1).map(Self)
@@ -78,16 +78,16 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn no_more_is_shared_out_than_there_is_and_all_comes_back() {
-        let budget = Budget::new(10 * BLOCK + 5);
+    async fn no_more_is_given_out_than_there_is_and_all_comes_back() {
+        let budget = ReadAheadBudget::new(10 * BLOCK + 5);
         assert_eq!(budget.blocks(), 10);
-        let mut first = budget.share(8).await.unwrap();
+        let mut first = budget.acquire(8).await.unwrap();
         assert!(budget.has(2) && !budget.has(3));
         let block = first.block().unwrap();
         drop(first);
         assert!(budget.has(9) && !budget.has(10));
         drop(block);
-        let mut all = budget.share(99).await.unwrap();
+        let mut all = budget.acquire(99).await.unwrap();
         assert!(!budget.has(1));
         let blocks: Vec<_> = std::iter::from_fn(|| all.block()).collect();
         assert_eq!(blocks.len(), 10);

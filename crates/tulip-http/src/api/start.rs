@@ -7,16 +7,16 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tulip_core::{ArchiveJob, MachineId};
 
+use super::calls::Api;
 use crate::Endpoint;
-use crate::client::Client;
 use crate::error::{Error, ErrorKind};
-use crate::retry::Tries;
+use crate::retry::RetryLoop;
 
 /// The attempts to start one archive, for a caller that records what it sends before it sends it.
 ///
 /// [`StartAttempts::ready`] waits until the next attempt may be sent, and [`StartAttempts::send`]
 /// sends it. Between the two nothing has been sent, so a caller can write down there that a start
-/// may follow. [`Client::start_archive`] is the loop over both:
+/// may follow. [`Client::start_archive`](crate::Client::start_archive) is the loop over both:
 ///
 /// ```
 /// # async fn start(client: &tulip_http::Client, machine: &tulip_core::MachineId)
@@ -33,23 +33,23 @@ use crate::retry::Tries;
 /// # }
 /// ```
 pub struct StartAttempts {
-    client: Client,
+    api: Api,
     endpoint: Endpoint,
-    tries: Tries,
+    retry: RetryLoop,
     /// When the next attempt may be sent, where one has failed.
     due: Option<Instant>,
     /// The right to make one call, from [`StartAttempts::ready`] to [`StartAttempts::send`].
-    call: Option<OwnedSemaphorePermit>,
+    slot: Option<OwnedSemaphorePermit>,
 }
 
 impl StartAttempts {
-    pub(crate) fn new(client: Client, machine: &MachineId) -> Self {
+    pub(crate) fn new(api: Api, machine: &MachineId) -> Self {
         Self {
             endpoint: Endpoint::StartArchive(machine.clone()),
-            tries: client.api_tries(),
-            client,
+            retry: api.retry_loop(),
+            api,
             due: None,
-            call: None,
+            slot: None,
         }
     }
 
@@ -64,14 +64,14 @@ impl StartAttempts {
     /// Nothing has been sent by this attempt, whether the future returns or is dropped. It can be
     /// called again; what has been waited for is not waited for twice.
     pub async fn ready(&mut self) -> Result<(), Error> {
-        if self.call.is_some() {
+        if self.slot.is_some() {
             return Ok(());
         }
         if let Some(due) = self.due {
             tokio::time::sleep_until(due).await;
             self.due = None;
         }
-        self.call = Some(self.client.call_slot(&self.endpoint).await?);
+        self.slot = Some(self.api.slot(&self.endpoint).await?);
         Ok(())
     }
 
@@ -90,13 +90,13 @@ impl StartAttempts {
     /// Dropping the future leaves open whether the archive was started.
     pub async fn send(&mut self) -> Result<Option<ArchiveJob>, Error> {
         self.ready().await?;
-        let sent = Box::pin(self.client.call_once(&self.endpoint)).await;
-        self.call = None;
+        let sent = Box::pin(self.api.call_once(&self.endpoint)).await;
+        self.slot = None;
         match sent {
             Ok(job) => Ok(Some(job)),
             Err(error) => {
                 let safe = is_certainly_not_started(&error);
-                let delay = self.tries.delay_after(error, safe)?;
+                let delay = self.retry.delay_after(error, safe, self.api.gate())?;
                 // A delay that no clock can tell never ends.
                 let far = Duration::from_secs(86_400 * 365);
                 self.due = Some(Instant::now() + delay.min(far));
@@ -115,7 +115,7 @@ impl fmt::Debug for StartAttempts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StartAttempts")
             .field("endpoint", &self.endpoint)
-            .field("attempts", &self.tries.attempts)
+            .field("attempts", &self.retry.attempts())
             .finish_non_exhaustive()
     }
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::flow::{self, Brought};
-use super::stream::Stream;
+use super::single_stream::SingleStream;
+use super::throughput::{self, Sample};
 
 /// A download that is large enough begins with this many, so that most lose nothing while it is found
 /// out how many they need.
@@ -73,24 +73,24 @@ const LONGEST_REST_ALONE: u32 = 4096;
 /// comes. A failure halves it.
 ///
 /// Where the host is slow to answer and then fast, one request for all that is left can be faster than any
-/// number of ranges (see [`Stream`]). It is tried as soon as that is plain, or when more connections have
+/// number of ranges (see [`SingleStream`]). It is tried as soon as that is plain, or when more connections have
 /// gained nothing, and left where it brings less.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct ConcurrencyController {
     most: usize,
     connections: usize,
     state: State,
     /// How long the next rest is, and what is tried behind it.
     rest: u32,
     next: Step,
-    stream: Stream,
+    stream: SingleStream,
     /// The rounds until one request may be tried, and how many there are after the next failure.
     not_alone: u32,
     rest_alone: u32,
     /// The round.
-    began: Instant,
+    started: Instant,
     /// What had come when it began.
-    before: Brought,
+    before: Sample,
     /// How long the reader has waited in it.
     waited: Duration,
     /// The share of its time that it has waited in the last rounds, on average.
@@ -153,8 +153,8 @@ enum Step {
     Down,
 }
 
-impl Pace {
-    /// A pace of at most `most` connections, which can have asked for `reach` bytes at once.
+impl ConcurrencyController {
+    /// A controller of at most `most` connections, which can have asked for `reach` bytes at once.
     pub(super) fn new(most: usize, reach: u64, now: Instant) -> Self {
         Self {
             most,
@@ -163,11 +163,11 @@ impl Pace {
             state: State::Resting { rounds: REST },
             rest: REST,
             next: Step::Up,
-            stream: Stream::new(reach),
+            stream: SingleStream::new(reach),
             not_alone: 0,
             rest_alone: REST_ALONE,
-            began: now,
-            before: Brought::default(),
+            started: now,
+            before: Sample::default(),
             waited: Duration::ZERO,
             awaited: AWAITED,
         }
@@ -178,7 +178,7 @@ impl Pace {
     }
 
     /// Whether one request is to bring all that is left.
-    pub(super) fn is_alone(&self) -> bool {
+    pub(super) fn is_single_stream(&self) -> bool {
         match self.state {
             State::Alone { .. } | State::Recovering => true,
             State::Changing { from } | State::Trying { from, .. } => from.step == Step::Alone,
@@ -186,17 +186,18 @@ impl Pace {
         }
     }
 
-    /// Takes notice of the reader's next bytes, for which it has `waited`. What all connections have
+    /// Counts the reader's next bytes, for which it has `waited`. What all connections have
     /// brought may lie here still.
-    pub(super) fn handed(&mut self, brought: Brought, waited: Duration, now: Instant) {
+    pub(super) fn handed(&mut self, sample: Sample, waited: Duration, now: Instant) {
         self.waited += waited;
-        let (bytes, took) = (brought.bytes - self.before.bytes, now - self.began);
+        let (bytes, took) = (sample.bytes - self.before.bytes, now - self.started);
         if (bytes < ROUND || took < SHORTEST) && took < LONGEST {
             return;
         }
         let rate = Rate {
-            asked: self.connections as f64 * flow::rate(bytes, brought.time - self.before.time),
-            brought: flow::rate(bytes, took),
+            asked: self.connections as f64
+                * throughput::rate(bytes, sample.time - self.before.time),
+            brought: throughput::rate(bytes, took),
         };
         let awaited = self.waited.as_secs_f64() / took.as_secs_f64();
         self.awaited = match self.state {
@@ -204,11 +205,11 @@ impl Pace {
             _ => self.awaited + (awaited - self.awaited) * LATEST,
         };
         let is_awaited = awaited.min(self.awaited) > AWAITED;
-        if self.connections <= FIRST || self.is_alone() {
-            self.stream.observe(self.before, brought);
+        if self.connections <= FIRST || self.is_single_stream() {
+            self.stream.observe(self.before, sample);
         }
         self.not_alone = self.not_alone.saturating_sub(1);
-        self.begin_round(brought, now);
+        self.begin_round(sample, now);
         let unrivalled = self.stream.unrivalled();
         self.state = match unrivalled.filter(|_| is_awaited && self.may_be_alone()) {
             Some(bound) => self.try_alone(bound),
@@ -291,7 +292,7 @@ impl Pace {
     }
 
     fn may_be_alone(&self) -> bool {
-        !self.is_alone() && self.not_alone == 0
+        !self.is_single_stream() && self.not_alone == 0
     }
 
     fn try_alone(&mut self, several: f64) -> State {
@@ -332,17 +333,17 @@ impl Pace {
         State::Resting { rounds }
     }
 
-    /// Takes notice of failures.
-    pub(super) fn troubled(&mut self, brought: Brought, now: Instant) {
+    /// Counts failures.
+    pub(super) fn troubled(&mut self, sample: Sample, now: Instant) {
         self.connections = (self.connections / 2).max(1);
-        self.state = match self.is_alone() {
+        self.state = match self.is_single_stream() {
             true => State::Recovering,
             false => State::Resting {
                 rounds: REST_AFTER_TROUBLE,
             },
         };
         self.next = Step::Up;
-        self.begin_round(brought, now);
+        self.begin_round(sample, now);
     }
 
     fn try_more(&mut self, times: usize, rate: Rate) -> State {
@@ -376,9 +377,9 @@ impl Pace {
         State::Changing { from }
     }
 
-    fn begin_round(&mut self, brought: Brought, now: Instant) {
-        self.began = now;
-        self.before = brought;
+    fn begin_round(&mut self, sample: Sample, now: Instant) {
+        self.started = now;
+        self.before = sample;
         self.waited = Duration::ZERO;
     }
 }

@@ -1,66 +1,23 @@
-//! One reply of an asset's host: its head checked, its body read.
+//! One response of an asset's host: its head checked, its body read.
 
 use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::Response;
-use reqwest::header::{CONTENT_ENCODING, CONTENT_RANGE, ETAG, HeaderName, TRANSFER_ENCODING};
+use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, HeaderValue};
 
+use super::content::{self, Finding, NotCsv};
+use super::encoding::{self, BodyEnd};
+use super::refusal::{self, refusal};
+use super::request::RangeRequest;
+use crate::Endpoint;
 use crate::error::{Error, ErrorKind};
-use crate::{Endpoint, failure, reply};
-
-/// Where a download has got to, and what it must still be for another to go on there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Position {
-    /// Bytes from the first one on.
-    pub bytes: u64,
-    /// The archive's strong entity tag.
-    pub etag: String,
-    /// The bytes of the whole, where they are known.
-    pub length: Option<u64>,
-}
-
-/// What a host is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Wanted {
-    /// The first byte.
-    pub(crate) start: u64,
-    /// The end behind the last byte; `None` for all that follows.
-    pub(crate) end: Option<u64>,
-    /// The strong entity tag of the archive that is wanted, where some of it is there already.
-    pub(crate) etag: Option<String>,
-    /// The bytes of that archive, where they are known.
-    pub(crate) length: Option<u64>,
-}
-
-impl Wanted {
-    /// The whole archive, by a request that names no range: every host understands it.
-    pub(crate) const WHOLE: Self = Self {
-        start: 0,
-        end: None,
-        etag: None,
-        length: None,
-    };
-
-    /// Where it ends in an archive of `length` bytes.
-    fn end_within(&self, length: u64) -> u64 {
-        self.end.map_or(length, |end| end.min(length))
-    }
-
-    /// `Range`, where the request has one.
-    pub(crate) fn range(&self) -> Option<String> {
-        match (self.start, self.end) {
-            (0, None) => None,
-            (start, None) => Some(format!("bytes={start}-")),
-            (start, Some(end)) => Some(format!("bytes={start}-{}", end.saturating_sub(1))),
-        }
-    }
-}
+use crate::transport::{Failure, read};
 
 /// What a host answered.
 #[derive(Debug)]
-pub(crate) enum Answer {
+pub(crate) enum RangeResponse {
     /// The archive from its first byte, in a reply that is no range.
     Whole(AssetBody),
     /// A range of the archive that begins where it should, and may end early.
@@ -69,14 +26,14 @@ pub(crate) enum Answer {
     Changed,
     /// The host does not continue as it should: it has another range than the one asked for, or
     /// does not say what it has.
-    Unfit,
+    Unsupported,
 }
 
 /// A body that is being read.
 pub(crate) struct AssetBody {
     response: Response,
     endpoint: Endpoint,
-    stall_timeout: Duration,
+    read_timeout: Duration,
     /// Bytes of the whole archive, where the host tells.
     pub(crate) length: Option<u64>,
     /// The first byte of the archive that it brings.
@@ -86,8 +43,10 @@ pub(crate) struct AssetBody {
     pub(crate) etag: Option<String>,
     /// What may still come; `None` where chunks tell the end.
     left: Option<u64>,
+    /// The first bytes, which have been looked at and not handed over.
+    first: Option<Bytes>,
     /// It is less than was asked for, and next to nothing.
-    scanty: bool,
+    is_scanty: bool,
 }
 
 /// A host may give less than it is asked for; one that gives less than this, again and again, gets
@@ -107,90 +66,106 @@ pub(crate) async fn within<T>(
 }
 
 /// Checks what a host answered.
-pub(crate) async fn answer(
+pub(crate) async fn check(
     response: Response,
     endpoint: &Endpoint,
-    stall_timeout: Duration,
-    wanted: &Wanted,
-) -> Result<Answer, Error> {
-    let ranged = wanted.range().is_some();
-    match response.status().as_u16() {
-        200 => {}
-        206 if ranged => {}
-        412 if wanted.etag.is_some() => return Ok(Answer::Changed),
-        416 if ranged => return Ok(Answer::Unfit),
-        _ => return Err(reply::refusal(response, endpoint, &str::to_owned, None).await),
+    read_timeout: Duration,
+    request: &RangeRequest,
+) -> Result<RangeResponse, Error> {
+    let ranged = request.range().is_some();
+    let range = header(&response, &CONTENT_RANGE).and_then(ContentRange::parse);
+    let is_partial = match response.status().as_u16() {
+        200 => false,
+        206 if ranged => true,
+        // Some hosts answer everything with 206.
+        206 if range.is_some_and(|range| range.is_all()) => false,
+        412 if request.etag.is_some() => return Ok(RangeResponse::Changed),
+        416 if ranged => return Ok(RangeResponse::Unsupported),
+        _ => return Err(refusal(response, endpoint).await),
+    };
+    let content_type = response.headers().get(CONTENT_TYPE);
+    if !content::is_tolerable(content_type.map(HeaderValue::as_bytes)) {
+        return Err(not_an_archive(response, endpoint).await);
     }
-    check_head(&response, endpoint)?;
+    if let Some(coding) = encoding::coding(response.headers()) {
+        let found = format!("it is compressed ({coding}) although that was not asked for");
+        return Err(invalid(&response, endpoint, found));
+    }
     let etag = header(&response, &ETAG).map(str::to_owned);
-    let announced = response.content_length();
+    let end = encoding::end(response.headers(), response.content_length());
+    let announced = match end {
+        BodyEnd::Length(length) => Some(length),
+        BodyEnd::Chunks | BodyEnd::Connection => None,
+    };
     let whole = |response| AssetBody {
         response,
         endpoint: endpoint.clone(),
-        stall_timeout,
+        read_timeout,
         length: announced,
         start: 0,
         end: None,
         etag: etag.clone(),
         left: announced,
-        scanty: false,
+        is_scanty: false,
+        first: None,
     };
-    if response.status().as_u16() == 200 {
-        if announced.is_none() && header(&response, &TRANSFER_ENCODING).is_none() {
+    if !is_partial {
+        if end == BodyEnd::Connection {
             // It would end where the connection ends, wherever that is.
             let found = "it announces neither its length nor chunks, so nothing would tell whether it arrived whole";
             return Err(invalid(&response, endpoint, found.to_owned()));
         }
-        return Ok(Answer::Whole(whole(response)));
+        return Ok(RangeResponse::Whole(whole(response)));
     }
-    let range = header(&response, &CONTENT_RANGE).and_then(ContentRange::parse);
-    let is_wanted = |range: &ContentRange| {
-        range.start == wanted.start && wanted.end.is_none_or(|end| range.end <= end)
+    let is_asked_for = |range: &ContentRange| {
+        range.start == request.start && request.end.is_none_or(|end| range.end <= end)
     };
-    let Some(range) = range.filter(is_wanted) else {
-        return Ok(Answer::Unfit);
+    let Some(range) = range.filter(is_asked_for) else {
+        return Ok(RangeResponse::Unsupported);
     };
-    let other_length = wanted.length.is_some_and(|length| length != range.total);
-    let other_tag = wanted.etag.is_some() && wanted.etag != etag;
+    let other_length = request.length.is_some_and(|length| length != range.total);
+    let other_tag = request.etag.is_some() && request.etag != etag;
     if other_tag || other_length {
         return Ok(match etag {
-            Some(_) => Answer::Changed,
-            None => Answer::Unfit,
+            Some(_) => RangeResponse::Changed,
+            None => RangeResponse::Unsupported,
         });
     }
     let bytes = range.end - range.start;
     match announced {
-        Some(announced) if announced != bytes => Ok(Answer::Unfit),
-        _ => Ok(Answer::Part(AssetBody {
+        Some(announced) if announced != bytes => Ok(RangeResponse::Unsupported),
+        _ => Ok(RangeResponse::Part(AssetBody {
             length: Some(range.total),
             start: range.start,
             end: Some(range.end),
             left: Some(bytes),
-            scanty: bytes < SCANTY && range.end < wanted.end_within(range.total),
+            is_scanty: bytes < SCANTY && range.end < request.end_within(range.total),
             ..whole(response)
         })),
     }
 }
 
-fn check_head(response: &Response, endpoint: &Endpoint) -> Result<(), Error> {
-    if reply::is_html(response.headers()) {
-        let found = "it is an HTML page, not a CSV";
-        return Err(invalid(response, endpoint, found.to_owned()));
-    }
-    let encoding = header(response, &CONTENT_ENCODING);
-    if let Some(encoding) = encoding.filter(|e| !e.eq_ignore_ascii_case("identity")) {
-        let known = encoding.chars().filter(char::is_ascii_alphanumeric);
-        let known: String = known.take(20).collect();
-        let found = format!("it is compressed ({known}) although that was not asked for");
-        return Err(invalid(response, endpoint, found));
-    }
-    Ok(())
+/// Says what a body is whose type no CSV has.
+async fn not_an_archive(response: Response, endpoint: &Endpoint) -> Error {
+    let status = response.status().as_u16();
+    let content_type = response.headers().get(CONTENT_TYPE).cloned();
+    let content_type = content_type.as_ref().map(HeaderValue::as_bytes);
+    let read = read(response, content::MOST);
+    let read = tokio::time::timeout(refusal::ERROR_TIMEOUT, read).await;
+    let bytes = read.map_or_else(|_| Vec::new(), |read| read.unwrap_or_default().0);
+    not_csv(content::describe(content_type, &bytes), endpoint).with_status(status)
+}
+
+fn not_csv(found: NotCsv, endpoint: &Endpoint) -> Error {
+    let mut error = Error::new(ErrorKind::NotAnArchive, endpoint.clone()).with_found(found.what);
+    error.inner_mut().transient = found.is_transient;
+    error
 }
 
 fn invalid(response: &Response, endpoint: &Endpoint, found: String) -> Error {
-    let mut error = Error::new(ErrorKind::InvalidReply, endpoint.clone()).with_found(found);
-    error.inner_mut().status = Some(response.status().as_u16());
-    error
+    Error::new(ErrorKind::InvalidReply, endpoint.clone())
+        .with_found(found)
+        .with_status(response.status().as_u16())
 }
 
 fn header<'a>(response: &'a Response, name: &HeaderName) -> Option<&'a str> {
@@ -210,18 +185,53 @@ impl fmt::Debug for AssetBody {
 }
 
 impl AssetBody {
-    /// Whether a range has come to its own end, from where the next request can go on.
-    pub(crate) fn has_ended_well(&self) -> bool {
-        self.left == Some(0) && !self.scanty
+    /// Whether a range has come whole, so that the next request can go on behind it.
+    pub(crate) fn is_range_complete(&self) -> bool {
+        self.left == Some(0) && !self.is_scanty
+    }
+
+    /// Looks at the first bytes of an archive.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotAnArchive`] for what cannot be a CSV, or what kept them from coming.
+    pub(crate) async fn inspect(&mut self) -> Result<(), Error> {
+        if self.start > 0 {
+            return Ok(());
+        }
+        let mut first = Bytes::new();
+        loop {
+            let chunk = self.receive().await?;
+            let is_all = chunk.is_none();
+            match chunk {
+                Some(chunk) if first.is_empty() => first = chunk,
+                Some(chunk) => first = [first, chunk].concat().into(),
+                None => {}
+            }
+            match content::look_at(&first, is_all) {
+                Finding::Unclear => {}
+                Finding::NotCsv(found) => return Err(not_csv(found, &self.endpoint)),
+                Finding::Csv => {
+                    self.first = Some(first).filter(|first| !first.is_empty());
+                    return Ok(());
+                }
+            }
+        }
     }
 
     /// The next bytes, or `None` after the last.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        match self.first.take() {
+            Some(first) => Ok(Some(first)),
+            None => self.receive().await,
+        }
+    }
+
+    async fn receive(&mut self) -> Result<Option<Bytes>, Error> {
         let endpoint = &self.endpoint;
         let next = self.response.chunk();
-        let failed = |error| failure::from_transport(error, endpoint.clone());
+        let failed = |error| Error::from_failure(Failure::new(error), endpoint.clone());
         let next = async { next.await.map_err(failed) };
-        let chunk = within(self.stall_timeout, endpoint, next).await?;
+        let chunk = within(self.read_timeout, endpoint, next).await?;
         let length = chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
         match self.left {
             Some(left) if length > left => {
@@ -246,6 +256,10 @@ struct ContentRange {
 }
 
 impl ContentRange {
+    fn is_all(&self) -> bool {
+        self.start == 0 && self.end == self.total
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let (range, total) = text.trim().strip_prefix("bytes ")?.split_once('/')?;
         let (start, last) = range.split_once('-')?;

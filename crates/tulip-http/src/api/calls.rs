@@ -1,0 +1,227 @@
+//! Authenticated calls.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Method;
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
+use serde::de::DeserializeOwned;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+use tracing::debug;
+use tulip_core::{ArchiveJob, Credentials, InstanceUrl, JobId, MachineType, WorkspaceId, one_line};
+
+use super::reply;
+use crate::Endpoint;
+use crate::error::{Error, ErrorKind};
+use crate::retry::{RetryLoop, RetryPolicy};
+use crate::transport::{BuildError, Failure, HttpOptions, Proxies, RateLimitGate};
+
+/// How many calls may be under way: thousands of jobs that are waited for are asked about over a
+/// few connections, not over thousands.
+const CALLS: usize = 32;
+
+/// Where the API is and how it is called.
+pub(crate) struct ApiOptions {
+    pub(crate) instance: InstanceUrl,
+    pub(crate) credentials: Credentials,
+    pub(crate) workspace: Option<WorkspaceId>,
+    pub(crate) retry: Arc<dyn RetryPolicy>,
+    pub(crate) call_timeout: Duration,
+    pub(crate) read_timeout: Duration,
+}
+
+/// The API of one instance. Clones share their connections, their gate and their slots.
+#[derive(Clone)]
+pub(crate) struct Api {
+    shared: Arc<Shared>,
+    deadline: Option<Instant>,
+}
+
+struct Shared {
+    options: ApiOptions,
+    http: reqwest::Client,
+    /// For starts, which get a new connection each.
+    starts: reqwest::Client,
+    gate: RateLimitGate,
+    slots: Arc<Semaphore>,
+}
+
+impl Api {
+    pub(crate) fn new(
+        options: ApiOptions,
+        http: &HttpOptions,
+        proxies: &Proxies,
+    ) -> Result<Self, BuildError> {
+        let mut headers = HeaderMap::new();
+        let basic = options.credentials.basic_header();
+        let mut authorization =
+            HeaderValue::from_str(&basic).map_err(|_| BuildError::Header("API key"))?;
+        authorization.set_sensitive(true);
+        headers.insert(AUTHORIZATION, authorization);
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let client = || {
+            proxies
+                .apply(http.builder())
+                .default_headers(headers.clone())
+                .read_timeout(options.read_timeout)
+                .timeout(options.call_timeout)
+        };
+        let (http, starts) = (client(), client().pool_max_idle_per_host(0));
+        Ok(Self {
+            shared: Arc::new(Shared {
+                http: http.build().map_err(BuildError::http)?,
+                starts: starts.build().map_err(BuildError::http)?,
+                options,
+                gate: RateLimitGate::default(),
+                slots: Arc::new(Semaphore::new(CALLS)),
+            }),
+            deadline: None,
+        })
+    }
+
+    /// The same API whose calls end by `deadline`.
+    pub(crate) fn with_deadline(&self, deadline: Option<Instant>) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            deadline,
+        }
+    }
+
+    pub(crate) fn instance(&self) -> &InstanceUrl {
+        &self.shared.options.instance
+    }
+
+    pub(crate) fn workspace(&self) -> Option<&WorkspaceId> {
+        self.shared.options.workspace.as_ref()
+    }
+
+    pub(super) fn gate(&self) -> &RateLimitGate {
+        &self.shared.gate
+    }
+
+    /// The attempts of one call.
+    pub(crate) fn retry_loop(&self) -> RetryLoop {
+        RetryLoop::new(self.shared.options.retry.clone(), self.deadline)
+    }
+
+    pub(crate) async fn archive_status(&self, job: &JobId) -> Result<ArchiveJob, Error> {
+        let endpoint = Endpoint::ArchiveStatus(job.clone());
+        let answer: ArchiveJob = self.call(endpoint.clone()).await?;
+        if answer.id == *job {
+            return Ok(answer);
+        }
+        // Something between us and Tulip has mixed up two answers.
+        let other = one_line(answer.id.as_str(), 100);
+        let found = format!("it is about the job {other}, not {job}");
+        Err(Error::new(ErrorKind::InvalidReply, endpoint).with_found(found))
+    }
+
+    pub(crate) async fn machines(&self) -> Result<Vec<MachineType>, Error> {
+        self.call(Endpoint::Machines).await
+    }
+
+    async fn call<T: DeserializeOwned>(&self, endpoint: Endpoint) -> Result<T, Error> {
+        let mut retry = self.retry_loop();
+        loop {
+            // Thousands wait between two calls, and few are at one: it takes no room meanwhile.
+            let attempt = async {
+                let _slot = self.slot(&endpoint).await?;
+                self.call_once(&endpoint).await
+            };
+            match Box::pin(attempt).await {
+                Ok(reply) => {
+                    debug!(%endpoint, "answered");
+                    return Ok(reply);
+                }
+                Err(error) => {
+                    let safe = error.is_retryable();
+                    let delay = retry.delay_after(error, safe, self.gate())?;
+                    tokio::time::sleep(delay).await;
+                }
+            }
+        }
+    }
+
+    /// Waits while the API wants to be left alone, and until few enough calls are under way. What
+    /// has not been sent by the deadline never is.
+    pub(super) async fn slot(&self, endpoint: &Endpoint) -> Result<OwnedSemaphorePermit, Error> {
+        let pass = async {
+            let slot = self.shared.slots.clone().acquire_owned().await;
+            self.shared.gate.pass().await;
+            slot
+        };
+        let passed = match self.deadline {
+            Some(deadline) => tokio::time::timeout_at(deadline, pass).await.ok(),
+            None => Some(pass.await),
+        };
+        // Nobody closes the semaphore.
+        passed.and_then(Result::ok).ok_or_else(|| {
+            let found = "this call was not sent: its turn did not come before the deadline, because \
+                earlier ones were told to wait or are still under way";
+            Error::new(ErrorKind::RateLimited, endpoint.clone()).with_found(found)
+        })
+    }
+
+    /// Sends a call once. The caller holds a [slot](Self::slot).
+    pub(super) async fn call_once<T: DeserializeOwned>(
+        &self,
+        endpoint: &Endpoint,
+    ) -> Result<T, Error> {
+        let url = self
+            .instance()
+            .endpoint(self.workspace(), endpoint.segments());
+        let request = match endpoint.is_idempotent() {
+            true => self.shared.http.request(Method::GET, url),
+            false => self.shared.starts.request(Method::POST, url),
+        };
+        let sent = async {
+            let failed = |error| Error::from_failure(Failure::new(error), endpoint.clone());
+            request.send().await.map_err(failed)
+        };
+        let response = self.until_deadline(sent, endpoint).await?;
+        let scrub = |text: &str| self.scrub(text);
+        if !response.status().is_success() {
+            return Err(reply::refusal(response, endpoint, &scrub, self.deadline).await);
+        }
+        self.until_deadline(reply::json(response, endpoint, &scrub), endpoint)
+            .await
+    }
+
+    async fn until_deadline<T>(
+        &self,
+        work: impl Future<Output = Result<T, Error>>,
+        endpoint: &Endpoint,
+    ) -> Result<T, Error> {
+        let Some(deadline) = self.deadline else {
+            return work.await;
+        };
+        tokio::time::timeout_at(deadline, work)
+            .await
+            .unwrap_or_else(|_| {
+                let error = Error::new(ErrorKind::Timeout, endpoint.clone());
+                Err(error.with_found("the deadline passed before it answered"))
+            })
+    }
+
+    /// A server that echoes the request must not make us show the secret.
+    fn scrub(&self, text: &str) -> String {
+        let credentials = &self.shared.options.credentials;
+        let header = credentials.basic_header();
+        let token = header.strip_prefix("Basic ").unwrap_or(&header);
+        text.replace(credentials.expose_secret(), "[redacted]")
+            .replace(token, "[redacted]")
+    }
+}
+
+impl fmt::Debug for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Api")
+            .field("instance", self.instance())
+            .field("workspace", &self.workspace())
+            .field("credentials", &self.shared.options.credentials)
+            .field("retry", &self.shared.options.retry)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,10 @@
+//! Tulip's API: its calls, its replies, and where it is.
+
+mod calls;
+mod reply;
+mod settings;
+mod start;
+
+pub(crate) use calls::{Api, ApiOptions};
+pub use settings::{Settings, SettingsError};
+pub use start::StartAttempts;

@@ -1,0 +1,146 @@
+//! What `Content-Encoding` and `Transfer-Encoding` say about a body.
+
+use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING};
+use tulip_core::one_line;
+
+/// Values that stand in `Content-Encoding` and are no compression: hosts repeat there what a
+/// client has stored with the object, such as a charset or the framing of an upload.
+const NO_CODINGS: [&str; 16] = [
+    "identity",
+    "none",
+    "null",
+    "binary",
+    "raw",
+    "plain",
+    "text",
+    "7bit",
+    "8bit",
+    "utf-8",
+    "utf8",
+    "us-ascii",
+    "ascii",
+    "iso-8859-1",
+    "windows-1252",
+    "aws-chunked",
+];
+
+/// How the end of a body is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BodyEnd {
+    /// After this many bytes, as `Content-Length` says.
+    Length(u64),
+    /// Chunks tell it.
+    Chunks,
+    /// Where the connection ends, wherever that is.
+    Connection,
+}
+
+/// The first coding that changes the bytes of a body, by its name.
+pub(super) fn coding(headers: &HeaderMap) -> Option<String> {
+    // Transfer codings besides `chunked` are not undone by the HTTP library either.
+    let transfer = values(headers, &TRANSFER_ENCODING).filter(|coding| coding != "chunked");
+    values(headers, &CONTENT_ENCODING)
+        .chain(transfer)
+        .find(|coding| !NO_CODINGS.contains(&coding.as_str()))
+        .map(|coding| one_line(&coding, 40))
+}
+
+/// How a body ends whose length the HTTP library takes to be `known`. It reads to the end of the
+/// connection, and ignores the length, where the last transfer coding is not `chunked`.
+pub(super) fn end(headers: &HeaderMap, known: Option<u64>) -> BodyEnd {
+    match (values(headers, &TRANSFER_ENCODING).last(), known) {
+        (Some(last), _) if last == "chunked" => BodyEnd::Chunks,
+        (None, Some(length)) => BodyEnd::Length(length),
+        _ => length(headers).map_or(BodyEnd::Connection, BodyEnd::Length),
+    }
+}
+
+/// The one `Content-Length` of the head.
+fn length(headers: &HeaderMap) -> Option<u64> {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let length = lengths.next()?.to_str().ok()?.trim();
+    let is_number = lengths.next().is_none() && length.bytes().all(|byte| byte.is_ascii_digit());
+    length.parse().ok().filter(|_| is_number)
+}
+
+/// The items of all headers `name`, in lower case.
+fn values(headers: &HeaderMap, name: &HeaderName) -> impl DoubleEndedIterator<Item = String> {
+    let mut items = Vec::new();
+    for value in headers.get_all(name) {
+        let text = String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase();
+        let parts = text.split(',').map(|item| item.trim().trim_matches('"'));
+        items.extend(parts.filter(|item| !item.is_empty()).map(str::to_owned));
+    }
+    items.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: HeaderName, values: &[&str]) -> HeaderMap {
+        let values = values
+            .iter()
+            .map(|value| (name.clone(), value.parse().unwrap()));
+        let mut headers = HeaderMap::new();
+        values.for_each(|(name, value)| {
+            headers.append(name, value);
+        });
+        headers
+    }
+
+    #[test]
+    fn only_real_codings_are_found_and_named() {
+        for (value, expected) in [
+            ("", None),
+            ("identity", None),
+            ("Identity, UTF-8", None),
+            ("aws-chunked", None),
+            ("aws-chunked,", None),
+            ("binary", None),
+            ("none", None),
+            ("8BIT", None),
+            ("7bit", None),
+            ("gzip", Some("gzip")),
+            ("GZIP", Some("gzip")),
+            ("x-gzip", Some("x-gzip")),
+            ("aws-chunked, gzip", Some("gzip")),
+            ("identity,br", Some("br")),
+            ("deflate", Some("deflate")),
+            ("zstd", Some("zstd")),
+            ("compress", Some("compress")),
+            ("rot13", Some("rot13")),
+        ] {
+            let found = coding(&headers(CONTENT_ENCODING, &[value]));
+            assert_eq!(found.as_deref(), expected, "{value:?}");
+        }
+        let two = headers(CONTENT_ENCODING, &["identity", "gzip"]);
+        assert_eq!(coding(&two).as_deref(), Some("gzip"));
+        let transfer = headers(TRANSFER_ENCODING, &["gzip, chunked"]);
+        assert_eq!(coding(&transfer).as_deref(), Some("gzip"));
+        assert_eq!(coding(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn a_body_whose_last_transfer_coding_is_not_chunked_has_its_length_compared() {
+        for (transfer, expected) in [
+            (&["chunked"][..], BodyEnd::Chunks),
+            (&["Chunked "], BodyEnd::Chunks),
+            (&["identity, chunked"], BodyEnd::Chunks),
+            (&["identity", "chunked"], BodyEnd::Chunks),
+            (&["identity"], BodyEnd::Length(9)),
+            (&["chunked, identity"], BodyEnd::Length(9)),
+            (&[], BodyEnd::Length(9)),
+        ] {
+            let mut head = headers(TRANSFER_ENCODING, transfer);
+            head.insert(CONTENT_LENGTH, "9".parse().unwrap());
+            assert_eq!(end(&head, None), expected, "{transfer:?}");
+        }
+        let identity = headers(TRANSFER_ENCODING, &["identity"]);
+        assert_eq!(end(&identity, None), BodyEnd::Connection);
+        assert_eq!(end(&HeaderMap::new(), None), BodyEnd::Connection);
+        assert_eq!(end(&HeaderMap::new(), Some(7)), BodyEnd::Length(7));
+        let two = headers(CONTENT_LENGTH, &["9", "9"]);
+        assert_eq!(end(&two, None), BodyEnd::Connection);
+    }
+}

@@ -1,0 +1,207 @@
+//! Where the bytes of a download come from.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+use tracing::debug;
+use tulip_core::{JobId, ResourceUrl};
+
+use super::minimum_rate::MinimumRate;
+use super::read_ahead::Splitting;
+use super::request::RangeRequest;
+use super::response::RangeResponse;
+use super::retry_budget::RetryBudget;
+use crate::Endpoint;
+use crate::error::{Error, ErrorKind};
+use crate::retry::{RetryLoop, RetryPolicy};
+use crate::transport::{RateLimitGate, RateLimitGates};
+
+/// Asks the host of an asset.
+#[async_trait]
+pub(crate) trait RangeFetcher: Send + Sync {
+    /// Asks once for a range of what is at `url`, or for the whole of it.
+    async fn fetch(
+        &self,
+        url: &ResourceUrl,
+        request: &RangeRequest,
+    ) -> Result<RangeResponse, Error>;
+}
+
+/// Gets another URL of the same asset.
+#[async_trait]
+pub(crate) trait UrlRenewer: Send + Sync {
+    /// Asks for a fresh URL.
+    async fn renew(&self) -> Result<Renewal, Error>;
+}
+
+/// What comes of asking for a fresh URL.
+#[derive(Debug)]
+pub(crate) enum Renewal {
+    Url(ResourceUrl),
+    /// There is none: the job has another status than complete now.
+    None {
+        status: String,
+    },
+}
+
+/// How downloads are made. Clones share the budget for reading ahead and the gates.
+#[derive(Clone)]
+pub(crate) struct DownloadOptions {
+    pub(crate) fetcher: Arc<dyn RangeFetcher>,
+    pub(crate) gates: Arc<RateLimitGates>,
+    pub(crate) retry: Arc<dyn RetryPolicy>,
+    pub(crate) splitting: Arc<Splitting>,
+    pub(crate) minimum_rate: Option<MinimumRate>,
+    /// By when each request must be answered.
+    pub(crate) deadline: Option<Instant>,
+}
+
+impl DownloadOptions {
+    pub(crate) fn with_deadline(&self, deadline: Option<Instant>) -> Self {
+        Self {
+            deadline,
+            ..self.clone()
+        }
+    }
+}
+
+/// The archive of a job behind a signed URL, which all connections of a download share.
+pub(super) struct AssetSource {
+    options: DownloadOptions,
+    renewer: Box<dyn UrlRenewer>,
+    pub(super) job: JobId,
+    current: Mutex<SignedUrl>,
+    renewing: tokio::sync::Mutex<()>,
+    failures: AtomicU32,
+}
+
+/// A signed URL, and which one of the job's it is.
+#[derive(Debug, Clone)]
+pub(super) struct SignedUrl {
+    number: u32,
+    pub(super) url: ResourceUrl,
+}
+
+impl AssetSource {
+    pub(super) fn new(
+        options: DownloadOptions,
+        job: JobId,
+        url: ResourceUrl,
+        renewer: Box<dyn UrlRenewer>,
+    ) -> Self {
+        Self {
+            options,
+            renewer,
+            job,
+            current: Mutex::new(SignedUrl { number: 0, url }),
+            renewing: tokio::sync::Mutex::default(),
+            failures: AtomicU32::new(0),
+        }
+    }
+
+    pub(super) fn splitting(&self) -> &Splitting {
+        &self.options.splitting
+    }
+
+    pub(super) fn minimum_rate(&self) -> Option<MinimumRate> {
+        self.options.minimum_rate
+    }
+
+    /// The retry budget of what begins at byte `at`.
+    pub(super) fn retry_budget(&self, at: u64) -> RetryBudget {
+        let retry = RetryLoop::new(self.options.retry.clone(), self.options.deadline);
+        RetryBudget::new(retry, at)
+    }
+
+    /// The gate of the host that has failed.
+    pub(super) fn gate_of(&self, error: &Error) -> Arc<RateLimitGate> {
+        match error.endpoint() {
+            Endpoint::Asset { host } => self.options.gates.of(host),
+            _ => self.options.gates.of(""),
+        }
+    }
+
+    /// The URL to use now.
+    pub(super) fn signed_url(&self) -> SignedUrl {
+        let current = self.current.lock();
+        current.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks once. What comes of the first bytes of an archive has been looked at.
+    pub(super) async fn fetch(
+        &self,
+        signed: &SignedUrl,
+        request: &RangeRequest,
+    ) -> Result<RangeResponse, Error> {
+        let fetched = async {
+            let mut response = self.options.fetcher.fetch(&signed.url, request).await?;
+            if let RangeResponse::Whole(body) | RangeResponse::Part(body) = &mut response {
+                body.inspect().await?;
+            }
+            Ok(response)
+        };
+        let Some(deadline) = self.options.deadline else {
+            return fetched.await;
+        };
+        tokio::time::timeout_at(deadline, fetched)
+            .await
+            .unwrap_or_else(|_| {
+                let error = Error::new(ErrorKind::Timeout, Endpoint::asset(&signed.url));
+                Err(error.with_found("the deadline passed before it answered"))
+            })
+    }
+
+    /// An error of the asset's host.
+    pub(super) fn error(&self, kind: ErrorKind, why: &str) -> Error {
+        Error::new(kind, Endpoint::asset(&self.signed_url().url)).with_cause(why)
+    }
+
+    pub(super) fn ended_early(&self) -> Error {
+        self.error(ErrorKind::Interrupted, "the reply ended early")
+    }
+
+    /// A host that brings next to nothing.
+    pub(super) fn too_slow(&self, found: String) -> Error {
+        Error::new(ErrorKind::Timeout, Endpoint::asset(&self.signed_url().url)).with_found(found)
+    }
+
+    /// Counts a request that has to be made once more.
+    pub(super) fn count_failure(&self) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many requests had to be made once more.
+    pub(super) fn failures(&self) -> u32 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
+    /// Gets another URL than `refused`; once, whoever else finds the same one refused.
+    pub(super) async fn renew(
+        &self,
+        refused: &SignedUrl,
+        status: Option<u16>,
+    ) -> Result<(), Error> {
+        let _alone = self.renewing.lock().await;
+        if self.signed_url().number != refused.number {
+            return Ok(());
+        }
+        debug!(job = %self.job, "the signed URL was refused; asking for a fresh one");
+        let url = match self.renewer.renew().await? {
+            Renewal::Url(url) => url,
+            Renewal::None { status: now } => {
+                let mut error = Error::new(ErrorKind::AssetRefused, Endpoint::asset(&refused.url));
+                error.inner_mut().status = status;
+                let found = format!("the job, which is {now} now, has no other");
+                return Err(error.with_found(found));
+            }
+        };
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        *current = SignedUrl {
+            number: refused.number.wrapping_add(1),
+            url,
+        };
+        Ok(())
+    }
+}

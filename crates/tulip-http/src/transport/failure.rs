@@ -1,0 +1,98 @@
+//! From the HTTP library's errors to a kind and a cause.
+
+use std::error::Error as StdError;
+
+use tulip_core::redact_urls;
+
+use super::address::RefusedAddress;
+
+/// The class of a request without a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FailureKind {
+    Connect,
+    Tls,
+    Timeout,
+    Interrupted,
+    /// What answered does not speak HTTP, or has a head too large to be held.
+    Unreadable,
+    AddressRefused,
+}
+
+/// Why a request has no response, or not the whole of it. Holds no URL.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) kind: FailureKind,
+    pub(crate) cause: String,
+}
+
+impl Failure {
+    /// Strips the URL before anything is read from `error`.
+    pub(crate) fn new(error: reqwest::Error) -> Self {
+        let error = error.without_url();
+        let refused = chain(&error).find_map(|cause| cause.downcast_ref::<RefusedAddress>());
+        match refused {
+            Some(refused) => refused.clone().into(),
+            None => Self {
+                kind: kind_of(&error),
+                cause: cause_of(&error),
+            },
+        }
+    }
+}
+
+impl From<RefusedAddress> for Failure {
+    fn from(refused: RefusedAddress) -> Self {
+        Self {
+            kind: FailureKind::AddressRefused,
+            cause: refused.to_string(),
+        }
+    }
+}
+
+/// A connection that was never made is always safe to repeat, so that is asked before timeouts,
+/// which it can also be.
+fn kind_of(error: &reqwest::Error) -> FailureKind {
+    if chain(error).any(is_tls) {
+        FailureKind::Tls
+    } else if chain(error).any(is_unreadable) {
+        FailureKind::Unreadable
+    } else if error.is_connect() {
+        FailureKind::Connect
+    } else if error.is_timeout() {
+        FailureKind::Timeout
+    } else {
+        FailureKind::Interrupted
+    }
+}
+
+/// TLS errors reach us inside I/O errors, one in the other, whose `source` skips what they wrap.
+fn is_tls(error: &(dyn StdError + 'static)) -> bool {
+    let wrapped = error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref);
+    error.is::<rustls::Error>() || wrapped.is_some_and(|inner| is_tls(inner))
+}
+
+fn is_unreadable(error: &(dyn StdError + 'static)) -> bool {
+    let error = error.downcast_ref::<hyper::Error>();
+    error.is_some_and(hyper::Error::is_parse)
+}
+
+fn chain<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    let mut next = Some(error);
+    std::iter::from_fn(move || {
+        let current = next?;
+        next = current.source();
+        Some(current)
+    })
+}
+
+/// The last texts of the chain, which say most, each that adds something.
+fn cause_of(error: &reqwest::Error) -> String {
+    let mut texts: Vec<String> = chain(error).map(ToString::to_string).collect();
+    texts.dedup_by(|next, kept| kept.contains(next.as_str()));
+    let tail = texts.len().saturating_sub(2);
+    redact_urls(&texts[tail..].join(": "))
+}

@@ -1,0 +1,20 @@
+//! HTTP as such: clients, TLS, addresses, failures. Knows nothing of Tulip.
+
+mod address;
+mod build;
+mod client;
+mod failure;
+mod gate;
+mod message;
+mod proxy;
+mod tls;
+
+pub(crate) use address::{AddressPolicy, FilteringResolver};
+pub use address::{Network, NetworkError};
+pub use build::BuildError;
+pub(crate) use build::{HttpOptions, OWN_NAME};
+pub use client::{Transport, TransportBody, TransportError};
+pub(crate) use failure::{Failure, FailureKind};
+pub(crate) use gate::{RateLimitGate, RateLimitGates};
+pub(crate) use message::{code_of_xml, element, is_html, is_markup, read, retry_after, title_of};
+pub(crate) use proxy::Proxies;
