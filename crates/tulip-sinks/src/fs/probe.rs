@@ -50,6 +50,8 @@ fn probe_once(folder: &Path) -> Result<Capabilities, SinkError> {
     renamed.map_err(failed("rename a file in the folder"))?;
     let creates = files.tries_create_only();
     let creates = creates.map_err(failed("rename a file in the folder"))?;
+    // Both at the end, one after the other: a busy disk is waited for only once.
+    files.sync().map_err(failed("write into the folder"))?;
     folder::sync(folder).map_err(failed("sync the folder"))?;
     let ignores_unicode_form = files.is_there_in_another_unicode_form();
     let removed = files.remove();
@@ -92,9 +94,13 @@ impl ProbeFiles {
             return Err(io::ErrorKind::NotFound.into());
         }
         file.write_all(b"probe")?;
-        file.sync_all()?;
         self.locked.push(file);
         Ok(())
+    }
+
+    /// Syncs what was created last.
+    fn sync(&self) -> io::Result<()> {
+        self.locked.last().map_or(Ok(()), File::sync_all)
     }
 
     /// Whether a file can be given a name only if nobody has it. A file system that replaces it all
