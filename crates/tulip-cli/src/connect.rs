@@ -1,6 +1,7 @@
 //! The client of the instance that flags and environment name.
 
 use std::env::VarError;
+use std::time::Duration;
 
 use tulip_core::CredentialsError;
 use tulip_http::{Client, ClientBuilder, Settings, SettingsError};
@@ -9,6 +10,9 @@ use crate::args::Connection;
 use crate::failure::Failure;
 use crate::values;
 
+/// How long a download may be slower than `--min-rate`.
+const RATE_WINDOW: Duration = Duration::from_secs(300);
+
 /// Makes the client: flags first, then the environment.
 pub(crate) fn client(connection: &Connection) -> Result<Client, Failure> {
     let mut settings = Settings::from_vars(|name| variable(connection, name))
@@ -16,12 +20,15 @@ pub(crate) fn client(connection: &Connection) -> Result<Client, Failure> {
     if let Some(file) = &connection.ca_file {
         settings.ca_file = Some(values::unwrapped_path(file.as_os_str()));
     }
-    let builder = Client::builder(settings)
+    let mut builder = Client::builder(settings)
         .product(concat!("tulip-cli/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(connection.connect_timeout)
         .stall_timeout(connection.stall_timeout)
         .connections(connection.connections)
         .allow_http_assets(connection.allow_http);
+    if let Some(rate) = connection.min_rate {
+        builder = builder.minimum_rate(Some(rate).filter(|rate| *rate > 0), RATE_WINDOW);
+    }
     let allowed = connection.allow_network.iter().copied();
     Ok(allowed
         .fold(builder, ClientBuilder::allow_network)
