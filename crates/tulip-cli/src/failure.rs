@@ -120,8 +120,11 @@ pub(crate) fn code_of(kind: ExportErrorKind) -> Code {
 /// What can be done about a failed export of `machine`, in the words of the command line.
 pub(crate) fn hint_of(error: &ExportError, machine: Option<&MachineId>) -> Option<String> {
     let Some(advice) = error.advice() else {
-        let kept = "--if-exists fail keeps it; choose skip or overwrite, or another --name";
-        return (error.kind() == ExportErrorKind::AlreadyExists).then(|| kept.to_owned());
+        if error.kind() == ExportErrorKind::AlreadyExists {
+            let kept = "--if-exists fail keeps it; choose skip or overwrite, or another --name";
+            return Some(kept.to_owned());
+        }
+        return error.http_error().and_then(http_hint_of);
     };
     let hint = match advice {
         Advice::RaiseMaxBytes => "raise --max-bytes if the archive is as large as it should be",
@@ -141,6 +144,20 @@ pub(crate) fn hint_of(error: &ExportError, machine: Option<&MachineId>) -> Optio
         _ => return None,
     };
     Some(hint.to_owned())
+}
+
+/// What can be done about a failed call, in the words of the command line.
+fn http_hint_of(error: &tulip_http::Error) -> Option<String> {
+    use tulip_http::Advice as Http;
+    Some(match error.advice()? {
+        Http::SetCaFile => "if a proxy re-signs TLS here, name its CA with --ca-file".to_owned(),
+        Http::ReduceLoad => "lower --concurrency, or try again later".to_owned(),
+        Http::AllowHttpAssets => "on a network that you trust, add --allow-http".to_owned(),
+        Http::AllowNetwork => {
+            "if archives are kept there, allow it with --allow-network".to_owned()
+        }
+        other => other.to_string(),
+    })
 }
 
 /// An error with all its causes, on one line.
@@ -177,7 +194,11 @@ impl From<tulip_http::Error> for Failure {
             () if error.is_not_found() => Code::Job,
             () => Code::Other,
         };
-        Self::new(code, chain(&error))
+        Self {
+            code,
+            message: Some(chain(&error)),
+            hint: http_hint_of(&error),
+        }
     }
 }
 
