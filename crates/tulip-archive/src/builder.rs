@@ -9,11 +9,11 @@ use tulip_core::sink::{ConnectOptions, Sink, SinkRegistry, SinkUrl};
 use tulip_core::{ChecksumAlgorithm, ObjectKey};
 use tulip_http::Client;
 
-use crate::exporter::Shared;
 use crate::poll::PollPolicy;
+use crate::setup::Setup;
 use crate::{
     ExportError, ExportErrorKind, Exporter, FinalLineBreak, FramingRules, IfExists, KeyTemplate,
-    RaggedRecords, StateStore, parse_target,
+    OpenExport, RaggedRecords, StateStore, parse_target,
 };
 
 enum Target {
@@ -162,6 +162,23 @@ impl ExporterBuilder {
         self
     }
 
+    /// The settings that an incomplete export had: checksum, rules and name. Its target is
+    /// [`OpenExport::target_url`].
+    #[must_use]
+    pub fn settings_of(mut self, open: &OpenExport) -> Self {
+        let settings = open.settings();
+        self.algorithm = settings.digest;
+        self.if_exists = settings.if_exists;
+        self.framing = settings.framing;
+        self.allow_empty = settings.allow_empty;
+        self.max_bytes = settings.max_bytes.or(self.max_bytes);
+        let name = open.identity().name.as_deref();
+        if let Some(template) = name.and_then(|name| KeyTemplate::parse(name).ok()) {
+            self.name = Some(template);
+        }
+        self
+    }
+
     /// Remembers open exports in `store`, so that another run can go on with them. By default nothing
     /// is remembered. What cannot be written there ends no export, and is logged.
     #[must_use]
@@ -221,7 +238,7 @@ impl ExporterBuilder {
                 (sink, target, None)
             }
         };
-        let shared = Shared {
+        let setup = Setup {
             client: self.client,
             sink,
             name: self.name,
@@ -237,9 +254,9 @@ impl ExporterBuilder {
             url,
             probed: OnceCell::new(),
         };
-        shared.check_if_exists(shared.sink.capabilities())?;
+        setup.check_if_exists(setup.sink.capabilities())?;
         Ok(Exporter {
-            shared: Arc::new(shared),
+            setup: Arc::new(setup),
         })
     }
 }

@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use tracing::{Instrument as _, debug, info, info_span};
 
 use crate::cancellation::Cancellation;
-use crate::exporter::Exporter;
-use crate::pipeline::{self, Context};
+use crate::context::Context;
+use crate::pipeline;
+use crate::setup::Setup;
 use crate::state::Identity;
 use crate::{Event, ExportError, Outcome, Source};
 
@@ -21,7 +23,7 @@ use crate::{Event, ExportError, Outcome, Source};
 /// next run of the same export continue, however this one ended.
 #[must_use = "an export runs when it is awaited"]
 pub struct Export {
-    exporter: Exporter,
+    setup: Arc<Setup>,
     source: Source,
     observer: Box<dyn FnMut(Event<'_>) + Send>,
     cancellation: Cancellation,
@@ -32,7 +34,7 @@ pub struct Export {
 impl fmt::Debug for Export {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Export")
-            .field("exporter", &self.exporter)
+            .field("setup", &self.setup)
             .field("source", &self.source)
             .finish_non_exhaustive()
     }
@@ -47,7 +49,7 @@ impl IntoFuture for Export {
         let span = info_span!("export", source = %name);
         let run = async move {
             let cx = Context {
-                exporter: self.exporter,
+                setup: self.setup,
                 source: self.source,
                 observer: self.observer,
             };
@@ -64,9 +66,9 @@ impl IntoFuture for Export {
 }
 
 impl Export {
-    pub(crate) fn new(exporter: Exporter, source: Source, resumes: Option<Identity>) -> Self {
+    pub(crate) fn new(setup: Arc<Setup>, source: Source, resumes: Option<Identity>) -> Self {
         Self {
-            exporter,
+            setup,
             source,
             observer: Box::new(|_| {}),
             cancellation: Cancellation::new(std::future::pending()),

@@ -2,18 +2,21 @@
 
 mod builder;
 mod cancellation;
+mod context;
 mod csv;
 mod digest;
 mod error;
 mod event;
 mod export;
 mod exporter;
+mod if_exists;
 mod inspect;
 mod outcome;
 mod pipeline;
 pub mod poll;
 mod receipts;
 mod recovery;
+mod setup;
 mod source;
 mod state;
 mod target;
@@ -28,7 +31,8 @@ pub use csv::{FinalLineBreak, Framing, FramingError, FramingRules, RaggedRecords
 pub use error::{Advice, ExportError, ExportErrorKind};
 pub use event::Event;
 pub use export::Export;
-pub use exporter::{Exporter, IfExists};
+pub use exporter::Exporter;
+pub use if_exists::IfExists;
 pub use inspect::{InspectError, Inspection, Inspector};
 pub use outcome::{CreateOnly, Outcome};
 pub use receipts::ReceiptError;

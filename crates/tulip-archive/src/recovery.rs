@@ -8,9 +8,9 @@ use tulip_core::sink::{Leftover, OpenOptions, Sink, SinkErrorKind, SinkReader, S
 use tulip_core::{JobId, ObjectKey, Receipt, Timestamp};
 use tulip_http::Position;
 
-use crate::exporter::Shared;
+use crate::context::Context;
 use crate::inspect::Inspector;
-use crate::pipeline::Context;
+use crate::setup::Setup;
 use crate::state::{
     Entry, Found, Identity, PendingReceipt, Settings, StagedObject, StagedPart, Start, StateError,
     StateStore,
@@ -63,10 +63,10 @@ impl Recovery {
             began: Timestamp::now(),
             job: cx.source.known_job().cloned(),
             is_resumed: false,
-            sink_resumes: cx.exporter.shared.sink.capabilities().resume,
+            sink_resumes: cx.setup.sink.capabilities().resume,
             last_checkpoint: None,
         };
-        if let Some(state) = cx.exporter.shared.state.clone() {
+        if let Some(state) = cx.setup.state.clone() {
             let _turn = state.turn().await;
             recovery.find(cx, &state, resumes).await?;
         }
@@ -79,7 +79,7 @@ impl Recovery {
         state: &StateStore,
         resumes: Option<Identity>,
     ) -> Result<(), ExportError> {
-        let setup = cx.exporter.shared.clone();
+        let setup = cx.setup.clone();
         let must_be_there = resumes.is_some();
         let identity = resumes.unwrap_or_else(|| identity(&setup, &cx.source));
         let target = identity.target.clone();
@@ -203,7 +203,7 @@ impl Recovery {
     /// What an earlier run has written of the object, if it is still what it was.
     pub(crate) async fn resume_object(
         &mut self,
-        setup: &Shared,
+        setup: &Setup,
         key: &ObjectKey,
         options: &OpenOptions,
     ) -> Option<ResumedObject> {
@@ -237,7 +237,7 @@ impl Recovery {
     }
 
     /// An object is about to be opened; what an earlier run has left of one is removed before.
-    pub(crate) async fn object_opened(&mut self, setup: &Shared, key: &ObjectKey) {
+    pub(crate) async fn object_opened(&mut self, setup: &Setup, key: &ObjectKey) {
         self.discard_stale(setup.sink.as_ref()).await;
         if let Some(entry) = &mut self.entry {
             entry.record.pending = None;
@@ -449,7 +449,7 @@ impl Recovery {
     }
 }
 
-fn identity(setup: &Shared, source: &Source) -> Identity {
+fn identity(setup: &Setup, source: &Source) -> Identity {
     Identity {
         instance: setup.client.instance().to_string(),
         workspace: setup.client.workspace().map(ToString::to_string),
@@ -460,7 +460,7 @@ fn identity(setup: &Shared, source: &Source) -> Identity {
     }
 }
 
-fn settings(setup: &Shared, source: &Source) -> Settings {
+fn settings(setup: &Setup, source: &Source) -> Settings {
     Settings {
         url: setup.url.clone(),
         machine_name: source.machine_name.clone(),

@@ -9,8 +9,6 @@ use tulip_core::MachineId;
 use tulip_emulator::EmulatorError;
 use tulip_http::{BuildError, SettingsError};
 
-use crate::progress::Progress;
-
 /// The documented exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -69,11 +67,13 @@ impl Failure {
         Self::new(Code::Interrupted, "interrupted")
     }
 
-    /// Prints it on stderr and gives the exit code.
-    pub(crate) fn report(self, progress: &Progress) -> ExitCode {
-        if let Some(message) = self.message {
-            progress.error(&message, self.hint);
-        }
+    /// What to print on stderr, where anything is left to be said: the message and a hint.
+    pub(crate) fn message(&self) -> Option<(&str, Option<&str>)> {
+        let message = self.message.as_deref()?;
+        Some((message, self.hint.as_deref()))
+    }
+
+    pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.code as u8)
     }
 }

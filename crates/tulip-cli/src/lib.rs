@@ -54,7 +54,12 @@ pub fn main() -> ExitCode {
     let progress = Progress::new(cli.log_format);
     match run(cli, &progress) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(&progress),
+        Err(failure) => {
+            if let Some((message, hint)) = failure.message() {
+                progress.error(message, hint);
+            }
+            failure.exit_code()
+        }
     }
 }
 

@@ -67,8 +67,8 @@ impl Progress {
     }
 
     /// Prints what went wrong on stderr, and on a line of its own what can be done about it.
-    pub(crate) fn error(&self, message: &str, hint: Option<String>) {
-        let (message, hint) = (plain(message), hint.as_deref().map(plain));
+    pub(crate) fn error(&self, message: &str, hint: Option<&str>) {
+        let (message, hint) = (plain(message), hint.map(plain));
         if self.json {
             tracing::error!(target: NOTES, hint, "{message}");
             return;

@@ -1,6 +1,7 @@
 //! Why bytes are not a whole CSV.
 
-use super::header::MAX_HEADER;
+/// The longest header that is kept, in bytes, with blank lines and the line break.
+pub(super) const MAX_HEADER: usize = 1024 * 1024;
 
 /// Why a CSV is not accepted as whole.
 ///

@@ -3,11 +3,9 @@
 use csv_core::{ReadRecordResult, Reader};
 
 use super::FramingError;
+use super::error::MAX_HEADER;
 use super::kernel;
 use super::scan::{BLOCK, Scanner};
-
-/// The longest header that is kept, in bytes, with blank lines and the line break.
-pub(super) const MAX_HEADER: usize = 1024 * 1024;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 

@@ -4,16 +4,15 @@ use tracing::info;
 use tulip_core::ObjectKey;
 use tulip_core::sink::{Metadata, Sink, SinkError, StoredObject};
 
-use super::Context;
 use super::start::Started;
 use super::transfer::Transferred;
-use crate::exporter::IfExists;
+use crate::context::Context;
 use crate::inspect::{Inspection, Inspector};
 use crate::receipts::{ReceiptError, read_receipt};
 use crate::recovery::Recovery;
 use crate::{
-    Advice, CreateOnly, Event, ExportError, ExportErrorKind, FinalLineBreak, FramingRules, Outcome,
-    RaggedRecords,
+    Advice, CreateOnly, Event, ExportError, ExportErrorKind, FinalLineBreak, FramingRules,
+    IfExists, Outcome, RaggedRecords,
 };
 
 /// An object that is stored, without its receipt.
@@ -61,14 +60,14 @@ pub(super) async fn commit(
                 info!(%key, %error, "the store's answer was lost, but the object is stored");
                 stored
             }
-            None if error.is_already_exists() && cx.setup().skips() => {
+            None if error.is_already_exists() && cx.setup.skips() => {
                 return Ok(Commit::Skipped(cx.skipped(key).await));
             }
             None => return Err(ExportError::sink("the object could not be stored", error)),
         },
     };
-    check_stored(&cx.setup().sink.location(key), &stored, &inspection)?;
-    let create_only = match cx.setup().if_exists {
+    check_stored(&cx.setup.sink.location(key), &stored, &inspection)?;
+    let create_only = match cx.setup.if_exists {
         IfExists::Overwrite => None,
         _ if started.plan.capabilities.atomic_create => Some(CreateOnly::Atomic),
         _ => Some(CreateOnly::CheckedBefore),
@@ -90,7 +89,7 @@ async fn refuse_loss(
     started: &Started,
     inspection: &Inspection,
 ) -> Result<(), ExportError> {
-    let setup = cx.setup();
+    let setup = &cx.setup;
     let replaces = setup.if_exists == IfExists::Overwrite && started.plan.capabilities.read;
     if inspection.framing.records > 0 || setup.allow_empty || !replaces {
         return Ok(());
@@ -120,7 +119,7 @@ async fn stored_all_the_same(
     inspection: &Inspection,
 ) -> Option<StoredObject> {
     let can = started.plan.capabilities;
-    let sink = cx.setup().sink.as_ref();
+    let sink = cx.setup.sink.as_ref();
     let found = match can.lookup {
         true => sink.lookup(&started.key).await.ok()??,
         false => return None,

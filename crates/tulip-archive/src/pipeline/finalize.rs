@@ -4,9 +4,9 @@ use tracing::{debug, warn};
 use tulip_core::sink::OpenOptions;
 use tulip_core::{ObjectKey, Receipt, ReceiptObject, Timestamp, Tool};
 
-use super::Context;
 use super::commit::Committed;
 use super::plan::is_object_of;
+use crate::context::Context;
 use crate::recovery::Recovery;
 use crate::{CreateOnly, Event, ExportError, ExportErrorKind, Outcome};
 
@@ -27,7 +27,7 @@ pub(super) async fn finish_receipt(
     receipt: Receipt,
 ) -> Result<Option<Outcome>, ExportError> {
     let key = &receipt.object.key;
-    let found = cx.setup().sink.lookup(key).await.ok().flatten();
+    let found = cx.setup.sink.lookup(key).await.ok().flatten();
     // Without an entity tag nothing tells whether it is the same object.
     let is_there =
         found.is_some_and(|found| found.etag.is_some() && is_object_of(&found, &receipt));
@@ -49,7 +49,7 @@ async fn store(
     recovery.receipt_stored();
     cx.emit(Event::Exported { receipt: &receipt });
     Ok(Outcome::Exported {
-        location: cx.setup().sink.location(&receipt.object.key),
+        location: cx.setup.sink.location(&receipt.object.key),
         receipt: Box::new(receipt),
         create_only,
     })
@@ -67,7 +67,7 @@ fn receipt(cx: &Context, committed: Committed) -> Receipt {
     Receipt {
         job: started.job,
         machine: cx.source.known_machine().cloned(),
-        object: ReceiptObject::new(started.key, cx.setup().sink.scheme()).with_etag(stored.etag),
+        object: ReceiptObject::new(started.key, cx.setup.sink.scheme()).with_etag(stored.etag),
         bytes: inspection.bytes,
         records: inspection.framing.records,
         columns: inspection.framing.columns,
@@ -85,7 +85,7 @@ async fn write(
     recovery: &mut Recovery,
     receipt: &Receipt,
 ) -> Result<(), ExportError> {
-    let sink = cx.setup().sink.clone();
+    let sink = cx.setup.sink.clone();
     let what = format!(
         "{} is stored and whole, but its receipt is not",
         sink.location(&receipt.object.key)
@@ -119,7 +119,7 @@ async fn write(
 /// Looks at the object once more. Another host that writes the same key has no lock in common with
 /// this one: then the object is one's and the receipt the other's, and this export must say so.
 async fn still_ours(cx: &mut Context, receipt: &Receipt) -> Result<(), ExportError> {
-    let sink = cx.setup().sink.as_ref();
+    let sink = cx.setup.sink.as_ref();
     let key: &ObjectKey = &receipt.object.key;
     if !sink.capabilities().lookup {
         return Ok(());

@@ -16,57 +16,15 @@ mod start;
 mod transfer;
 mod wait;
 
-use tulip_core::sink::Metadata;
-use tulip_core::{JobId, ObjectKey};
-
 use crate::cancellation::Cancellation;
-use crate::exporter::{Exporter, Shared};
+use crate::context::Context;
 use crate::recovery::Recovery;
 use crate::state::Identity;
-use crate::{Event, ExportError, Outcome, Source};
+use crate::{ExportError, Outcome};
 
 use commit::Commit;
 use plan::Planned;
 use transfer::Moved;
-
-/// What all stages share.
-pub(crate) struct Context {
-    pub(crate) exporter: Exporter,
-    pub(crate) source: Source,
-    pub(crate) observer: Box<dyn FnMut(Event<'_>) + Send>,
-}
-
-impl Context {
-    fn setup(&self) -> &Shared {
-        &self.exporter.shared
-    }
-
-    pub(crate) fn emit(&mut self, event: Event<'_>) {
-        (self.observer)(event);
-    }
-
-    /// What is kept beside the object and its receipt, by stores that can.
-    fn metadata(&self, job: &JobId) -> Metadata {
-        let mut metadata = Metadata::from([("tulip-job".to_owned(), job.to_string())]);
-        if let Some(machine) = self.source.known_machine() {
-            metadata.insert("tulip-machine".to_owned(), machine.to_string());
-        }
-        metadata
-    }
-
-    /// The outcome where an object is there and stays.
-    async fn skipped(&mut self, key: &ObjectKey) -> Outcome {
-        let sink = &self.exporter.shared.sink;
-        let receipt = sink.lookup(&key.receipt()).await;
-        let outcome = Outcome::Skipped {
-            has_receipt: matches!(receipt, Ok(Some(_))),
-            location: sink.location(key),
-            key: key.clone(),
-        };
-        self.emit(Event::Skipped { key });
-        outcome
-    }
-}
 
 /// Runs one export.
 pub(crate) async fn run(
@@ -78,7 +36,7 @@ pub(crate) async fn run(
     let mut recovery = Box::pin(Recovery::open(&mut cx, resumes)).await?;
     let result = stages(&mut cx, &mut cancellation, &mut recovery).await;
     let result = result.map_err(|error| error.with_job(recovery.job()));
-    let sink = cx.exporter.shared.sink.clone();
+    let sink = cx.setup.sink.clone();
     Box::pin(recovery.settle(sink.as_ref(), &result)).await;
     result
 }
@@ -88,8 +46,15 @@ async fn stages(
     cancellation: &mut Cancellation,
     recovery: &mut Recovery,
 ) -> Result<Outcome, ExportError> {
-    let planned = Box::pin(cancellation.guard(plan::plan(cx, recovery))).await?;
-    let plan = match planned {
+    let capabilities = Box::pin(cancellation.guard(plan::probe(cx))).await?;
+    if let Some(receipt) = recovery.pending_receipt() {
+        let finish = finalize::finish_receipt(cx, recovery, receipt);
+        if let Some(outcome) = Box::pin(cancellation.guard(finish)).await? {
+            return Ok(outcome);
+        }
+    }
+    let planning = plan::plan(cx, recovery, capabilities);
+    let plan = match Box::pin(cancellation.guard(planning)).await? {
         Planned::Export(plan) => *plan,
         Planned::Done(outcome) => return Ok(outcome),
     };
@@ -106,7 +71,7 @@ async fn finish(
     recovery: &mut Recovery,
     started: start::Started,
 ) -> Result<Outcome, ExportError> {
-    if let Some(outcome) = Box::pin(cancellation.guard(plan::check_key(cx, &started))).await? {
+    if let Some(outcome) = Box::pin(cancellation.guard(start::check_key(cx, &started))).await? {
         return Ok(outcome);
     }
     let ready = cancellation.guard(wait::wait(cx, started)).await?;

@@ -5,13 +5,13 @@ use tulip_core::ResourceUrl;
 use tulip_core::sink::{OpenOptions, SinkWriter};
 use tulip_http::Download;
 
-use super::Context;
 use super::start::Started;
 use crate::cancellation::{Cancellation, Graced, interrupted};
-use crate::exporter::{IfExists, Shared};
+use crate::context::Context;
 use crate::inspect::Inspector;
 use crate::recovery::{Recovery, ResumedObject};
-use crate::{ExportError, FinalLineBreak};
+use crate::setup::Setup;
+use crate::{ExportError, FinalLineBreak, IfExists};
 
 /// Opens the download, behind what an earlier run has written where that can be resumed.
 pub(super) async fn download(
@@ -21,7 +21,7 @@ pub(super) async fn download(
     resource: ResourceUrl,
 ) -> Result<(Download, Option<ResumedObject>), ExportError> {
     let options = options(cx, started, None);
-    let setup = cx.setup();
+    let setup = &cx.setup;
     let resumed = recovery.resume_object(setup, &started.key, &options).await;
     let (client, job) = (&setup.client, &started.job);
     let opened = match &resumed {
@@ -42,7 +42,7 @@ pub(super) async fn object(
     length: Option<u64>,
 ) -> Result<Option<Box<dyn SinkWriter>>, ExportError> {
     let options = options(cx, started, length);
-    let setup = cx.setup();
+    let setup = &cx.setup;
     let sink = setup.sink.as_ref();
     match cancellation.grace(sink.open(&started.key, &options)).await {
         Graced::Done(Ok(writer)) => Ok(Some(writer)),
@@ -64,13 +64,13 @@ pub(super) async fn object(
 /// How the object is to be written.
 fn options(cx: &Context, started: &Started, length: Option<u64>) -> OpenOptions {
     OpenOptions::default()
-        .with_mode(started.plan.mode(cx.setup().if_exists))
+        .with_mode(started.plan.mode(cx.setup.if_exists))
         .with_content_type("text/csv")
         .with_size_hint(length)
         .with_metadata(cx.metadata(&started.job))
 }
 
-impl Shared {
+impl Setup {
     /// An inspector of the bytes to come. Only an announced length shows that nothing is missing
     /// behind the last record.
     pub(crate) fn inspector(&self, length: Option<u64>) -> Inspector {

@@ -4,13 +4,11 @@ use tracing::debug;
 use tulip_core::sink::{Capabilities, StoredObject, WriteMode};
 use tulip_core::{JobId, ObjectKey, Receipt, Timestamp};
 
-use super::start::Started;
-use super::{Context, finalize};
-use crate::exporter::IfExists;
+use crate::context::Context;
 use crate::receipts::read_receipt;
 use crate::recovery::Recovery;
 use crate::template::{Field, KeyTemplate, Values};
-use crate::{Event, ExportError, ExportErrorKind, Outcome};
+use crate::{Event, ExportError, ExportErrorKind, IfExists, Outcome};
 
 /// An export that can be begun.
 pub(crate) struct Plan {
@@ -42,7 +40,7 @@ impl Plan {
         Ok(self.template.render(Values {
             source: &cx.source,
             job,
-            workspace: cx.setup().client.workspace(),
+            workspace: cx.setup.client.workspace(),
             began: self.began,
         })?)
     }
@@ -56,21 +54,22 @@ impl Plan {
     }
 }
 
-/// Probes the sink, and finds out whether anything needs to be done. The order spares Tulip: where
-/// the key does not depend on the job, no job is started in vain.
+/// Probes the sink, before Tulip is asked for anything.
+pub(super) async fn probe(cx: &mut Context) -> Result<Capabilities, ExportError> {
+    let capabilities = cx.setup.probe().await?.capabilities;
+    cx.setup.check_if_exists(capabilities)?;
+    Ok(capabilities)
+}
+
+/// Finds out whether anything needs to be done. Where the key does not depend on the job, no job
+/// is started in vain.
 pub(super) async fn plan(
     cx: &mut Context,
     recovery: &mut Recovery,
+    capabilities: Capabilities,
 ) -> Result<Planned, ExportError> {
-    let capabilities = cx.exporter.probe().await?.capabilities;
-    cx.setup().check_if_exists(capabilities)?;
-    if let Some(receipt) = recovery.pending_receipt()
-        && let Some(outcome) = finalize::finish_receipt(cx, recovery, receipt).await?
-    {
-        return Ok(Planned::Done(outcome));
-    }
     let plan = Plan {
-        template: match &cx.setup().name {
+        template: match &cx.setup.name {
             Some(template) => template.clone(),
             None => KeyTemplate::default_for(&cx.source),
         },
@@ -79,7 +78,7 @@ pub(super) async fn plan(
         began: recovery.began(),
     };
     if let Some(key) = plan.known_key(cx)? {
-        let replaces = cx.setup().if_exists == IfExists::Overwrite;
+        let replaces = cx.setup.if_exists == IfExists::Overwrite;
         if (recovery.is_resumed() || replaces)
             && let Some(outcome) = unchanged(cx, &plan, &key).await
         {
@@ -92,25 +91,13 @@ pub(super) async fn plan(
     Ok(Planned::Export(Box::new(plan)))
 }
 
-/// The same check for a key that was not known before the job was.
-pub(super) async fn check_key(
-    cx: &mut Context,
-    started: &Started,
-) -> Result<Option<Outcome>, ExportError> {
-    let plan = &started.plan;
-    match plan.template.uses(Field::Job) && plan.job.is_none() {
-        true => already_there(cx, plan.capabilities, &started.key).await,
-        false => Ok(None),
-    }
-}
-
 /// What `if_exists` makes of an object that is there.
-async fn already_there(
+pub(super) async fn already_there(
     cx: &mut Context,
     can: Capabilities,
     key: &ObjectKey,
 ) -> Result<Option<Outcome>, ExportError> {
-    let setup = cx.setup();
+    let setup = &cx.setup;
     if setup.if_exists == IfExists::Overwrite || !can.lookup {
         return Ok(None);
     }
@@ -128,7 +115,7 @@ async fn already_there(
 
 /// The outcome where the archive of this very job is stored already.
 async fn unchanged(cx: &mut Context, plan: &Plan, key: &ObjectKey) -> Option<Outcome> {
-    let setup = cx.setup();
+    let setup = &cx.setup;
     let sink = setup.sink.as_ref();
     let can = plan.capabilities;
     let job = plan.job.as_ref().filter(|_| can.lookup && can.read)?;

@@ -5,12 +5,13 @@ use tracing::info;
 use tulip_core::{JobId, MachineId, ObjectKey};
 use tulip_http::StartAttempts;
 
-use super::Context;
-use super::plan::Plan;
+use super::plan::{Plan, already_there};
 use crate::cancellation::{Cancellation, Graced, interrupted};
+use crate::context::Context;
 use crate::recovery::Recovery;
 use crate::source::Start;
-use crate::{Advice, Event, ExportError, ExportErrorKind};
+use crate::template::Field;
+use crate::{Advice, Event, ExportError, ExportErrorKind, Outcome};
 
 /// A job that is at work, or done.
 pub(crate) struct Started {
@@ -37,6 +38,18 @@ pub(super) async fn start(
     Ok(Started { plan, job, key })
 }
 
+/// Looks for an object that is to stay, where its key was not known before the job was.
+pub(super) async fn check_key(
+    cx: &mut Context,
+    started: &Started,
+) -> Result<Option<Outcome>, ExportError> {
+    let plan = &started.plan;
+    match plan.template.uses(Field::Job) && plan.job.is_none() {
+        true => already_there(cx, plan.capabilities, &started.key).await,
+        false => Ok(None),
+    }
+}
+
 /// Starts an archive. That a request may have been sent is recorded before it is sent, and taken
 /// back where it certainly started nothing: whoever comes after a lost answer, or after this
 /// process has died, must not start another.
@@ -46,9 +59,9 @@ async fn start_archive(
     recovery: &mut Recovery,
     machine: &MachineId,
 ) -> Result<JobId, ExportError> {
-    let limit = cx.setup().poll.time_limit();
+    let limit = cx.setup.poll.time_limit();
     let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
-    let client = cx.setup().client.with_deadline(deadline);
+    let client = cx.setup.client.with_deadline(deadline);
     let mut attempts = client.start_attempts(machine);
     loop {
         let ready = async { attempts.ready().await.map_err(not_started) };

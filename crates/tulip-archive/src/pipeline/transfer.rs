@@ -3,10 +3,11 @@
 use tulip_core::sink::SinkWriter;
 use tulip_http::{Download, Piece, Position};
 
+use super::open;
 use super::start::Started;
 use super::wait::Ready;
-use super::{Context, open};
 use crate::cancellation::Cancellation;
+use crate::context::Context;
 use crate::inspect::{Inspection, Inspector};
 use crate::recovery::Recovery;
 use crate::{Advice, Event, ExportError, ExportErrorKind, FramingError, InspectError, Outcome};
@@ -111,7 +112,7 @@ pub(super) async fn transfer(
     let Ready { started, resource } = ready;
     let opening = open::download(cx, recovery, &started, resource);
     let (mut download, mut resumed) = cancellation.guard(opening).await?;
-    let max_bytes = cx.setup().max_bytes;
+    let max_bytes = cx.setup.max_bytes;
     let key = &started.key;
     loop {
         let length = download.length();
@@ -124,9 +125,9 @@ pub(super) async fn transfer(
             }
             None => {
                 cx.emit(Event::Downloading { key, length });
-                recovery.object_opened(cx.setup(), key).await;
+                recovery.object_opened(&cx.setup, key).await;
                 match open::object(cx, cancellation, &started, length).await? {
-                    Some(writer) => (writer, cx.setup().inspector(length)),
+                    Some(writer) => (writer, cx.setup.inspector(length)),
                     None => return Ok(Moved::Skipped(cx.skipped(key).await)),
                 }
             }

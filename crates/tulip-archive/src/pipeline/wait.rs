@@ -3,8 +3,8 @@
 use tokio::time::Instant;
 use tulip_core::ResourceUrl;
 
-use super::Context;
 use super::start::Started;
+use crate::context::Context;
 use crate::poll::{Complete, PollState, Poller};
 use crate::{Event, ExportError, ExportErrorKind};
 
@@ -16,7 +16,7 @@ pub(crate) struct Ready {
 
 pub(super) async fn wait(cx: &mut Context, started: Started) -> Result<Ready, ExportError> {
     let began = Instant::now();
-    let setup = cx.setup();
+    let setup = &cx.setup;
     let mut poller = Poller::new(&setup.client, started.job.clone(), setup.poll);
     while let Some(state) = poller.next().await {
         match state? {

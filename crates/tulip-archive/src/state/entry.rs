@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::spawn_blocking;
 
+use super::error::StateError;
 use super::journal::Journal;
 use super::record::Record;
-use super::store::StateError;
 
 /// A record, and the file that nobody else has meanwhile.
 #[derive(Debug)]

@@ -1,11 +1,13 @@
 //! What outlasts the process: which exports are open, so that the next run goes on with them.
 
 mod entry;
+mod error;
 mod journal;
 mod record;
 mod store;
 
 pub(crate) use entry::Entry;
+pub use error::StateError;
 pub(crate) use record::{Identity, PendingReceipt, Settings, StagedObject, StagedPart, Start};
 pub(crate) use store::Found;
-pub use store::{DiscardError, OpenExport, StateError, StateStore};
+pub use store::{DiscardError, OpenExport, StateStore};

@@ -13,9 +13,10 @@ use tulip_core::{JobId, ObjectKey, Timestamp};
 
 use super::Identity;
 use super::entry::Entry;
+use super::error::StateError;
 use super::journal::{self, Journal, Taken};
 use super::record::{ID_LENGTH, Record, Settings, Start, VERSION};
-use crate::{ExporterBuilder, KeyTemplate, Source};
+use crate::Source;
 
 /// A record is locked for a moment also by whoever only looks, so a lock is tried this often.
 const LOOKS: u32 = 4;
@@ -49,33 +50,6 @@ fn is_of_an_export(path: &Path) -> bool {
 /// So many exports may look for their records at once: of thousands that begin together most wait for
 /// a thread anyway, and take less room before they do.
 const TURNS: usize = 32;
-
-/// What cannot be remembered, or is not readable.
-#[derive(Debug, thiserror::Error)]
-#[error("the state in {} cannot be {what} (check that the folder can be written, or name another)", path.display())]
-pub struct StateError {
-    path: PathBuf,
-    what: &'static str,
-    source: io::Error,
-}
-
-impl StateError {
-    pub(super) fn write(path: &Path, source: io::Error) -> Self {
-        Self {
-            path: path.to_owned(),
-            what: "written",
-            source,
-        }
-    }
-
-    fn read(path: &Path, source: io::Error) -> Self {
-        Self {
-            path: path.to_owned(),
-            what: "read",
-            source,
-        }
-    }
-}
 
 /// Why an open export was not given up.
 #[derive(Debug, thiserror::Error)]
@@ -393,23 +367,7 @@ impl OpenExport {
         kept.map_or(0, |part| part.bytes)
     }
 
-    /// Sets up an exporter as the one of this export was.
-    #[must_use]
-    pub fn apply(&self, builder: ExporterBuilder) -> ExporterBuilder {
-        let settings = &self.record.settings;
-        let mut builder = builder
-            .checksum(settings.digest)
-            .if_exists(settings.if_exists)
-            .final_line_break(settings.framing.final_line_break)
-            .ragged_records(settings.framing.ragged)
-            .allow_empty(settings.allow_empty);
-        let name = self.record.identity.name.as_deref();
-        if let Some(template) = name.and_then(|name| KeyTemplate::parse(name).ok()) {
-            builder = builder.name(template);
-        }
-        match settings.max_bytes {
-            Some(bytes) => builder.max_bytes(bytes),
-            None => builder,
-        }
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.record.settings
     }
 }

@@ -128,7 +128,9 @@ fn objects(ran: &Ran, case: &mut CaseResult) {
     }
     let keys = ran.storage.keys();
     let beside = format!("_{KEY}.receipt.json");
-    case.check(keys == [beside.as_str(), KEY], || format!("there is {keys:?}"));
+    case.check(keys == [beside.as_str(), KEY], || {
+        format!("there is {keys:?}")
+    });
     let unfinished = ran.storage.unfinished();
     case.check(unfinished.is_empty() != ran.plan.leaves_an_upload, || {
         format!("unfinished uploads: {unfinished:?}")

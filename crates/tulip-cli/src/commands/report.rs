@@ -28,7 +28,8 @@ fn say(progress: &Progress, ended: &Ended) -> Result<(), Failure> {
         }
         Err(Error::Failed(error)) => {
             let hint = hint_of(error, ended.source.known_machine());
-            progress.error(&chain(error), hint.or_else(|| fetch_hint(ended)));
+            let hint = hint.or_else(|| fetch_hint(ended));
+            progress.error(&chain(error), hint.as_deref());
             return Ok(());
         }
     };

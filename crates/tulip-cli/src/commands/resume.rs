@@ -80,7 +80,7 @@ async fn plan(
             .to_url(url)
             .poll(PollPolicy::default().deadline(args.timeout))
             .state(store.clone());
-        match open.apply(builder).build().await {
+        match builder.settings_of(open).build().await {
             Ok(exporter) => plan.planned.extend(Planned::resumed(&exporter, open)),
             Err(error) => plan.ended.push(Ended::failed(source, error)),
         }

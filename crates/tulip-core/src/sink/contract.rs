@@ -6,7 +6,7 @@ use std::fmt;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Leftover, Resumed, SinkError, SinkErrorKind, SinkLister, SinkReader};
+use super::{Leftover, SinkError, SinkErrorKind, SinkLister, SinkReader};
 use crate::{Checksum, ObjectKey, Timestamp};
 
 /// What a store keeps beside an object, by name: `tulip-job`, `tulip-machine`, `tulip-checksum`.
@@ -396,5 +396,20 @@ impl StoredObject {
     pub fn with_checksum(mut self, checksum: Option<Checksum>) -> Self {
         self.checksum = checksum;
         self
+    }
+}
+
+/// An object that is being resumed.
+pub struct Resumed {
+    /// Writes after the bytes that are kept.
+    pub writer: Box<dyn SinkWriter>,
+    /// Reads exactly the bytes that are kept. What they are is for the caller to check, before it
+    /// writes: a machine that lost its power may have kept others than were written.
+    pub kept: Box<dyn SinkReader>,
+}
+
+impl fmt::Debug for Resumed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resumed").finish_non_exhaustive()
     }
 }

@@ -1,10 +1,7 @@
 //! What writers leave that ended without being closed or aborted, and how it is resumed.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
-use super::{SinkReader, SinkWriter};
 use crate::Timestamp;
 
 /// What is known of a writer whose process may have ended before the writer did.
@@ -39,20 +36,5 @@ impl Leftover {
     pub fn with_trace(mut self, trace: Option<String>) -> Self {
         self.trace = trace;
         self
-    }
-}
-
-/// An object that is being resumed.
-pub struct Resumed {
-    /// Writes after the bytes that are kept.
-    pub writer: Box<dyn SinkWriter>,
-    /// Reads exactly the bytes that are kept. What they are is for the caller to check, before it
-    /// writes: a machine that lost its power may have kept others than were written.
-    pub kept: Box<dyn SinkReader>,
-}
-
-impl fmt::Debug for Resumed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Resumed").finish_non_exhaustive()
     }
 }

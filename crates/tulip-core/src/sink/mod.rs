@@ -55,11 +55,11 @@ mod url;
 pub use async_trait::async_trait;
 
 pub use contract::{
-    CHUNK_ALIGNMENT, Capabilities, Metadata, OpenOptions, Probe, Sink, SinkWriter, StoredObject,
-    WriteMode,
+    CHUNK_ALIGNMENT, Capabilities, Metadata, OpenOptions, Probe, Resumed, Sink, SinkWriter,
+    StoredObject, WriteMode,
 };
 pub use error::{SinkError, SinkErrorKind};
-pub use leftover::{Leftover, Resumed};
+pub use leftover::Leftover;
 pub use options::{ConnectOptions, SinkOption};
 pub use read::{Listed, SinkLister, SinkReader};
 pub use registry::{RegistryError, SinkFactory, SinkHint, SinkRegistration, SinkRegistry};

@@ -120,7 +120,7 @@ impl Download {
         let at = position.as_ref().map_or(0, |position| position.bytes);
         let source = Arc::new(AssetSource::new(options, job, resource, renewer));
         let mut download = Self {
-            retry: source.retry_budget(at),
+            retry: RetryBudget::new(source.retry_loop(), at),
             watch: RateWatch::new(source.minimum_rate()),
             source,
             body: None,

@@ -60,7 +60,7 @@ pub(super) async fn fetch(
 ) {
     let end = request.end.unwrap_or(request.start);
     let mut range = Range {
-        retry: source.retry_budget(request.start),
+        retry: RetryBudget::new(source.retry_loop(), request.start),
         watch: RateWatch::new(source.minimum_rate()),
         assembler,
         meter,

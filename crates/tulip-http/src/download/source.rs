@@ -12,7 +12,6 @@ use super::minimum_rate::MinimumRate;
 use super::read_ahead::Splitting;
 use super::request::RangeRequest;
 use super::response::RangeResponse;
-use super::retry_budget::RetryBudget;
 use crate::Endpoint;
 use crate::error::{Error, ErrorKind};
 use crate::retry::{RetryLoop, RetryPolicy};
@@ -109,10 +108,9 @@ impl AssetSource {
         self.options.minimum_rate
     }
 
-    /// The retry budget of what begins at byte `at`.
-    pub(super) fn retry_budget(&self, at: u64) -> RetryBudget {
-        let retry = RetryLoop::new(self.options.retry.clone(), self.options.deadline);
-        RetryBudget::new(retry, at)
+    /// The retry loop of one connection.
+    pub(super) fn retry_loop(&self) -> RetryLoop {
+        RetryLoop::new(self.options.retry.clone(), self.options.deadline)
     }
 
     /// The gate of the host that has failed.

@@ -1,51 +1,14 @@
 //! What all HTTP clients of this crate have in common.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::header::HeaderValue;
 use reqwest::redirect::Policy;
 use rustls::ClientConfig;
 
+use super::build_error::BuildError;
 use super::tls;
-
-/// Why a client cannot be made.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// The CA file cannot be used.
-    #[error("the CA file {} cannot be used: {reason}", path.display())]
-    CaFile {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// TLS cannot be set up.
-    #[error("TLS cannot be set up: {0}")]
-    Tls(String),
-    /// A part cannot stand in an HTTP header.
-    #[error("the {0} cannot stand in an HTTP header")]
-    Header(&'static str),
-    /// A variable that names a proxy cannot be used. Its value, which can hold a password, is not
-    /// shown.
-    #[error("{variable} does not name a proxy that can be used: {reason}")]
-    Proxy {
-        /// The variable, such as `HTTPS_PROXY`.
-        variable: &'static str,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The HTTP client cannot be set up.
-    #[error("the HTTP client cannot be set up: {0}")]
-    Http(String),
-}
-
-impl BuildError {
-    pub(crate) fn http(error: reqwest::Error) -> Self {
-        Self::Http(error.without_url().to_string())
-    }
-}
 
 /// The options that clients to all hosts share.
 #[derive(Debug, Clone)]

@@ -15,7 +15,8 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tulip_core::sink::ConnectOptions;
 
-use super::build::{BuildError, HttpOptions, OWN_NAME};
+use super::build::{HttpOptions, OWN_NAME};
+use super::build_error::BuildError;
 use super::failure::{Failure, FailureKind};
 use super::proxy::Proxies;
 

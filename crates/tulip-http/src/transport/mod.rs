@@ -2,6 +2,7 @@
 
 mod address;
 mod build;
+mod build_error;
 mod client;
 mod failure;
 mod gate;
@@ -11,8 +12,8 @@ mod tls;
 
 pub(crate) use address::{AddressPolicy, FilteringResolver};
 pub use address::{Network, NetworkError};
-pub use build::BuildError;
 pub(crate) use build::{HttpOptions, OWN_NAME};
+pub use build_error::BuildError;
 pub use client::{Transport, TransportBody, TransportError};
 pub(crate) use failure::{Failure, FailureKind};
 pub(crate) use gate::{RateLimitGate, RateLimitGates};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use url::{Host, Url};
 
-use super::build::BuildError;
+use super::build_error::BuildError;
 
 /// Which proxy leads to which host, by `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` as
 /// curl reads them: the name in lower case wins over the one in upper case, and an empty variable

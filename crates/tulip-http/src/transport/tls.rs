@@ -8,7 +8,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls_platform_verifier::Verifier;
 
-use super::BuildError;
+use super::build_error::BuildError;
 
 /// TLS that trusts the platform's roots and the certificates in `ca_file`. Where the platform has
 /// no roots at all, as in an empty container, Mozilla's are used.

@@ -12,10 +12,11 @@ use object_store::azure::{
 use object_store::client::{HttpError, HttpErrorKind, HttpRequest};
 use tulip_core::sink::{ConnectOptions, SinkError, SinkErrorKind, SinkOption};
 
+use super::clients::{Clients, CreateOnly};
 use super::connection::{self, connector};
 use super::connector::Interceptor;
 use super::destination::StoreClient;
-use super::factory::{Clients, Cloud, CreateOnly};
+use super::factory::Cloud;
 use super::options::{self, ALLOW_HTTP, ANONYMOUS, CloudUrl, ENDPOINT, invalid};
 
 tulip_core::register_sink!(Cloud {

@@ -7,29 +7,11 @@ use tulip_core::one_line;
 use tulip_core::sink::{SinkError, SinkErrorKind};
 use tulip_http::{ErrorKind, TransportError};
 
-use super::error_codes;
+use super::error_codes::{self, Explanation};
 use super::pages::BrokenList;
 
 /// The most characters of what a store says that are shown.
 const MAX_SAID: usize = 300;
-
-/// A refusal, explained.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Explanation {
-    pub(super) kind: SinkErrorKind,
-    pub(super) reason: String,
-    pub(super) advice: String,
-}
-
-impl Explanation {
-    pub(super) fn new(kind: SinkErrorKind, reason: &str, advice: &str) -> Self {
-        Self {
-            kind,
-            reason: reason.to_owned(),
-            advice: advice.to_owned(),
-        }
-    }
-}
 
 /// Maps `error`, which happened while doing `what` ("cannot write …"). Whatever the store said is
 /// put on one line, without URLs and without what steers a terminal.

@@ -2,7 +2,23 @@
 
 use tulip_core::sink::SinkErrorKind as Kind;
 
-use super::error::Explanation;
+/// A refusal, explained.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Explanation {
+    pub(super) kind: Kind,
+    pub(super) reason: String,
+    pub(super) advice: String,
+}
+
+impl Explanation {
+    pub(super) fn new(kind: Kind, reason: &str, advice: &str) -> Self {
+        Self {
+            kind,
+            reason: reason.to_owned(),
+            advice: advice.to_owned(),
+        }
+    }
+}
 
 /// Codes of S3, Google's XML API and Azure, and what they mean.
 const CODES: &[(&[&str], Kind, &str, &str)] = &[

@@ -12,9 +12,10 @@ use object_store::gcp::{
 use tulip_core::sink::{ConnectOptions, SinkError, SinkOption};
 use url::Url;
 
+use super::clients::{Clients, CreateOnly};
 use super::connection::{self, connector};
 use super::destination::StoreClient;
-use super::factory::{Clients, Cloud, CreateOnly};
+use super::factory::Cloud;
 use super::options::{self, ALLOW_HTTP, ANONYMOUS, CloudUrl, ENDPOINT, invalid};
 use super::stale_uploads::{self, Listing, StaleUploads};
 

@@ -7,6 +7,7 @@
 #[cfg(feature = "azure")]
 mod azure;
 mod budget;
+mod clients;
 mod connection;
 mod connector;
 mod destination;

@@ -5,8 +5,8 @@ use object_store::path::Path;
 use tulip_core::sink::{SinkError, SinkErrorKind, SinkOption, SinkUrl};
 
 use super::budget::{MIB, MemoryBudget};
+use super::clients::CreateRule;
 use super::metadata::ObjectMetadata;
-use super::sink::CreateRule;
 
 /// What is held in memory where the options say nothing.
 const DEFAULT_BUDGET: MemoryBudget = MemoryBudget {

@@ -13,9 +13,9 @@ use tulip_core::sink::{
 use tulip_core::{ObjectKey, Timestamp};
 
 use super::budget::{InFlightLimit, MemoryBudget};
+use super::clients::{Clients, CreateOnly, CreateRule};
 use super::destination::{CommitStrategy, Destination};
 use super::error::from_store;
-use super::factory::{Clients, CreateOnly};
 use super::lister::KeyLister;
 use super::metadata::ObjectMetadata;
 use super::probe::{CreateOnlyProbe, UploadProbe};
@@ -36,15 +36,6 @@ pub(super) struct CloudSink {
     clients: Clients,
     /// What trying a store of somebody else's has shown: whether it keeps create-only requests.
     keeps_create_only: OnceCell<bool>,
-}
-
-/// Whether a store keeps create-only requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum CreateRule {
-    Always,
-    Never,
-    /// Some that speak the protocol ignore the condition and replace the object: it is tried.
-    Try,
 }
 
 impl fmt::Debug for CloudSink {

@@ -7,8 +7,8 @@ use tulip_core::sink::{
     Capabilities, ConnectOptions, Sink, SinkError, SinkErrorKind, SinkFactory, SinkOption, SinkUrl,
 };
 
-use super::options::{Limits, OPTIONS};
-use super::sink::{CAPABILITIES, FsSink};
+use super::options::{CAPABILITIES, Limits, OPTIONS};
+use super::sink::FsSink;
 
 pub(super) struct FsFactory;
 

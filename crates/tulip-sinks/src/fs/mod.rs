@@ -20,8 +20,6 @@ mod reader;
 mod sink;
 mod staged_file;
 mod sweep;
-#[cfg_attr(unix, path = "sys/unix.rs")]
-#[cfg_attr(windows, path = "sys/windows.rs")]
 mod sys;
 mod writer;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use tulip_core::parse_byte_size;
-use tulip_core::sink::{SinkError, SinkErrorKind, SinkOption, SinkUrl};
+use tulip_core::sink::{Capabilities, SinkError, SinkErrorKind, SinkOption, SinkUrl};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -33,6 +33,13 @@ pub(super) const OPTIONS: [SinkOption; 2] = [
     .public()
     .tuning(),
 ];
+
+/// What a good file system can do.
+pub(super) const CAPABILITIES: Capabilities = Capabilities::NONE
+    .with_lookup()
+    .with_atomic_create()
+    .with_read()
+    .with_resume();
 
 /// How many bytes are gathered for one write, and how many writes are in flight. Neither depends on
 /// how large an archive is, or is said to be.

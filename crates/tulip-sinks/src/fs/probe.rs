@@ -9,7 +9,7 @@ use tulip_core::sink::{Capabilities, SinkError, SinkErrorKind};
 
 use super::commit::rename_new;
 use super::error::from_io;
-use super::sink::CAPABILITIES;
+use super::options::CAPABILITIES;
 use super::staged_file::remove;
 use super::{folder, names, sys};
 

@@ -16,18 +16,11 @@ use tulip_core::{ObjectKey, Timestamp};
 use super::commit::{Destination, stored};
 use super::error::from_io;
 use super::lister::FileLister;
-use super::options::Limits;
+use super::options::{CAPABILITIES, Limits};
 use super::reader::{FileReader, is_nothing};
 use super::staged_file::{StagedFile, remove};
 use super::writer::FileWriter;
 use super::{blocking, names, probe, sweep};
-
-/// What a good file system can do.
-pub(super) const CAPABILITIES: Capabilities = Capabilities::NONE
-    .with_lookup()
-    .with_atomic_create()
-    .with_read()
-    .with_resume();
 
 /// A folder. A key is a path below it.
 #[derive(Debug)]

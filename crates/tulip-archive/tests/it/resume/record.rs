@@ -29,7 +29,7 @@ async fn what_is_resumed_goes_on_however_old_it_is_and_starts_nothing() {
         .to_url(url.with_option("memory", "20MiB"))
         .state(it.store())
         .resume_within(Duration::ZERO);
-    let exporter = open.apply(builder).build().await.unwrap();
+    let exporter = builder.settings_of(&open).build().await.unwrap();
     let resumed = exporter.resume(&open).unwrap().await.unwrap();
     assert_eq!(it.bench.read("latest.csv"), it.whole());
     assert_eq!(resumed.receipt().unwrap().job, *open.job().unwrap());

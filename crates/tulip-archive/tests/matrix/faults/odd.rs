@@ -40,9 +40,12 @@ fn without_ranges(draw: &Draw, fault: Fault) -> Plan {
     Plan::exports(draw, draw.script().asset_ranged(fault)).asked(2..=20)
 }
 
+/// Something that a script can be told to do.
+type Oddity = fn(JobScript) -> JobScript;
+
 /// The same bytes, with tags that do not agree.
 fn tags() -> Vec<Row> {
-    let oddities: [(&str, fn(JobScript) -> JobScript); 3] = [
+    let oddities: [(&str, Oddity); 3] = [
         ("412 to its own tag", JobScript::refusing_if_match),
         ("a tag for each request", JobScript::etag_per_request),
         ("a tag for each request, unconditional", |script| {

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::*;
+use crate::ObjectKey;
 use crate::sink::{
     Capabilities, Leftover, Listed, OpenOptions, Probe, Resumed, Sink, SinkError, SinkErrorKind,
     SinkLister, SinkReader, SinkWriter, StoredObject, WriteMode,

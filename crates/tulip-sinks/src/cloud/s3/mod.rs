@@ -16,9 +16,10 @@ use object_store::path::Path;
 use object_store::signer::{SignedUrlOptions, Signer as _};
 use tulip_core::sink::{ConnectOptions, SinkError, SinkOption};
 
+use super::clients::{Clients, CreateOnly};
 use super::connection::{self, connector};
 use super::destination::StoreClient;
-use super::factory::{Clients, Cloud, CreateOnly};
+use super::factory::Cloud;
 use super::options::{self, CloudUrl};
 use super::stale_uploads::{self, Listing, StaleUploads};
 use config::Config;

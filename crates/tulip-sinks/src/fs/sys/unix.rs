@@ -9,7 +9,7 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 /// Opens a file that is there for reading and writing, but not through a link.
-pub(super) fn open_without_links(path: &Path) -> io::Result<File> {
+pub(crate) fn open_without_links(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
         .write(true)
@@ -18,57 +18,57 @@ pub(super) fn open_without_links(path: &Path) -> io::Result<File> {
 }
 
 /// Opens a file for reading. A pipe without a writer does not block.
-pub(super) fn open_to_read(path: &Path) -> io::Result<File> {
+pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
         .custom_flags(flags(OFlags::NONBLOCK))
         .open(path)
 }
 
-pub(super) fn flags(flags: OFlags) -> i32 {
+pub(crate) fn flags(flags: OFlags) -> i32 {
     flags.bits().cast_signed()
 }
 
 /// Whether this is a regular file of this process's user, under one name alone.
-pub(super) fn is_our_own(metadata: &Metadata) -> bool {
+pub(crate) fn is_our_own(metadata: &Metadata) -> bool {
     let user = rustix::process::geteuid().as_raw();
     metadata.is_file() && metadata.uid() == user && metadata.nlink() <= 1
 }
 
 /// Whether both are of the same file.
-pub(super) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
+pub(crate) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
 /// A number that no other file of the file system has.
-pub(super) fn file_number(metadata: &Metadata) -> u64 {
+pub(crate) fn file_number(metadata: &Metadata) -> u64 {
     metadata.ino()
 }
 
-pub(super) fn write_all_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+pub(crate) fn write_all_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
     file.write_all_at(bytes, at)
 }
 
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
 /// Renames without replacing, in one step; an error that [`is_unsupported`] where the file system
 /// cannot do that.
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
-pub(super) fn rename_no_replace(from: &Path, to: &Path) -> io::Result<()> {
+pub(crate) fn rename_no_replace(from: &Path, to: &Path) -> io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     Ok(renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?)
 }
 
 /// As above, where the system has no such call.
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
-pub(super) fn rename_no_replace(_: &Path, _: &Path) -> io::Result<()> {
+pub(crate) fn rename_no_replace(_: &Path, _: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Whether an operation failed because the file system does not have it.
-pub(super) fn is_unsupported(error: &io::Error) -> bool {
+pub(crate) fn is_unsupported(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::Unsupported
         || Errno::from_io_error(error).is_some_and(|error| {
             [
@@ -83,7 +83,7 @@ pub(super) fn is_unsupported(error: &io::Error) -> bool {
 }
 
 /// Whether a hard link failed because the file system has none.
-pub(super) fn has_no_links(error: &io::Error) -> bool {
+pub(crate) fn has_no_links(error: &io::Error) -> bool {
     let denied = [Errno::PERM, Errno::MLINK];
     is_unsupported(error)
         || Errno::from_io_error(error).is_some_and(|error| denied.contains(&error))

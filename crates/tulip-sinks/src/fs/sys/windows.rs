@@ -6,34 +6,34 @@ use std::os::windows::fs::FileExt as _;
 use std::path::Path;
 
 /// Opens a file that is there for reading and writing, but not through a link.
-pub(super) fn open_without_links(path: &Path) -> io::Result<File> {
+pub(crate) fn open_without_links(path: &Path) -> io::Result<File> {
     if path.symlink_metadata()?.is_symlink() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     OpenOptions::new().read(true).write(true).open(path)
 }
 
-pub(super) fn open_to_read(path: &Path) -> io::Result<File> {
+pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
 /// Whether this is a regular file. Its owner and other names are not known here.
-pub(super) fn is_our_own(metadata: &Metadata) -> bool {
+pub(crate) fn is_our_own(metadata: &Metadata) -> bool {
     metadata.is_file()
 }
 
 /// Whether both can be of the same file: equal in size and time of creation.
-pub(super) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
+pub(crate) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
     let told = |metadata: &Metadata| (metadata.len(), metadata.created().ok());
     told(one) == told(other)
 }
 
 /// Files have no number here.
-pub(super) fn file_number(_: &Metadata) -> u64 {
+pub(crate) fn file_number(_: &Metadata) -> u64 {
     0
 }
 
-pub(super) fn write_all_at(file: &File, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
+pub(crate) fn write_all_at(file: &File, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
     while !bytes.is_empty() {
         match file.seek_write(bytes, at)? {
             0 => return Err(io::ErrorKind::WriteZero.into()),
@@ -47,21 +47,21 @@ pub(super) fn write_all_at(file: &File, mut bytes: &[u8], mut at: u64) -> io::Re
 }
 
 /// A file's own sync covers its entry in the folder here.
-pub(super) fn sync_folder(_: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
 /// There is no such call here.
-pub(super) fn rename_no_replace(_: &Path, _: &Path) -> io::Result<()> {
+pub(crate) fn rename_no_replace(_: &Path, _: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-pub(super) fn is_unsupported(error: &io::Error) -> bool {
+pub(crate) fn is_unsupported(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::Unsupported
 }
 
 /// Whether a hard link failed because the file system has none.
-pub(super) fn has_no_links(error: &io::Error) -> bool {
+pub(crate) fn has_no_links(error: &io::Error) -> bool {
     // FAT reports an invalid function.
     is_unsupported(error) || error.raw_os_error() == Some(1)
 }

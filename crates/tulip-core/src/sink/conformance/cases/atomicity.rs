@@ -3,11 +3,11 @@
 use super::{Result, holds, no_leftovers, open, store, write};
 use crate::sink::WriteMode;
 use crate::sink::conformance::content::{LARGE, bytes};
-use crate::sink::conformance::{CaseResult, Suite};
+use crate::sink::conformance::suite::{CaseResult, Suite};
 
 const SIZES: [(&str, usize); 2] = [("small", 11), ("large", LARGE)];
 
-pub(in super::super) async fn before_close(suite: &Suite<'_>) -> Result {
+pub(crate) async fn before_close(suite: &Suite<'_>) -> Result {
     for (name, size) in SIZES {
         let key = suite.key(&format!("before/{name}.csv"))?;
         let content = bytes(1, size);
@@ -22,7 +22,7 @@ pub(in super::super) async fn before_close(suite: &Suite<'_>) -> Result {
     Ok(CaseResult::Passed)
 }
 
-pub(in super::super) async fn overwriting(suite: &Suite<'_>) -> Result {
+pub(crate) async fn overwriting(suite: &Suite<'_>) -> Result {
     for (name, first, second) in [("grows", 7, LARGE), ("shrinks", LARGE, 7)] {
         let key = suite.key(&format!("overwrite/{name}.csv"))?;
         let (old, new) = (bytes(2, first), bytes(3, second));
@@ -36,7 +36,7 @@ pub(in super::super) async fn overwriting(suite: &Suite<'_>) -> Result {
     Ok(CaseResult::Passed)
 }
 
-pub(in super::super) async fn aborting(suite: &Suite<'_>) -> Result {
+pub(crate) async fn aborting(suite: &Suite<'_>) -> Result {
     for (name, size) in [("empty", 0), SIZES[0], SIZES[1]] {
         let fresh = suite.key(&format!("abort/{name}.csv"))?;
         let there = suite.key(&format!("abort/{name}-there.csv"))?;
@@ -54,7 +54,7 @@ pub(in super::super) async fn aborting(suite: &Suite<'_>) -> Result {
     Ok(CaseResult::Passed)
 }
 
-pub(in super::super) async fn dropping(suite: &Suite<'_>) -> Result {
+pub(crate) async fn dropping(suite: &Suite<'_>) -> Result {
     for (name, size) in [("empty", 0), SIZES[0], SIZES[1]] {
         let fresh = suite.key(&format!("drop/{name}.csv"))?;
         let there = suite.key(&format!("drop/{name}-there.csv"))?;

@@ -2,16 +2,16 @@
 
 use super::{Result, check, failed, holds, open, put, skipped, store, write};
 use crate::sink::conformance::content::{LARGE, bytes};
-use crate::sink::conformance::{CaseResult, Suite};
+use crate::sink::conformance::suite::{CaseResult, Suite};
 use crate::sink::{SinkErrorKind, WriteMode};
 
-pub(in super::super) async fn probe(suite: &Suite<'_>) -> Result {
+pub(crate) async fn probe(suite: &Suite<'_>) -> Result {
     suite.sink().probe(WriteMode::Create).await?;
     super::no_leftovers(suite, "after a probe").await?;
     Ok(CaseResult::Passed)
 }
 
-pub(in super::super) async fn create(suite: &Suite<'_>) -> Result {
+pub(crate) async fn create(suite: &Suite<'_>) -> Result {
     if !suite
         .sink()
         .probe(WriteMode::Create)
@@ -68,7 +68,7 @@ async fn one_wins(suite: &Suite<'_>, name: &str, size: usize) -> Result<()> {
     }
 }
 
-pub(in super::super) async fn lookup(suite: &Suite<'_>) -> Result {
+pub(crate) async fn lookup(suite: &Suite<'_>) -> Result {
     let (there, missing) = (
         suite.key("lookup/there.csv")?,
         suite.key("lookup/missing.csv")?,

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{Result, check, failed, holds, open, store, write};
 use crate::sink::WriteMode;
 use crate::sink::conformance::content::{LARGE, bytes};
-use crate::sink::conformance::{CaseResult, Suite};
+use crate::sink::conformance::suite::{CaseResult, Suite};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -27,7 +27,7 @@ async fn in_chunks(suite: &Suite<'_>, name: &str, sizes: &[usize]) -> Result {
     Ok(CaseResult::Passed)
 }
 
-pub(in super::super) async fn any_size(suite: &Suite<'_>) -> Result {
+pub(crate) async fn any_size(suite: &Suite<'_>) -> Result {
     let sizes = [
         0,
         1,
@@ -44,11 +44,11 @@ pub(in super::super) async fn any_size(suite: &Suite<'_>) -> Result {
     in_chunks(suite, "chunks/any.csv", &sizes).await
 }
 
-pub(in super::super) async fn many_small(suite: &Suite<'_>) -> Result {
+pub(crate) async fn many_small(suite: &Suite<'_>) -> Result {
     in_chunks(suite, "chunks/small.csv", &[97; 20_000]).await
 }
 
-pub(in super::super) async fn empty(suite: &Suite<'_>) -> Result {
+pub(crate) async fn empty(suite: &Suite<'_>) -> Result {
     let nothing = Bytes::new();
     let never = suite.key("empty/never-written.csv")?;
     store(suite, &never, &nothing).await?;
@@ -61,7 +61,7 @@ pub(in super::super) async fn empty(suite: &Suite<'_>) -> Result {
     Ok(CaseResult::Passed)
 }
 
-pub(in super::super) async fn concurrent(suite: &Suite<'_>) -> Result {
+pub(crate) async fn concurrent(suite: &Suite<'_>) -> Result {
     let mut open_ones = Vec::new();
     for (seed, size) in [(10, LARGE), (11, 100_000), (12, LARGE / 2)] {
         let key = suite.key(&format!("concurrent/{seed}.csv"))?;
@@ -83,7 +83,7 @@ pub(in super::super) async fn concurrent(suite: &Suite<'_>) -> Result {
 }
 
 /// The later one may be refused, but what is there is one of them, whole.
-pub(in super::super) async fn same_key(suite: &Suite<'_>) -> Result {
+pub(crate) async fn same_key(suite: &Suite<'_>) -> Result {
     let key = suite.key("concurrent/same.csv")?;
     let contents = [bytes(13, LARGE), bytes(14, LARGE + 1)];
     let mut writers = Vec::new();

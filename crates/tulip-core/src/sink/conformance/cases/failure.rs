@@ -3,12 +3,12 @@
 use super::{Result, check, failed, holds};
 use crate::sink::OpenOptions;
 use crate::sink::conformance::content::bytes;
-use crate::sink::conformance::{CaseResult, Suite};
+use crate::sink::conformance::suite::{CaseResult, Suite};
 
 /// How much is written before a sink is believed not to fail.
 const CHUNKS: usize = 64;
 
-pub(in super::super) async fn stays(suite: &Suite<'_>) -> Result {
+pub(crate) async fn stays(suite: &Suite<'_>) -> Result {
     let Some(sink) = suite.failing(&suite.key("failed")?).await else {
         return Ok(CaseResult::Skipped(
             "the suite has no sink whose writes fail".to_owned(),

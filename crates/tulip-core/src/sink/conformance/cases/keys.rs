@@ -2,7 +2,7 @@
 
 use super::{Result, holds, store};
 use crate::sink::conformance::content::bytes;
-use crate::sink::conformance::{CaseResult, Suite};
+use crate::sink::conformance::suite::{CaseResult, Suite};
 
 /// Names that something on the way could take for something else, and their twins.
 const NAMES: [&str; 16] = [
@@ -24,7 +24,7 @@ const NAMES: [&str; 16] = [
     "(a);b,c@d:e!.csv",
 ];
 
-pub(in super::super) async fn as_they_are(suite: &Suite<'_>) -> Result {
+pub(crate) async fn as_they_are(suite: &Suite<'_>) -> Result {
     for (seed, name) in NAMES.iter().enumerate() {
         let key = suite.key(&format!("keys/{name}"))?;
         store(suite, &key, &bytes(20 + seed as u64, 64)).await?;

@@ -10,7 +10,7 @@ pub(super) mod recovery;
 use bytes::Bytes;
 
 use super::content::difference;
-use super::{CaseResult, Failure, Suite};
+use super::suite::{CaseResult, Failure, Suite};
 use crate::ObjectKey;
 use crate::sink::{OpenOptions, SinkError, SinkWriter, StoredObject, WriteMode};
 

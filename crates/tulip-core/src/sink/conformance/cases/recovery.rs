@@ -2,11 +2,11 @@
 
 use super::{Result, check, failed, holds, no_leftovers, open, skipped, store, write};
 use crate::sink::conformance::content::{LARGE, bytes, difference};
-use crate::sink::conformance::{CaseResult, Suite};
+use crate::sink::conformance::suite::{CaseResult, Suite};
 use crate::sink::{Leftover, Listed, OpenOptions, SinkErrorKind, SinkReader, WriteMode};
 use crate::{ObjectKey, Timestamp};
 
-pub(in super::super) async fn reading(suite: &Suite<'_>) -> Result {
+pub(crate) async fn reading(suite: &Suite<'_>) -> Result {
     let sink = suite.sink();
     let missing = suite.key("read/missing.csv")?;
     if !sink.capabilities().read {
@@ -71,7 +71,7 @@ async fn all(reader: &mut dyn SinkReader) -> Result<Vec<u8>> {
     Ok(found)
 }
 
-pub(in super::super) async fn resuming(suite: &Suite<'_>) -> Result {
+pub(crate) async fn resuming(suite: &Suite<'_>) -> Result {
     let sink = suite.sink();
     let options = OpenOptions::default();
     if !sink.capabilities().resume {
@@ -136,7 +136,7 @@ async fn leave(
     Ok((Leftover::new(opened).with_trace(trace), kept))
 }
 
-pub(in super::super) async fn discarding(suite: &Suite<'_>) -> Result {
+pub(crate) async fn discarding(suite: &Suite<'_>) -> Result {
     let sink = suite.sink();
     let key = suite.key("discard/there.csv")?;
     let old = bytes(44, 5);

@@ -1,0 +1,44 @@
+//! What all stages of an export share.
+
+use std::sync::Arc;
+
+use tulip_core::sink::Metadata;
+use tulip_core::{JobId, ObjectKey};
+
+use crate::setup::Setup;
+use crate::{Event, Outcome, Source};
+
+/// What all stages share.
+pub(crate) struct Context {
+    pub(crate) setup: Arc<Setup>,
+    pub(crate) source: Source,
+    pub(crate) observer: Box<dyn FnMut(Event<'_>) + Send>,
+}
+
+impl Context {
+    pub(crate) fn emit(&mut self, event: Event<'_>) {
+        (self.observer)(event);
+    }
+
+    /// What is kept beside the object and its receipt, by stores that can.
+    pub(crate) fn metadata(&self, job: &JobId) -> Metadata {
+        let mut metadata = Metadata::from([("tulip-job".to_owned(), job.to_string())]);
+        if let Some(machine) = self.source.known_machine() {
+            metadata.insert("tulip-machine".to_owned(), machine.to_string());
+        }
+        metadata
+    }
+
+    /// The outcome where an object is there and stays.
+    pub(crate) async fn skipped(&mut self, key: &ObjectKey) -> Outcome {
+        let sink = &self.setup.sink;
+        let receipt = sink.lookup(&key.receipt()).await;
+        let outcome = Outcome::Skipped {
+            has_receipt: matches!(receipt, Ok(Some(_))),
+            location: sink.location(key),
+            key: key.clone(),
+        };
+        self.emit(Event::Skipped { key });
+        outcome
+    }
+}

@@ -1,0 +1,60 @@
+//! What all exports of an exporter share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+use tulip_core::ChecksumAlgorithm;
+use tulip_core::sink::{Capabilities, Probe, Sink, WriteMode};
+use tulip_http::Client;
+
+use crate::poll::PollPolicy;
+use crate::{ExportError, ExportErrorKind, FramingRules, IfExists, KeyTemplate, StateStore};
+
+/// How exports are made, where they go, and what is known of that place.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pub(crate) client: Client,
+    pub(crate) sink: Arc<dyn Sink>,
+    pub(crate) name: Option<KeyTemplate>,
+    pub(crate) algorithm: ChecksumAlgorithm,
+    pub(crate) if_exists: IfExists,
+    pub(crate) framing: FramingRules,
+    pub(crate) allow_empty: bool,
+    pub(crate) max_bytes: Option<u64>,
+    pub(crate) poll: PollPolicy,
+    pub(crate) state: Option<StateStore>,
+    pub(crate) resume_within: Duration,
+    /// Where archives go: the same place is the same text.
+    pub(crate) target: String,
+    /// The URL of that, without anything that could be a secret.
+    pub(crate) url: Option<String>,
+    /// What the sink was found to be able to do, once it was probed.
+    pub(crate) probed: OnceCell<Probe>,
+}
+
+impl Setup {
+    /// Checks that the sink can be written, unless an earlier check has shown it, and tells what
+    /// the store can do there.
+    pub(crate) async fn probe(&self) -> Result<Probe, ExportError> {
+        let mode = match self.if_exists {
+            IfExists::Overwrite => WriteMode::Overwrite,
+            IfExists::Skip | IfExists::Fail => WriteMode::Create,
+        };
+        let probed = self.probed.get_or_try_init(|| self.sink.probe(mode));
+        let probed = probed.await.copied();
+        probed.map_err(|error| ExportError::sink("the sink cannot be used", error))
+    }
+
+    /// Refuses a rule for existing objects that a sink with these capabilities cannot keep.
+    pub(crate) fn check_if_exists(&self, can: Capabilities) -> Result<(), ExportError> {
+        let cannot = match self.if_exists {
+            IfExists::Skip if !can.lookup => "cannot tell whether an object exists",
+            IfExists::Fail if !can.lookup && !can.atomic_create => "cannot keep an existing object",
+            _ => return Ok(()),
+        };
+        let scheme = self.sink.scheme();
+        let what = format!("the {scheme} sink {cannot}; objects can only be overwritten");
+        Err(ExportError::new(ExportErrorKind::InvalidRequest, what))
+    }
+}

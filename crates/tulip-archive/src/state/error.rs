@@ -1,0 +1,31 @@
+//! Why the state cannot be used.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What cannot be remembered, or is not readable.
+#[derive(Debug, thiserror::Error)]
+#[error("the state in {} cannot be {what} (check that the folder can be written, or name another)", path.display())]
+pub struct StateError {
+    path: PathBuf,
+    what: &'static str,
+    source: io::Error,
+}
+
+impl StateError {
+    pub(super) fn write(path: &Path, source: io::Error) -> Self {
+        Self {
+            path: path.to_owned(),
+            what: "written",
+            source,
+        }
+    }
+
+    pub(super) fn read(path: &Path, source: io::Error) -> Self {
+        Self {
+            path: path.to_owned(),
+            what: "read",
+            source,
+        }
+    }
+}
