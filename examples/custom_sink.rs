@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tulip_archive::{Client, Exporter, Settings, Source};
+use tulip_core::NetworkOptions;
 use tulip_core::ObjectKey;
 use tulip_core::sink::{
-    ConnectOptions, OpenOptions, Sink, SinkError, SinkFactory, SinkUrl, SinkWriter, StoredObject,
-    async_trait,
+    OpenOptions, Sink, SinkError, SinkFactory, SinkUrl, SinkWriter, StoredObject, async_trait,
 };
 use tulip_emulator::Emulator;
 
@@ -30,7 +30,7 @@ impl SinkFactory for CountFactory {
     fn example(&self) -> &str {
         "count://stdout"
     }
-    async fn connect(&self, _: &SinkUrl, _: &ConnectOptions) -> Result<Arc<dyn Sink>, SinkError> {
+    async fn connect(&self, _: &SinkUrl, _: &NetworkOptions) -> Result<Arc<dyn Sink>, SinkError> {
         Ok(Arc::new(CountSink))
     }
 }

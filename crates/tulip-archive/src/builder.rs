@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
-use tulip_core::sink::{ConnectOptions, Sink, SinkRegistry, SinkUrl};
+use tulip_core::NetworkOptions;
+use tulip_core::sink::{Sink, SinkRegistry, SinkUrl};
 use tulip_core::{ChecksumAlgorithm, ObjectKey};
 use tulip_http::Client;
 
 use crate::poll::PollPolicy;
 use crate::setup::Setup;
 use crate::{
-    ExportError, ExportErrorKind, Exporter, FinalLineBreak, FramingRules, IfExists, KeyTemplate,
-    OpenExport, RaggedRecords, StateStore, parse_target,
+    ExportError, ExportErrorKind, Exporter, FinalLineBreak, FramingRules, IfExists,
+    IncompleteExport, KeyTemplate, RaggedRecords, StateStore, parse_target,
 };
 
 enum Target {
@@ -163,9 +164,9 @@ impl ExporterBuilder {
     }
 
     /// The settings that an incomplete export had: checksum, rules and name. Its target is
-    /// [`OpenExport::target_url`].
+    /// [`IncompleteExport::target_url`].
     #[must_use]
-    pub fn settings_of(mut self, open: &OpenExport) -> Self {
+    pub fn settings_of(mut self, open: &IncompleteExport) -> Self {
         let settings = open.settings();
         self.algorithm = settings.digest;
         self.if_exists = settings.if_exists;
@@ -203,7 +204,7 @@ impl ExporterBuilder {
     /// [`ExportError`] of kind [`ExportErrorKind::InvalidRequest`] when no target is set, it
     /// cannot be used, no sink has its scheme, or the sink cannot do what `if_exists` asks for.
     pub async fn build(self) -> Result<Exporter, ExportError> {
-        let network = self.client.connect_options();
+        let network = self.client.network_options();
         let url = match self.target {
             Target::Sink(sink) if self.sink_options.is_empty() => Err(sink),
             Target::Sink(_) => {
@@ -264,7 +265,7 @@ impl ExporterBuilder {
 async fn connect(
     registry: &SinkRegistry,
     url: &SinkUrl,
-    network: &ConnectOptions,
+    network: &NetworkOptions,
 ) -> Result<Arc<dyn Sink>, ExportError> {
     let connected = registry.connect(url, network).await;
     connected.map_err(ExportError::target)

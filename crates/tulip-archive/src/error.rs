@@ -314,10 +314,21 @@ impl ExportError {
         if !matches!(error.endpoint(), Endpoint::Asset { .. }) {
             return Self::api("no fresh URL could be had for the archive", error);
         }
-        // A fresh export asks for a fresh URL, so a refused one is worth another try.
-        let retryable = error.is_retryable() || error.kind() == Http::AssetRefused;
-        let what = "the archive could not be downloaded";
-        Self::new(ExportErrorKind::Download, what).caused(retryable, Cause::Api(error))
+        let retryable = error.is_retryable();
+        let (kind, what, retryable) = match error.kind() {
+            Http::NotAnArchive => (
+                ExportErrorKind::NotAnArchive,
+                "what the host sent is not a CSV archive",
+                retryable,
+            ),
+            // A fresh export asks for a fresh URL, so a refused one is worth another try.
+            kind => (
+                ExportErrorKind::Download,
+                "the archive could not be downloaded",
+                retryable || kind == Http::AssetRefused,
+            ),
+        };
+        Self::new(kind, what).caused(retryable, Cause::Api(error))
     }
 
     /// The class of the failure.

@@ -14,12 +14,12 @@ pub enum Event<'a> {
         /// The job.
         job: &'a JobId,
     },
-    /// An earlier run of the same export has started a job: it is gone on with.
-    Attached {
+    /// An earlier run of the same export has started a job, which is resumed.
+    ResumingJob {
         /// The job.
         job: &'a JobId,
-        /// When the earlier run began.
-        began: Timestamp,
+        /// When the earlier run started.
+        started: Timestamp,
     },
     /// A status call was answered and the job is not complete yet.
     Waiting {

@@ -6,7 +6,7 @@ use tulip_core::sink::{Probe, Sink};
 use tulip_http::Client;
 
 use crate::setup::Setup;
-use crate::{Export, ExportError, ExporterBuilder, OpenExport, Source};
+use crate::{Export, ExportError, ExporterBuilder, IncompleteExport, Source};
 
 /// Exports archives from one Tulip instance to one sink. Cloning is cheap.
 #[derive(Debug, Clone)]
@@ -27,11 +27,11 @@ impl Exporter {
     }
 
     /// An export that an earlier run has left open, whatever else this exporter is set up for; it
-    /// must go to the same target, which [`ExporterBuilder::settings_of`] and [`OpenExport::target_url`] tell.
+    /// must go to the same target, which [`ExporterBuilder::settings_of`] and [`IncompleteExport::target_url`] tell.
     /// It goes on with the job that was started, however old that is, and ends with
     /// [`ExportErrorKind::NotIncomplete`](crate::ExportErrorKind::NotIncomplete) where another run has finished it meanwhile. `None` where it does
     /// not tell what it exports.
-    pub fn resume(&self, open: &OpenExport) -> Option<Export> {
+    pub fn resume(&self, open: &IncompleteExport) -> Option<Export> {
         let source = open.source()?;
         let identity = open.identity().clone();
         Some(Export::new(self.setup.clone(), source, Some(identity)))

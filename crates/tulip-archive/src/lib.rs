@@ -37,10 +37,10 @@ pub use inspect::{InspectError, Inspection, Inspector};
 pub use outcome::{CreateOnly, Outcome};
 pub use receipts::ReceiptError;
 pub use source::Source;
-pub use state::{DiscardError, OpenExport, StateError, StateStore};
+pub use state::{DiscardError, IncompleteExport, StateError, StateStore};
 pub use target::parse_target;
 pub use template::{Field, KeyTemplate, TemplateError};
-pub use verify::{Checked, Verdict, Verifier};
+pub use verify::{Verification, VerificationStatus, Verifier};
 
 pub use tulip_core::{
     self as core, Checksum, ChecksumAlgorithm, JobId, MachineId, ObjectKey, Receipt,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::{info, warn};
-use tulip_core::sink::{Leftover, OpenOptions, Sink, SinkErrorKind, SinkReader, SinkWriter};
+use tulip_core::sink::{OpenOptions, Sink, SinkErrorKind, SinkReader, SinkWriter, StaleUpload};
 use tulip_core::{JobId, ObjectKey, Receipt, Timestamp};
 use tulip_http::Position;
 
@@ -138,9 +138,9 @@ impl Recovery {
                 self.is_resumed = true;
                 if !given {
                     info!(%job, began = %self.began, "resuming job");
-                    cx.emit(Event::Attached {
+                    cx.emit(Event::ResumingJob {
                         job,
-                        began: record.began,
+                        started: record.began,
                     });
                 }
             }
@@ -243,7 +243,7 @@ impl Recovery {
             entry.record.pending = None;
             entry.record.object = Some(StagedObject {
                 key: key.clone(),
-                left: Leftover::new(Timestamp::now()),
+                left: StaleUpload::new(Timestamp::now()),
                 part: None,
             });
             self.save(false).await;
@@ -257,10 +257,10 @@ impl Recovery {
             .as_mut()
             .and_then(|entry| entry.record.object.as_mut());
         if let Some(object) = object
-            && object.left.trace.is_none()
+            && object.left.resume_token.is_none()
             && token.is_some()
         {
-            object.left.trace = token;
+            object.left.resume_token = token;
             self.save(false).await;
         }
     }
@@ -279,7 +279,7 @@ impl Recovery {
                 receipt: receipt.clone(),
                 staged: StagedObject {
                     key: key.clone(),
-                    left: Leftover::new(Timestamp::now()).with_trace(token),
+                    left: StaleUpload::new(Timestamp::now()).with_resume_token(token),
                     part: None,
                 },
             });

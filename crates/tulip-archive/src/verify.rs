@@ -1,4 +1,4 @@
-//! Stored archives, read again and held against their receipts.
+//! Stored archives, read again and compared with their receipts.
 
 use std::sync::Arc;
 
@@ -12,21 +12,22 @@ use crate::{ChecksumAlgorithm, FinalLineBreak, FramingRules, RaggedRecords};
 /// Reads what a sink holds and compares it with the receipts beside it.
 ///
 /// ```
-/// use tulip_archive::core::sink::{ConnectOptions, Listed, SinkRegistry};
-/// use tulip_archive::{Verdict, Verifier, parse_target};
+/// use tulip_archive::core::NetworkOptions;
+/// use tulip_archive::core::sink::{Listed, SinkRegistry};
+/// use tulip_archive::{VerificationStatus, Verifier, parse_target};
 ///
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// let target = parse_target("/data/tulip")?;
-/// let sink = SinkRegistry::linked()?.connect(&target, &ConnectOptions::default()).await?;
+/// let sink = SinkRegistry::linked()?.connect(&target, &NetworkOptions::default()).await?;
 /// let verifier = Verifier::new(sink.clone());
 /// let mut entries = sink.list().await?;
 /// while let Some(entry) = entries.next().await? {
 ///     match entry {
 ///         Listed::Key(key) => {
 ///             if let Some(checked) = verifier.check(&key).await?
-///                 && checked.verdict.is_bad()
+///                 && checked.status.is_bad()
 ///             {
-///                 println!("{}: {}", checked.location, checked.verdict);
+///                 println!("{}: {}", checked.location, checked.status);
 ///             }
 ///         }
 ///         Listed::Skipped { reason, .. } => println!("skipped: {reason}"),
@@ -44,7 +45,7 @@ pub struct Verifier {
 /// What was found about one archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Checked {
+pub struct Verification {
     /// The archive.
     pub key: ObjectKey,
     /// Where it lies, for people.
@@ -52,17 +53,17 @@ pub struct Checked {
     /// Its receipt, where it can be read.
     pub receipt: Option<Receipt>,
     /// Whether it is what its receipt says.
-    pub verdict: Verdict,
+    pub status: VerificationStatus,
 }
 
 /// Whether a stored archive is what its receipt says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Verdict {
+pub enum VerificationStatus {
     /// Bytes, checksum and records are those of the receipt.
     Intact,
     /// They are not, and how that showed.
-    Differs(String),
+    Mismatched(String),
     /// There is a receipt and no archive.
     Missing,
     /// The receipt cannot be used, and why.
@@ -71,7 +72,7 @@ pub enum Verdict {
     NoReceipt,
 }
 
-impl Verdict {
+impl VerificationStatus {
     /// Whether something is wrong. An object without a receipt is not: it may be anybody's.
     #[must_use]
     pub fn is_bad(&self) -> bool {
@@ -79,14 +80,14 @@ impl Verdict {
     }
 }
 
-impl std::fmt::Display for Verdict {
+impl std::fmt::Display for VerificationStatus {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Intact => f.write_str("intact"),
-            Self::Differs(how) => write!(f, "not what its receipt says: {how}"),
-            Self::Missing => f.write_str("gone, its receipt is there"),
-            Self::BadReceipt(why) => write!(f, "its receipt cannot be used: {why}"),
-            Self::NoReceipt => f.write_str("without a receipt"),
+            Self::Mismatched(how) => f.write_str(how),
+            Self::Missing => f.write_str("missing"),
+            Self::BadReceipt(why) => write!(f, "invalid receipt: {why}"),
+            Self::NoReceipt => f.write_str("no receipt"),
         }
     }
 }
@@ -103,23 +104,28 @@ impl Verifier {
     ///
     /// # Errors
     /// [`SinkError`] when the sink cannot be read. That says nothing about the archive.
-    pub async fn check(&self, listed: &ObjectKey) -> Result<Option<Checked>, SinkError> {
+    pub async fn check(&self, listed: &ObjectKey) -> Result<Option<Verification>, SinkError> {
         match listed.of_receipt() {
             Some(key) => self.archive(key).await.map(Some),
             None => {
                 let receipt = self.sink.lookup(&listed.receipt()).await?;
                 let lone = receipt.is_none();
-                Ok(lone.then(|| self.checked(listed.clone(), None, Verdict::NoReceipt)))
+                Ok(lone.then(|| self.checked(listed.clone(), None, VerificationStatus::NoReceipt)))
             }
         }
     }
 
-    fn checked(&self, key: ObjectKey, receipt: Option<Receipt>, verdict: Verdict) -> Checked {
-        Checked {
+    fn checked(
+        &self,
+        key: ObjectKey,
+        receipt: Option<Receipt>,
+        status: VerificationStatus,
+    ) -> Verification {
+        Verification {
             location: self.sink.location(&key),
             key,
             receipt,
-            verdict,
+            status,
         }
     }
 
@@ -127,24 +133,24 @@ impl Verifier {
     ///
     /// # Errors
     /// As [`Verifier::check`].
-    pub async fn archive(&self, key: ObjectKey) -> Result<Checked, SinkError> {
+    pub async fn archive(&self, key: ObjectKey) -> Result<Verification, SinkError> {
         let receipt = match read_receipt(self.sink.as_ref(), &key).await {
             Ok(Some(receipt)) => receipt,
             Ok(None) => {
                 let there = self.sink.lookup(&key).await?.is_some();
-                let verdict = match there {
-                    true => Verdict::NoReceipt,
-                    false => Verdict::Missing,
+                let status = match there {
+                    true => VerificationStatus::NoReceipt,
+                    false => VerificationStatus::Missing,
                 };
-                return Ok(self.checked(key, None, verdict));
+                return Ok(self.checked(key, None, status));
             }
             Err(ReceiptError::Invalid { reason, .. }) => {
-                return Ok(self.checked(key, None, Verdict::BadReceipt(reason)));
+                return Ok(self.checked(key, None, VerificationStatus::BadReceipt(reason)));
             }
             Err(ReceiptError::Read(error)) => return Err(error),
         };
         let Some(mut reader) = self.sink.read(&key).await? else {
-            return Ok(self.checked(key, Some(receipt), Verdict::Missing));
+            return Ok(self.checked(key, Some(receipt), VerificationStatus::Missing));
         };
         let algorithm = receipt.checksum.algorithm();
         // What was accepted when it was stored is accepted now: its checksum tells whether it is
@@ -164,29 +170,34 @@ impl Verifier {
             Some(error) => Err(error),
             None => inspector.finish().map_err(|error| error.to_string()),
         };
-        let verdict = match found {
+        let status = match found {
             Ok(found) => compare(&found, &receipt, algorithm),
-            Err(error) => Verdict::Differs(error),
+            Err(error) => VerificationStatus::Mismatched(error),
         };
-        Ok(self.checked(key, Some(receipt), verdict))
+        Ok(self.checked(key, Some(receipt), status))
     }
 }
 
-fn compare(found: &Inspection, receipt: &Receipt, algorithm: ChecksumAlgorithm) -> Verdict {
+fn compare(
+    found: &Inspection,
+    receipt: &Receipt,
+    algorithm: ChecksumAlgorithm,
+) -> VerificationStatus {
     if found.bytes != receipt.bytes {
         let (is, was) = (found.bytes, receipt.bytes);
-        return Verdict::Differs(format!("it has {is} bytes, not {was}"));
+        return VerificationStatus::Mismatched(format!("size mismatch: {is}, expected {was}"));
     }
     if found.checksum != receipt.checksum {
         let (is, was) = (found.checksum.value(), receipt.checksum.value());
-        return Verdict::Differs(format!("its {algorithm} is {is}, not {was}"));
+        return VerificationStatus::Mismatched(format!(
+            "{algorithm} mismatch: {is}, expected {was}"
+        ));
     }
     if found.framing.records != receipt.records || found.framing.columns != receipt.columns {
         let (is, was) = (found.framing.records, receipt.records);
-        return Verdict::Differs(format!(
-            "its bytes are the same, but it has {is} records or other columns, where the receipt \
-             has {was} records"
+        return VerificationStatus::Mismatched(format!(
+            "the bytes match, but records or columns do not: {is} records, expected {was}"
         ));
     }
-    Verdict::Intact
+    VerificationStatus::Intact
 }

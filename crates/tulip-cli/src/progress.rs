@@ -167,7 +167,7 @@ impl ExportBar {
         };
         match event {
             Event::Started { job } => bar.set_message(format!("started job {job}")),
-            Event::Attached { job, .. } => {
+            Event::ResumingJob { job, .. } => {
                 bar.set_message(format!("resuming job {job}"));
             }
             Event::Waiting { status, waited, .. } => {

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tulip_core::sink::ConnectOptions;
+use tulip_core::NetworkOptions;
 
 use crate::api::{Api, ApiOptions, Settings};
 use crate::client::Client;
@@ -183,11 +183,11 @@ impl ClientBuilder {
             minimum_rate: self.minimum_rate,
             deadline: None,
         };
-        let mut connect_options = ConnectOptions::default();
-        connect_options.ca_file = settings.ca_file;
-        connect_options.user_agent = Some(user_agent);
-        connect_options.connect_timeout = self.connect_timeout;
-        connect_options.stall_timeout = self.stall_timeout;
+        let mut network_options = NetworkOptions::default();
+        network_options.ca_file = settings.ca_file;
+        network_options.user_agent = Some(user_agent);
+        network_options.connect_timeout = self.connect_timeout;
+        network_options.stall_timeout = self.stall_timeout;
         let api = ApiOptions {
             instance: settings.instance,
             credentials: settings.credentials,
@@ -197,6 +197,6 @@ impl ClientBuilder {
             read_timeout: self.stall_timeout,
         };
         let api = Api::new(api, &http, &proxies)?;
-        Ok(Client::new(api, downloads, connect_options))
+        Ok(Client::new(api, downloads, network_options))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::time::Instant;
-use tulip_core::sink::ConnectOptions;
+use tulip_core::NetworkOptions;
 use tulip_core::{
     ArchiveJob, InstanceUrl, JobId, MachineId, MachineType, ResourceUrl, ResourceUrlError,
     WorkspaceId,
@@ -33,7 +33,7 @@ use crate::transport::BuildError;
 pub struct Client {
     api: Api,
     downloads: DownloadOptions,
-    connect_options: Arc<ConnectOptions>,
+    network_options: Arc<NetworkOptions>,
     deadline: Option<Instant>,
 }
 
@@ -41,12 +41,12 @@ impl Client {
     pub(crate) fn new(
         api: Api,
         downloads: DownloadOptions,
-        connect_options: ConnectOptions,
+        network_options: NetworkOptions,
     ) -> Self {
         Self {
             api,
             downloads,
-            connect_options: Arc::new(connect_options),
+            network_options: Arc::new(network_options),
             deadline: None,
         }
     }
@@ -91,8 +91,8 @@ impl Client {
 
     /// How this client reaches the network, for sinks that should do it in the same way.
     #[must_use]
-    pub fn connect_options(&self) -> &ConnectOptions {
-        &self.connect_options
+    pub fn network_options(&self) -> &NetworkOptions {
+        &self.network_options
     }
 
     /// `GET /machines/archive/csv/{jobID}`: how far an archive job is. Needs `machines:read`.
@@ -149,7 +149,7 @@ impl Client {
     }
 
     /// The same for an archive of which another download has got the first bytes already. Where it
-    /// cannot be resumed there, the first piece is [`Piece::StartedOver`](crate::Piece::StartedOver).
+    /// cannot be resumed there, the first piece is [`Piece::Restarted`](crate::Piece::Restarted).
     ///
     /// # Errors
     /// As [`Client::download`].

@@ -7,10 +7,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tulip_core::NetworkOptions;
 use tulip_core::ObjectKey;
 use tulip_core::sink::{
-    ConnectOptions, OpenOptions, Probe, Sink, SinkError, SinkErrorKind, SinkFactory, SinkOption,
-    SinkUrl, SinkWriter, WriteMode, async_trait,
+    OpenOptions, Probe, Sink, SinkError, SinkErrorKind, SinkFactory, SinkOption, SinkUrl,
+    SinkWriter, WriteMode, async_trait,
 };
 
 use child::Child;
@@ -41,7 +42,7 @@ impl SinkFactory for PipeFactory {
         &[ARGS]
     }
 
-    async fn connect(&self, url: &SinkUrl, _: &ConnectOptions) -> Result<Arc<dyn Sink>, SinkError> {
+    async fn connect(&self, url: &SinkUrl, _: &NetworkOptions) -> Result<Arc<dyn Sink>, SinkError> {
         if url.host().is_some() {
             let what = format!("{url} names a host; a program's path has three slashes");
             return Err(SinkError::new(SinkErrorKind::InvalidTarget, what));

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tempfile::TempDir;
+use tulip_core::NetworkOptions;
 use tulip_core::ObjectKey;
 use tulip_core::sink::conformance::{self, Failure, Fixture};
 use tulip_core::sink::{
-    ConnectOptions, Metadata, OpenOptions, Sink, SinkError, SinkErrorKind, SinkRegistry, WriteMode,
-    async_trait,
+    Metadata, OpenOptions, Sink, SinkError, SinkErrorKind, SinkRegistry, WriteMode, async_trait,
 };
 use tulip_sink_pipe::PipeFactory;
 
@@ -35,7 +35,7 @@ async fn connect(url: &str, args: &str) -> Result<Arc<dyn Sink>, SinkError> {
     let url: tulip_core::sink::SinkUrl = url.parse().unwrap();
     let url = url.with_option("args", args);
     let registry = SinkRegistry::linked().unwrap();
-    registry.connect(&url, &ConnectOptions::default()).await
+    registry.connect(&url, &NetworkOptions::default()).await
 }
 
 async fn put(sink: &dyn Sink, options: &OpenOptions) -> Result<u64, SinkError> {
@@ -128,7 +128,7 @@ async fn it_is_registered_by_hand_as_well() {
     let mut registry = SinkRegistry::empty();
     registry.register(PipeFactory).unwrap();
     let url = "pipe:///bin/cat".parse().unwrap();
-    let sink = registry.connect(&url, &ConnectOptions::default()).await;
+    let sink = registry.connect(&url, &NetworkOptions::default()).await;
     sink.unwrap().probe(WriteMode::Overwrite).await.unwrap();
 }
 

@@ -7,9 +7,10 @@ mod mine;
 
 use std::sync::Arc;
 
+use tulip_core::NetworkOptions;
 use tulip_core::ObjectKey;
 use tulip_core::sink::conformance::{self, Failure, Fixture};
-use tulip_core::sink::{ConnectOptions, Sink, SinkRegistry, async_trait};
+use tulip_core::sink::{Sink, SinkRegistry, async_trait};
 
 struct Mine(Arc<dyn Sink>);
 
@@ -28,7 +29,7 @@ impl Fixture for Mine {
 async fn the_printed_sink_keeps_the_contract() {
     let registry = SinkRegistry::linked().unwrap();
     let url = "mine://x".parse().unwrap();
-    let sink = registry.connect(&url, &ConnectOptions::default()).await;
+    let sink = registry.connect(&url, &NetworkOptions::default()).await;
     let report = conformance::run(&Mine(sink.unwrap())).await;
     report.assert_passed();
 }

@@ -3,10 +3,8 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use tulip_core::ObjectKey;
-use tulip_core::sink::{
-    ConnectOptions, OpenOptions, Sink, SinkError, SinkErrorKind, SinkFactory, SinkUrl, SinkWriter,
-    StoredObject, WriteMode, async_trait,
-};
+use tulip_core::NetworkOptions;
+use tulip_core::sink::{OpenOptions, Sink, SinkError, SinkErrorKind, SinkFactory, SinkUrl, SinkWriter, StoredObject, WriteMode, async_trait};
 
 tulip_core::register_sink!(MineFactory);
 
@@ -19,7 +17,7 @@ impl SinkFactory for MineFactory {
     fn scheme(&self) -> &str { "mine" }
     fn summary(&self) -> &str { "the memory of this process" }
     fn example(&self) -> &str { "mine://x" }
-    async fn connect(&self, _: &SinkUrl, _: &ConnectOptions) -> Result<Arc<dyn Sink>, SinkError> {
+    async fn connect(&self, _: &SinkUrl, _: &NetworkOptions) -> Result<Arc<dyn Sink>, SinkError> {
         Ok(Arc::new(MineSink))
     }
 }

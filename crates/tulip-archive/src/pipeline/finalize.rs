@@ -102,7 +102,10 @@ async fn write(
         .with_metadata(metadata);
     let key = receipt.object.key.receipt();
     let opened = sink.open(&key, &options).await;
-    let token = opened.as_ref().ok().and_then(|writer| writer.trace());
+    let token = opened
+        .as_ref()
+        .ok()
+        .and_then(|writer| writer.resume_token());
     recovery.object_stored(receipt, &key, token).await;
     let mut writer = opened.map_err(failed)?;
     match writer.write(json.into()).await {

@@ -184,7 +184,9 @@ async fn drive(
     transfer: &mut Transfer<impl ByteSource>,
 ) -> Result<Step, ExportError> {
     loop {
-        recovery.save_resume_token(transfer.writer.trace()).await;
+        recovery
+            .save_resume_token(transfer.writer.resume_token())
+            .await;
         match transfer.step().await? {
             Step::Moved => {}
             ended => return Ok(ended),
@@ -302,7 +304,7 @@ mod tests {
     ) -> (Transfer<Memory>, Arc<Mutex<Vec<u8>>>) {
         let written = Arc::default();
         let pieces = pieces.iter().map(|text| match *text {
-            "" => Piece::StartedOver,
+            "" => Piece::Restarted,
             text => Piece::Bytes(Bytes::from_static(text.as_bytes())),
         });
         let transfer = Transfer {

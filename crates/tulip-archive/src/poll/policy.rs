@@ -59,10 +59,10 @@ impl PollPolicy {
     }
 
     /// The same policy with another limit on the whole wait. At the deadline one last call is
-    /// made. Zero means no limit.
+    /// made. `None` means no limit.
     #[must_use]
-    pub fn deadline(mut self, limit: Duration) -> Self {
-        self.deadline = Some(limit).filter(|limit| !limit.is_zero());
+    pub fn deadline(mut self, limit: Option<Duration>) -> Self {
+        self.deadline = limit;
         self
     }
 
@@ -122,14 +122,14 @@ mod tests {
 
     #[test]
     fn one_last_call_is_made_at_the_deadline() {
-        let policy = PollPolicy::default().deadline(10 * SECOND);
+        let policy = PollPolicy::default().deadline(Some(10 * SECOND));
         assert_eq!(policy.wait(4, 8 * SECOND, 0.5), Wait::Last(2 * SECOND));
         assert_eq!(policy.wait(5, 10 * SECOND, 0.5), Wait::Over);
     }
 
     #[test]
     fn a_deadline_of_zero_is_none() {
-        let policy = PollPolicy::default().deadline(Duration::ZERO);
+        let policy = PollPolicy::default().deadline(None);
         assert_eq!(policy.time_limit(), None);
         assert!(matches!(
             policy.wait(9999, 1_000_000 * SECOND, 0.5),
@@ -146,7 +146,7 @@ mod tests {
             let policy = PollPolicy::default()
                 .intervals(2 * SECOND, longest)
                 .growth(growth)
-                .deadline(100 * SECOND);
+                .deadline(Some(100 * SECOND));
             let waited = Duration::from_millis(waited);
             match policy.wait(polls, waited, jitter) {
                 Wait::For(delay) => prop_assert!(waited + delay < 100 * SECOND),

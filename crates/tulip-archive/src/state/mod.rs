@@ -10,4 +10,4 @@ pub(crate) use entry::Entry;
 pub use error::StateError;
 pub(crate) use record::{Identity, PendingReceipt, Settings, StagedObject, StagedPart, Start};
 pub(crate) use store::Found;
-pub use store::{DiscardError, OpenExport, StateStore};
+pub use store::{DiscardError, IncompleteExport, StateStore};

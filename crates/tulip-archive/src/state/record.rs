@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use tulip_core::sink::Leftover;
+use tulip_core::sink::StaleUpload;
 use tulip_core::{Checksum, ChecksumAlgorithm, JobId, MachineId, ObjectKey, Receipt, Timestamp};
 use tulip_http::Position;
 
@@ -99,7 +99,7 @@ pub(crate) enum Start {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StagedObject {
     pub(crate) key: ObjectKey,
-    pub(crate) left: Leftover,
+    pub(crate) left: StaleUpload,
     /// What of it another run can resume, where the sink can keep something.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) part: Option<StagedPart>,

@@ -66,7 +66,7 @@ pub enum DiscardError {
 /// An export that is not finished.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct OpenExport {
+pub struct IncompleteExport {
     /// Whether a process is at it now.
     pub running: bool,
     id: String,
@@ -114,7 +114,7 @@ impl StateStore {
     ///
     /// # Errors
     /// [`StateError`] when the folder, or a file in it, cannot be read.
-    pub fn list(&self) -> Result<Vec<OpenExport>, StateError> {
+    pub fn list(&self) -> Result<Vec<IncompleteExport>, StateError> {
         let failed = |error| StateError::read(&self.folder, error);
         let mut found = Vec::new();
         for entry in std::fs::read_dir(&self.folder).map_err(failed)? {
@@ -127,7 +127,7 @@ impl StateStore {
         Ok(found)
     }
 
-    fn look(path: &Path) -> Result<Option<OpenExport>, StateError> {
+    fn look(path: &Path) -> Result<Option<IncompleteExport>, StateError> {
         let failed = |error| StateError::read(path, error);
         // Taken while it is read, so that it is not one that was finished meanwhile.
         let (running, content) = match Journal::take(path, false).map_err(failed)? {
@@ -146,7 +146,7 @@ impl StateStore {
             None
         });
         let id = path.file_stem().and_then(|stem| stem.to_str());
-        Ok(record.zip(id).map(|(record, id)| OpenExport {
+        Ok(record.zip(id).map(|(record, id)| IncompleteExport {
             running,
             id: id.to_owned(),
             record,
@@ -223,7 +223,11 @@ impl StateStore {
     ///
     /// # Errors
     /// [`DiscardError`] when something stays. The export stays open then.
-    pub async fn discard(&self, open: &OpenExport, sink: &dyn Sink) -> Result<bool, DiscardError> {
+    pub async fn discard(
+        &self,
+        open: &IncompleteExport,
+        sink: &dyn Sink,
+    ) -> Result<bool, DiscardError> {
         let entry = match self.take(open).await? {
             Found::Entry(entry) => entry,
             Found::Busy => return Ok(false),
@@ -243,11 +247,11 @@ impl StateStore {
     }
 
     /// Forgets an open export, whatever it has left in its sink: see
-    /// [`OpenExport::has_left_something`]. Tells whether it did: not where a process is at it.
+    /// [`IncompleteExport::has_left_something`]. Tells whether it did: not where a process is at it.
     ///
     /// # Errors
     /// [`StateError`] when its file cannot be removed.
-    pub async fn forget(&self, open: &OpenExport) -> Result<bool, StateError> {
+    pub async fn forget(&self, open: &IncompleteExport) -> Result<bool, StateError> {
         match self.take(open).await? {
             Found::Entry(entry) => entry.remove().await.map(|()| true),
             Found::Busy => Ok(false),
@@ -255,7 +259,7 @@ impl StateStore {
         }
     }
 
-    async fn take(&self, open: &OpenExport) -> Result<Found, StateError> {
+    async fn take(&self, open: &IncompleteExport) -> Result<Found, StateError> {
         let record = open.record.clone();
         self.reopen(record.identity, record.settings).await
     }
@@ -288,7 +292,7 @@ fn understand(path: &Path, content: &[u8]) -> Result<Option<Record>, StateError>
     Ok(None)
 }
 
-impl OpenExport {
+impl IncompleteExport {
     /// What is exported.
     #[must_use]
     pub fn source(&self) -> Option<Source> {

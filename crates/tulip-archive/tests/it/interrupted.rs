@@ -109,8 +109,8 @@ async fn a_url_that_has_expired_before_the_download_is_replaced() {
     let job = bench.job(JobScript::new().rows(50));
     let whole = bench.content(&job);
     let expired = Reply::new(403).body("<Error><Code>AccessDenied</Code></Error>");
-    bench.emulator.fail_next(Endpoint::Asset, 1, expired);
-    // Not a retry: the first refusal costs nothing but a status call.
+    // Its range could be what is refused, so the whole is asked for before a fresh URL.
+    bench.emulator.fail_next(Endpoint::Asset, 2, expired);
     let exporter = latest(&bench).await;
     exporter.export(Source::job(job.clone())).await.unwrap();
     assert_eq!(bench.read("latest.csv"), whole);

@@ -8,9 +8,10 @@ use tulip_archive::{
     CreateOnly, Event, ExportError, ExportErrorKind, Exporter, ExporterBuilder, IfExists, Outcome,
     Source,
 };
+use tulip_core::NetworkOptions;
 use tulip_core::sink::{
-    Capabilities, ConnectOptions, Metadata, OpenOptions, Probe, Sink, SinkError, SinkErrorKind,
-    SinkFactory, SinkRegistry, SinkUrl, SinkWriter, StoredObject, WriteMode, async_trait,
+    Capabilities, Metadata, OpenOptions, Probe, Sink, SinkError, SinkErrorKind, SinkFactory,
+    SinkRegistry, SinkUrl, SinkWriter, StoredObject, WriteMode, async_trait,
 };
 use tulip_core::{Checksum, ChecksumAlgorithm, ObjectKey};
 use tulip_emulator::{Endpoint, JobScript};
@@ -166,7 +167,7 @@ impl SinkFactory for Memory {
     fn example(&self) -> &str {
         "memory://x"
     }
-    async fn connect(&self, _: &SinkUrl, _: &ConnectOptions) -> Result<Arc<dyn Sink>, SinkError> {
+    async fn connect(&self, _: &SinkUrl, _: &NetworkOptions) -> Result<Arc<dyn Sink>, SinkError> {
         Ok(Arc::new(self.clone()))
     }
 }

@@ -1,16 +1,17 @@
 //! Stored archives against their receipts.
 
-use tulip_archive::core::sink::{ConnectOptions, Listed, SinkRegistry};
-use tulip_archive::{Source, Verdict, Verifier, parse_target};
+use tulip_archive::core::NetworkOptions;
+use tulip_archive::core::sink::{Listed, SinkRegistry};
+use tulip_archive::{Source, VerificationStatus, Verifier, parse_target};
 use tulip_emulator::JobScript;
 
 use crate::support::Bench;
 
 /// What is found in the folder, in words, by name.
-async fn found(bench: &Bench) -> Vec<(String, Verdict)> {
+async fn found(bench: &Bench) -> Vec<(String, VerificationStatus)> {
     let target = parse_target(bench.folder.path().to_str().unwrap()).unwrap();
     let registry = SinkRegistry::linked().unwrap();
-    let network = ConnectOptions::default();
+    let network = NetworkOptions::default();
     let sink = registry.connect(&target, &network).await.unwrap();
     let verifier = Verifier::new(sink.clone());
     let mut keys = sink.list().await.unwrap();
@@ -20,7 +21,7 @@ async fn found(bench: &Bench) -> Vec<(String, Verdict)> {
             panic!("{entry:?}");
         };
         if let Some(checked) = verifier.check(&key).await.unwrap() {
-            found.push((checked.key.to_string(), checked.verdict));
+            found.push((checked.key.to_string(), checked.status));
         }
     }
     found.sort_by(|a, b| a.0.cmp(&b.0));
@@ -41,7 +42,7 @@ async fn every_damage_is_found_and_told() {
         found(&bench)
             .await
             .iter()
-            .all(|(_, found)| *found == Verdict::Intact)
+            .all(|(_, found)| *found == VerificationStatus::Intact)
     );
     let path = |name: &str| bench.folder.path().join(name);
     let mut bytes = bench.read("flipped.csv");
@@ -73,16 +74,12 @@ async fn every_damage_is_found_and_told() {
     ];
     assert_eq!(names, all);
     let says = |at: usize| found[at].1.to_string();
-    assert!(
-        says(0).contains("its receipt cannot be used"),
-        "{}",
-        says(0)
-    );
-    assert!(says(1).contains("bytes, not"), "{}", says(1));
-    assert_eq!(found[2].1, Verdict::Intact);
-    assert!(says(3).contains("its crc64nvme is"), "{}", says(3));
-    assert_eq!(found[4].1, Verdict::Missing);
-    assert_eq!(found[5].1, Verdict::NoReceipt);
+    assert!(says(0).contains("invalid receipt"), "{}", says(0));
+    assert!(says(1).contains("size mismatch: "), "{}", says(1));
+    assert_eq!(found[2].1, VerificationStatus::Intact);
+    assert!(says(3).contains("crc64nvme mismatch: "), "{}", says(3));
+    assert_eq!(found[4].1, VerificationStatus::Missing);
+    assert_eq!(found[5].1, VerificationStatus::NoReceipt);
     let bad = found.iter().filter(|(_, verdict)| verdict.is_bad());
     assert_eq!(bad.count(), 4);
 }

@@ -200,7 +200,7 @@ async fn exporter(client: Client, sink: Arc<dyn Sink>, plan: &Plan) -> Exporter 
     let builder = Exporter::builder(client)
         .to_sink(sink)
         .name(KeyTemplate::parse(KEY).unwrap())
-        .poll(poll.deadline(plan.deadline));
+        .poll(poll.deadline(Some(plan.deadline)));
     let builder = match plan.max_bytes {
         Some(bytes) => builder.max_bytes(bytes),
         None => builder,

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tempfile::TempDir;
-use tulip_core::sink::{ConnectOptions, Sink, SinkRegistry, SinkUrl};
+use tulip_core::NetworkOptions;
+use tulip_core::sink::{Sink, SinkRegistry, SinkUrl};
 use tulip_test_s3::{KEY_ID, S3Server, SECRET};
 
 use crate::column::Place;
@@ -38,7 +39,7 @@ impl Storage {
                 .with_option("part_size", "5MiB"),
         };
         let registry = SinkRegistry::linked().unwrap();
-        let connected = registry.connect(&url, &ConnectOptions::default()).await;
+        let connected = registry.connect(&url, &NetworkOptions::default()).await;
         connected.unwrap()
     }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tulip_core::sink::{
-    Capabilities, Leftover, Metadata, OpenOptions, Probe, Resumed, Sink, SinkError, SinkErrorKind,
-    SinkLister, SinkReader, SinkWriter, StoredObject, WriteMode, async_trait,
+    Capabilities, Metadata, OpenOptions, Probe, Resumed, Sink, SinkError, SinkErrorKind,
+    SinkLister, SinkReader, SinkWriter, StaleUpload, StoredObject, WriteMode, async_trait,
 };
 use tulip_core::{Checksum, ChecksumAlgorithm, ObjectKey, Timestamp};
 
@@ -154,13 +154,13 @@ impl Sink for Weak {
         &self,
         key: &ObjectKey,
         options: &OpenOptions,
-        left: &Leftover,
+        left: &StaleUpload,
         bytes: u64,
     ) -> Result<Option<Resumed>, SinkError> {
         self.sink.resume(key, options, left, bytes).await
     }
 
-    async fn discard(&self, key: &ObjectKey, left: &Leftover) -> Result<(), SinkError> {
+    async fn discard(&self, key: &ObjectKey, left: &StaleUpload) -> Result<(), SinkError> {
         self.sink.discard(key, left).await
     }
 
@@ -209,8 +209,8 @@ impl SinkWriter for WeakWriter {
         self.writer.write(chunk).await
     }
 
-    fn trace(&self) -> Option<String> {
-        self.writer.trace()
+    fn resume_token(&self) -> Option<String> {
+        self.writer.resume_token()
     }
 
     async fn checkpoint(&mut self) -> Result<Option<u64>, SinkError> {

@@ -13,7 +13,7 @@ use crate::args::{ExistsRule, ExportArgs};
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::shutdown::Shutdown;
-use crate::{connect, state};
+use crate::{connect, state, values};
 
 pub(crate) async fn run(
     args: ExportArgs,
@@ -32,7 +32,7 @@ pub(crate) async fn run(
             ExistsRule::Overwrite => IfExists::Overwrite,
             ExistsRule::Fail => IfExists::Fail,
         })
-        .poll(PollPolicy::default().deadline(args.timeout));
+        .poll(PollPolicy::default().deadline(values::no_limit_if_zero(args.timeout)));
     for (name, value) in args.sink.all().map_err(Failure::usage)? {
         builder = builder.sink_option(name, value);
     }

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 use tulip_archive::poll::PollPolicy;
-use tulip_archive::{ExportErrorKind, Exporter, OpenExport, Source, StateStore};
+use tulip_archive::{ExportErrorKind, Exporter, IncompleteExport, Source, StateStore};
 use tulip_core::sink::{SinkRegistry, SinkUrl};
 use tulip_core::{JobId, ObjectKey, Timestamp};
 use tulip_http::Client;
@@ -16,7 +16,7 @@ use crate::args::ResumeArgs;
 use crate::failure::{Code, Failure, chain};
 use crate::progress::Progress;
 use crate::shutdown::Shutdown;
-use crate::{connect, output, state};
+use crate::{connect, output, state, values};
 
 pub(crate) async fn run(
     args: ResumeArgs,
@@ -46,7 +46,7 @@ pub(crate) async fn run(
     fleet::run(plan, args.concurrency.get(), progress, shutdown, report).await
 }
 
-fn is_chosen(args: &ResumeArgs, open: &OpenExport) -> bool {
+fn is_chosen(args: &ResumeArgs, open: &IncompleteExport) -> bool {
     if args.machine.is_empty() && args.job.is_empty() {
         return true;
     }
@@ -61,7 +61,7 @@ async fn plan(
     args: &ResumeArgs,
     store: &StateStore,
     client: &Client,
-    open: &[OpenExport],
+    open: &[IncompleteExport],
 ) -> Result<Plan, Failure> {
     let mut plan = Plan::default();
     for open in open {
@@ -78,7 +78,7 @@ async fn plan(
         };
         let builder = Exporter::builder(client.clone())
             .to_url(url)
-            .poll(PollPolicy::default().deadline(args.timeout))
+            .poll(PollPolicy::default().deadline(values::no_limit_if_zero(args.timeout)))
             .state(store.clone());
         match builder.settings_of(open).build().await {
             Ok(exporter) => plan.planned.extend(Planned::resumed(&exporter, open)),
@@ -89,7 +89,7 @@ async fn plan(
 }
 
 /// Where an export goes, if this client can resume it.
-fn target_of(open: &OpenExport, client: &Client) -> Result<SinkUrl, NotStarted> {
+fn target_of(open: &IncompleteExport, client: &Client) -> Result<SinkUrl, NotStarted> {
     let skipped = |kind, why: &str| NotStarted {
         kind,
         reason: format!("skipped: {why}"),
@@ -123,7 +123,7 @@ fn target_of(open: &OpenExport, client: &Client) -> Result<SinkUrl, NotStarted> 
 async fn discard(
     args: &ResumeArgs,
     store: &StateStore,
-    open: Vec<OpenExport>,
+    open: Vec<IncompleteExport>,
     progress: &Progress,
     shutdown: &Shutdown,
 ) -> Result<(), Failure> {
@@ -172,7 +172,7 @@ async fn discard_one(
     args: &ResumeArgs,
     store: &StateStore,
     registry: &SinkRegistry,
-    open: &OpenExport,
+    open: &IncompleteExport,
 ) -> Result<bool, String> {
     let url = open.target_url().ok().flatten();
     let Some(url) = url.filter(|_| open.has_left_something()) else {
@@ -187,7 +187,7 @@ async fn discard_one(
 }
 
 /// Whether an export goes to this target, whatever their options.
-fn is_same_place(open: &OpenExport, to: &SinkUrl) -> bool {
+fn is_same_place(open: &IncompleteExport, to: &SinkUrl) -> bool {
     let place = |url: &SinkUrl| {
         (
             url.scheme().to_owned(),
@@ -215,7 +215,7 @@ struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    fn of(open: &'a OpenExport) -> Self {
+    fn of(open: &'a IncompleteExport) -> Self {
         let source = open.source();
         Self {
             source: source.map_or_else(String::new, |source| output::plain(&source.to_string())),
@@ -235,7 +235,7 @@ impl<'a> Shown<'a> {
     }
 }
 
-fn list(open: &[OpenExport], json: bool, progress: &Progress) -> Result<(), Failure> {
+fn list(open: &[IncompleteExport], json: bool, progress: &Progress) -> Result<(), Failure> {
     let shown = open.iter().map(Shown::of);
     if json {
         return shown.into_iter().try_for_each(|open| output::json(&open));

@@ -9,7 +9,7 @@ use tulip_http::Client;
 use crate::args::StatusArgs;
 use crate::failure::{Code, Failure};
 use crate::shutdown::Shutdown;
-use crate::{connect, output};
+use crate::{connect, output, values};
 
 /// What `--json` prints. The download URL is a credential, so only its presence is told.
 #[derive(Serialize)]
@@ -56,7 +56,7 @@ pub(crate) async fn run(args: StatusArgs, shutdown: &Shutdown) -> Result<(), Fai
 }
 
 async fn wait(client: &Client, args: &StatusArgs) -> Result<(), PollError> {
-    let policy = PollPolicy::default().deadline(args.timeout);
+    let policy = PollPolicy::default().deadline(values::no_limit_if_zero(args.timeout));
     let mut poller = Poller::new(client, args.job.clone(), policy);
     while let Some(state) = poller.next().await {
         match state? {

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tulip_archive::{ExportError, parse_target};
-use tulip_core::sink::{ConnectOptions, Sink, SinkErrorKind, SinkRegistry, SinkUrl};
+use tulip_core::NetworkOptions;
+use tulip_core::sink::{Sink, SinkErrorKind, SinkRegistry, SinkUrl};
 
 use crate::args::SinkSettings;
 use crate::failure::{Code, Failure, chain};
@@ -36,7 +37,7 @@ pub(crate) async fn connect(
     let from_env = std::env::var_os("TULIP_CA_FILE").map(PathBuf::from);
     let ca_file = ca_file.or(from_env);
     let ca_file = ca_file.map(|path| values::unwrapped_path(path.as_os_str()));
-    let mut network = ConnectOptions::default();
+    let mut network = NetworkOptions::default();
     network.ca_file = ca_file.filter(|path| !path.as_os_str().is_empty());
     registry.connect(url, &network).await.map_err(|error| {
         let code = match error.kind() {

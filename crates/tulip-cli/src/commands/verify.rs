@@ -3,7 +3,7 @@
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use serde::Serialize;
-use tulip_archive::{Checked, Verdict, Verifier};
+use tulip_archive::{Verification, VerificationStatus, Verifier};
 use tulip_core::Receipt;
 use tulip_core::sink::{Listed, SinkError, SinkErrorKind, SinkRegistry};
 
@@ -61,7 +61,7 @@ pub(crate) async fn run(
             };
             match checked {
                 Ok(Some(checked)) => {
-                    counts.add(&checked.verdict);
+                    counts.add(&checked.status);
                     progress.beside(|| report(&checked, args.json))?;
                 }
                 Ok(None) => {}
@@ -129,11 +129,11 @@ fn skip(
 }
 
 impl Counts {
-    fn add(&mut self, verdict: &Verdict) {
+    fn add(&mut self, verdict: &VerificationStatus) {
         *match verdict {
-            Verdict::Intact => &mut self.intact,
-            Verdict::NoReceipt => &mut self.without_receipt,
-            Verdict::Missing => &mut self.missing,
+            VerificationStatus::Intact => &mut self.intact,
+            VerificationStatus::NoReceipt => &mut self.without_receipt,
+            VerificationStatus::Missing => &mut self.missing,
             _ => &mut self.mismatched,
         } += 1;
     }
@@ -158,13 +158,13 @@ struct Report<'a> {
     receipt: Option<&'a Receipt>,
 }
 
-fn report(checked: &Checked, json: bool) -> Result<(), Failure> {
-    let (verdict, detail) = match &checked.verdict {
-        Verdict::Intact => ("intact", None),
-        Verdict::Differs(how) => ("differs", Some(how.as_str())),
-        Verdict::Missing => ("missing", None),
-        Verdict::BadReceipt(why) => ("bad_receipt", Some(why.as_str())),
-        Verdict::NoReceipt => ("no_receipt", None),
+fn report(checked: &Verification, json: bool) -> Result<(), Failure> {
+    let (verdict, detail) = match &checked.status {
+        VerificationStatus::Intact => ("intact", None),
+        VerificationStatus::Mismatched(how) => ("differs", Some(how.as_str())),
+        VerificationStatus::Missing => ("missing", None),
+        VerificationStatus::BadReceipt(why) => ("bad_receipt", Some(why.as_str())),
+        VerificationStatus::NoReceipt => ("no_receipt", None),
         _ => ("other", None),
     };
     if json {
@@ -175,12 +175,12 @@ fn report(checked: &Checked, json: bool) -> Result<(), Failure> {
             receipt: checked.receipt.as_ref(),
         });
     }
-    let what = match &checked.verdict {
-        Verdict::Intact => "intact".to_owned(),
-        Verdict::Missing => "missing".to_owned(),
-        Verdict::Differs(how) => format!("mismatch: {how}"),
-        Verdict::BadReceipt(why) => format!("unusable receipt: {why}"),
-        Verdict::NoReceipt => "no receipt".to_owned(),
+    let what = match &checked.status {
+        VerificationStatus::Intact => "intact".to_owned(),
+        VerificationStatus::Missing => "missing".to_owned(),
+        VerificationStatus::Mismatched(how) => format!("mismatch: {how}"),
+        VerificationStatus::BadReceipt(why) => format!("unusable receipt: {why}"),
+        VerificationStatus::NoReceipt => "no receipt".to_owned(),
         other => other.to_string(),
     };
     output::line(&output::plain(&format!("{}: {what}", checked.location)))

@@ -1,7 +1,7 @@
 use tulip_core::{Credentials, Scope};
 use tulip_emulator::{Endpoint, Fault, JobScript, Reply, TokenKind};
 
-use crate::support::{Bench, files, run};
+use crate::support::{Bench, elsewhere, files, run};
 
 #[test]
 fn all_done_is_0() {
@@ -167,9 +167,7 @@ fn a_server_that_is_not_tulip_is_1_whatever_it_answers() {
 fn the_archive_of_a_failed_machine_export_can_be_fetched_by_its_job() {
     let bench = Bench::start();
     let machine = bench.machine();
-    bench
-        .emulator
-        .fail_next(Endpoint::Asset, 1, Reply::new(404));
+    bench.emulator.fail_next(Endpoint::Asset, 1, elsewhere());
     let ran = bench.run(&["export", "--machine", machine.as_str(), "--to", "out"]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     let job = bench.emulator.jobs()[0].id.clone();

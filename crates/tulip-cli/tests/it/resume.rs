@@ -3,12 +3,11 @@
 use tulip_emulator::{Endpoint, JobScript, Reply};
 use tulip_test_s3::{KEY_ID, S3Server, SECRET};
 
-use crate::support::{Bench, Ran, files, run};
+use crate::support::{Bench, Ran, elsewhere, files, run};
 
 /// An export of the first machine whose download cannot be finished.
 fn interrupted(bench: &Bench, target: &str) -> Ran {
-    let gone = Reply::new(404);
-    bench.emulator.fail_next(Endpoint::Asset, 1, gone);
+    bench.emulator.fail_next(Endpoint::Asset, 1, elsewhere());
     let machine = bench.machine();
     let args = ["export", "--machine", machine.as_str(), "--to", target];
     let refused = bench.run(&args);
@@ -75,8 +74,7 @@ fn options_of_a_target_are_remembered_and_can_be_said_anew() {
     let bench = Bench::start();
     let memory = ["--sink-option", "memory=20MiB"];
     for resume in [&["resume", "--json"][..], &["resume", "--discard", "--all"]] {
-        let gone = Reply::new(404);
-        bench.emulator.fail_next(Endpoint::Asset, 1, gone);
+        bench.emulator.fail_next(Endpoint::Asset, 1, elsewhere());
         let machine = bench.machine();
         let export = ["export", "--machine", machine.as_str(), "--to", "out"];
         let failed = bench.run(&[&export[..], &memory].concat());
@@ -122,9 +120,7 @@ fn a_sweep_of_a_bucket_wants_its_age_and_counts_what_it_removes() {
 fn without_state_nothing_is_remembered() {
     let bench = Bench::start();
     let machine = bench.machine();
-    bench
-        .emulator
-        .fail_next(Endpoint::Asset, 1, Reply::new(404));
+    bench.emulator.fail_next(Endpoint::Asset, 1, elsewhere());
     let args = ["export", "--machine", machine.as_str(), "--to", "out"];
     let ran = bench.run(&[&args[..], &["--no-state"]].concat());
     assert!(
@@ -183,7 +179,7 @@ fn verify_skips_and_names_what_it_cannot_look_at_and_ends_in_5() {
     for name in ["out/back: it is a link back to", "slash.csv is no archive"] {
         assert!(ran.stderr.contains(name), "{ran:?}");
     }
-    assert!(ran.stderr.contains("3 intact"), "{ran:?}");
+    assert!(ran.stderr.contains("3 OK"), "{ran:?}");
     assert!(ran.stderr.contains(", 2 skipped"), "{ran:?}");
     let ran = bench.run(&["verify", "out", "--json"]);
     assert_eq!(ran.code, Some(5), "{ran:?}");

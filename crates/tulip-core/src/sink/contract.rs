@@ -6,7 +6,7 @@ use std::fmt;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Leftover, SinkError, SinkErrorKind, SinkLister, SinkReader};
+use super::{SinkError, SinkErrorKind, SinkLister, SinkReader, StaleUpload};
 use crate::{Checksum, ObjectKey, Timestamp};
 
 /// What a store keeps beside an object, by name: `tulip-job`, `tulip-machine`, `tulip-checksum`.
@@ -113,7 +113,7 @@ pub trait Sink: Send + Sync + fmt::Debug {
         &self,
         key: &ObjectKey,
         options: &OpenOptions,
-        left: &Leftover,
+        left: &StaleUpload,
         bytes: u64,
     ) -> Result<Option<Resumed>, SinkError> {
         let _ = (options, left, bytes);
@@ -126,7 +126,7 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`SinkError`] when something stays; its message says what. [`SinkErrorKind::Unsupported`]
     /// where without a trace it cannot be looked for.
-    async fn discard(&self, key: &ObjectKey, left: &Leftover) -> Result<(), SinkError> {
+    async fn discard(&self, key: &ObjectKey, left: &StaleUpload) -> Result<(), SinkError> {
         let _ = (key, left);
         Ok(())
     }
@@ -168,7 +168,7 @@ pub trait SinkWriter: Send {
     /// far, should its process end now. The caller asks for it after [`Sink::open`] and after every
     /// write and stores it, so it is cheap and holds no secret. `None`, as by default, as long as
     /// nothing would be left.
-    fn trace(&self) -> Option<String> {
+    fn resume_token(&self) -> Option<String> {
         None
     }
 

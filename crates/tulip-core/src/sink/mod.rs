@@ -46,10 +46,10 @@
 pub mod conformance;
 mod contract;
 mod error;
-mod leftover;
 mod options;
 mod read;
 mod registry;
+mod stale_upload;
 mod url;
 
 pub use async_trait::async_trait;
@@ -59,8 +59,8 @@ pub use contract::{
     StoredObject, WriteMode,
 };
 pub use error::{SinkError, SinkErrorKind};
-pub use leftover::Leftover;
-pub use options::{ConnectOptions, SinkOption};
+pub use options::SinkOption;
 pub use read::{Listed, SinkLister, SinkReader};
 pub use registry::{RegistryError, SinkFactory, SinkHint, SinkRegistration, SinkRegistry};
+pub use stale_upload::StaleUpload;
 pub use url::{SinkUrl, SinkUrlError};

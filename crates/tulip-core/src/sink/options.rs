@@ -1,8 +1,5 @@
 //! What can be said about a sink beside its address.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
 use super::{SinkError, SinkErrorKind, SinkUrl};
 
 /// One option that a sink takes in its URL's query.
@@ -86,33 +83,6 @@ impl SinkOption {
             seen.push(name);
         }
         Ok(())
-    }
-}
-
-/// What all sinks of a program have in common, whatever their address: how it reaches the network.
-/// A sink that does not need it ignores it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ConnectOptions {
-    /// More certificate authorities to trust, as a PEM file.
-    pub ca_file: Option<PathBuf>,
-    /// What the program calls itself.
-    pub user_agent: Option<String>,
-    /// How long making a connection may take.
-    pub connect_timeout: Duration,
-    /// How long a server may be silent, or take nothing of what is sent.
-    pub stall_timeout: Duration,
-}
-
-impl Default for ConnectOptions {
-    /// No further authority, no name, 10 s to connect and 60 s of silence.
-    fn default() -> Self {
-        Self {
-            ca_file: None,
-            user_agent: None,
-            connect_timeout: Duration::from_secs(10),
-            stall_timeout: Duration::from_secs(60),
-        }
     }
 }
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Capabilities, ConnectOptions, Sink, SinkError, SinkErrorKind, SinkOption, SinkUrl};
+use crate::NetworkOptions;
+
+use super::{Capabilities, Sink, SinkError, SinkErrorKind, SinkOption, SinkUrl};
 
 /// Makes sinks from the URLs of one scheme.
 #[async_trait]
@@ -44,7 +46,7 @@ pub trait SinkFactory: Send + Sync {
     async fn connect(
         &self,
         url: &SinkUrl,
-        options: &ConnectOptions,
+        options: &NetworkOptions,
     ) -> Result<Arc<dyn Sink>, SinkError>;
 }
 
@@ -79,9 +81,8 @@ inventory::collect!(SinkRegistration);
 ///
 /// ```
 /// use std::sync::Arc;
-/// use tulip_core::sink::{
-///     ConnectOptions, Sink, SinkError, SinkErrorKind, SinkFactory, SinkRegistry, SinkUrl, async_trait,
-/// };
+/// use tulip_core::NetworkOptions;
+/// use tulip_core::sink::{Sink, SinkError, SinkErrorKind, SinkFactory, SinkRegistry, SinkUrl, async_trait};
 ///
 /// struct Pigeon;
 ///
@@ -90,7 +91,7 @@ inventory::collect!(SinkRegistration);
 ///     fn scheme(&self) -> &str { "pigeon" }
 ///     fn summary(&self) -> &str { "carrier pigeons (RFC 1149)" }
 ///     fn example(&self) -> &str { "pigeon://loft" }
-///     async fn connect(&self, url: &SinkUrl, _: &ConnectOptions) -> Result<Arc<dyn Sink>, SinkError> {
+///     async fn connect(&self, url: &SinkUrl, _: &NetworkOptions) -> Result<Arc<dyn Sink>, SinkError> {
 ///         Err(SinkError::new(SinkErrorKind::Unavailable, format!("{url} has flown")))
 ///     }
 /// }
@@ -256,7 +257,7 @@ impl SinkRegistry {
     pub async fn connect(
         &self,
         url: &SinkUrl,
-        options: &ConnectOptions,
+        options: &NetworkOptions,
     ) -> Result<Arc<dyn Sink>, SinkError> {
         let Some(entry) = self.entries.get(url.scheme()) else {
             return Err(self.unknown(url.scheme()));
@@ -351,7 +352,7 @@ mod tests {
         async fn connect(
             &self,
             _: &SinkUrl,
-            _: &ConnectOptions,
+            _: &NetworkOptions,
         ) -> Result<Arc<dyn Sink>, SinkError> {
             Err(SinkError::new(SinkErrorKind::Unavailable, "reached"))
         }
@@ -420,7 +421,7 @@ mod tests {
     fn an_unknown_scheme_names_what_is_there_and_the_feature() {
         let mut registry = SinkRegistry::empty();
         let connect = |registry: &SinkRegistry, url: &str| {
-            let options = ConnectOptions::default();
+            let options = NetworkOptions::default();
             now(registry.connect(&url.parse().unwrap(), &options)).unwrap_err()
         };
         let error = connect(&registry, "ftp://h/x");

@@ -65,7 +65,7 @@ pub enum Piece {
     /// What came before is to be discarded: the archive has changed, or its host cannot continue where the
     /// connection broke. The first byte comes next, and [`Download::length`] and
     /// [`Download::etag`] are those of what comes.
-    StartedOver,
+    Restarted,
 }
 
 /// The open download of a job's archive.
@@ -183,7 +183,7 @@ impl Download {
     /// status.
     pub async fn next(&mut self) -> Result<Option<Piece>, Error> {
         if std::mem::take(&mut self.discarded) {
-            return Ok(Some(Piece::StartedOver));
+            return Ok(Some(Piece::Restarted));
         }
         loop {
             if let Some(body) = &mut self.body {
@@ -216,7 +216,7 @@ impl Download {
             } else if self.is_complete() {
                 return Ok(None);
             } else if self.connect().await? {
-                return Ok(Some(Piece::StartedOver));
+                return Ok(Some(Piece::Restarted));
             }
         }
     }

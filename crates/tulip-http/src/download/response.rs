@@ -43,6 +43,8 @@ pub(crate) struct AssetBody {
     pub(crate) etag: Option<String>,
     /// What may still come; `None` where chunks tell the end.
     left: Option<u64>,
+    /// The HTTP library reads to the end of the connection, which is later than the body's.
+    is_unframed: bool,
     /// The first bytes, which have been looked at and not handed over.
     first: Option<Bytes>,
     /// It is less than was asked for, and next to nothing.
@@ -97,6 +99,7 @@ pub(crate) async fn check(
         BodyEnd::Length(length) => Some(length),
         BodyEnd::Chunks | BodyEnd::Connection => None,
     };
+    let is_unframed = announced.is_some() && response.content_length().is_none();
     let whole = |response| AssetBody {
         response,
         endpoint: endpoint.clone(),
@@ -106,6 +109,7 @@ pub(crate) async fn check(
         end: None,
         etag: etag.clone(),
         left: announced,
+        is_unframed,
         is_scanty: false,
         first: None,
     };
@@ -227,6 +231,9 @@ impl AssetBody {
     }
 
     async fn receive(&mut self) -> Result<Option<Bytes>, Error> {
+        if self.is_unframed && self.left == Some(0) {
+            return Ok(None);
+        }
         let endpoint = &self.endpoint;
         let next = self.response.chunk();
         let failed = |error| Error::from_failure(Failure::new(error), endpoint.clone());

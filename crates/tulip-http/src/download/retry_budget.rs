@@ -61,12 +61,17 @@ impl RetryBudget {
                 self.renewed = true;
                 source.renew(used, status).await
             }
-            // A store may not know everywhere yet what it has just announced.
+            // A store may not know everywhere yet what it has just announced. A fresh URL can lead
+            // elsewhere, and is given a second try before the next.
             ErrorKind::NotFound => {
                 let status = error.status();
                 source.count_failure();
                 self.wait(source, error, true).await?;
-                source.renew(used, status).await
+                self.renewed = !self.renewed;
+                match self.renewed {
+                    true => source.renew(used, status).await,
+                    false => Ok(()),
+                }
             }
             _ => {
                 let safe = error.is_retryable();

@@ -190,7 +190,7 @@ where
             Ok(mut download) => loop {
                 match download.next().await {
                     Ok(Some(Piece::Bytes(more))) => bytes.extend_from_slice(&more),
-                    Ok(Some(Piece::StartedOver)) => bytes.clear(),
+                    Ok(Some(Piece::Restarted)) => bytes.clear(),
                     Ok(None) => break,
                     Err(error) => {
                         failed = Some(error);

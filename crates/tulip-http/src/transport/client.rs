@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
-use tulip_core::sink::ConnectOptions;
+use tulip_core::NetworkOptions;
 
 use super::build::{HttpOptions, OWN_NAME};
 use super::build_error::BuildError;
@@ -29,7 +29,7 @@ const SLICE: usize = 64 * 1024;
 /// once and follows no redirect.
 ///
 /// A request as a whole may take as long as it takes; it is given up when its server is silent,
-/// or takes nothing of the body, for [`ConnectOptions::stall_timeout`].
+/// or takes nothing of the body, for [`NetworkOptions::stall_timeout`].
 #[derive(Debug, Clone)]
 pub struct Transport {
     /// By the proxy of the environment, where there is one.
@@ -43,7 +43,7 @@ impl Transport {
     ///
     /// # Errors
     /// [`BuildError`] when the CA file, TLS or a proxy variable cannot be used.
-    pub fn new(options: &ConnectOptions) -> Result<Self, BuildError> {
+    pub fn new(options: &NetworkOptions) -> Result<Self, BuildError> {
         let agent = options.user_agent.as_deref().unwrap_or(OWN_NAME);
         let http = HttpOptions::new(options.ca_file.as_deref(), agent, options.connect_timeout)?;
         let build = |builder: reqwest::ClientBuilder| builder.build().map_err(BuildError::http);

@@ -10,7 +10,8 @@ use object_store::azure::{
     MicrosoftAzureBuilder,
 };
 use object_store::client::{HttpError, HttpErrorKind, HttpRequest};
-use tulip_core::sink::{ConnectOptions, SinkError, SinkErrorKind, SinkOption};
+use tulip_core::NetworkOptions;
+use tulip_core::sink::{SinkError, SinkErrorKind, SinkOption};
 
 use super::clients::{Clients, CreateOnly};
 use super::connection::{self, connector};
@@ -71,7 +72,7 @@ const OPTIONS: &[SinkOption] = &[
     options::PART_SIZE,
 ];
 
-fn clients(target: CloudUrl<'_>, options: &ConnectOptions) -> Result<Clients, SinkError> {
+fn clients(target: CloudUrl<'_>, options: &NetworkOptions) -> Result<Clients, SinkError> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let (builder, account) = builder(target, &variable)?;
     let connector = connector(options, None)?;

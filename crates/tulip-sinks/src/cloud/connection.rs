@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use object_store::{BackoffConfig, RetryConfig};
-use tulip_core::sink::{ConnectOptions, SinkError, SinkErrorKind};
+use tulip_core::NetworkOptions;
+use tulip_core::sink::{SinkError, SinkErrorKind};
 use tulip_http::Transport;
 
 use super::connector::Connector;
@@ -34,7 +35,7 @@ pub(super) fn impatient_retries() -> RetryConfig {
 
 /// The way to a store.
 pub(super) fn connector(
-    options: &ConnectOptions,
+    options: &NetworkOptions,
     ca_file: Option<PathBuf>,
 ) -> Result<Connector, SinkError> {
     let mut options = options.clone();

@@ -4,9 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tulip_core::sink::{
-    Capabilities, ConnectOptions, Sink, SinkError, SinkFactory, SinkOption, SinkUrl,
-};
+use tulip_core::NetworkOptions;
+use tulip_core::sink::{Capabilities, Sink, SinkError, SinkFactory, SinkOption, SinkUrl};
 
 use super::clients::{Clients, CreateRule};
 use super::options::{self, CloudUrl};
@@ -19,7 +18,7 @@ pub(super) struct Cloud {
     pub(super) example: &'static str,
     pub(super) feature: &'static str,
     pub(super) options: &'static [SinkOption],
-    pub(super) clients: fn(CloudUrl<'_>, &ConnectOptions) -> Result<Clients, SinkError>,
+    pub(super) clients: fn(CloudUrl<'_>, &NetworkOptions) -> Result<Clients, SinkError>,
 }
 
 impl fmt::Debug for Cloud {
@@ -57,7 +56,7 @@ impl SinkFactory for Cloud {
     async fn connect(
         &self,
         url: &SinkUrl,
-        options: &ConnectOptions,
+        options: &NetworkOptions,
     ) -> Result<Arc<dyn Sink>, SinkError> {
         let target = CloudUrl(url);
         target.check_metadata_names()?;

@@ -9,7 +9,8 @@ use object_store::client::HttpRequest;
 use object_store::gcp::{
     GcpCredential, GcpCredentialProvider, GoogleCloudStorageBuilder, GoogleConfigKey as Key,
 };
-use tulip_core::sink::{ConnectOptions, SinkError, SinkOption};
+use tulip_core::NetworkOptions;
+use tulip_core::sink::{SinkError, SinkOption};
 use url::Url;
 
 use super::clients::{Clients, CreateOnly};
@@ -52,7 +53,7 @@ const OPTIONS: &[SinkOption] = &[
     options::PART_SIZE,
 ];
 
-fn clients(target: CloudUrl<'_>, options: &ConnectOptions) -> Result<Clients, SinkError> {
+fn clients(target: CloudUrl<'_>, options: &NetworkOptions) -> Result<Clients, SinkError> {
     let builder = builder(target)?;
     let is_google = builder.get_config_value(&Key::BaseUrl).is_none();
     let bucket = bucket_url(target, &builder)?;

@@ -7,8 +7,8 @@ use object_store::path::Path;
 use object_store::{Attribute, ObjectStoreExt as _};
 use tokio::sync::OnceCell;
 use tulip_core::sink::{
-    Capabilities, Leftover, OpenOptions, Probe, Sink, SinkError, SinkErrorKind, SinkLister,
-    SinkReader, SinkWriter, StoredObject, WriteMode,
+    Capabilities, OpenOptions, Probe, Sink, SinkError, SinkErrorKind, SinkLister, SinkReader,
+    SinkWriter, StaleUpload, StoredObject, WriteMode,
 };
 use tulip_core::{ObjectKey, Timestamp};
 
@@ -265,7 +265,7 @@ impl Sink for CloudSink {
         )))
     }
 
-    async fn discard(&self, key: &ObjectKey, left: &Leftover) -> Result<(), SinkError> {
+    async fn discard(&self, key: &ObjectKey, left: &StaleUpload) -> Result<(), SinkError> {
         let Some(uploads) = &self.clients.stale_uploads else {
             return Ok(());
         };

@@ -13,7 +13,7 @@ use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt as _};
 use serde::Deserialize;
 use tracing::debug;
 use tulip_core::Timestamp;
-use tulip_core::sink::{Leftover, SinkError};
+use tulip_core::sink::{SinkError, StaleUpload};
 
 use super::connector::Connector;
 use super::error::{cleaned, from_store};
@@ -85,7 +85,7 @@ impl StaleUploads {
     pub(super) async fn discard(
         &self,
         path: &Path,
-        left: &Leftover,
+        left: &StaleUpload,
         location: &str,
     ) -> Result<(), SinkError> {
         let failed = |error| {
@@ -94,7 +94,7 @@ impl StaleUploads {
         };
         // A resume token is an upload's id or, after a blank, the path of the staged object.
         match left
-            .trace
+            .resume_token
             .as_deref()
             .map(|trace| (trace, trace.strip_prefix(' ')))
         {

@@ -279,7 +279,7 @@ impl SinkWriter for ObjectWriter {
         }
     }
 
-    fn trace(&self) -> Option<String> {
+    fn resume_token(&self) -> Option<String> {
         let upload = self.upload.as_ref();
         let id = upload.and_then(|upload| upload.parts.id.as_deref());
         self.destination.trace(id)

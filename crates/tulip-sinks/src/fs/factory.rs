@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tulip_core::NetworkOptions;
 use tulip_core::sink::{
-    Capabilities, ConnectOptions, Sink, SinkError, SinkErrorKind, SinkFactory, SinkOption, SinkUrl,
+    Capabilities, Sink, SinkError, SinkErrorKind, SinkFactory, SinkOption, SinkUrl,
 };
 
 use super::options::{CAPABILITIES, Limits, OPTIONS};
@@ -38,7 +39,7 @@ impl SinkFactory for FsFactory {
         Some("fs")
     }
 
-    async fn connect(&self, url: &SinkUrl, _: &ConnectOptions) -> Result<Arc<dyn Sink>, SinkError> {
+    async fn connect(&self, url: &SinkUrl, _: &NetworkOptions) -> Result<Arc<dyn Sink>, SinkError> {
         let limits = Limits::from_url(url)?;
         let folder = url.to_file_path().ok_or_else(|| {
             let what = format!("{url} is not the URL of a local folder");

@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 use tulip_core::sink::{
-    Capabilities, Leftover, OpenOptions, Probe, Resumed, Sink, SinkError, SinkErrorKind,
-    SinkLister, SinkReader, SinkWriter, StoredObject, WriteMode,
+    Capabilities, OpenOptions, Probe, Resumed, Sink, SinkError, SinkErrorKind, SinkLister,
+    SinkReader, SinkWriter, StaleUpload, StoredObject, WriteMode,
 };
 use tulip_core::{ObjectKey, Timestamp};
 
@@ -79,8 +79,8 @@ impl FsSink {
 
     /// The staged file of an earlier writer of `key`. A resume token from outside that names anything
     /// else names nothing.
-    fn staged(&self, key: &ObjectKey, left: &Leftover) -> Option<PathBuf> {
-        let name = left.trace.as_deref()?;
+    fn staged(&self, key: &ObjectKey, left: &StaleUpload) -> Option<PathBuf> {
+        let name = left.resume_token.as_deref()?;
         let file = self.path(key);
         let target = file.file_name()?.to_str()?;
         (names::target_of(name)? == target).then(|| file.with_file_name(name))
@@ -152,7 +152,7 @@ impl Sink for FsSink {
         &self,
         key: &ObjectKey,
         options: &OpenOptions,
-        left: &Leftover,
+        left: &StaleUpload,
         bytes: u64,
     ) -> Result<Option<Resumed>, SinkError> {
         let Some(path) = self.staged(key, left) else {
@@ -183,7 +183,7 @@ impl Sink for FsSink {
         }))
     }
 
-    async fn discard(&self, key: &ObjectKey, left: &Leftover) -> Result<(), SinkError> {
+    async fn discard(&self, key: &ObjectKey, left: &StaleUpload) -> Result<(), SinkError> {
         let Some(path) = self.staged(key, left) else {
             return Ok(());
         };

@@ -227,7 +227,7 @@ impl SinkWriter for FileWriter {
         }
     }
 
-    fn trace(&self) -> Option<String> {
+    fn resume_token(&self) -> Option<String> {
         let name = self.staged_path.file_name()?;
         name.to_str().map(str::to_owned)
     }

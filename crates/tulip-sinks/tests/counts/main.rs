@@ -4,7 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 use bytes::{Bytes, BytesMut};
-use tulip_core::sink::{ConnectOptions, OpenOptions, SinkRegistry, SinkUrl};
+use tulip_core::NetworkOptions;
+use tulip_core::sink::{OpenOptions, SinkRegistry, SinkUrl};
 use tulip_sinks as _;
 
 const MIB: usize = 1024 * 1024;
@@ -29,7 +30,7 @@ async fn a_large_file_takes_one_write_for_each_block() {
     let folder = tempfile::TempDir::new().unwrap();
     let url = SinkUrl::from_path(folder.path()).unwrap();
     let registry = SinkRegistry::linked().unwrap();
-    let sink = registry.connect(&url, &ConnectOptions::default()).await;
+    let sink = registry.connect(&url, &NetworkOptions::default()).await;
     let options = OpenOptions::default();
     let key = "a.csv".parse().unwrap();
     let mut writer = sink.unwrap().open(&key, &options).await.unwrap();

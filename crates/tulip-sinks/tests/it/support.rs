@@ -4,10 +4,9 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use tulip_core::NetworkOptions;
 use tulip_core::ObjectKey;
-use tulip_core::sink::{
-    ConnectOptions, OpenOptions, Sink, SinkError, SinkRegistry, StoredObject, WriteMode,
-};
+use tulip_core::sink::{OpenOptions, Sink, SinkError, SinkRegistry, StoredObject, WriteMode};
 
 pub(crate) fn key(text: &str) -> ObjectKey {
     ObjectKey::new(text).unwrap()
@@ -26,7 +25,7 @@ pub(crate) async fn connect(
         url = tulip_core::sink::SinkUrl::with_option(url, name, value);
     }
     let registry = SinkRegistry::linked().unwrap();
-    registry.connect(&url, &ConnectOptions::default()).await
+    registry.connect(&url, &NetworkOptions::default()).await
 }
 
 pub(crate) async fn put(

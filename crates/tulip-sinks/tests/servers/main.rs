@@ -16,9 +16,10 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 
+use tulip_core::NetworkOptions;
 use tulip_core::ObjectKey;
 use tulip_core::sink::conformance::{self, Failure, Fixture, Report};
-use tulip_core::sink::{ConnectOptions, Sink, SinkRegistry, async_trait};
+use tulip_core::sink::{Sink, SinkRegistry, async_trait};
 use tulip_sinks as _;
 
 fn variable(name: &str) -> String {
@@ -31,7 +32,7 @@ async fn sink(url: &str, options: &[(&str, &str)]) -> Arc<dyn Sink> {
         url = url.with_option(name, value);
     }
     let registry = SinkRegistry::linked().unwrap();
-    let sink = registry.connect(&url, &ConnectOptions::default()).await;
+    let sink = registry.connect(&url, &NetworkOptions::default()).await;
     sink.unwrap()
 }
 

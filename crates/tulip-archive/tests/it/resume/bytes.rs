@@ -97,8 +97,8 @@ async fn what_is_not_what_was_written_is_not_gone_on_with() {
 async fn bytes_that_are_kept_outlast_a_run_that_brings_none() {
     let it = Resumable::start().await;
     it.begin(JobScript::new()).await;
-    let gone = Reply::new(404);
-    it.bench.emulator.fail_next(Endpoint::Asset, 1, gone);
+    let elsewhere = Reply::redirect(302, "http://169.254.169.254/latest");
+    it.bench.emulator.fail_next(Endpoint::Asset, 1, elsewhere);
     let exporter = it.exporter().await;
     let error = exporter.export(it.source()).await.unwrap_err();
     assert_eq!(error.kind(), ExportErrorKind::Download);

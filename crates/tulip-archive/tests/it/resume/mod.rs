@@ -11,8 +11,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tulip_archive::{
-    Event, ExportError, ExportErrorKind, Exporter, ExporterBuilder, KeyTemplate, MachineId,
-    OpenExport, Outcome, Source, StateStore,
+    Event, ExportError, ExportErrorKind, Exporter, ExporterBuilder, IncompleteExport, KeyTemplate,
+    MachineId, Outcome, Source, StateStore,
 };
 use tulip_emulator::{Endpoint, Fault, JobScript, Reply};
 
@@ -59,7 +59,7 @@ impl Resumable {
         self.builder().build().await.unwrap()
     }
 
-    async fn discard(&self, open: &OpenExport) -> bool {
+    async fn discard(&self, open: &IncompleteExport) -> bool {
         let sink = self.exporter().await.sink().clone();
         self.store().discard(open, sink.as_ref()).await.unwrap()
     }
@@ -151,7 +151,7 @@ fn telling() -> (Told, impl FnMut(Event<'_>) + Send) {
     let tell = move |event: Event<'_>| {
         let word = match event {
             Event::Started { .. } => "started",
-            Event::Attached { .. } => "attached",
+            Event::ResumingJob { .. } => "attached",
             Event::Downloading { .. } => "downloading",
             Event::Resuming { .. } => "resuming",
             Event::Exported { .. } => "exported",

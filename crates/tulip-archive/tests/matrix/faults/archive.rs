@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tulip_archive::ExportErrorKind::{self, Download, Incomplete, TooLarge};
+use tulip_archive::ExportErrorKind::{self, Download, Incomplete, NotAnArchive, TooLarge};
 use tulip_emulator::{Fault, Reply};
 
 use super::{BUSY, megabytes, times};
@@ -29,14 +29,22 @@ fn refusals() -> Vec<Row> {
         }));
         rows.push(row(format!("{status} for ever"), &SINKS, move |draw| {
             let script = draw.script().asset_always(busy(status));
-            Plan::fails(draw, script, Download, true).asked(6..=6)
+            Plan::fails(draw, script, Download, true).asked(6..=8)
         }));
     }
-    for status in [304, 404, 410, 412, 422] {
-        rows.push(row(format!("{status}"), &SINKS, move |draw| {
-            let odd = Reply::xml(status, "Refused", "the test refuses it");
-            let script = draw.script().asset_faults([odd]);
-            Plan::fails(draw, script, Download, false).asked(1..=1)
+    rows.push(row("304", &SINKS, |draw| {
+        let script = draw.script().asset_faults([refusal(304)]);
+        Plan::fails(draw, script, Download, false).asked(1..=1)
+    }));
+    // It can be the range that is refused, or an archive that is not there yet.
+    for (status, retryable) in [(404, true), (410, true), (412, true), (422, false)] {
+        rows.push(row(format!("{status}, then fine"), &SINKS, move |draw| {
+            let script = draw.script().asset_faults([refusal(status)]);
+            Plan::exports(draw, script).asked(2..=3)
+        }));
+        rows.push(row(format!("{status} for ever"), &SINKS, move |draw| {
+            let script = draw.script().asset_always(refusal(status));
+            Plan::fails(draw, script, Download, retryable).asked(2..=12)
         }));
     }
     // A range that is none, or that there is not: the whole is asked for without one.
@@ -65,6 +73,10 @@ fn refusals() -> Vec<Row> {
         }),
     ]);
     rows
+}
+
+fn refusal(status: u16) -> Reply {
+    Reply::xml(status, "Refused", "the test refuses it")
 }
 
 /// A host that has too much to do.
@@ -245,37 +257,47 @@ fn endless(draw: &Draw) -> ExportErrorKind {
     }
 }
 
+fn page() -> Reply {
+    Reply::html(200, "<html><title>Sign in</title></html>")
+}
+
 /// Replies that are no archive.
 fn strangers() -> Vec<Row> {
     vec![
-        row("page with 200", &BOTH_WAYS, |draw| {
-            let page = Reply::html(200, "<html><title>Sign in</title></html>");
-            let script = draw.script().asset_faults([page]);
-            Plan::fails(draw, script, Download, false).asked(1..=1)
+        row("page with 200, then fine", &BOTH_WAYS, |draw| {
+            let script = draw.script().asset_faults([page()]);
+            Plan::exports(draw, script).asked(2..=12)
+        }),
+        row("page with 200 for ever", &BOTH_WAYS, |draw| {
+            let script = draw.script().asset_always(page());
+            Plan::fails(draw, script, NotAnArchive, false).asked(1..=3)
         }),
         row("page with 200 midway", &BOTH_WAYS, |draw| {
             let after = draw.inside();
-            let page = Reply::html(200, "<html><title>Sign in</title></html>").into();
             let script = draw.script();
-            let script = script.asset_faults([Fault::Cut { after }, page]);
-            Plan::fails(draw, script, Download, false).asked(2..=2)
+            let script = script.asset_faults([Fault::Cut { after }, page().into()]);
+            Plan::fails(draw, script, NotAnArchive, false).asked(2..=3)
         }),
         row("called a page", &SINKS, |draw| {
             let script = draw.script().asset_header("Content-Type", "text/html");
-            Plan::fails(draw, script, Download, false).asked(1..=1)
+            Plan::fails(draw, script, NotAnArchive, false).asked(1..=3)
         }),
         row("compressed", &BOTH_WAYS, |draw| {
             let script = draw.script().gzip();
-            Plan::fails(draw, script, Download, false).asked(1..=1)
+            Plan::fails(draw, script, Download, false).asked(1..=3)
         }),
         row("called compressed", &SINKS, |draw| {
             let encoding = draw.pick(&["br", "gzip", "zstd", "deflate"]);
             let script = draw.script().asset_header("Content-Encoding", encoding);
-            Plan::fails(draw, script, Download, false).asked(1..=1)
+            Plan::fails(draw, script, Download, false).asked(1..=3)
         }),
-        row("header of megabytes", &SINKS, |draw| {
+        row("header of megabytes, then fine", &SINKS, |draw| {
             let script = draw.script().asset_faults([megabytes()]);
-            Plan::fails(draw, script, Download, false).asked(1..=1)
+            Plan::exports(draw, script).asked(2..=3)
+        }),
+        row("header of megabytes for ever", &SINKS, |draw| {
+            let script = draw.script().asset_always(megabytes());
+            Plan::fails(draw, script, Download, false).asked(1..=3)
         }),
         row("empty reply", &SINKS, |draw| {
             let script = draw.script().asset_faults([Reply::new(200)]);

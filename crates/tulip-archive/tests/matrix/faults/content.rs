@@ -140,11 +140,15 @@ fn headers() -> Vec<Row> {
         "Transfer-Encoding: identity, and cut",
         &SINKS,
         |draw| {
-            let after = draw.inside();
+            let after = draw.few();
             let script = draw.script().asset_header("Transfer-Encoding", "identity");
             let script = script.asset_always(Fault::Cut { after });
             Plan::fails(draw, script, Download, true)
         },
     ));
+    rows.push(row("Transfer-Encoding: identity", &SINKS, |draw| {
+        let script = draw.script().asset_header("Transfer-Encoding", "identity");
+        Plan::exports(draw, script).asked(1..=2)
+    }));
     rows
 }

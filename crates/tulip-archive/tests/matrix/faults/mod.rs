@@ -20,23 +20,19 @@ use crate::plan::Row;
 
 /// The rows, under their headings.
 pub(crate) fn all() -> Vec<(&'static str, Vec<Row>)> {
-    let mut all = vec![
+    vec![
         ("start", start::rows()),
         ("status", status::rows()),
         ("job", job::rows()),
         ("url", url::rows()),
         ("archive", archive::rows()),
+        ("content", content::rows()),
         ("continuation", continuation::rows()),
         ("sink", sink::rows()),
         ("store", store::rows()),
         ("pairs", pairs::rows()),
-    ];
-    // Not all of these hold yet. Once they do, they belong to the list above, and the variable goes.
-    if std::env::var_os("TULIP_MATRIX_PENDING").is_some() {
-        all.push(("content", content::rows()));
-        all.push(("odd", odd::rows()));
-    }
-    all
+        ("odd", odd::rows()),
+    ]
 }
 
 /// How long a server that is busy asks to be left alone: the least that `Retry-After` can say.

@@ -20,7 +20,8 @@ pub(super) fn rows() -> Vec<Row> {
             &BOTH_WAYS,
             move |draw| {
                 let script = draw.script().url_refusal(Reply::expired(status));
-                Plan::exports(draw, script.revoked_urls(1)).asked(2..=2)
+                // The whole is asked for too, as its range could be what is refused.
+                Plan::exports(draw, script.revoked_urls(1)).asked(2..=3)
             },
         ));
         let midway = format!("expired midway, {status}");
@@ -39,7 +40,7 @@ pub(super) fn rows() -> Vec<Row> {
     rows.extend([
         row("several are revoked", &BOTH_WAYS, |draw| {
             let script = draw.script().revoked_urls(draw.rng.usize(2..=5));
-            Plan::exports(draw, script).asked(3..=6)
+            Plan::exports(draw, script).asked(3..=8)
         }),
         row("each brings some bytes", &UNSPLIT, |draw| {
             let bytes = draw.progress();

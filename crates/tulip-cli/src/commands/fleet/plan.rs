@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use tulip_archive::{
-    Export, ExportError, ExportErrorKind, Exporter, Field, KeyTemplate, ObjectKey, OpenExport,
-    Source,
+    Export, ExportError, ExportErrorKind, Exporter, Field, IncompleteExport, KeyTemplate,
+    ObjectKey, Source,
 };
 use tulip_core::MachineType;
 use tulip_core::sink::Capabilities;
@@ -30,7 +30,7 @@ impl Planned {
     }
 
     /// One that an earlier run left incomplete, if it tells what it exports.
-    pub(crate) fn resumed(exporter: &Exporter, open: &OpenExport) -> Option<Self> {
+    pub(crate) fn resumed(exporter: &Exporter, open: &IncompleteExport) -> Option<Self> {
         Some(Self {
             export: exporter.resume(open)?,
             remembered: true,

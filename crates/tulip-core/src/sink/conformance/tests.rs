@@ -9,8 +9,8 @@ use bytes::Bytes;
 use super::*;
 use crate::ObjectKey;
 use crate::sink::{
-    Capabilities, Leftover, Listed, OpenOptions, Probe, Resumed, Sink, SinkError, SinkErrorKind,
-    SinkLister, SinkReader, SinkWriter, StoredObject, WriteMode,
+    Capabilities, Listed, OpenOptions, Probe, Resumed, Sink, SinkError, SinkErrorKind, SinkLister,
+    SinkReader, SinkWriter, StaleUpload, StoredObject, WriteMode,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,10 +184,10 @@ impl Sink for Memory {
         &self,
         key: &ObjectKey,
         options: &OpenOptions,
-        left: &Leftover,
+        left: &StaleUpload,
         bytes: u64,
     ) -> Result<Option<Resumed>, SinkError> {
-        let trace = left.trace.clone().unwrap_or_default();
+        let trace = left.resume_token.clone().unwrap_or_default();
         let Some(mut kept) = self.with(|state| state.kept.get(&trace).cloned()) else {
             return Ok(None);
         };
@@ -212,9 +212,9 @@ impl Sink for Memory {
         }))
     }
 
-    async fn discard(&self, _: &ObjectKey, left: &Leftover) -> Result<(), SinkError> {
+    async fn discard(&self, _: &ObjectKey, left: &StaleUpload) -> Result<(), SinkError> {
         if let Some(trace) = left
-            .trace
+            .resume_token
             .as_ref()
             .filter(|_| !self.is(Fault::DiscardsNothing))
         {
@@ -281,7 +281,7 @@ impl SinkWriter for Writer {
         Ok(())
     }
 
-    fn trace(&self) -> Option<String> {
+    fn resume_token(&self) -> Option<String> {
         Some(self.trace.clone())
     }
 

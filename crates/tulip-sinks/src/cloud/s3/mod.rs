@@ -14,7 +14,8 @@ use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::client::HttpRequest;
 use object_store::path::Path;
 use object_store::signer::{SignedUrlOptions, Signer as _};
-use tulip_core::sink::{ConnectOptions, SinkError, SinkOption};
+use tulip_core::NetworkOptions;
+use tulip_core::sink::{SinkError, SinkOption};
 
 use super::clients::{Clients, CreateOnly};
 use super::connection::{self, connector};
@@ -67,7 +68,7 @@ const OPTIONS: &[SinkOption] = &[
     options::PART_SIZE,
 ];
 
-fn clients(target: CloudUrl<'_>, options: &ConnectOptions) -> Result<Clients, SinkError> {
+fn clients(target: CloudUrl<'_>, options: &NetworkOptions) -> Result<Clients, SinkError> {
     let config = Config::of(target, &config::process_variable)?;
     let connector = connector(options, config.ca_file.clone())?;
     let build = |builder: AmazonS3Builder| builder.build().map_err(connection::refused);

@@ -19,7 +19,7 @@ async fn an_absurd_size_hint_changes_nothing() {
     for hint in [None, Some(1 << 50), Some(u64::MAX)] {
         let options = OpenOptions::default().with_size_hint(hint);
         let mut writer = sink.open(&key("a.csv"), &options).await.unwrap();
-        let staged = folder.path().join(writer.trace().unwrap());
+        let staged = folder.path().join(writer.resume_token().unwrap());
         for _ in 0..16 {
             writer.write(bytes(MIB, 1)).await.unwrap();
         }

@@ -10,7 +10,8 @@ mod walks;
 use std::path::Path;
 use std::sync::Arc;
 
-use tulip_core::sink::{ConnectOptions, Sink, SinkRegistry, SinkUrl};
+use tulip_core::NetworkOptions;
+use tulip_core::sink::{Sink, SinkRegistry, SinkUrl};
 use tulip_sinks as _;
 
 /// More than one part, and not a multiple of a part.
@@ -20,7 +21,7 @@ async fn sink(folder: &Path) -> Arc<dyn Sink> {
     let url = SinkUrl::from_path(folder).unwrap();
     let registry = SinkRegistry::linked().unwrap();
     registry
-        .connect(&url, &ConnectOptions::default())
+        .connect(&url, &NetworkOptions::default())
         .await
         .unwrap()
 }

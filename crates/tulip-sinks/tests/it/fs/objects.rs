@@ -288,7 +288,7 @@ async fn a_staged_file_that_is_gone_is_an_error_that_says_so() {
     let mut writer = sink.open(&key("a.csv"), &options).await.unwrap();
     writer.write(bytes(LARGE, 1)).await.unwrap();
     writer.checkpoint().await.unwrap();
-    let staged = folder.path().join(writer.trace().unwrap());
+    let staged = folder.path().join(writer.resume_token().unwrap());
     std::fs::remove_file(staged).unwrap();
     let error = writer.close().await.unwrap_err();
     assert!(

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use tempfile::TempDir;
-use tulip_core::sink::{ConnectOptions, SinkErrorKind, SinkRegistry, SinkUrl, WriteMode};
+use tulip_core::NetworkOptions;
+use tulip_core::sink::{SinkErrorKind, SinkRegistry, SinkUrl, WriteMode};
 
 use super::{files, sink};
 
@@ -65,7 +66,7 @@ async fn options_that_the_sink_does_not_have_are_refused() {
     let url: SinkUrl = "file:///data?fsync=no".parse().unwrap();
     let error = SinkRegistry::linked()
         .unwrap()
-        .connect(&url, &ConnectOptions::default())
+        .connect(&url, &NetworkOptions::default())
         .await
         .unwrap_err();
     assert_eq!(error.kind(), SinkErrorKind::InvalidTarget);

@@ -4,26 +4,26 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 use tulip_core::Timestamp;
-use tulip_core::sink::{Leftover, OpenOptions, Resumed, Sink, WriteMode};
+use tulip_core::sink::{OpenOptions, Resumed, Sink, StaleUpload, WriteMode};
 
 use super::{LARGE, files, sink};
 use crate::support::{bytes, key, put};
 
 /// Writes [`LARGE`] bytes to `name`, and drops the writer after a checkpoint.
-async fn leave(sink: &dyn Sink, name: &str) -> Leftover {
+async fn leave(sink: &dyn Sink, name: &str) -> StaleUpload {
     let opened = Timestamp::now();
     let options = OpenOptions::default();
     let mut writer = sink.open(&key(name), &options).await.unwrap();
     writer.write(bytes(LARGE, 1)).await.unwrap();
     assert_eq!(writer.checkpoint().await.unwrap(), Some(LARGE as u64));
-    Leftover::new(opened).with_trace(writer.trace())
+    StaleUpload::new(opened).with_resume_token(writer.resume_token())
 }
 
-fn staged(folder: &TempDir, left: &Leftover) -> PathBuf {
-    folder.path().join(left.trace.as_deref().unwrap())
+fn staged(folder: &TempDir, left: &StaleUpload) -> PathBuf {
+    folder.path().join(left.resume_token.as_deref().unwrap())
 }
 
-async fn resume(sink: &dyn Sink, left: &Leftover, length: usize) -> Option<Resumed> {
+async fn resume(sink: &dyn Sink, left: &StaleUpload, length: usize) -> Option<Resumed> {
     let (key, options) = (key("a.csv"), OpenOptions::default());
     let resumed = sink.resume(&key, &options, left, length as u64);
     resumed.await.unwrap()
@@ -38,7 +38,7 @@ async fn a_staged_file_that_is_visible_already_is_not_resumed() {
     let sink = sink(folder.path()).await;
     let options = OpenOptions::default();
     let left = leave(&*sink, "a.csv").await;
-    let staged = folder.path().join(left.trace.as_deref().unwrap());
+    let staged = folder.path().join(left.resume_token.as_deref().unwrap());
     std::fs::hard_link(&staged, folder.path().join("a.csv")).unwrap();
     let resumed = sink.resume(&key("a.csv"), &options, &left, 5).await;
     assert!(resumed.unwrap().is_none());
@@ -65,7 +65,7 @@ async fn a_resume_token_from_outside_leads_nowhere() {
         "",
         "/.x.00000000.partial",
     ] {
-        let left = Leftover::new(Timestamp::now()).with_trace(Some(trace.to_owned()));
+        let left = StaleUpload::new(Timestamp::now()).with_resume_token(Some(trace.to_owned()));
         sink.discard(&key("a.csv"), &left).await.unwrap();
         let (key, options) = (key("a.csv"), OpenOptions::default());
         let resumed = sink.resume(&key, &options, &left, 1).await;
@@ -81,7 +81,7 @@ async fn a_link_in_place_of_a_staged_file_is_not_followed() {
     let root = folder.path().join("root");
     let sink = sink(&root).await;
     let left = leave(&*sink, "a.csv").await;
-    let staged = root.join(left.trace.as_deref().unwrap());
+    let staged = root.join(left.resume_token.as_deref().unwrap());
     let outside = folder.path().join("outside");
     std::fs::rename(&staged, &outside).unwrap();
     std::os::unix::fs::symlink(&outside, &staged).unwrap();

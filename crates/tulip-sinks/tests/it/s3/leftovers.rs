@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use tulip_core::Timestamp;
-use tulip_core::sink::{Leftover, OpenOptions, Sink, SinkErrorKind, WriteMode};
+use tulip_core::sink::{OpenOptions, Sink, SinkErrorKind, StaleUpload, WriteMode};
 use tulip_test_s3::S3Server;
 #[cfg(feature = "gcs")]
 use tulip_test_s3::S3ServerBuilder;
@@ -14,7 +14,7 @@ use crate::support::connect;
 use crate::support::{bytes, key};
 
 /// An upload that has begun and whose writer is gone, as after `kill -9`.
-async fn left(sink: &dyn Sink, name: &str) -> Leftover {
+async fn left(sink: &dyn Sink, name: &str) -> StaleUpload {
     let opened = Timestamp::now();
     let mut writer = sink
         .open(&key(name), &OpenOptions::default())
@@ -23,10 +23,10 @@ async fn left(sink: &dyn Sink, name: &str) -> Leftover {
     writer.write(bytes(LARGE, 1)).await.unwrap();
     // Nothing is kept, but what is on its way arrives.
     assert_eq!(writer.checkpoint().await.unwrap(), None);
-    let trace = writer.trace();
+    let trace = writer.resume_token();
     assert!(trace.is_some());
     std::mem::forget(writer);
-    Leftover::new(opened).with_trace(trace)
+    StaleUpload::new(opened).with_resume_token(trace)
 }
 
 #[tokio::test]
@@ -34,7 +34,7 @@ async fn what_a_killed_writer_has_left_is_found_with_and_without_its_trace() {
     let server = S3Server::start().await;
     let sink = sink(&server).await;
     let known = left(&*sink, "a.csv").await;
-    let unknown = left(&*sink, "b.csv").await.with_trace(None);
+    let unknown = left(&*sink, "b.csv").await.with_resume_token(None);
     // Another's, of another object and of a time before.
     server.orphan("tulip/b.csv", Duration::from_secs(3600));
     server.orphan("tulip/b.csv.old", Duration::ZERO);
@@ -74,7 +74,7 @@ async fn a_list_that_is_refused_or_missing_says_so() {
         (501, "NotImplemented", SinkErrorKind::Unsupported),
     ] {
         server.refuse(move |seen| seen.target.contains("?uploads").then_some((status, code)));
-        let unknown = Leftover::new(Timestamp::now());
+        let unknown = StaleUpload::new(Timestamp::now());
         let error = sink.discard(&key("a.csv"), &unknown).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
         assert!(full(&error).contains(code), "{}", full(&error));
@@ -115,9 +115,9 @@ async fn what_was_gathered_under_another_name_is_removed_whether_or_not_it_is_wh
     let mut writer = sink.open(&key("a.csv"), &create).await.unwrap();
     writer.write(bytes(LARGE, 1)).await.unwrap();
     writer.checkpoint().await.unwrap();
-    let trace = writer.trace();
+    let trace = writer.resume_token();
     std::mem::forget(writer);
-    let left = Leftover::new(opened).with_trace(trace.clone());
+    let left = StaleUpload::new(opened).with_resume_token(trace.clone());
     // As if the process had ended between the end of the upload and the copy.
     let staged = format!("tulip/{}", trace.unwrap().rsplit('/').next().unwrap());
     server.put(&staged, b"whole");

@@ -1,7 +1,7 @@
 //! Lists that do not end.
 
 use tulip_core::Timestamp;
-use tulip_core::sink::{Leftover, Sink, SinkError};
+use tulip_core::sink::{Sink, SinkError, StaleUpload};
 use tulip_test_s3::{Refusal, S3Server};
 
 use super::{full, sink};
@@ -75,7 +75,7 @@ async fn a_list_of_uploads_without_an_end_is_an_error() {
         </ListMultipartUploadsResult>";
     for page in [repeats, no_token] {
         server.refuse(move |seen| seen.target.contains("?uploads").then_some((200, page)));
-        let left = Leftover::new(Timestamp::now());
+        let left = StaleUpload::new(Timestamp::now());
         let error = sink.discard(&key("a.csv"), &left).await.unwrap_err();
         assert!(error.to_string().contains("has no end"), "{}", full(&error));
         let error = sink.sweep(Timestamp::now()).await.unwrap_err();

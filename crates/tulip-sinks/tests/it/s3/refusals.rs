@@ -1,8 +1,7 @@
 //! What stores refuse and what settings cannot work, in words.
 
-use tulip_core::sink::{
-    ConnectOptions, OpenOptions, SinkError, SinkErrorKind, SinkRegistry, SinkUrl, WriteMode,
-};
+use tulip_core::NetworkOptions;
+use tulip_core::sink::{OpenOptions, SinkError, SinkErrorKind, SinkRegistry, SinkUrl, WriteMode};
 use tulip_test_s3::{BUCKET, KEY_ID, S3Server, S3ServerBuilder, SECRET};
 
 use super::{full, sink};
@@ -17,7 +16,7 @@ async fn a_certificate_of_an_unknown_authority_is_named_so_and_a_ca_file_helps()
         .with_option("access_key_id", KEY_ID)
         .with_option("secret_access_key", SECRET);
     let registry = SinkRegistry::linked().unwrap();
-    let mut network = ConnectOptions::default();
+    let mut network = NetworkOptions::default();
     let unknown = registry.connect(&url, &network).await.unwrap();
     let error = unknown.probe(WriteMode::Overwrite).await.unwrap_err();
     let words = "the store's certificate is not trusted";

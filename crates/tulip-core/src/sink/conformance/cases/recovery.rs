@@ -3,7 +3,7 @@
 use super::{Result, check, failed, holds, no_leftovers, open, skipped, store, write};
 use crate::sink::conformance::content::{LARGE, bytes, difference};
 use crate::sink::conformance::suite::{CaseResult, Suite};
-use crate::sink::{Leftover, Listed, OpenOptions, SinkErrorKind, SinkReader, WriteMode};
+use crate::sink::{Listed, OpenOptions, SinkErrorKind, SinkReader, StaleUpload, WriteMode};
 use crate::{ObjectKey, Timestamp};
 
 pub(crate) async fn reading(suite: &Suite<'_>) -> Result {
@@ -75,7 +75,7 @@ pub(crate) async fn resuming(suite: &Suite<'_>) -> Result {
     let sink = suite.sink();
     let options = OpenOptions::default();
     if !sink.capabilities().resume {
-        let left = Leftover::new(Timestamp::now()).with_trace(Some("x".to_owned()));
+        let left = StaleUpload::new(Timestamp::now()).with_resume_token(Some("x".to_owned()));
         let key = suite.key("resume/unsupported.csv")?;
         return match sink.resume(&key, &options, &left, 0).await {
             Err(error) if error.kind() == SinkErrorKind::Unsupported => {
@@ -124,16 +124,16 @@ async fn leave(
     suite: &Suite<'_>,
     key: &ObjectKey,
     content: &bytes::Bytes,
-) -> Result<(Leftover, u64)> {
+) -> Result<(StaleUpload, u64)> {
     let opened = Timestamp::now();
     let mut writer = open(suite, key, WriteMode::Overwrite).await?;
     write(writer.as_mut(), content).await?;
     let Some(kept) = writer.checkpoint().await? else {
         return failed("it resumes, and keeps nothing at a checkpoint");
     };
-    let trace = writer.trace();
+    let trace = writer.resume_token();
     check(trace.is_some(), "what it keeps has no trace")?;
-    Ok((Leftover::new(opened).with_trace(trace), kept))
+    Ok((StaleUpload::new(opened).with_resume_token(trace), kept))
 }
 
 pub(crate) async fn discarding(suite: &Suite<'_>) -> Result {
@@ -142,14 +142,17 @@ pub(crate) async fn discarding(suite: &Suite<'_>) -> Result {
     let old = bytes(44, 5);
     store(suite, &key, &old).await?;
     // Of somebody who left nothing.
-    match sink.discard(&key, &Leftover::new(Timestamp::now())).await {
+    match sink
+        .discard(&key, &StaleUpload::new(Timestamp::now()))
+        .await
+    {
         Err(error) if error.kind() != SinkErrorKind::Unsupported => return Err(error.into()),
         _ => {}
     }
     let opened = Timestamp::now();
     let mut writer = open(suite, &key, WriteMode::Overwrite).await?;
     write(writer.as_mut(), &bytes(45, LARGE)).await?;
-    let Some(trace) = writer.trace() else {
+    let Some(trace) = writer.resume_token() else {
         writer.abort().await?;
         return Ok(CaseResult::Skipped(
             "its writers leave nothing that has a trace".to_owned(),
@@ -158,7 +161,7 @@ pub(crate) async fn discarding(suite: &Suite<'_>) -> Result {
     let _ = writer.checkpoint().await?;
     // As if the process ended here.
     std::mem::forget(writer);
-    let left = Leftover::new(opened).with_trace(Some(trace));
+    let left = StaleUpload::new(opened).with_resume_token(Some(trace));
     sink.discard(&key, &left).await?;
     no_leftovers(suite, "after it was discarded").await?;
     // What is gone already is no error.
