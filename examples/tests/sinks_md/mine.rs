@@ -2,9 +2,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use tulip_core::ObjectKey;
-use tulip_core::NetworkOptions;
-use tulip_core::sink::{OpenOptions, Sink, SinkError, SinkErrorKind, SinkFactory, SinkUrl, SinkWriter, StoredObject, WriteMode, async_trait};
+use tulip_core::sink::{
+    OpenOptions, Sink, SinkError, SinkErrorKind, SinkFactory, SinkUrl, SinkWriter, StoredObject,
+    WriteMode, async_trait,
+};
+use tulip_core::{NetworkOptions, ObjectKey};
 
 tulip_core::register_sink!(MineFactory);
 

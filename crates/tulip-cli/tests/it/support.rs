@@ -124,8 +124,7 @@ pub(crate) fn files(folder: &Path) -> Vec<String> {
     found
 }
 
-/// A reply of an asset's host that ends a download at once: it leads to where nothing is downloaded
-/// from.
+/// A reply of an asset's host that ends a download at once: it leads to no host.
 pub(crate) fn elsewhere() -> tulip_emulator::Reply {
-    tulip_emulator::Reply::redirect(302, "http://169.254.169.254/latest")
+    tulip_emulator::Reply::redirect(302, "file:///elsewhere")
 }

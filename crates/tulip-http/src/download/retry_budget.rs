@@ -61,16 +61,15 @@ impl RetryBudget {
                 self.renewed = true;
                 source.renew(used, status).await
             }
-            // A store may not know everywhere yet what it has just announced. A fresh URL can lead
-            // elsewhere, and is given a second try before the next.
+            // A store may not know everywhere yet what it has just announced. One fresh URL can
+            // lead elsewhere; after that only time helps.
             ErrorKind::NotFound => {
                 let status = error.status();
                 source.count_failure();
                 self.wait(source, error, true).await?;
-                self.renewed = !self.renewed;
-                match self.renewed {
-                    true => source.renew(used, status).await,
-                    false => Ok(()),
+                match std::mem::replace(&mut self.renewed, true) {
+                    false => source.renew(used, status).await,
+                    true => Ok(()),
                 }
             }
             _ => {
