@@ -180,7 +180,7 @@ impl ExporterBuilder {
         self
     }
 
-    /// Remembers open exports in `store`, so that another run can go on with them. By default nothing
+    /// Remembers incomplete exports in `store`, so that another run can resume them. By default nothing
     /// is remembered. What cannot be written there ends no export, and is logged.
     #[must_use]
     pub fn state(mut self, store: StateStore) -> Self {
@@ -188,7 +188,7 @@ impl ExporterBuilder {
         self
     }
 
-    /// How old a job that an earlier run has started for a machine may be to be gone on with; one
+    /// The maximum age of a job of an earlier run to resume; one
     /// that is older is left alone, and another started. By default 12 hours: a nightly export
     /// should not bring the archive of the night before.
     #[must_use]

@@ -24,7 +24,7 @@ pub enum ExportErrorKind {
     NotFound,
     /// The job failed at Tulip, or is complete and has no archive that can be downloaded.
     JobFailed,
-    /// The job was not complete by the deadline. It goes on at Tulip.
+    /// The job was not complete by the deadline. It continues at Tulip.
     DeadlineExceeded,
     /// Tulip was asked to start an archive, and whether it did is not known. No other start is
     /// sent by itself.

@@ -36,7 +36,7 @@ pub enum Event<'a> {
         error: &'a tulip_http::Error,
     },
     /// The download begins. Comes again where the archive has changed meanwhile, or its host could
-    /// not continue: what was written is void then, and begun anew.
+    /// not continue: what was written is discarded then.
     Downloading {
         /// The object that is written.
         key: &'a ObjectKey,

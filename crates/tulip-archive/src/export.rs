@@ -16,7 +16,7 @@ use crate::{Event, ExportError, Outcome, Source};
 /// One export that has not run yet. Await it to run it.
 ///
 /// # Cancellation
-/// Dropping the future leaves nothing visible in the sink; a job that was started goes on at
+/// Dropping the future leaves nothing visible in the sink; a job that was started continues at
 /// Tulip. [`Export::until`] ends it in order: what the sink has staged is removed before the
 /// export returns, or kept for another run, where the exporter has a
 /// [`StateStore`](crate::StateStore) and the sink can resume. What is in that store then lets the

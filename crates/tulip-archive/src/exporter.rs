@@ -26,10 +26,10 @@ impl Exporter {
         Export::new(self.setup.clone(), source, None)
     }
 
-    /// An export that an earlier run has left open, whatever else this exporter is set up for; it
+    /// An incomplete export of an earlier run, whatever else this exporter is set up for; it
     /// must go to the same target, which [`ExporterBuilder::settings_of`] and [`IncompleteExport::target_url`] tell.
-    /// It goes on with the job that was started, however old that is, and ends with
-    /// [`ExportErrorKind::NotIncomplete`](crate::ExportErrorKind::NotIncomplete) where another run has finished it meanwhile. `None` where it does
+    /// It uses the job that was started, however old that is, and ends with
+    /// [`ExportErrorKind::NotIncomplete`](crate::ExportErrorKind::NotIncomplete) where another process has finished it. `None` where it does
     /// not tell what it exports.
     pub fn resume(&self, open: &IncompleteExport) -> Option<Export> {
         let source = open.source()?;

@@ -48,7 +48,7 @@ pub struct Verifier {
 pub struct Verification {
     /// The archive.
     pub key: ObjectKey,
-    /// Where it lies, for people.
+    /// Where it lies: a path or URL without any secret.
     pub location: String,
     /// Its receipt, where it can be read.
     pub receipt: Option<Receipt>,

@@ -23,7 +23,7 @@ pub struct ApiErrorBody {
         deserialize_with = "lenient::text"
     )]
     pub error_unique_id: Option<String>,
-    /// The explanation, for people.
+    /// The explanation, to be shown to the user.
     #[serde(
         skip_serializing_if = "Option::is_none",
         deserialize_with = "lenient::text"

@@ -251,7 +251,7 @@ impl Credentials {
         &self.key
     }
 
-    /// The secret. Show it to nobody.
+    /// The secret. Never show it.
     #[must_use]
     pub fn expose_secret(&self) -> &str {
         &self.secret

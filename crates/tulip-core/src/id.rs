@@ -68,7 +68,7 @@ fn check(what: &'static str, value: &str) -> Result<(), IdError> {
     Ok(())
 }
 
-/// What nobody has seen in an id and what is nearly always a slip of the hand.
+/// What has never been seen in an id and is nearly always a typing error.
 fn check_typed(what: &'static str, value: &str) -> Result<(), IdError> {
     refuse_characters(what, value, |c| c.is_whitespace() || c == '\\')
 }

@@ -15,7 +15,7 @@ use crate::{JobId, RawResource, lenient, one_line};
 #[serde(from = "String", into = "String")]
 #[non_exhaustive]
 pub enum JobStatus {
-    /// `pending`: accepted, not begun. *Inferred.*
+    /// `pending`: accepted, not started. *Inferred.*
     Pending,
     /// `processing`: at work. *Inferred.*
     Processing,
@@ -206,7 +206,7 @@ fn resource<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<RawReso
     Ok(text.map(|text| RawResource::from(text.to_owned())))
 }
 
-/// Details are for people: any JSON will do, without what must not be shown.
+/// Details are shown to the user: any JSON will do, without what must not be shown.
 fn details<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text = lenient::text(deserializer)?;
     Ok(text.map(|text| one_line(&text, MAX_DETAILS)))

@@ -157,7 +157,7 @@ impl ResourceUrl {
         Ok(Self(url))
     }
 
-    /// The whole URL with its signature. Send a request to it; show it to nobody.
+    /// The whole URL with its signature. Send a request to it; never show it.
     #[must_use]
     pub fn expose(&self) -> &Url {
         &self.0

@@ -110,7 +110,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Archives of more than so many bytes are asked for in ranges, on several connections; by
+    /// Archives of more than `bytes` bytes are fetched in ranges, on several connections; by
     /// default 32 MiB.
     #[must_use]
     pub fn split_above(mut self, bytes: u64) -> Self {

@@ -47,7 +47,7 @@ pub enum ErrorKind {
     NotAnArchive,
     /// The asset's host refused the signed URL: expired, revoked or altered.
     AssetRefused,
-    /// The archive is another than the one whose download had begun, or cannot be continued.
+    /// The archive is not the one whose download was started, or cannot be continued.
     AssetChanged,
     /// The asset is on `http` although the API is on `https`.
     InsecureAsset,

@@ -10,7 +10,7 @@ use crate::recovery::Recovery;
 use crate::template::{Field, KeyTemplate, Values};
 use crate::{Event, ExportError, ExportErrorKind, IfExists, Outcome};
 
-/// An export that can be begun.
+/// What is to be exported, and how.
 pub(crate) struct Plan {
     pub(super) template: KeyTemplate,
     /// The job, where it is known before the export starts one.

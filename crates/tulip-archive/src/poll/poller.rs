@@ -67,7 +67,7 @@ pub enum PollError {
         details: Option<String>,
     },
     /// The deadline passed.
-    #[error("job {job} was not complete after {} s and {polls} status calls, last {last:?}; it goes on at Tulip: ask for it again, with more time", waited.as_secs())]
+    #[error("job {job} was not complete after {} s and {polls} status calls, last {last:?}; it continues at Tulip: export it again, with a longer deadline", waited.as_secs())]
     Deadline {
         /// The job.
         job: JobId,
@@ -119,7 +119,7 @@ fn late(now: Instant, delay: Duration) -> Duration {
 /// Asks for a job's status until it is complete.
 ///
 /// # Cancellation
-/// Every future of a poller can be dropped at any time; the job goes on at Tulip.
+/// Every future of a poller can be dropped at any time; the job continues at Tulip.
 #[derive(Debug)]
 pub struct Poller {
     client: Client,

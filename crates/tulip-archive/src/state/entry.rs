@@ -1,4 +1,4 @@
-//! The record of the export that is running, which nobody else can run meanwhile.
+//! The record of a running export, locked against other processes.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,12 +10,12 @@ use super::error::StateError;
 use super::journal::Journal;
 use super::record::Record;
 
-/// A record, and the file that nobody else has meanwhile.
+/// A record and its locked file.
 #[derive(Debug)]
 pub(crate) struct Entry {
     place: Arc<Place>,
     pub(crate) record: Record,
-    /// An earlier run, which has ended, had begun it.
+    /// Whether an earlier run has left it.
     pub(crate) is_old: bool,
     /// Whether another run would find it as it is.
     pub(crate) is_written: bool,
@@ -63,7 +63,7 @@ impl Entry {
     /// `durable`.
     ///
     /// # Cancellation
-    /// Once begun, it is written also when this is dropped, unless what came later was written before.
+    /// Once started, the write completes also when this is dropped, unless a later one came first.
     pub(crate) async fn save(&mut self, durable: bool) -> Result<(), StateError> {
         self.saves += 1;
         let number = self.saves;

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-/// A file that has grown beyond this many bytes is begun anew with its last line.
+/// A file larger than this many bytes is replaced by one with its last line.
 const MOST: u64 = 1024 * 1024;
 
 /// Creates a folder for its user alone, and what is missing above it, each of which outlasts a loss of
@@ -111,8 +111,8 @@ impl Journal {
             if !try_lock(&file)? {
                 return Ok(Taken::Busy);
             }
-            // Whoever had it before may have removed the file meanwhile: then nobody else would meet this
-            // lock.
+            // The process that had it before may have removed the file since: then no other process
+            // would meet this lock.
             if !is_at(&file, path)? {
                 continue;
             }
@@ -122,7 +122,7 @@ impl Journal {
                 // As a process leaves it that is killed while it begins the file anew.
                 remove(&renewed(path))?;
             }
-            // Behind that is a line that nobody has finished.
+            // What follows is an unfinished line.
             let end = content.iter().rposition(|byte| *byte == b'\n');
             let journal = Self {
                 path: path.to_owned(),

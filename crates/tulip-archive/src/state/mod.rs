@@ -1,4 +1,4 @@
-//! What outlasts the process: which exports are open, so that the next run goes on with them.
+//! Incomplete exports, remembered so that the next run can resume them.
 
 mod entry;
 mod error;

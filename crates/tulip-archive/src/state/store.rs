@@ -26,8 +26,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(25);
 ///
 /// The files hold no secret and no URL of an archive, and only their owner can read them. An
 /// [`Exporter`](crate::Exporter) that was given a store attaches to the job that an earlier run of
-/// the same export has started instead of starting another, goes on with what that has
-/// downloaded, and removes what it cannot go on with. The folder must lie on a file system that
+/// the same export has started instead of starting another, resumes its download, and removes
+/// what cannot be resumed. The folder must lie on a file system that
 /// knows locks; several processes can share it.
 #[derive(Debug, Clone)]
 pub struct StateStore {
@@ -47,8 +47,8 @@ fn is_of_an_export(path: &Path) -> bool {
         })
 }
 
-/// So many exports may look for their records at once: of thousands that begin together most wait for
-/// a thread anyway, and take less room before they do.
+/// Exports that may look for their records at once: of thousands that start together most wait for
+/// a thread anyway, and take less memory before they do.
 const TURNS: usize = 32;
 
 /// Why an open export was not given up.
@@ -219,7 +219,7 @@ impl StateStore {
 
     /// Gives up an open export: removes what it has left in `sink`, which must be the one that it
     /// wrote to, then forgets it. Tells whether it did: not where a process is at it. A job that
-    /// was started goes on at Tulip.
+    /// was started continues at Tulip.
     ///
     /// # Errors
     /// [`DiscardError`] when something stays. The export stays open then.
@@ -344,7 +344,7 @@ impl IncompleteExport {
         url.map(SinkUrl::parse).transpose()
     }
 
-    /// The object, once it was begun.
+    /// The object, once it was opened.
     #[must_use]
     pub fn key(&self) -> Option<&ObjectKey> {
         self.record.object.as_ref().map(|object| &object.key)

@@ -59,7 +59,7 @@ fn list(registry: &SinkRegistry) -> Result<(), Failure> {
             ]
         })
         .collect();
-    let head = ["SCHEME", "WRITES TO", "FEATURE", "CAN", "EXAMPLE"];
+    let head = ["SCHEME", "WRITES TO", "FEATURE", "CAPABILITIES", "EXAMPLE"];
     output::table(head, &rows)?;
     for (schemes, options) in options(registry) {
         output::line("")?;
@@ -88,8 +88,8 @@ fn options(registry: &SinkRegistry) -> Vec<(Vec<&str>, &[SinkOption])> {
 
 fn words(can: Capabilities) -> String {
     let words = [
-        (can.lookup, "look up"),
-        (can.atomic_create, "create only"),
+        (can.lookup, "lookup"),
+        (can.atomic_create, "conditional create"),
         (can.read, "read"),
         (can.resume, "resume"),
     ];
@@ -126,10 +126,10 @@ async fn check(
         }));
     }
     let found = match probe.checked {
-        true => "can be written",
-        false => "was not checked, the sink has no check",
+        true => "OK, writable",
+        false => "not checked: this sink has no check",
     };
-    output::line(&format!("{url} {found}; it can: {}", words(can)))?;
+    output::line(&format!("{url}: {found}; supports {}", words(can)))?;
     if can.lookup && !can.atomic_create {
         output::line(
             "--if-exists skip and fail look before they write: of two exports at the same time \

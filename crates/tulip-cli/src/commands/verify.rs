@@ -107,7 +107,7 @@ fn is_of_one_object(error: &SinkError) -> bool {
     !of_all.contains(&error.kind())
 }
 
-/// Reports what could not be looked at: for people on stderr, beside the archives.
+/// Reports what could not be looked at: on stderr, or as a line of `--json`.
 fn skip(
     location: &str,
     reason: &SinkError,
@@ -161,7 +161,7 @@ struct Report<'a> {
 fn report(checked: &Verification, json: bool) -> Result<(), Failure> {
     let (verdict, detail) = match &checked.status {
         VerificationStatus::Intact => ("intact", None),
-        VerificationStatus::Mismatched(how) => ("differs", Some(how.as_str())),
+        VerificationStatus::Mismatched(how) => ("mismatch", Some(how.as_str())),
         VerificationStatus::Missing => ("missing", None),
         VerificationStatus::BadReceipt(why) => ("bad_receipt", Some(why.as_str())),
         VerificationStatus::NoReceipt => ("no_receipt", None),

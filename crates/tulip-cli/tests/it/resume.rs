@@ -158,7 +158,7 @@ fn verify_ends_in_6_where_an_archive_is_not_what_its_receipt_says() {
     let verdicts = ran.json();
     let count = |verdict: &str| verdicts.iter().filter(|v| v["verdict"] == verdict).count();
     assert_eq!(
-        (count("intact"), count("differs"), count("no_receipt")),
+        (count("intact"), count("mismatch"), count("no_receipt")),
         (2, 1, 1)
     );
     let nothing = bench.run(&["verify", "nowhere"]);

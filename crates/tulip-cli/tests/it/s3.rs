@@ -144,7 +144,7 @@ fn a_check_tells_what_a_target_can_do_and_leaves_nothing() {
     assert_eq!(found["capabilities"]["atomic_create"], true);
     assert!(lake.server.uploads().is_empty());
     let ran = lake.run(&["sinks", "check", "s3://lake/x"]);
-    assert!(ran.stdout.contains("can be written"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("OK, writable"), "{}", ran.stdout);
     lake.server.refuse(|_| Some((403, "AccessDenied")));
     let ran = lake.run(&["sinks", "check", "s3://lake/x"]);
     assert_eq!(ran.code, Some(5));

@@ -76,7 +76,7 @@ pub enum Piece {
 /// [`ClientBuilder::connections`](crate::ClientBuilder::connections)). Bytes are handed out in order
 /// all the same.
 ///
-/// Where a connection breaks, stalls or is refused, the download goes on at the byte that it has
+/// Where a connection breaks, stalls or is refused, the download resumes at the byte that it has
 /// reached, if the host keeps ranges and the archive has a strong entity tag; otherwise it starts
 /// over and says so. Where the signed URL is refused, the job is asked for a fresh one. Failures
 /// are counted, by the client's [`RetryPolicy`](crate::RetryPolicy), for each connection since the

@@ -24,6 +24,9 @@ use super::proxy::Proxies;
 /// slow line.
 const SLICE: usize = 64 * 1024;
 
+/// A limit beyond what clocks can tell is none: this is as good.
+const LONGEST: Duration = Duration::from_secs(365 * 86_400);
+
 /// An HTTP client that knows nothing of Tulip: it has the certificate authorities, the proxy and
 /// the timeouts of a [`Client`](crate::Client), and none of its credentials. It sends each request
 /// once and follows no redirect.
@@ -50,7 +53,7 @@ impl Transport {
         Ok(Self {
             proxied: build(Proxies::from_env()?.apply(http.builder()))?,
             direct: build(http.builder())?,
-            stall: options.stall_timeout,
+            stall: options.stall_timeout.min(LONGEST),
         })
     }
 

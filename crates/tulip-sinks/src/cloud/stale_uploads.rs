@@ -1,4 +1,4 @@
-//! Uploads that nobody has ended: our own, whose process was killed, or anybody's.
+//! Unfinished uploads: our own, whose process was killed, or anybody's.
 
 use std::collections::HashSet;
 use std::fmt;

@@ -48,7 +48,7 @@ impl Destination {
         let ready = self.make_ready(&mut staged, bytes);
         if ready.is_ok() && !is_waited_for() {
             // The drop of a staged file removes it, or keeps it after a checkpoint.
-            return Err(self.error("nobody waits for it any more"));
+            return Err(self.error("the export that wrote it has ended"));
         }
         let renamed = ready.and_then(|stored| {
             self.rename(staged.path())?;
