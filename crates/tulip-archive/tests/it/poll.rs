@@ -90,7 +90,10 @@ async fn the_deadline_brings_one_last_call_and_then_an_error() {
         let PollError::Deadline { polls, .. } = error else {
             panic!("{error:?}");
         };
-        assert!(error.to_string().contains("it continues at Tulip"), "{error}");
+        assert!(
+            error.to_string().contains("it continues at Tulip"),
+            "{error}"
+        );
         let asked = bench.emulator.requests().count(Endpoint::Status) - asked;
         assert_eq!(asked, polls as usize);
         if polls == 2 {

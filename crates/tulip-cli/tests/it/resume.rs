@@ -1,6 +1,6 @@
 //! `tulip resume` and `tulip verify`.
 
-use tulip_emulator::{Endpoint, JobScript, Reply};
+use tulip_emulator::{Endpoint, JobScript};
 use tulip_test_s3::{KEY_ID, S3Server, SECRET};
 
 use crate::support::{Bench, Ran, elsewhere, files, run};
