@@ -115,7 +115,13 @@ fn ran_as_another_user(test: &str, folder: &Path) -> bool {
         return false;
     }
     let binary = folder.join("test");
-    std::fs::copy(std::env::current_exe().unwrap(), &binary).unwrap();
+    // By another process: a file that this one has open for writing is inherited by whatever other
+    // tests start at the moment, and cannot be run for as long.
+    let copied = Command::new("cp")
+        .arg(std::env::current_exe().unwrap())
+        .arg(&binary)
+        .status();
+    assert!(copied.unwrap().success());
     for path in [folder, &binary] {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777)).unwrap();
     }
