@@ -1,4 +1,5 @@
 //! The built-in sinks, through their public contract.
+#![cfg(any(feature = "fs", feature = "s3"))]
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 mod conformance;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use tulip_core::sink::{Sink, WriteMode};
 use tulip_test_s3::{Loss, S3Server, S3ServerBuilder, Seen};
 
+use super::log::Log;
 use super::sink_with;
 #[cfg(any(feature = "gcs", feature = "azure"))]
 use crate::support::connect;
-use crate::support::{Log, bytes, put};
+use crate::support::{bytes, put};
 
 /// Two parts.
 const LARGE: usize = 5 * 1024 * 1024 + 17;

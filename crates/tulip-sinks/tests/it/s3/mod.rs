@@ -2,6 +2,7 @@
 
 mod leftovers;
 mod lists;
+mod log;
 mod lost_answers;
 mod objects;
 mod refusals;

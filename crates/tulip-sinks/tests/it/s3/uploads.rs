@@ -4,8 +4,9 @@ use bytes::Bytes;
 use tulip_core::sink::{OpenOptions, SinkError, SinkWriter, WriteMode};
 use tulip_test_s3::{S3Server, Seen};
 
+use super::log::Log;
 use super::{LARGE, sink};
-use crate::support::{Log, bytes, key, put};
+use crate::support::{bytes, key, put};
 
 async fn write_all(writer: &mut dyn SinkWriter, content: &Bytes) -> Result<(), SinkError> {
     let mut rest = content.clone();
