@@ -366,7 +366,8 @@ impl OpenOptions {
 pub struct StoredObject {
     /// Its size in bytes.
     pub bytes: u64,
-    /// The entity tag that the store gave it, if it gives any.
+    /// The entity tag that the store gave it, if it gives any. A writer must tell the one that
+    /// [`Sink::lookup`] will tell, or none: by it an object is told from one that replaced it.
     pub etag: Option<String>,
     /// The checksum of its bytes by the store's own account, if it gives any that is known here.
     pub checksum: Option<Checksum>,

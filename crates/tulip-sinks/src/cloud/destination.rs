@@ -157,11 +157,18 @@ impl Destination {
         ended.map_err(|error| self.failed(error))
     }
 
-    /// Makes an object visible whose upload has ended.
+    /// Makes an object visible whose upload of parts has ended.
     pub(super) async fn publish(&self, object: StoredObject) -> Result<StoredObject, SinkError> {
-        let CommitStrategy::CopyFrom(staged) = &self.strategy else {
-            return Ok(object);
-        };
+        if let CommitStrategy::CopyFrom(staged) = &self.strategy {
+            self.copy_from(staged, object.bytes).await?;
+        }
+        // A copy has an entity tag of its own, and some stores give an object of parts another one
+        // than the answer to its upload named. What a lookup will tell is what counts.
+        let found = self.find_own(&self.path, object.bytes, None).await;
+        Ok(object.with_etag(found.and_then(|found| found.etag)))
+    }
+
+    async fn copy_from(&self, staged: &Path, bytes: u64) -> Result<(), SinkError> {
         let mode = match self.mode {
             WriteMode::Create => CopyMode::Create,
             _ => CopyMode::Overwrite,
@@ -172,12 +179,11 @@ impl Destination {
             .objects
             .copy_opts(staged, &self.path, options)
             .await;
-        let published = match copied {
-            Ok(()) => Ok(object),
-            Err(error) => match self.find_own(&self.path, object.bytes, None).await {
-                Some(found) => Ok(found),
-                None => Err(self.failed(error)),
-            },
+        let copied = match copied {
+            Err(error) if self.find_own(&self.path, bytes, None).await.is_none() => {
+                Err(self.failed(error))
+            }
+            _ => Ok(()),
         };
         match self.store.objects.delete(staged).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
@@ -186,7 +192,7 @@ impl Destination {
                 warn!(location = self.location, %staged, %error, "a staged object stays behind");
             }
         }
-        published
+        copied
     }
 
     /// What became of a commit. The store's answer can have been lost, and its repetition meets

@@ -30,6 +30,7 @@ enum Fault {
     ForgetsFailure,
     MiscountsBytes,
     FindsNothing,
+    FindsAnotherTag,
     ClosedForProbe,
     ReadsAnotherObject,
     ListsUnfinished,
@@ -125,7 +126,11 @@ impl Sink for Memory {
     async fn lookup(&self, key: &ObjectKey) -> Result<Option<StoredObject>, SinkError> {
         let found = self.with(|state| state.objects.get(key.as_str()).map(Vec::len));
         let found = found.filter(|_| !self.is(Fault::FindsNothing));
-        Ok(found.map(|bytes| StoredObject::new(bytes as u64)))
+        let etag = match self.is(Fault::FindsAnotherTag) {
+            true => "\"2\"",
+            false => "\"1\"",
+        };
+        Ok(found.map(|bytes| StoredObject::new(bytes as u64).with_etag(Some(etag.to_owned()))))
     }
 
     async fn open(
@@ -297,7 +302,8 @@ impl SinkWriter for Writer {
         if self.failed && !self.sink.is(Fault::ForgetsFailure) {
             return Err(SinkError::new(SinkErrorKind::Other, "given up"));
         }
-        self.commit()
+        let stored = self.commit()?;
+        Ok(stored.with_etag(Some("\"1\"".to_owned())))
     }
 
     async fn abort(mut self: Box<Self>) -> Result<(), SinkError> {
@@ -394,6 +400,7 @@ async fn each_breach_is_found_by_the_case_that_names_it() {
         ),
         (Fault::MiscountsBytes, "chunks of any size arrive in order"),
         (Fault::FindsNothing, "a lookup finds what is there"),
+        (Fault::FindsAnotherTag, "a lookup finds what is there"),
         (Fault::ClosedForProbe, "a probe succeeds"),
         (
             Fault::ReadsAnotherObject,

@@ -1,9 +1,10 @@
 //! What a sink says that it can do, and does.
 
 use super::{Result, check, failed, holds, open, put, skipped, store, write};
+use crate::ObjectKey;
 use crate::sink::conformance::content::{LARGE, bytes};
 use crate::sink::conformance::suite::{CaseResult, Suite};
-use crate::sink::{SinkErrorKind, WriteMode};
+use crate::sink::{SinkErrorKind, StoredObject, WriteMode};
 
 pub(crate) async fn probe(suite: &Suite<'_>) -> Result {
     suite.sink().probe(WriteMode::Create).await?;
@@ -85,15 +86,26 @@ pub(crate) async fn lookup(suite: &Suite<'_>) -> Result {
             Ok(_) => failed("a lookup answers without the capability"),
         };
     }
-    let found = sink.lookup(&there).await?.map(|object| object.bytes);
-    check(
-        found == Some(content.len() as u64),
-        format!(
-            "{there} is looked up as {found:?}, not {} bytes",
-            content.len()
-        ),
-    )?;
+    for content in [content, bytes(31, LARGE)] {
+        let stored = put(suite, &there, WriteMode::Overwrite, &content).await?;
+        finds(suite, &there, &stored).await?;
+    }
     let found = sink.lookup(&missing).await?;
     check(found.is_none(), format!("{missing} is found"))?;
     Ok(CaseResult::Passed)
+}
+
+/// A lookup tells what the writer told at the end: who compares the two must not see another object.
+async fn finds(suite: &Suite<'_>, key: &ObjectKey, stored: &StoredObject) -> Result<()> {
+    let Some(found) = suite.sink().lookup(key).await? else {
+        return failed(format!("{key} is not found"));
+    };
+    let same_tag = match (&found.etag, &stored.etag) {
+        (Some(found), Some(stored)) => found == stored,
+        _ => true,
+    };
+    check(
+        found.bytes == stored.bytes && same_tag,
+        format!("{key} is looked up as {found:?}, but was stored as {stored:?}"),
+    )
 }
