@@ -197,3 +197,22 @@ async fn a_probe_writes_nothing_that_can_be_seen() {
         .collect();
     assert_eq!(methods, ["POST", "DELETE", "GET"]);
 }
+
+/// What the answer to an upload of parts names may not be what a lookup tells, and a tag that nobody
+/// will see again makes the object look replaced.
+#[tokio::test]
+async fn an_object_of_parts_has_the_entity_tag_of_a_lookup_or_none() {
+    let server = S3Server::start().await;
+    let sink = sink(&server).await;
+    let content = bytes(LARGE, 1);
+    let stored = put(&*sink, "a.csv", &content, WriteMode::Overwrite).await;
+    let stored = stored.unwrap();
+    let found = sink.lookup(&key("a.csv")).await.unwrap().unwrap();
+    assert!(found.etag.is_some());
+    assert_eq!(stored.etag, found.etag);
+
+    server.refuse(|seen| (seen.method == "HEAD").then_some((403, "AccessDenied")));
+    let stored = put(&*sink, "b.csv", &content, WriteMode::Overwrite).await;
+    assert_eq!(stored.unwrap().etag, None);
+    assert_eq!(server.object("tulip/b.csv").unwrap(), content);
+}
