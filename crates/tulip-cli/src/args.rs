@@ -248,9 +248,19 @@ pub(crate) struct ExportArgs {
     /// Start archives of all machines and export them
     #[arg(long, group = "source")]
     pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) settings: ExportSettings,
+    /// Print one JSON object per export
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How archives are exported, and where to.
+#[derive(Debug, Args)]
+pub(crate) struct ExportSettings {
     /// Target of the archives: a path or a URL (see `tulip sinks`)
     #[arg(long, value_name = "URL")]
-    pub(crate) to: String,
+    pub(crate) to: Option<String>,
     #[command(flatten)]
     pub(crate) sink: SinkSettings,
     /// Template of the objects' names
@@ -280,9 +290,6 @@ pub(crate) struct ExportArgs {
     /// Maximum size of an archive, for example 50GiB
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub(crate) max_bytes: Option<u64>,
-    /// Print one JSON object per export
-    #[arg(long)]
-    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) state: StateFolder,
     /// Do not remember exports: another run cannot resume them

@@ -20,39 +20,41 @@ pub(crate) async fn run(
     progress: &Progress,
     shutdown: &Shutdown,
 ) -> Result<(), Failure> {
-    let client = connect::client(&args.connection)?;
-    if args.timeout.is_zero() {
+    let settings = &args.settings;
+    let to = settings.to.as_deref().ok_or_else(no_target)?;
+    let client = connect::client(&settings.connection)?;
+    if settings.timeout.is_zero() {
         progress.say("no deadline: waiting for each job as long as it takes");
     }
     let mut builder = Exporter::builder(client.clone())
-        .to(&args.to)
-        .checksum(args.digest)
-        .if_exists(match args.if_exists {
+        .to(to)
+        .checksum(settings.digest)
+        .if_exists(match settings.if_exists {
             ExistsRule::Skip => IfExists::Skip,
             ExistsRule::Overwrite => IfExists::Overwrite,
             ExistsRule::Fail => IfExists::Fail,
         })
-        .poll(PollPolicy::default().deadline(values::no_limit_if_zero(args.timeout)));
-    for (name, value) in args.sink.all().map_err(Failure::usage)? {
+        .poll(PollPolicy::default().deadline(values::no_limit_if_zero(settings.timeout)));
+    for (name, value) in settings.sink.all().map_err(Failure::usage)? {
         builder = builder.sink_option(name, value);
     }
-    if let Some(template) = &args.name {
+    if let Some(template) = &settings.name {
         builder = builder.name(template.clone());
     }
-    builder = builder.allow_empty(args.allow_empty);
-    if args.allow_ragged {
+    builder = builder.allow_empty(settings.allow_empty);
+    if settings.allow_ragged {
         builder = builder.ragged_records(RaggedRecords::Allow);
     }
-    if args.allow_missing_final_newline {
+    if settings.allow_missing_final_newline {
         builder = builder.final_line_break(FinalLineBreak::Optional);
     }
-    if let Some(bytes) = args.max_bytes {
+    if let Some(bytes) = settings.max_bytes {
         builder = builder.max_bytes(bytes);
     }
-    if !args.no_state
-        && let Some(store) = state::store(&args.state, progress)?
+    if !settings.no_state
+        && let Some(store) = state::store(&settings.state, progress)?
     {
-        builder = builder.state(store).resume_within(args.resume_within);
+        builder = builder.state(store).resume_within(settings.resume_within);
     }
     let exporter = builder.build().await?;
     // A target that cannot be written ends everything before Tulip is asked for anything.
@@ -63,7 +65,7 @@ pub(crate) async fn run(
         return Ok(());
     }
     let report = |ended: &Ended| report(progress, ended, args.json);
-    let plan = match Plan::of(&exporter, args.name.as_ref(), target, sources) {
+    let plan = match Plan::of(&exporter, settings.name.as_ref(), target, sources) {
         Ok(plan) => plan,
         Err(refused) => {
             // In text one error covers all of them.
@@ -73,7 +75,11 @@ pub(crate) async fn run(
             return Err(refused.failure);
         }
     };
-    fleet::run(plan, args.concurrency.get(), progress, shutdown, report).await
+    fleet::run(plan, settings.concurrency.get(), progress, shutdown, report).await
+}
+
+fn no_target() -> Failure {
+    Failure::usage("no target: name one with --to")
 }
 
 async fn sources(args: &ExportArgs, client: &Client) -> Result<Vec<Source>, Failure> {
@@ -86,7 +92,7 @@ async fn sources(args: &ExportArgs, client: &Client) -> Result<Vec<Source>, Fail
     let named = |template: &KeyTemplate| {
         template.uses(Field::MachineName) || template.uses(Field::MachineType)
     };
-    let types = match args.name.as_ref().is_some_and(named) {
+    let types = match args.settings.name.as_ref().is_some_and(named) {
         true => client.machines().await?,
         false => Vec::new(),
     };
