@@ -1,7 +1,9 @@
 //! The command line.
 
+#[cfg(feature = "emulator")]
+mod emulator;
+
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,11 +14,13 @@ use tulip_archive::KeyTemplate;
 use tulip_core::{ChecksumAlgorithm, JobId, MachineId};
 use tulip_http::Network;
 
+#[cfg(feature = "emulator")]
+pub(crate) use self::emulator::{DemoArgs, EmulateArgs};
 use crate::values;
 
 /// Export machine activity archives from Tulip to your storage: whole, verified, with receipts
 #[derive(Debug, Parser)]
-#[command(name = "tulip", version, max_term_width = 100, after_long_help = EXAMPLES)]
+#[command(name = "tulip", version, max_term_width = 100, after_long_help = after_help())]
 pub(crate) struct Cli {
     /// Increase verbosity: -v shows steps, -vv every call, -vvv everything
     #[arg(short, long, action = ArgAction::Count, global = true, help_heading = "Output")]
@@ -35,12 +39,17 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-const EXAMPLES: &str = "\
-Examples:
-  Try it, without any Tulip instance:
-    tulip demo
+/// Examples, environment and exit codes, without commands that this build does not have.
+fn after_help() -> String {
+    let demo = match cfg!(feature = "emulator") {
+        true => "  Try it, without any Tulip instance:\n    tulip demo\n\n",
+        false => "",
+    };
+    format!("Examples:\n{demo}{AFTER_HELP}")
+}
 
-  Export every machine of your instance:
+const AFTER_HELP: &str = "\
+\x20 Export every machine of your instance:
     export TULIP_BASE_URL=https://acme.tulip.co
     export TULIP_API_KEY=apikey.2_… TULIP_API_SECRET_FILE=/run/secrets/tulip
     tulip machines
@@ -79,8 +88,10 @@ pub(crate) enum LogFormat {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run exports against a built-in Tulip emulator
+    #[cfg(feature = "emulator")]
     Demo(DemoArgs),
     /// Serve a Tulip emulator to try clients against
+    #[cfg(feature = "emulator")]
     Emulate(EmulateArgs),
     /// Show the status of a job
     Status(StatusArgs),
@@ -140,49 +151,6 @@ pub(crate) struct Connection {
         value_parser = values::network
     )]
     pub(crate) allow_network: Vec<Network>,
-}
-
-#[derive(Debug, Args)]
-#[command(after_long_help = "\
-Examples:
-  tulip demo
-  tulip demo --to /data/try --machines 12 --rows 1000000")]
-pub(crate) struct DemoArgs {
-    /// Target of the archives: a path or a URL
-    #[arg(long, value_name = "URL", default_value = "./tulip-demo")]
-    pub(crate) to: String,
-    /// Number of machines
-    #[arg(long, value_name = "N", default_value = "3", value_parser = values::at_least_one)]
-    pub(crate) machines: NonZeroUsize,
-    /// Number of records in each archive
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
-    pub(crate) rows: u64,
-}
-
-#[derive(Debug, Args)]
-#[command(after_long_help = "\
-Examples:
-  tulip emulate                          on a free port; paste the output into another shell
-  tulip emulate --listen 127.0.0.1:8080 --machines 50 --rows 100000 --pending 10s")]
-pub(crate) struct EmulateArgs {
-    /// Address of the API; port 0 takes a free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
-    pub(crate) listen: SocketAddr,
-    /// Address of the host of archives; by default a free port of the same address
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) listen_assets: Option<SocketAddr>,
-    /// Number of machines
-    #[arg(long, value_name = "N", default_value = "3", value_parser = values::at_least_one)]
-    pub(crate) machines: NonZeroUsize,
-    /// Number of records in each archive
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
-    pub(crate) rows: u64,
-    /// Time until a job is complete, for example 5s
-    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = values::duration)]
-    pub(crate) pending: Duration,
-    /// Seed of all ids, secrets and records: the same seed gives the same instance
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) seed: u64,
 }
 
 #[derive(Debug, Args)]

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 
 use tulip_archive::{Advice, ExportError, ExportErrorKind};
 use tulip_core::MachineId;
-use tulip_emulator::EmulatorError;
 use tulip_http::{BuildError, SettingsError};
 
 /// The documented exit codes.
@@ -172,11 +171,6 @@ pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
     text
 }
 
-/// An emulator does not start because of what it was asked for, or where it should listen.
-pub(crate) fn emulator_failure(error: EmulatorError) -> Failure {
-    Failure::usage(chain(&error))
-}
-
 impl From<ExportError> for Failure {
     fn from(error: ExportError) -> Self {
         Self {
@@ -199,6 +193,14 @@ impl From<tulip_http::Error> for Failure {
             message: Some(chain(&error)),
             hint: http_hint_of(&error),
         }
+    }
+}
+
+#[cfg(feature = "emulator")]
+impl From<tulip_emulator::EmulatorError> for Failure {
+    /// It does not start because of what it was asked for, or where it should listen.
+    fn from(error: tulip_emulator::EmulatorError) -> Self {
+        Self::usage(chain(&error))
     }
 }
 

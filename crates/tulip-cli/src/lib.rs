@@ -74,7 +74,9 @@ fn run(cli: Cli, progress: &Progress) -> Result<(), Failure> {
     let result = runtime.block_on(async {
         let shutdown = Shutdown::install(progress)?;
         match cli.command {
+            #[cfg(feature = "emulator")]
             Command::Demo(args) => commands::demo::run(args, progress, &shutdown).await,
+            #[cfg(feature = "emulator")]
             Command::Emulate(args) => commands::emulate::run(args, progress, &shutdown).await,
             Command::Status(args) => commands::status::run(args, &shutdown).await,
             Command::Machines(args) => commands::machines::run(args, &shutdown).await,

@@ -10,7 +10,7 @@ use tulip_http::{Client, Settings};
 use super::fleet::{self, Ended, Plan};
 use super::report;
 use crate::args::DemoArgs;
-use crate::failure::{Failure, emulator_failure};
+use crate::failure::Failure;
 use crate::output;
 use crate::progress::Progress;
 use crate::shutdown::Shutdown;
@@ -31,8 +31,7 @@ pub(crate) async fn run(
         .rows(args.rows)
         .default_script(JobScript::new().pending_polls(PENDING_POLLS))
         .start()
-        .await
-        .map_err(emulator_failure)?;
+        .await?;
     progress.say(&format!(
         "started a Tulip emulator on {}",
         emulator.base_url()

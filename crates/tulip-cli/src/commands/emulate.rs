@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tulip_emulator::{Emulator, JobScript};
 
 use crate::args::EmulateArgs;
-use crate::failure::{Failure, emulator_failure};
+use crate::failure::Failure;
 use crate::output;
 use crate::progress::Progress;
 use crate::shutdown::Shutdown;
@@ -24,8 +24,7 @@ pub(crate) async fn run(
         .listen_assets(args.listen_assets.unwrap_or(beside))
         .default_script(JobScript::new().pending_for(args.pending))
         .start()
-        .await
-        .map_err(emulator_failure)?;
+        .await?;
     let credentials = emulator.credentials();
     output::line(&format!("export TULIP_BASE_URL={}", emulator.base_url()))?;
     output::line(&format!("export TULIP_API_KEY={}", credentials.key()))?;

@@ -1,7 +1,9 @@
 //! The commands, one each.
 
 pub(crate) mod completions;
+#[cfg(feature = "emulator")]
 pub(crate) mod demo;
+#[cfg(feature = "emulator")]
 pub(crate) mod emulate;
 pub(crate) mod export;
 pub(crate) mod machines;

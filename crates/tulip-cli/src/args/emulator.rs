@@ -1,0 +1,52 @@
+//! What `tulip demo` and `tulip emulate` take.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::values;
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  tulip demo
+  tulip demo --to /data/try --machines 12 --rows 1000000")]
+pub(crate) struct DemoArgs {
+    /// Target of the archives: a path or a URL
+    #[arg(long, value_name = "URL", default_value = "./tulip-demo")]
+    pub(crate) to: String,
+    /// Number of machines
+    #[arg(long, value_name = "N", default_value = "3", value_parser = values::at_least_one)]
+    pub(crate) machines: NonZeroUsize,
+    /// Number of records in each archive
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub(crate) rows: u64,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  tulip emulate                          on a free port; paste the output into another shell
+  tulip emulate --listen 127.0.0.1:8080 --machines 50 --rows 100000 --pending 10s")]
+pub(crate) struct EmulateArgs {
+    /// Address of the API; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub(crate) listen: SocketAddr,
+    /// Address of the host of archives; by default a free port of the same address
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen_assets: Option<SocketAddr>,
+    /// Number of machines
+    #[arg(long, value_name = "N", default_value = "3", value_parser = values::at_least_one)]
+    pub(crate) machines: NonZeroUsize,
+    /// Number of records in each archive
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub(crate) rows: u64,
+    /// Time until a job is complete, for example 5s
+    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = values::duration)]
+    pub(crate) pending: Duration,
+    /// Seed of all ids, secrets and records: the same seed gives the same instance
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+}
