@@ -2,6 +2,7 @@
 
 #[cfg(feature = "emulator")]
 mod emulator;
+mod output;
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
@@ -16,6 +17,7 @@ use tulip_http::Network;
 
 #[cfg(feature = "emulator")]
 pub(crate) use self::emulator::{DemoArgs, EmulateArgs};
+pub(crate) use self::output::ProgressSettings;
 use crate::values;
 
 /// Export machine activity archives from Tulip to your storage: whole, verified, with receipts
@@ -35,6 +37,15 @@ pub(crate) struct Cli {
         help_heading = "Output"
     )]
     pub(crate) log_format: LogFormat,
+    /// Print only errors and warnings, and what --json asks for
+    #[arg(
+        short,
+        long,
+        global = true,
+        conflicts_with = "verbose",
+        help_heading = "Output"
+    )]
+    pub(crate) quiet: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -107,6 +118,19 @@ pub(crate) enum Command {
     Sinks(SinksArgs),
     /// Print shell completions
     Completions(CompletionsArgs),
+}
+
+impl Command {
+    /// Whether no progress is to be shown.
+    pub(crate) fn has_no_progress(&self) -> bool {
+        match self {
+            #[cfg(feature = "emulator")]
+            Self::Demo(args) => args.progress.no_progress,
+            Self::Export(args) => args.progress.no_progress,
+            Self::Resume(args) => args.progress.no_progress,
+            _ => false,
+        }
+    }
 }
 
 /// The instance, the credentials and the network.
@@ -221,6 +245,8 @@ pub(crate) struct ExportArgs {
     /// Print one JSON object per export
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) progress: ProgressSettings,
 }
 
 /// How archives are exported, and where to.
@@ -332,6 +358,8 @@ pub(crate) struct ResumeArgs {
     /// Print one JSON object per export
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) progress: ProgressSettings,
     #[command(flatten)]
     pub(crate) state: StateFolder,
     #[command(flatten)]

@@ -51,7 +51,7 @@ pub fn main() -> ExitCode {
     memory::settle();
     descriptors::raise_limit();
     let cli = Cli::parse();
-    let progress = Progress::new(cli.log_format);
+    let progress = Progress::new(&cli);
     match run(cli, &progress) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

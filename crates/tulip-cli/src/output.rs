@@ -1,6 +1,7 @@
 //! What goes to stdout.
 
 use std::io::{self, Write as _};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -33,8 +34,8 @@ pub(crate) fn rows<const N: usize>(rows: &[[String; N]]) -> Result<(), Failure> 
 
 fn table_of<const N: usize>(head: Option<[&str; N]>, rows: &[[String; N]]) -> Result<(), Failure> {
     let width = |at: usize| {
-        let cells = rows.iter().map(|row| row[at].chars().count());
-        let head = head.map(|head| head[at].chars().count());
+        let cells = rows.iter().map(|row| display_width(&row[at]));
+        let head = head.map(|head| display_width(head[at]));
         cells.chain(head).max().unwrap_or_default()
     };
     let widths: [usize; N] = std::array::from_fn(width);
@@ -42,7 +43,7 @@ fn table_of<const N: usize>(head: Option<[&str; N]>, rows: &[[String; N]]) -> Re
         let padded: Vec<String> = cells
             .iter()
             .zip(widths)
-            .map(|(cell, width)| format!("{cell:<width$}"))
+            .map(|(cell, width)| fit(cell, width))
             .collect();
         line(padded.join("  ").trim_end())
     };
@@ -51,6 +52,23 @@ fn table_of<const N: usize>(head: Option<[&str; N]>, rows: &[[String; N]]) -> Re
     }
     rows.iter()
         .try_for_each(|row| print(row.each_ref().map(String::as_str)))
+}
+
+/// How many columns of a terminal a text takes: two for a CJK character, none for an accent.
+pub(crate) fn display_width(text: &str) -> usize {
+    console::measure_text_width(text)
+}
+
+/// A text in exactly so many columns: filled with blanks, or cut with an ellipsis.
+pub(crate) fn fit(text: &str, width: usize) -> String {
+    let mut fitted = match width {
+        0 => String::new(),
+        width => console::truncate_str(text, width, "…").into_owned(),
+    };
+    // Where only half of a wide character had room, a cut text is a column short.
+    let missing = width.saturating_sub(display_width(&fitted));
+    fitted.extend(std::iter::repeat_n(' ', missing));
+    fitted
 }
 
 /// A foreign text on one line, without anything that a terminal would act on: control characters,
@@ -80,6 +98,22 @@ pub(crate) fn size(bytes: u64) -> String {
     format!("{value:.1} {}", UNITS[unit])
 }
 
+/// A time in words, as precise as is worth knowing of one that is over.
+pub(crate) fn duration(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    let unless_0 = |count: u64, unit: &str| match count {
+        0 => String::new(),
+        count => format!(" {count} {unit}"),
+    };
+    match (hours, minutes) {
+        (0, 0) if seconds < 10 => format!("{:.1} s", time.as_secs_f64().min(9.9)),
+        (0, 0) => format!("{seconds} s"),
+        (0, _) => format!("{minutes} min{}", unless_0(seconds % 60, "s")),
+        _ => format!("{hours} h{}", unless_0(minutes, "min")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +130,41 @@ mod tests {
             (u64::MAX, "18446.7 PB"),
         ] {
             assert_eq!(size(bytes), text);
+        }
+    }
+
+    #[test]
+    fn durations_are_told_in_two_units_at_most() {
+        for (milliseconds, text) in [
+            (0, "0.0 s"),
+            (340, "0.3 s"),
+            (9_999, "9.9 s"),
+            (59_999, "59 s"),
+            (180_000, "3 min"),
+            (192_000, "3 min 12 s"),
+            (3_600_000, "1 h"),
+            (90_000_000, "25 h"),
+            (3_900_000, "1 h 5 min"),
+        ] {
+            assert_eq!(duration(Duration::from_millis(milliseconds)), text);
+        }
+    }
+
+    #[test]
+    fn texts_are_fitted_by_the_columns_that_they_take() {
+        for (text, width, fitted) in [
+            ("Mill", 6, "Mill  "),
+            ("Mill", 4, "Mill"),
+            ("Mill", 3, "Mi…"),
+            ("長城機床", 8, "長城機床"),
+            ("長城機床", 7, "長城機…"),
+            ("長城機床", 6, "長城… "),
+            ("a\u{308}b", 3, "a\u{308}b "),
+            ("Mill", 1, "…"),
+            ("Mill", 0, ""),
+        ] {
+            assert_eq!(fit(text, width), fitted);
+            assert_eq!(display_width(fitted), width);
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::output::ProgressSettings;
 use crate::values;
 
 #[derive(Debug, Args)]
@@ -23,6 +24,8 @@ pub(crate) struct DemoArgs {
     /// Number of records in each archive
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub(crate) rows: u64,
+    #[command(flatten)]
+    pub(crate) progress: ProgressSettings,
 }
 
 #[derive(Debug, Args)]

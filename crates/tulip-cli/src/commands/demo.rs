@@ -9,6 +9,7 @@ use tulip_http::{Client, Settings};
 
 use super::fleet::{self, Ended, Plan};
 use super::report;
+use super::summary::Summary;
 use crate::args::DemoArgs;
 use crate::failure::Failure;
 use crate::output;
@@ -55,14 +56,20 @@ pub(crate) async fn run(
     ));
     let mut rows = Vec::new();
     let plan = Plan::of(&exporter, None, can, sources).map_err(|refused| refused.failure)?;
-    let report = |ended: &Ended| match &ended.result {
-        Ok(outcome) => {
-            rows.push(row(ended, outcome));
-            Ok(())
+    let mut summary = Summary::start();
+    let report = |ended: &Ended| {
+        summary.record(ended);
+        match &ended.result {
+            Ok(outcome) => {
+                rows.push(row(ended, outcome));
+                Ok(())
+            }
+            Err(_) => report::report(progress, ended, false),
         }
-        Err(_) => report::report(progress, ended, false),
     };
-    fleet::run(plan, CONCURRENCY, progress, shutdown, report).await?;
+    let result = fleet::run(plan, CONCURRENCY, progress, shutdown, report).await;
+    summary.print(progress);
+    result?;
     rows.sort();
     output::table(["MACHINE", "RECORDS", "SIZE", "CHECKSUM", "ARCHIVE"], &rows)?;
     let program = std::env::args_os().next().unwrap_or_default();

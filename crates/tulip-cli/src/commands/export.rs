@@ -9,6 +9,7 @@ use tulip_http::Client;
 
 use super::fleet::{self, Ended, Plan};
 use super::report::report;
+use super::summary::Summary;
 use crate::args::{ExistsRule, ExportArgs};
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -75,7 +76,14 @@ pub(crate) async fn run(
             return Err(refused.failure);
         }
     };
-    fleet::run(plan, settings.concurrency.get(), progress, shutdown, report).await
+    let mut summary = Summary::start();
+    let report = |ended: &Ended| {
+        summary.record(ended);
+        report(ended)
+    };
+    let result = fleet::run(plan, settings.concurrency.get(), progress, shutdown, report).await;
+    summary.print(progress);
+    result
 }
 
 fn no_target() -> Failure {

@@ -14,4 +14,5 @@ pub(crate) mod verify;
 
 mod fleet;
 mod report;
+mod summary;
 mod target;

@@ -12,7 +12,7 @@ use crate::progress::Progress;
 /// Tells how an export has ended.
 pub(crate) fn report(progress: &Progress, ended: &Ended, json: bool) -> Result<(), Failure> {
     match json {
-        true => output::json(&Line::of(ended)),
+        true => progress.beside(|| output::json(&Line::of(ended))),
         false => say(progress, ended),
     }
 }
@@ -23,7 +23,7 @@ fn say(progress: &Progress, ended: &Ended) -> Result<(), Failure> {
         // The summary counts what was interrupted.
         Err(error) if error.kind() == ExportErrorKind::Interrupted => return Ok(()),
         Err(Error::NotStarted(why)) => {
-            progress.say(&plain(&format!("{}: {}", ended.source, why.reason)));
+            progress.warn(&format!("{}: {}", ended.source, why.reason));
             return Ok(());
         }
         Err(Error::Failed(error)) => {
@@ -52,6 +52,9 @@ fn say(progress: &Progress, ended: &Ended) -> Result<(), Failure> {
         ),
         _ => format!("skipped {location}: already exists"),
     };
+    if progress.is_quiet() {
+        return Ok(());
+    }
     progress.beside(|| output::line(&line))
 }
 

@@ -11,6 +11,7 @@ use tulip_http::Client;
 
 use super::fleet::{self, Ended, NotStarted, Plan, Planned};
 use super::report::report;
+use super::summary::Summary;
 use super::target;
 use crate::args::ResumeArgs;
 use crate::failure::{Code, Failure, chain};
@@ -42,8 +43,14 @@ pub(crate) async fn run(
     }
     let client = connect::client(&args.connection)?;
     let plan = plan(&args, &store, &client, &open).await?;
-    let report = |ended: &Ended| report(progress, ended, args.json);
-    fleet::run(plan, args.concurrency.get(), progress, shutdown, report).await
+    let mut summary = Summary::start();
+    let report = |ended: &Ended| {
+        summary.record(ended);
+        report(progress, ended, args.json)
+    };
+    let result = fleet::run(plan, args.concurrency.get(), progress, shutdown, report).await;
+    summary.print(progress);
+    result
 }
 
 fn is_chosen(args: &ResumeArgs, open: &IncompleteExport) -> bool {

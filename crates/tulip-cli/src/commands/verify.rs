@@ -62,7 +62,13 @@ pub(crate) async fn run(
             match checked {
                 Ok(Some(checked)) => {
                     counts.add(&checked.status);
-                    progress.beside(|| report(&checked, args.json))?;
+                    let is_fine = matches!(
+                        checked.status,
+                        VerificationStatus::Intact | VerificationStatus::NoReceipt
+                    );
+                    if args.json || !progress.is_quiet() || !is_fine {
+                        progress.beside(|| report(&checked, args.json))?;
+                    }
                 }
                 Ok(None) => {}
                 Err(error) if is_of_one_object(&error) => {
@@ -116,7 +122,7 @@ fn skip(
 ) -> Result<(), Failure> {
     let reason = output::plain(&chain(reason));
     if !json {
-        progress.say(&format!("skipped: {reason}"));
+        progress.warn(&format!("skipped: {reason}"));
         return Ok(());
     }
     let report = Report {

@@ -346,7 +346,7 @@ fn text_and_hints_go_to_stderr_on_lines_of_their_own() {
     assert!(said[1].starts_with("hint: raise --max-bytes"), "{ran:?}");
     assert_eq!(
         said[2],
-        "to continue, run the same command again, or `tulip resume`"
+        "hint: to continue, run the same command again, or `tulip resume`"
     );
 }
 

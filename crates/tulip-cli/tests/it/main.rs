@@ -6,6 +6,7 @@ mod crash;
 mod exit_codes;
 mod fleet;
 mod leaks;
+mod messages;
 mod output;
 mod resume;
 mod s3;

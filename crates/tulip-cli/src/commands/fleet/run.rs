@@ -48,7 +48,7 @@ pub(crate) async fn run(
             Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
             None => break,
         };
-        all.one_more();
+        all.one_more(ended.result.is_err());
         breaker.record(ended.failure());
         note(&ended);
     }
@@ -69,10 +69,10 @@ pub(crate) async fn run(
         note(&Ended::not_started(planned.source, why.clone()));
     }
     if left > 0 && !shutdown.is_asked() {
-        progress.say(&format!("{left} exports were {}", why.reason));
+        progress.warn(&format!("{left} exports were {}", why.reason));
     }
     if outcomes.to_continue > 0 {
-        progress.say("to continue, run the same command again, or `tulip resume`");
+        progress.hint("to continue, run the same command again, or `tulip resume`");
     }
     match outcomes.code() {
         _ if shutdown.is_asked() && (left > 0 || outcomes.has_interrupted()) => {
