@@ -11,7 +11,8 @@ use tulip_archive::{Client, Exporter, Settings, Source};
 use tulip_core::NetworkOptions;
 use tulip_core::ObjectKey;
 use tulip_core::sink::{
-    OpenOptions, Sink, SinkError, SinkFactory, SinkUrl, SinkWriter, StoredObject, async_trait,
+    OpenOptions, Sink, SinkError, SinkErrorKind, SinkFactory, SinkUrl, SinkWriter, StoredObject,
+    WriteMode, async_trait,
 };
 use tulip_emulator::Emulator;
 
@@ -49,8 +50,12 @@ impl Sink for CountSink {
     async fn open(
         &self,
         key: &ObjectKey,
-        _: &OpenOptions,
+        options: &OpenOptions,
     ) -> Result<Box<dyn SinkWriter>, SinkError> {
+        if options.mode == WriteMode::Create {
+            let what = "the count sink keeps no objects";
+            return Err(SinkError::new(SinkErrorKind::Unsupported, what));
+        }
         let key = key.clone();
         Ok(Box::new(Counter {
             key,

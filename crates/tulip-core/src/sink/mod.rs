@@ -10,8 +10,12 @@
 //! ```
 //! use std::collections::BTreeMap;
 //! use std::sync::{Arc, Mutex};
-//! use tulip_core::{ObjectKey, sink::{OpenOptions, Sink, SinkError, SinkWriter, StoredObject, async_trait}};
+//!
 //! use bytes::Bytes;
+//! use tulip_core::ObjectKey;
+//! use tulip_core::sink::{
+//!     OpenOptions, Sink, SinkError, SinkErrorKind, SinkWriter, StoredObject, WriteMode, async_trait,
+//! };
 //!
 //! #[derive(Debug, Default)]
 //! struct Memory(Arc<Mutex<BTreeMap<String, Vec<u8>>>>);
@@ -22,7 +26,15 @@
 //! impl Sink for Memory {
 //!     fn scheme(&self) -> &str { "memory" }
 //!     fn location(&self, key: &ObjectKey) -> String { format!("memory://{key}") }
-//!     async fn open(&self, key: &ObjectKey, _: &OpenOptions) -> Result<Box<dyn SinkWriter>, SinkError> {
+//!     async fn open(
+//!         &self,
+//!         key: &ObjectKey,
+//!         options: &OpenOptions,
+//!     ) -> Result<Box<dyn SinkWriter>, SinkError> {
+//!         if options.mode == WriteMode::Create {
+//!             let what = "the memory sink can only overwrite objects";
+//!             return Err(SinkError::new(SinkErrorKind::Unsupported, what));
+//!         }
 //!         Ok(Box::new(Object { sink: self.0.clone(), key: key.to_string(), bytes: Vec::new() }))
 //!     }
 //! }
