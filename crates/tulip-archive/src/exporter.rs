@@ -6,7 +6,7 @@ use tulip_core::sink::{Probe, Sink};
 use tulip_http::Client;
 
 use crate::setup::Setup;
-use crate::{Export, ExportError, ExporterBuilder, IncompleteExport, Source};
+use crate::{Export, ExportError, ExporterBuilder, IncompleteExport, KeyTemplate, Source};
 
 /// Exports archives from one Tulip instance to one sink. Cloning is cheap.
 #[derive(Debug, Clone)]
@@ -41,6 +41,12 @@ impl Exporter {
     #[must_use]
     pub fn sink(&self) -> &Arc<dyn Sink> {
         &self.setup.sink
+    }
+
+    /// How objects are named; `None` where [`KeyTemplate::default_for`] each source says so.
+    #[must_use]
+    pub fn key_template(&self) -> Option<&KeyTemplate> {
+        self.setup.name.as_ref()
     }
 
     /// Whether open exports are remembered, in a [`StateStore`](crate::StateStore).

@@ -5,11 +5,11 @@ use std::time::Duration;
 use tulip_archive::poll::PollPolicy;
 use tulip_archive::{ExportError, Exporter, Outcome, parse_target};
 use tulip_emulator::{Emulator, JobScript};
+use tulip_fleet::{ItemReport, Plan, Run, sources_of};
 use tulip_http::{Client, Settings};
 
-use super::fleet::{self, Ended, Plan};
-use super::report;
 use super::summary::Summary;
+use super::{fleet, report};
 use crate::args::DemoArgs;
 use crate::failure::Failure;
 use crate::output;
@@ -46,18 +46,19 @@ pub(crate) async fn run(
         .poll(PollPolicy::default().intervals(pace, pace))
         .build()
         .await?;
-    let can = shutdown.finish(exporter.probe()).await??.capabilities;
+    shutdown.finish(exporter.probe()).await??;
     let types = shutdown.guard(client.machines()).await??;
-    let sources = fleet::sources_of(&types);
+    let sources = sources_of(&types);
     progress.say(&format!(
         "exporting {} machines to {}",
         sources.len(),
         args.to
     ));
     let mut rows = Vec::new();
-    let plan = Plan::of(&exporter, None, can, sources).map_err(|refused| refused.failure)?;
+    let plan = shutdown.guard(Plan::new(&exporter, sources)).await?;
+    let run = Run::new(plan.map_err(fleet::refused)?).concurrency(CONCURRENCY);
     let mut summary = Summary::start();
-    let report = |ended: &Ended| {
+    let report = |ended: &ItemReport| {
         summary.record(ended);
         match &ended.result {
             Ok(outcome) => {
@@ -67,7 +68,7 @@ pub(crate) async fn run(
             Err(_) => report::report(progress, ended, false),
         }
     };
-    let result = fleet::run(plan, CONCURRENCY, progress, shutdown, report).await;
+    let result = fleet::run(run, progress, shutdown, report).await;
     summary.print(progress);
     result?;
     rows.sort();
@@ -84,7 +85,7 @@ pub(crate) async fn run(
     Ok(())
 }
 
-fn row(ended: &Ended, outcome: &Outcome) -> [String; 5] {
+fn row(ended: &ItemReport, outcome: &Outcome) -> [String; 5] {
     let source = &ended.source;
     let name = source
         .machine_name()

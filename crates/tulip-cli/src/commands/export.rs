@@ -5,9 +5,10 @@ use tulip_archive::{
     Exporter, Field, FinalLineBreak, IfExists, KeyTemplate, RaggedRecords, Source,
 };
 use tulip_core::{MachineId, MachineType};
+use tulip_fleet::{ItemReport, Plan, PlanError, Run, sources_of};
 use tulip_http::Client;
 
-use super::fleet::{self, Ended, Plan};
+use super::fleet;
 use super::report::report;
 use super::summary::Summary;
 use crate::args::{ExistsRule, ExportArgs};
@@ -59,29 +60,32 @@ pub(crate) async fn run(
     }
     let exporter = builder.build().await?;
     // A target that cannot be written ends everything before Tulip is asked for anything.
-    let target = shutdown.finish(exporter.probe()).await??.capabilities;
-    let sources = fleet::each_once(shutdown.guard(sources(&args, &client)).await??);
+    shutdown.finish(exporter.probe()).await??;
+    let sources = shutdown.guard(sources(&args, &client)).await??;
     if sources.is_empty() {
         progress.say("the instance has no machines");
         return Ok(());
     }
-    let report = |ended: &Ended| report(progress, ended, args.json);
-    let plan = match Plan::of(&exporter, settings.name.as_ref(), target, sources) {
+    let report = |ended: &ItemReport| report(progress, ended, args.json);
+    let plan = match shutdown.guard(Plan::new(&exporter, sources)).await? {
         Ok(plan) => plan,
-        Err(refused) => {
+        Err(error) => {
             // In text one error covers all of them.
-            if args.json {
-                refused.ended.iter().try_for_each(report)?;
+            if let PlanError::Collisions(found) = &error
+                && args.json
+            {
+                found.reports().iter().try_for_each(report)?;
             }
-            return Err(refused.failure);
+            return Err(fleet::refused(error));
         }
     };
+    let run = Run::new(plan).concurrency(settings.concurrency.get());
     let mut summary = Summary::start();
-    let report = |ended: &Ended| {
+    let report = |ended: &ItemReport| {
         summary.record(ended);
         report(ended)
     };
-    let result = fleet::run(plan, settings.concurrency.get(), progress, shutdown, report).await;
+    let result = fleet::run(run, progress, shutdown, report).await;
     summary.print(progress);
     result
 }
@@ -95,7 +99,7 @@ async fn sources(args: &ExportArgs, client: &Client) -> Result<Vec<Source>, Fail
         return Ok(args.job.iter().cloned().map(Source::job).collect());
     }
     if args.all {
-        return Ok(fleet::sources_of(&client.machines().await?));
+        return Ok(sources_of(&client.machines().await?));
     }
     let named = |template: &KeyTemplate| {
         template.uses(Field::MachineName) || template.uses(Field::MachineType)
@@ -109,7 +113,7 @@ async fn sources(args: &ExportArgs, client: &Client) -> Result<Vec<Source>, Fail
 }
 
 fn machine_source(id: &MachineId, types: &[MachineType]) -> Source {
-    let listed = fleet::sources_of(types);
+    let listed = sources_of(types);
     let found = listed
         .into_iter()
         .find(|source| source.known_machine() == Some(id));

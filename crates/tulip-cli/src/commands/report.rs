@@ -3,30 +3,31 @@
 use serde::Serialize;
 use tulip_archive::{ExportErrorKind, Outcome};
 use tulip_core::{JobId, MachineId, Receipt};
+use tulip_fleet::{ItemError, ItemReport};
 
-use super::fleet::{Ended, Error};
+use super::fleet::code_of_report;
 use crate::failure::{Failure, chain, hint_of};
 use crate::output::{self, plain};
 use crate::progress::Progress;
 
 /// Tells how an export has ended.
-pub(crate) fn report(progress: &Progress, ended: &Ended, json: bool) -> Result<(), Failure> {
+pub(crate) fn report(progress: &Progress, ended: &ItemReport, json: bool) -> Result<(), Failure> {
     match json {
         true => progress.beside(|| output::json(&Line::of(ended))),
         false => say(progress, ended),
     }
 }
 
-fn say(progress: &Progress, ended: &Ended) -> Result<(), Failure> {
+fn say(progress: &Progress, ended: &ItemReport) -> Result<(), Failure> {
     let outcome = match &ended.result {
         Ok(outcome) => outcome,
         // The summary counts what was interrupted.
         Err(error) if error.kind() == ExportErrorKind::Interrupted => return Ok(()),
-        Err(Error::NotStarted(why)) => {
+        Err(ItemError::NotStarted(why)) => {
             progress.warn(&format!("{}: {}", ended.source, why.reason));
             return Ok(());
         }
-        Err(Error::Failed(error)) => {
+        Err(ItemError::Failed(error)) => {
             let hint = hint_of(error, ended.source.known_machine());
             let hint = hint.or_else(|| fetch_hint(ended));
             progress.error(&chain(error), hint.as_deref());
@@ -59,11 +60,8 @@ fn say(progress: &Progress, ended: &Ended) -> Result<(), Failure> {
 }
 
 /// How to get at the archive of a failed export that nothing remembers.
-fn fetch_hint(ended: &Ended) -> Option<String> {
-    if ended.remembered || !ended.has_job_to_fetch() {
-        return None;
-    }
-    let job = ended.failure()?.job()?;
+fn fetch_hint(ended: &ItemReport) -> Option<String> {
+    let job = ended.job_to_fetch().filter(|_| !ended.remembered)?;
     Some(format!(
         "to fetch this archive without starting another, export it with --job {job}"
     ))
@@ -88,7 +86,7 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn of(ended: &'a Ended) -> Self {
+    fn of(ended: &'a ItemReport) -> Self {
         let source = &ended.source;
         let line = Self {
             machine: source.known_machine(),
@@ -100,7 +98,7 @@ impl<'a> Line<'a> {
             error_kind: None,
             error_unique_id: None,
             retryable: false,
-            exit_code: ended.code().map_or(0, |code| code as u8),
+            exit_code: code_of_report(ended).map_or(0, |code| code as u8),
             receipt: None,
             has_receipt: None,
         };
@@ -131,20 +129,20 @@ impl<'a> Line<'a> {
         }
     }
 
-    fn failed(self, error: &'a Error) -> Self {
+    fn failed(self, error: &'a ItemError) -> Self {
         let kind = error.kind();
         let line = Self {
             error_kind: Some(kind.as_str()),
             ..self
         };
         match error {
-            Error::NotStarted(why) => Self {
+            ItemError::NotStarted(why) => Self {
                 outcome: "not_started",
                 error: Some(plain(&why.reason)),
                 retryable: kind.can_be_retryable(),
                 ..line
             },
-            Error::Failed(error) => {
+            ItemError::Failed(error) => {
                 let http = error.http_error();
                 Self {
                     outcome: "failed",

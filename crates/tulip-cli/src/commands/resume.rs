@@ -7,9 +7,10 @@ use tulip_archive::poll::PollPolicy;
 use tulip_archive::{ExportErrorKind, Exporter, IncompleteExport, Source, StateStore};
 use tulip_core::sink::{SinkRegistry, SinkUrl};
 use tulip_core::{JobId, ObjectKey, Timestamp};
+use tulip_fleet::{ItemReport, NotStarted, Plan, Run};
 use tulip_http::Client;
 
-use super::fleet::{self, Ended, NotStarted, Plan, Planned};
+use super::fleet;
 use super::report::report;
 use super::summary::Summary;
 use super::target;
@@ -43,12 +44,13 @@ pub(crate) async fn run(
     }
     let client = connect::client(&args.connection)?;
     let plan = plan(&args, &store, &client, &open).await?;
+    let run = Run::new(plan).concurrency(args.concurrency.get());
     let mut summary = Summary::start();
-    let report = |ended: &Ended| {
+    let report = |ended: &ItemReport| {
         summary.record(ended);
         report(progress, ended, args.json)
     };
-    let result = fleet::run(plan, args.concurrency.get(), progress, shutdown, report).await;
+    let result = fleet::run(run, progress, shutdown, report).await;
     summary.print(progress);
     result
 }
@@ -79,7 +81,7 @@ async fn plan(
         let url = match target_of(open, client) {
             Ok(url) => target::with_options(url, &args.sink)?,
             Err(why) => {
-                plan.ended.push(Ended::not_started(source, why));
+                plan.push_ended(ItemReport::not_started(source, why));
                 continue;
             }
         };
@@ -88,8 +90,8 @@ async fn plan(
             .poll(PollPolicy::default().deadline(values::no_limit_if_zero(args.timeout)))
             .state(store.clone());
         match builder.settings_of(open).build().await {
-            Ok(exporter) => plan.planned.extend(Planned::resumed(&exporter, open)),
-            Err(error) => plan.ended.push(Ended::failed(source, error)),
+            Ok(exporter) => plan.push_incomplete(&exporter, open),
+            Err(error) => plan.push_ended(ItemReport::failed(source, error)),
         }
     }
     Ok(plan)
@@ -97,10 +99,7 @@ async fn plan(
 
 /// Where an export goes, if this client can resume it.
 fn target_of(open: &IncompleteExport, client: &Client) -> Result<SinkUrl, NotStarted> {
-    let skipped = |kind, why: &str| NotStarted {
-        kind,
-        reason: format!("skipped: {why}"),
-    };
+    let skipped = |kind, why: &str| NotStarted::new(kind, format!("skipped: {why}"));
     if open.instance() != client.instance().to_string() {
         let why = format!(
             "belongs to instance {} (set TULIP_BASE_URL)",

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use tulip_archive::{ExportErrorKind, Outcome};
+use tulip_fleet::{ItemError, ItemReport};
 
-use super::fleet::{Ended, Error};
 use crate::output;
 use crate::progress::Progress;
 
@@ -34,7 +34,7 @@ impl Summary {
         }
     }
 
-    pub(crate) fn record(&mut self, ended: &Ended) {
+    pub(crate) fn record(&mut self, ended: &ItemReport) {
         let count = match &ended.result {
             Ok(Outcome::Exported { receipt, .. }) => {
                 self.bytes += receipt.bytes;
@@ -42,9 +42,9 @@ impl Summary {
             }
             Ok(Outcome::Unchanged { .. }) => &mut self.unchanged,
             Ok(_) => &mut self.skipped,
-            Err(Error::NotStarted(_)) => &mut self.not_started,
+            Err(ItemError::NotStarted(_)) => &mut self.not_started,
             Err(error) if error.kind() == ExportErrorKind::Interrupted => &mut self.interrupted,
-            Err(Error::Failed(_)) => &mut self.failed,
+            Err(ItemError::Failed(_)) => &mut self.failed,
         };
         *count += 1;
     }

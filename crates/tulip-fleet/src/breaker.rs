@@ -2,19 +2,22 @@
 
 use tulip_archive::{ExportError, ExportErrorKind};
 
-/// How many exports must fail in the same way, with no success before, to end a run.
-pub(crate) const FAILURES_TO_OPEN: usize = 5;
+use crate::{ItemReport, NotStarted, StopPolicy};
 
-/// Stops a run whose first exports all fail in the same way. One success, or one failure of another
-/// kind, shows that a failure is the machine's own: from then on nothing stops the run.
-#[derive(Debug, Default)]
-pub(crate) struct CircuitBreaker {
+/// How many exports must fail in the same way, with no success before, to end a run.
+const FAILURES_TO_OPEN: usize = 5;
+
+/// Stops a run whose first exports all fail in the same way, by default the first five. One success,
+/// or one failure of another kind, shows that a failure is the machine's own: from then on nothing
+/// stops the run.
+#[derive(Debug)]
+pub struct CircuitBreaker {
+    failures_to_open: usize,
     state: State,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 enum State {
-    #[default]
     Untried,
     Failing {
         cause: Cause,
@@ -26,8 +29,8 @@ enum State {
 
 /// What makes two failures the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Cause {
-    pub(crate) kind: ExportErrorKind,
+struct Cause {
+    kind: ExportErrorKind,
     /// What exactly was refused, where the kind alone does not tell.
     detail: Option<String>,
 }
@@ -61,11 +64,17 @@ impl Cause {
     }
 }
 
-impl CircuitBreaker {
-    /// Records how an export has ended: with which failure, or none.
-    pub(crate) fn record(&mut self, failure: Option<&ExportError>) {
-        match failure {
-            None => self.state = State::Proven,
+impl Default for CircuitBreaker {
+    fn default() -> Self {
+        Self::new(FAILURES_TO_OPEN)
+    }
+}
+
+impl StopPolicy for CircuitBreaker {
+    fn record(&mut self, report: &ItemReport) {
+        match report.failure() {
+            None if report.result.is_ok() => self.record_success(),
+            None => {}
             Some(error) => {
                 if let Some(cause) = Cause::of(error) {
                     self.record_failure(cause);
@@ -74,8 +83,31 @@ impl CircuitBreaker {
         }
     }
 
+    fn stop(&self) -> Option<NotStarted> {
+        let (kind, failures) = (self.open()?.kind, self.failures_to_open);
+        let reason = format!(
+            "not started: the first {failures} exports all failed in the same way ({kind})"
+        );
+        Some(NotStarted::new(kind, reason))
+    }
+}
+
+impl CircuitBreaker {
+    /// Stops a run whose first `failures` exports all fail in the same way; 0 counts as 1.
+    #[must_use]
+    pub fn new(failures: usize) -> Self {
+        Self {
+            failures_to_open: failures.max(1),
+            state: State::Untried,
+        }
+    }
+
+    fn record_success(&mut self) {
+        self.state = State::Proven;
+    }
+
     fn record_failure(&mut self, new: Cause) {
-        self.state = match std::mem::take(&mut self.state) {
+        self.state = match std::mem::replace(&mut self.state, State::Proven) {
             State::Untried => State::Failing {
                 cause: new,
                 failures: 1,
@@ -89,9 +121,9 @@ impl CircuitBreaker {
     }
 
     /// What every export so far has failed with, where that ends the run.
-    pub(crate) fn open(&self) -> Option<&Cause> {
+    fn open(&self) -> Option<&Cause> {
         match &self.state {
-            State::Failing { cause, failures } if *failures >= FAILURES_TO_OPEN => Some(cause),
+            State::Failing { cause, failures } if *failures >= self.failures_to_open => Some(cause),
             _ => None,
         }
     }
@@ -126,7 +158,7 @@ mod tests {
     fn one_success_keeps_a_run_going_whatever_comes_later() {
         let full = cause(ExportErrorKind::StoreFull, "");
         let mut breaker = CircuitBreaker::default();
-        breaker.record(None);
+        breaker.record_success();
         for _ in 0..3 * FAILURES_TO_OPEN {
             breaker.record_failure(full.clone());
         }
@@ -140,7 +172,7 @@ mod tests {
             FAILURES_TO_OPEN
         ]);
         assert!(breaker.open().is_some());
-        breaker.record(None);
+        breaker.record_success();
         assert_eq!(breaker.open(), None);
     }
 

@@ -1,0 +1,128 @@
+//! Many exports in one run: what the command shows of it, and the code that it ends in.
+
+use tulip_archive::Source;
+use tulip_fleet::{CollisionAdvice, ItemReport, PlanError, Run};
+
+use crate::failure::{Code, Failure, code_of};
+use crate::output::plain;
+use crate::progress::Progress;
+use crate::shutdown::Shutdown;
+
+/// Runs the exports of a plan and reports each as it ends.
+pub(crate) async fn run(
+    run: Run,
+    progress: &Progress,
+    shutdown: &Shutdown,
+    mut report: impl FnMut(&ItemReport) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let all = progress.all(run.remaining());
+    let bars = progress.clone();
+    let mut run = run.until(shutdown.wait()).on_event(move |source| {
+        let bar = bars.export(&name_of(source));
+        move |event| bar.show(&event)
+    });
+    let mut totals = Totals::default();
+    // A reader that has left must not cost the exports that are under way.
+    let mut unreported = None;
+    while let Some(ended) = run.next().await {
+        all.one_more(ended.result.is_err());
+        totals.record(&ended);
+        if unreported.is_none() {
+            unreported = report(&ended).err();
+        }
+    }
+    drop(all);
+    if let Some(stopped) = run.stopped().filter(|_| !shutdown.is_asked()) {
+        progress.warn(&format!("{} exports were {}", stopped.left, stopped.why));
+    }
+    if totals.resumable > 0 {
+        progress.hint("to continue, run the same command again, or `tulip resume`");
+    }
+    match totals.code() {
+        _ if shutdown.is_asked() && totals.codes.contains(&Some(Code::Interrupted)) => {
+            Err(Failure::interrupted())
+        }
+        Some(code) => Err(Failure::reported(code)),
+        None => unreported.map_or(Ok(()), Err),
+    }
+}
+
+fn name_of(source: &Source) -> String {
+    source
+        .machine_name()
+        .map_or_else(|| source.to_string(), plain)
+}
+
+/// The exit code of one export alone.
+pub(crate) fn code_of_report(report: &ItemReport) -> Option<Code> {
+    let error = report.result.as_ref().err()?;
+    Some(code_of(error.kind()))
+}
+
+/// A run that cannot be planned, in the words of the command line.
+pub(crate) fn refused(error: PlanError) -> Failure {
+    let found = match error {
+        PlanError::Target(error) => return error.into(),
+        PlanError::Collisions(found) => found,
+        other => return Failure::other(other.to_string()),
+    };
+    let hint = match found.advice() {
+        CollisionAdvice::AddJob => "put {job} into --name",
+        CollisionAdvice::SameMachineName => {
+            "the machines have the same name; put {machine}, the id, into --name as well: \
+             --name '{machine_name}-{machine}.csv'"
+        }
+        CollisionAdvice::AddMachine => {
+            "put {machine}, the id, into --name as well: --name '{machine_name}-{machine}.csv'"
+        }
+        _ => "put {machine}, {machine_name} or {job} into --name",
+    };
+    Failure::usage(found.to_string()).with_hint(hint)
+}
+
+/// Counts how the exports of a run have ended.
+#[derive(Debug, Default)]
+struct Totals {
+    codes: Vec<Option<Code>>,
+    /// Exports that another run can continue.
+    resumable: usize,
+}
+
+impl Totals {
+    fn record(&mut self, report: &ItemReport) {
+        self.codes.push(code_of_report(report));
+        self.resumable += usize::from(report.is_resumable());
+    }
+
+    /// The common reason's code when all failed for the same one, otherwise 1; `None` when none
+    /// failed.
+    fn code(&self) -> Option<Code> {
+        let first = self.codes.iter().copied().find(Option::is_some)??;
+        match self.codes.iter().all(|code| *code == Some(first)) {
+            true => Some(first),
+            false => Some(Code::Other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_exports_end_in_the_common_code_or_1() {
+        let overall = |codes: &[Option<Code>]| {
+            let totals = Totals {
+                codes: codes.to_vec(),
+                ..Totals::default()
+            };
+            totals.code()
+        };
+        assert_eq!(overall(&[]), None);
+        assert_eq!(overall(&[None, None]), None);
+        let (job, sink) = (Some(Code::Job), Some(Code::Sink));
+        assert_eq!(overall(&[sink, sink]), sink);
+        assert_eq!(overall(&[job, sink]), Some(Code::Other));
+        assert_eq!(overall(&[None, job]), Some(Code::Other));
+    }
+}

@@ -1,0 +1,25 @@
+#![doc = include_str!("../README.md")]
+
+mod breaker;
+mod collision;
+mod error;
+mod many;
+mod outcome;
+mod plan;
+mod report;
+mod run;
+mod sources;
+mod stop;
+
+pub use breaker::CircuitBreaker;
+pub use collision::{Collision, CollisionAdvice, Collisions};
+pub use error::PlanError;
+pub use many::export_many;
+pub use outcome::Outcome;
+pub use plan::{Item, Plan};
+pub use report::{ItemError, ItemReport, NotStarted};
+pub use run::{Run, Stopped};
+pub use sources::{deduplicate, sources_of};
+pub use stop::{NeverStop, StopPolicy};
+
+pub use tulip_archive as archive;

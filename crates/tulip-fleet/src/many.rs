@@ -1,0 +1,21 @@
+//! The simplest run.
+
+use tulip_archive::{Exporter, Source};
+
+use crate::{Plan, PlanError, Run};
+
+/// Exports each source once, at most `concurrency` at the same time (0 counts as 1), and yields a
+/// report for each as it ends.
+///
+/// This is [`Plan::new`] and [`Run::new`] with everything else at its default.
+///
+/// # Errors
+/// [`PlanError`], before anything is started, where the target cannot be used or keys collide.
+pub async fn export_many(
+    exporter: &Exporter,
+    sources: impl IntoIterator<Item = Source>,
+    concurrency: usize,
+) -> Result<Run, PlanError> {
+    let plan = Plan::new(exporter, sources).await?;
+    Ok(Run::new(plan).concurrency(concurrency))
+}

@@ -1,0 +1,136 @@
+//! The six ways in which an export of a run ends.
+
+use std::fmt;
+
+use tulip_archive::{ExportError, ExportErrorKind};
+
+/// How an export of a run has ended. Each ends in exactly one of these.
+///
+/// What went wrong exactly is the [`ExportErrorKind`] of the report's error; this tells how far the
+/// export came, and so what a retry has to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The archive is stored, with its receipt.
+    Stored,
+    /// Nothing had to be done: the archive of this job was already stored, or an object was there
+    /// that was to be kept.
+    Unchanged,
+    /// No job was started. A retry starts one.
+    NotStarted,
+    /// Tulip was asked to start a job and whether it did is not known. No other start is sent for
+    /// an hour.
+    StartUnknown,
+    /// A job was started and gave no archive: it failed, was not complete by the deadline, or its
+    /// status could not be had.
+    FailedAtTulip,
+    /// The job gave an archive, which is not stored: it could not be downloaded, was not whole, or
+    /// the store failed. Also where the export was interrupted after its job was started.
+    FailedToStore,
+}
+
+/// Every outcome with its stable name.
+const NAMES: [(Outcome, &str); 6] = [
+    (Outcome::Stored, "stored"),
+    (Outcome::Unchanged, "unchanged"),
+    (Outcome::NotStarted, "not_started"),
+    (Outcome::StartUnknown, "start_unknown"),
+    (Outcome::FailedAtTulip, "failed_at_tulip"),
+    (Outcome::FailedToStore, "failed_to_store"),
+];
+
+impl Outcome {
+    /// Every outcome, for tables and their tests.
+    pub fn all() -> impl Iterator<Item = Self> {
+        NAMES.iter().map(|(outcome, _)| *outcome)
+    }
+
+    /// The stable name in lower case, for example `failed_at_tulip`: what `--json` and ledgers call
+    /// it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        let found = NAMES.iter().find(|(outcome, _)| *outcome == self);
+        found.map_or("other", |(_, name)| *name)
+    }
+
+    /// The outcome with this stable name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let found = NAMES.iter().find(|(_, known)| *known == name);
+        found.map(|(outcome, _)| *outcome)
+    }
+
+    /// Whether the machine's archive is at the target: stored or unchanged.
+    #[must_use]
+    pub fn is_success(self) -> bool {
+        matches!(self, Self::Stored | Self::Unchanged)
+    }
+
+    pub(crate) fn of_success(done: &tulip_archive::Outcome) -> Self {
+        match done {
+            tulip_archive::Outcome::Exported { .. } => Self::Stored,
+            _ => Self::Unchanged,
+        }
+    }
+
+    pub(crate) fn of_failure(error: &ExportError) -> Self {
+        Self::of_kind(error.kind(), error.job().is_some())
+    }
+
+    fn of_kind(kind: ExportErrorKind, has_job: bool) -> Self {
+        use ExportErrorKind as Kind;
+        match kind {
+            Kind::StartUnknown => Self::StartUnknown,
+            _ if !has_job => Self::NotStarted,
+            Kind::JobFailed
+            | Kind::NotFound
+            | Kind::PermissionDenied
+            | Kind::DeadlineExceeded
+            | Kind::Api => Self::FailedAtTulip,
+            _ => Self::FailedToStore,
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lead_back_to_their_outcomes() {
+        for outcome in Outcome::all() {
+            assert_eq!(Outcome::from_name(outcome.as_str()), Some(outcome));
+        }
+        assert_eq!(Outcome::from_name("exported"), None);
+    }
+
+    #[test]
+    fn without_a_job_nothing_was_started_unless_that_is_not_known() {
+        for kind in ExportErrorKind::all() {
+            let expected = match kind {
+                ExportErrorKind::StartUnknown => Outcome::StartUnknown,
+                _ => Outcome::NotStarted,
+            };
+            assert_eq!(Outcome::of_kind(kind, false), expected, "{kind}");
+        }
+    }
+
+    #[test]
+    fn with_a_job_a_failure_is_tulips_or_the_stores_and_never_a_success() {
+        for kind in ExportErrorKind::all() {
+            let outcome = Outcome::of_kind(kind, true);
+            assert!(!outcome.is_success(), "{kind}");
+            assert_ne!(outcome, Outcome::NotStarted, "{kind}");
+        }
+        let of = |kind| Outcome::of_kind(kind, true);
+        assert_eq!(of(ExportErrorKind::JobFailed), Outcome::FailedAtTulip);
+        assert_eq!(of(ExportErrorKind::StoreFull), Outcome::FailedToStore);
+        assert_eq!(of(ExportErrorKind::Incomplete), Outcome::FailedToStore);
+    }
+}

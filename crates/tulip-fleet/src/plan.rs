@@ -1,0 +1,216 @@
+//! What a run exports: every source once, under keys that can be used and do not collide.
+
+use tulip_archive::{
+    Export, ExportError, Exporter, Field, IncompleteExport, KeyTemplate, ObjectKey, Source,
+};
+use tulip_core::sink::Capabilities;
+
+use crate::collision::Keyed;
+use crate::{Collisions, ItemReport, PlanError, deduplicate};
+
+/// One export of a plan.
+#[derive(Debug)]
+pub struct Item {
+    source: Source,
+    key: Option<ObjectKey>,
+    export: Export,
+    remembered: bool,
+}
+
+/// The exports of a run, and those that failed before they could be started.
+///
+/// Run it with [`Run::new`](crate::Run::new).
+#[derive(Debug, Default)]
+pub struct Plan {
+    items: Vec<Item>,
+    ended: Vec<ItemReport>,
+}
+
+impl Item {
+    fn new(exporter: &Exporter, source: Source, key: Option<ObjectKey>) -> Self {
+        Self {
+            export: exporter.export(source.clone()),
+            remembered: exporter.remembers(),
+            source,
+            key,
+        }
+    }
+
+    /// What is exported.
+    #[must_use]
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The key that the archive would have if it were exported now; `None` where the key depends on
+    /// a job that is not started yet.
+    #[must_use]
+    pub fn key(&self) -> Option<&ObjectKey> {
+        self.key.as_ref()
+    }
+
+    pub(crate) fn into_parts(self) -> (Source, Export, bool) {
+        (self.source, self.export, self.remembered)
+    }
+}
+
+impl Plan {
+    /// Plans an export of each source, every source once. Checks that the target can be written, and
+    /// asks Tulip for nothing.
+    ///
+    /// A key that cannot be used is the failure of its own export, which the run reports with the
+    /// others.
+    ///
+    /// # Errors
+    /// [`PlanError`] where the target cannot be used, or where keys collide: one export would
+    /// replace the other's object, and after a start it would be too late to choose other keys.
+    pub async fn new(
+        exporter: &Exporter,
+        sources: impl IntoIterator<Item = Source>,
+    ) -> Result<Self, PlanError> {
+        let target = exporter.probe().await?.capabilities;
+        Self::for_target(exporter, deduplicate(sources), target)
+    }
+
+    fn for_target(
+        exporter: &Exporter,
+        sources: Vec<Source>,
+        target: Capabilities,
+    ) -> Result<Self, PlanError> {
+        let template = exporter.key_template();
+        let (keyed, unusable) = keyed(template, sources);
+        let names_machine = template.is_some_and(|known| known.uses(Field::MachineName));
+        if let Some(found) = Collisions::find(&keyed, target, names_machine) {
+            return Err(PlanError::Collisions(Box::new(found)));
+        }
+        let item = |(source, key)| Item::new(exporter, source, key);
+        let failed = |(source, error)| ItemReport::failed(source, error);
+        Ok(Self {
+            items: keyed.into_iter().map(item).collect(),
+            ended: unusable.into_iter().map(failed).collect(),
+        })
+    }
+
+    /// Adds an export that an earlier run left incomplete, if it tells what it exports. The exporter
+    /// must be one that can resume it: see [`Exporter::resume`].
+    pub fn push_incomplete(&mut self, exporter: &Exporter, incomplete: &IncompleteExport) {
+        if let (Some(export), Some(source)) = (exporter.resume(incomplete), incomplete.source()) {
+            self.items.push(Item {
+                export,
+                source,
+                key: incomplete.key().cloned(),
+                remembered: true,
+            });
+        }
+    }
+
+    /// Adds an export that has ended before the run, to be reported with the others.
+    pub fn push_ended(&mut self, report: ItemReport) {
+        self.ended.push(report);
+    }
+
+    /// The exports to be run.
+    #[must_use]
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    /// The exports that failed before they could be started.
+    #[must_use]
+    pub fn ended(&self) -> &[ItemReport] {
+        &self.ended
+    }
+
+    pub(crate) fn into_parts(self) -> (Vec<Item>, Vec<ItemReport>) {
+        (self.items, self.ended)
+    }
+}
+
+/// The sources with the keys that their archives would have now, and those without a usable key.
+fn keyed(
+    template: Option<&KeyTemplate>,
+    sources: Vec<Source>,
+) -> (Vec<Keyed>, Vec<(Source, ExportError)>) {
+    let (mut keyed, mut unusable) = (Vec::with_capacity(sources.len()), Vec::new());
+    for source in sources {
+        let template = template.map_or_else(|| KeyTemplate::default_for(&source), Clone::clone);
+        let key = template.preview(&source);
+        // A job that is not started yet has an id that no other export has.
+        let has_unknown_job = source.known_job().is_none() && template.uses(Field::Job);
+        match key {
+            Ok(key) => keyed.push((source, (!has_unknown_job).then_some(key))),
+            Err(error) => unusable.push((source, error.into())),
+        }
+    }
+    (keyed, unusable)
+}
+
+#[cfg(test)]
+mod tests {
+    use tulip_core::Machine;
+
+    use super::*;
+    use crate::{CollisionAdvice, ItemError};
+
+    fn machine(id: &str) -> Source {
+        Source::machine(id.parse().unwrap())
+    }
+
+    fn collisions(
+        template: Option<&str>,
+        target: Capabilities,
+        sources: &[Source],
+    ) -> Option<Collisions> {
+        let template = template.map(|text| KeyTemplate::parse(text).unwrap());
+        let names_machine = template
+            .as_ref()
+            .is_some_and(|known| known.uses(Field::MachineName));
+        let (keyed, unusable) = keyed(template.as_ref(), sources.to_vec());
+        assert!(unusable.is_empty());
+        let found = Collisions::find(&keyed, target, names_machine);
+        if let Some(found) = &found {
+            assert_eq!(found.reports().len(), sources.len());
+        }
+        found
+    }
+
+    #[test]
+    fn keys_that_would_collide_are_refused_and_others_are_not() {
+        let refused = |template, sources: &[Source]| {
+            collisions(template, Capabilities::NONE, sources).is_some()
+        };
+        let both = [machine("a"), machine("b")];
+        assert!(refused(Some("{date}.csv"), &both));
+        assert!(!refused(Some("{machine}.csv"), &both));
+        assert!(!refused(Some("{job}.csv"), &both));
+        assert!(!refused(None, &both));
+        let job = |id: &str| Source::job(id.parse().unwrap());
+        assert!(refused(None, &[job("j"), job("j")]));
+        assert!(!refused(None, &[job("j"), job("k")]));
+    }
+
+    #[test]
+    fn keys_that_the_target_does_not_tell_apart_are_refused_with_what_does() {
+        let named = |id: &str, name: &str| {
+            let machine = Machine::new(id.parse().unwrap(), name);
+            Source::machine(machine.id.clone()).of_machine(&machine)
+        };
+        let sources = [named("a", "Mill"), named("b", "Press"), named("c", "MILL")];
+        let checked = |target| collisions(Some("{machine_name}.csv"), target, &sources);
+        assert!(checked(Capabilities::NONE).is_none());
+        let found = checked(Capabilities::NONE.with_ignored_case()).unwrap();
+        let message = found.to_string();
+        assert!(
+            message.contains("Mill.csv and MILL.csv, which are one object"),
+            "{message}"
+        );
+        assert_eq!(found.advice(), CollisionAdvice::AddMachine);
+        let reports = found.reports();
+        let reasons = reports.iter().map(|report| match &report.result {
+            Err(ItemError::NotStarted(why)) => why.reason.as_str(),
+            _ => "",
+        });
+        let about_both: Vec<_> = reasons.map(|why| why.contains("one object")).collect();
+        assert_eq!(about_both, [true, false, true]);
+    }
+}

@@ -1,0 +1,52 @@
+//! What a run exports.
+
+use std::collections::HashSet;
+
+use tulip_archive::core::MachineType;
+use tulip_archive::{JobId, MachineId, Source};
+
+/// Every machine of a listing as a source, with its names.
+#[must_use]
+pub fn sources_of(types: &[MachineType]) -> Vec<Source> {
+    let each = types.iter().flat_map(|kind| {
+        let name = match kind.name.trim() {
+            "" => &kind.id,
+            _ => &kind.name,
+        };
+        kind.machines.iter().map(move |machine| (machine, name))
+    });
+    each.map(|(machine, kind)| {
+        Source::machine(machine.id.clone())
+            .of_machine(machine)
+            .of_type(kind)
+    })
+    .collect()
+}
+
+/// The same sources in the same order, each machine and each job once.
+#[must_use]
+pub fn deduplicate(sources: impl IntoIterator<Item = Source>) -> Vec<Source> {
+    let mut seen: HashSet<(Option<MachineId>, Option<JobId>)> = HashSet::new();
+    let mut is_new = |source: &Source| {
+        let machine = source.known_machine().cloned();
+        seen.insert((machine, source.known_job().cloned()))
+    };
+    sources
+        .into_iter()
+        .filter(|source| is_new(source))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_exported_once() {
+        let machine = |id: &str| Source::machine(id.parse().unwrap());
+        let same = [machine("a"), machine("b"), machine("a")];
+        assert_eq!(deduplicate(same), [machine("a"), machine("b")].to_vec());
+        let job = |id: &str| Source::job(id.parse().unwrap());
+        assert_eq!(deduplicate([job("j"), job("k"), job("j")]).len(), 2);
+    }
+}

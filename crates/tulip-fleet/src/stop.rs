@@ -1,0 +1,30 @@
+//! When a run starts no more exports.
+
+use std::fmt;
+
+use crate::{ItemReport, NotStarted};
+
+/// Decides whether a run goes on after each export that has ended.
+///
+/// A run that stops starts no more exports. Those under way finish, and each that is left is
+/// reported with the reason that the policy gives.
+pub trait StopPolicy: fmt::Debug + Send {
+    /// Records how an export has ended.
+    fn record(&mut self, report: &ItemReport);
+
+    /// Why no more exports are to be started, or `None` to go on. The answer may change back when
+    /// an export that was under way succeeds.
+    fn stop(&self) -> Option<NotStarted>;
+}
+
+/// Tries every export, whatever the others have come to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NeverStop;
+
+impl StopPolicy for NeverStop {
+    fn record(&mut self, _: &ItemReport) {}
+
+    fn stop(&self) -> Option<NotStarted> {
+        None
+    }
+}

@@ -1,0 +1,63 @@
+//! What is found before anything is started.
+
+use tulip_emulator::Endpoint;
+use tulip_fleet::archive::{ExportErrorKind, KeyTemplate};
+use tulip_fleet::{CollisionAdvice, Outcome, Plan, PlanError, Run};
+
+use crate::support::{Bench, all, count};
+
+#[tokio::test]
+async fn keys_that_collide_are_a_typed_error_and_nothing_is_started() {
+    let bench = Bench::of(3).await;
+    let template = KeyTemplate::parse("{date}.csv").unwrap();
+    let exporter = bench.exporter().name(template).build().await.unwrap();
+    let planned = Plan::new(&exporter, bench.sources().await).await;
+    let Err(PlanError::Collisions(found)) = planned else {
+        panic!("{planned:?}");
+    };
+    assert_eq!(found.as_slice().len(), 2);
+    assert_eq!(found.advice(), CollisionAdvice::AddMachineOrJob);
+    let reports = found.reports();
+    assert_eq!(count(&reports, Outcome::NotStarted), 3);
+    assert_eq!(bench.emulator.requests().count(Endpoint::Start), 0);
+}
+
+#[tokio::test]
+async fn a_target_that_cannot_be_written_refuses_the_plan() {
+    let bench = Bench::of(1).await;
+    let file = bench.folder.path().join("file");
+    std::fs::write(&file, "in the way").unwrap();
+    let exporter = bench.exporter().to(file.join("below").to_str().unwrap());
+    let exporter = exporter.build().await.unwrap();
+    let planned = Plan::new(&exporter, bench.sources().await).await;
+    let Err(PlanError::Target(error)) = planned else {
+        panic!("{planned:?}");
+    };
+    assert!(error.sink_error().is_some());
+    assert_eq!(bench.emulator.requests().count(Endpoint::Start), 0);
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_be_used_is_the_failure_of_its_own_export() {
+    let bench = Bench::of(2).await;
+    // Only one of the sources tells the type of its machine.
+    let mut sources = bench.sources().await;
+    sources[0] = tulip_fleet::archive::Source::machine(bench.emulator.machine_ids()[0].clone());
+    let template = KeyTemplate::parse("{machine_type}/{machine}.csv").unwrap();
+    let exporter = bench.exporter().name(template).build().await.unwrap();
+    let plan = Plan::new(&exporter, sources).await.unwrap();
+    assert_eq!((plan.items().len(), plan.ended().len()), (1, 1));
+    assert!(plan.items()[0].key().is_some());
+    let reports = all(Run::new(plan)).await;
+    assert_eq!(count(&reports, Outcome::Stored), 1);
+    let failed = reports.iter().find_map(|report| report.failure()).unwrap();
+    assert_eq!(failed.kind(), ExportErrorKind::InvalidRequest);
+}
+
+#[tokio::test]
+async fn a_plan_without_sources_runs_to_its_end_at_once() {
+    let bench = Bench::of(1).await;
+    let exporter = bench.exporter().build().await.unwrap();
+    let plan = Plan::new(&exporter, []).await.unwrap();
+    assert!(all(Run::new(plan)).await.is_empty());
+}
