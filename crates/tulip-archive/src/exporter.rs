@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use tulip_core::sink::{Probe, Sink};
+use tulip_core::ObjectKey;
+use tulip_core::sink::{Probe, Sink, StoredObject};
 use tulip_http::Client;
 
 use crate::setup::Setup;
-use crate::{Export, ExportError, ExporterBuilder, IncompleteExport, KeyTemplate, Source};
+use crate::{
+    Export, ExportError, ExporterBuilder, IfExists, IncompleteExport, KeyTemplate, Source,
+    TemplateError,
+};
 
 /// Exports archives from one Tulip instance to one sink. Cloning is cheap.
 #[derive(Debug, Clone)]
@@ -47,6 +51,32 @@ impl Exporter {
     #[must_use]
     pub fn key_template(&self) -> Option<&KeyTemplate> {
         self.setup.name.as_ref()
+    }
+
+    /// The key that an export of `source` starting now would get. A job that is not started yet
+    /// stands in it as `JOB`.
+    ///
+    /// # Errors
+    /// [`TemplateError`] when a field has no value, or the key cannot be used.
+    pub fn preview_key(&self, source: &Source) -> Result<ObjectKey, TemplateError> {
+        let workspace = self.setup.client.workspace();
+        let default = || KeyTemplate::default_for(source);
+        let template = self.setup.name.clone().unwrap_or_else(default);
+        template.preview_in(source, workspace)
+    }
+
+    /// Looks up the object that has this key.
+    ///
+    /// # Errors
+    /// [`ExportError`] of the kind that the sink's error has.
+    pub async fn lookup(&self, key: &ObjectKey) -> Result<Option<StoredObject>, ExportError> {
+        self.setup.lookup(key).await
+    }
+
+    /// What happens when an object is there already.
+    #[must_use]
+    pub fn if_exists(&self) -> IfExists {
+        self.setup.if_exists
     }
 
     /// Whether open exports are remembered, in a [`StateStore`](crate::StateStore).

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
-use tulip_core::ChecksumAlgorithm;
-use tulip_core::sink::{Capabilities, Probe, Sink, WriteMode};
+use tulip_core::sink::{Capabilities, Probe, Sink, StoredObject, WriteMode};
+use tulip_core::{ChecksumAlgorithm, ObjectKey};
 use tulip_http::Client;
 
 use crate::poll::PollPolicy;
@@ -44,6 +44,15 @@ impl Setup {
         let probed = self.probed.get_or_try_init(|| self.sink.probe(mode));
         let probed = probed.await.copied();
         probed.map_err(|error| ExportError::sink("the sink cannot be used", error))
+    }
+
+    /// Looks up the object that has this key.
+    pub(crate) async fn lookup(
+        &self,
+        key: &ObjectKey,
+    ) -> Result<Option<StoredObject>, ExportError> {
+        let found = self.sink.lookup(key).await;
+        found.map_err(|error| ExportError::sink("could not look up the object", error))
     }
 
     /// Refuses a rule for existing objects that a sink with these capabilities cannot keep.

@@ -233,19 +233,28 @@ impl KeyTemplate {
 
     /// The key that an export of `source` starting now would get, to find keys that cannot be used
     /// or that collide before anything is started. A workspace does not tell exports apart, so its
-    /// field is filled in as `DEFAULT`; a job that is not started yet stands as `job`.
+    /// field is filled in as `DEFAULT`; a job that is not started yet stands as `JOB`.
     ///
     /// # Errors
     /// [`TemplateError`] when a field has no value, or the key cannot be used.
     pub fn preview(&self, source: &Source) -> Result<ObjectKey, TemplateError> {
+        self.preview_in(source, None)
+    }
+
+    /// The same for exports of this workspace.
+    pub(crate) fn preview_in(
+        &self,
+        source: &Source,
+        workspace: Option<&WorkspaceId>,
+    ) -> Result<ObjectKey, TemplateError> {
         let unstarted = match &source.start {
-            Start::Machine(_) => "job".parse().ok(),
+            Start::Machine(_) => "JOB".parse().ok(),
             Start::Job(_) => None,
         };
         self.render(Values {
             source,
             job: source.known_job().or(unstarted.as_ref()),
-            workspace: None,
+            workspace,
             began: Timestamp::now(),
         })
     }

@@ -3,6 +3,7 @@
 #[cfg(feature = "emulator")]
 mod emulator;
 mod output;
+mod selection;
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
@@ -18,6 +19,7 @@ use tulip_http::Network;
 #[cfg(feature = "emulator")]
 pub(crate) use self::emulator::{DemoArgs, EmulateArgs};
 pub(crate) use self::output::ProgressSettings;
+pub(crate) use self::selection::SelectionArgs;
 use crate::values;
 
 /// Export machine activity archives from Tulip to your storage: whole, verified, with receipts
@@ -210,7 +212,6 @@ pub(crate) struct MachinesArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("source").required(true))]
 #[command(after_long_help = "\
 Exporting by machine starts a new archive at Tulip, which asks to do that sparingly. Each archive
 is a full snapshot. A failed export leaves the target as it was. An export that ends before it is
@@ -226,22 +227,20 @@ too long is cut and ends in ~ and a hash.
 Examples:
   tulip export --job evsLrbKLQgX8YWE4v --to ./archives
   tulip export --machine g56RCoZCtzv7borvp --to /data/tulip --digest sha256
+  tulip export --machine 'Mill 1,Mill 2' --to /data/tulip --dry-run
+  tulip export --machine-type CNC --exclude '*test*' --to /data/tulip
   tulip export --all --to ./archives --name '{date}/{machine}.csv' --if-exists skip
   tulip export --all --to ./archives --json | jq -r 'select(.location) | .location'
   tulip export --all --to s3://lake/tulip --sink-option storage_class=STANDARD_IA
   tulip export --all --to gs://lake/tulip --memory 80MiB")]
 pub(crate) struct ExportArgs {
-    /// Export the archives of these jobs
-    #[arg(long, value_name = "JOB", num_args = 1.., group = "source")]
-    pub(crate) job: Vec<JobId>,
-    /// Start archives of these machines and export them
-    #[arg(long, value_name = "ID", num_args = 1.., group = "source")]
-    pub(crate) machine: Vec<MachineId>,
-    /// Start archives of all machines and export them
-    #[arg(long, group = "source")]
-    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
     #[command(flatten)]
     pub(crate) settings: ExportSettings,
+    /// Print what would be started and stored, and change nothing
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
     /// Print one JSON object per export
     #[arg(long)]
     pub(crate) json: bool,

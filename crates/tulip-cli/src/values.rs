@@ -84,6 +84,14 @@ pub(crate) fn sink_option(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// A text that says something.
+pub(crate) fn some_text(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("it is blank".to_owned()),
+        _ => Ok(text.to_owned()),
+    }
+}
+
 /// A count that cannot be zero.
 pub(crate) fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
     let count = unwrapped(text)

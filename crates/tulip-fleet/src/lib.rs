@@ -6,8 +6,10 @@ mod error;
 mod many;
 mod outcome;
 mod plan;
+mod preview;
 mod report;
 mod run;
+mod selection;
 mod sources;
 mod stop;
 
@@ -17,8 +19,12 @@ pub use error::PlanError;
 pub use many::export_many;
 pub use outcome::Outcome;
 pub use plan::{Item, Plan};
+pub use preview::{Preview, PreviewAction, preview};
 pub use report::{ItemError, ItemReport, NotStarted};
 pub use run::{Run, Stopped};
+pub use selection::{
+    Candidate, Glob, GlobError, Selected, Selection, SelectionError, parse_machine_list,
+};
 pub use sources::{deduplicate, sources_of};
 pub use stop::{NeverStop, StopPolicy};
 

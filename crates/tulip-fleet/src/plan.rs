@@ -69,20 +69,7 @@ impl Plan {
         sources: impl IntoIterator<Item = Source>,
     ) -> Result<Self, PlanError> {
         let target = exporter.probe().await?.capabilities;
-        Self::for_target(exporter, deduplicate(sources), target)
-    }
-
-    fn for_target(
-        exporter: &Exporter,
-        sources: Vec<Source>,
-        target: Capabilities,
-    ) -> Result<Self, PlanError> {
-        let template = exporter.key_template();
-        let (keyed, unusable) = keyed(template, sources);
-        let names_machine = template.is_some_and(|known| known.uses(Field::MachineName));
-        if let Some(found) = Collisions::find(&keyed, target, names_machine) {
-            return Err(PlanError::Collisions(Box::new(found)));
-        }
+        let Keys { keyed, unusable } = Keys::of(exporter, deduplicate(sources), target)?;
         let item = |(source, key)| Item::new(exporter, source, key);
         let failed = |(source, error)| ItemReport::failed(source, error);
         Ok(Self {
@@ -91,9 +78,10 @@ impl Plan {
         })
     }
 
-    /// Adds an export that an earlier run left incomplete, if it tells what it exports. The exporter
-    /// must be one that can resume it: see [`Exporter::resume`].
-    pub fn push_incomplete(&mut self, exporter: &Exporter, incomplete: &IncompleteExport) {
+    /// The same plan with an export that an earlier run left incomplete, if that tells what it
+    /// exports. The exporter must be one that can resume it: see [`Exporter::resume`].
+    #[must_use]
+    pub fn with_incomplete(mut self, exporter: &Exporter, incomplete: &IncompleteExport) -> Self {
         if let (Some(export), Some(source)) = (exporter.resume(incomplete), incomplete.source()) {
             self.items.push(Item {
                 export,
@@ -102,11 +90,14 @@ impl Plan {
                 remembered: true,
             });
         }
+        self
     }
 
-    /// Adds an export that has ended before the run, to be reported with the others.
-    pub fn push_ended(&mut self, report: ItemReport) {
+    /// The same plan with an export that has ended before the run, to be reported with the others.
+    #[must_use]
+    pub fn with_ended(mut self, report: ItemReport) -> Self {
         self.ended.push(report);
+        self
     }
 
     /// The exports to be run.
@@ -126,23 +117,47 @@ impl Plan {
     }
 }
 
-/// The sources with the keys that their archives would have now, and those without a usable key.
-fn keyed(
-    template: Option<&KeyTemplate>,
-    sources: Vec<Source>,
-) -> (Vec<Keyed>, Vec<(Source, ExportError)>) {
-    let (mut keyed, mut unusable) = (Vec::with_capacity(sources.len()), Vec::new());
-    for source in sources {
-        let template = template.map_or_else(|| KeyTemplate::default_for(&source), Clone::clone);
-        let key = template.preview(&source);
-        // A job that is not started yet has an id that no other export has.
-        let has_unknown_job = source.known_job().is_none() && template.uses(Field::Job);
-        match key {
-            Ok(key) => keyed.push((source, (!has_unknown_job).then_some(key))),
-            Err(error) => unusable.push((source, error.into())),
+/// The keys of a run.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    /// The sources with the keys that their archives would have now.
+    pub(crate) keyed: Vec<Keyed>,
+    /// The sources without a key that can be used.
+    pub(crate) unusable: Vec<(Source, ExportError)>,
+}
+
+impl Keys {
+    /// The keys of these sources on a target with these capabilities.
+    pub(crate) fn of(
+        exporter: &Exporter,
+        sources: Vec<Source>,
+        target: Capabilities,
+    ) -> Result<Self, PlanError> {
+        Self::by(exporter.key_template(), sources, target)
+    }
+
+    fn by(
+        template: Option<&KeyTemplate>,
+        sources: Vec<Source>,
+        target: Capabilities,
+    ) -> Result<Self, PlanError> {
+        let (mut keyed, mut unusable) = (Vec::with_capacity(sources.len()), Vec::new());
+        for source in sources {
+            let default = || KeyTemplate::default_for(&source);
+            let template = template.map_or_else(default, Clone::clone);
+            // A job that is not started yet has an id that no other export has.
+            let has_unknown_job = source.known_job().is_none() && template.uses(Field::Job);
+            match template.preview(&source) {
+                Ok(key) => keyed.push((source, (!has_unknown_job).then_some(key))),
+                Err(error) => unusable.push((source, error.into())),
+            }
+        }
+        let names_machine = template.is_some_and(|known| known.uses(Field::MachineName));
+        match Collisions::find(&keyed, target, names_machine) {
+            Some(found) => Err(PlanError::Collisions(Box::new(found))),
+            None => Ok(Self { keyed, unusable }),
         }
     }
-    (keyed, unusable)
 }
 
 #[cfg(test)]
@@ -162,16 +177,17 @@ mod tests {
         sources: &[Source],
     ) -> Option<Collisions> {
         let template = template.map(|text| KeyTemplate::parse(text).unwrap());
-        let names_machine = template
-            .as_ref()
-            .is_some_and(|known| known.uses(Field::MachineName));
-        let (keyed, unusable) = keyed(template.as_ref(), sources.to_vec());
-        assert!(unusable.is_empty());
-        let found = Collisions::find(&keyed, target, names_machine);
-        if let Some(found) = &found {
-            assert_eq!(found.reports().len(), sources.len());
+        match Keys::by(template.as_ref(), sources.to_vec(), target) {
+            Ok(keys) => {
+                assert!(keys.unusable.is_empty());
+                None
+            }
+            Err(PlanError::Collisions(found)) => {
+                assert_eq!(found.reports().len(), sources.len());
+                Some(*found)
+            }
+            Err(other) => panic!("{other}"),
         }
-        found
     }
 
     #[test]

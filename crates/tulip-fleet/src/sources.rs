@@ -2,25 +2,27 @@
 
 use std::collections::HashSet;
 
-use tulip_archive::core::MachineType;
+use tulip_archive::core::{Machine, MachineType};
 use tulip_archive::{JobId, MachineId, Source};
 
 /// Every machine of a listing as a source, with its names.
 #[must_use]
 pub fn sources_of(types: &[MachineType]) -> Vec<Source> {
-    let each = types.iter().flat_map(|kind| {
-        let name = match kind.name.trim() {
+    let each = |kind| move |machine| source_of(machine, kind);
+    types
+        .iter()
+        .flat_map(|kind: &MachineType| kind.machines.iter().map(each(kind)))
+        .collect()
+}
+
+/// A machine of a listing as a source, with its names.
+pub(crate) fn source_of(machine: &Machine, kind: &MachineType) -> Source {
+    Source::machine(machine.id.clone())
+        .of_machine(machine)
+        .of_type(match kind.name.trim() {
             "" => &kind.id,
             _ => &kind.name,
-        };
-        kind.machines.iter().map(move |machine| (machine, name))
-    });
-    each.map(|(machine, kind)| {
-        Source::machine(machine.id.clone())
-            .of_machine(machine)
-            .of_type(kind)
-    })
-    .collect()
+        })
 }
 
 /// The same sources in the same order, each machine and each job once.

@@ -101,9 +101,7 @@ pub(super) async fn already_there(
     if setup.if_exists == IfExists::Overwrite || !can.lookup {
         return Ok(None);
     }
-    let found = setup.sink.lookup(key).await;
-    let found = found.map_err(|error| ExportError::sink("could not look up the object", error))?;
-    if found.is_none() {
+    if setup.lookup(key).await?.is_none() {
         return Ok(None);
     }
     if setup.if_exists == IfExists::Fail {

@@ -1,16 +1,12 @@
 //! `tulip export`
 
 use tulip_archive::poll::PollPolicy;
-use tulip_archive::{
-    Exporter, Field, FinalLineBreak, IfExists, KeyTemplate, RaggedRecords, Source,
-};
-use tulip_core::{MachineId, MachineType};
-use tulip_fleet::{ItemReport, Plan, PlanError, Run, sources_of};
-use tulip_http::Client;
+use tulip_archive::{Exporter, FinalLineBreak, IfExists, RaggedRecords};
+use tulip_fleet::{ItemReport, Plan, PlanError, Run, preview};
 
-use super::fleet;
 use super::report::report;
 use super::summary::Summary;
+use super::{dry_run, fleet, selection};
 use crate::args::{ExistsRule, ExportArgs};
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -53,6 +49,13 @@ pub(crate) async fn run(
     if let Some(bytes) = settings.max_bytes {
         builder = builder.max_bytes(bytes);
     }
+    if args.dry_run {
+        let exporter = builder.build().await?;
+        let selected = selection::select(&args.selection, &client, shutdown).await?;
+        let previews = shutdown.guard(preview(&exporter, selected.sources)).await?;
+        let previews = previews.map_err(fleet::refused)?;
+        return dry_run::print(&previews, &selected.missing, progress, args.json);
+    }
     if !settings.no_state
         && let Some(store) = state::store(&settings.state, progress)?
     {
@@ -61,14 +64,17 @@ pub(crate) async fn run(
     let exporter = builder.build().await?;
     // A target that cannot be written ends everything before Tulip is asked for anything.
     shutdown.finish(exporter.probe()).await??;
-    let sources = shutdown.guard(sources(&args, &client)).await??;
-    if sources.is_empty() {
+    let selected = selection::select(&args.selection, &client, shutdown).await?;
+    if selected.sources.is_empty() {
         progress.say("the instance has no machines");
         return Ok(());
     }
     let report = |ended: &ItemReport| report(progress, ended, args.json);
-    let plan = match shutdown.guard(Plan::new(&exporter, sources)).await? {
-        Ok(plan) => plan,
+    let plan = match shutdown
+        .guard(Plan::new(&exporter, selected.sources))
+        .await?
+    {
+        Ok(plan) => selected.missing.into_iter().fold(plan, Plan::with_ended),
         Err(error) => {
             // In text one error covers all of them.
             if let PlanError::Collisions(found) = &error
@@ -92,30 +98,4 @@ pub(crate) async fn run(
 
 fn no_target() -> Failure {
     Failure::usage("no target: name one with --to")
-}
-
-async fn sources(args: &ExportArgs, client: &Client) -> Result<Vec<Source>, Failure> {
-    if !args.job.is_empty() {
-        return Ok(args.job.iter().cloned().map(Source::job).collect());
-    }
-    if args.all {
-        return Ok(sources_of(&client.machines().await?));
-    }
-    let named = |template: &KeyTemplate| {
-        template.uses(Field::MachineName) || template.uses(Field::MachineType)
-    };
-    let types = match args.settings.name.as_ref().is_some_and(named) {
-        true => client.machines().await?,
-        false => Vec::new(),
-    };
-    let source = |id: &MachineId| machine_source(id, &types);
-    Ok(args.machine.iter().map(source).collect())
-}
-
-fn machine_source(id: &MachineId, types: &[MachineType]) -> Source {
-    let listed = sources_of(types);
-    let found = listed
-        .into_iter()
-        .find(|source| source.known_machine() == Some(id));
-    found.unwrap_or_else(|| Source::machine(id.clone()))
 }

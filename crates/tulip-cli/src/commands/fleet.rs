@@ -38,7 +38,7 @@ pub(crate) async fn run(
     if totals.resumable > 0 {
         progress.hint("to continue, run the same command again, or `tulip resume`");
     }
-    match totals.code() {
+    match common_code(&totals.codes) {
         _ if shutdown.is_asked() && totals.codes.contains(&Some(Code::Interrupted)) => {
             Err(Failure::interrupted())
         }
@@ -93,15 +93,14 @@ impl Totals {
         self.codes.push(code_of_report(report));
         self.resumable += usize::from(report.is_resumable());
     }
+}
 
-    /// The common reason's code when all failed for the same one, otherwise 1; `None` when none
-    /// failed.
-    fn code(&self) -> Option<Code> {
-        let first = self.codes.iter().copied().find(Option::is_some)??;
-        match self.codes.iter().all(|code| *code == Some(first)) {
-            true => Some(first),
-            false => Some(Code::Other),
-        }
+/// The common reason's code when all failed for the same one, otherwise 1; `None` when none failed.
+pub(crate) fn common_code(codes: &[Option<Code>]) -> Option<Code> {
+    let first = codes.iter().copied().find(Option::is_some)??;
+    match codes.iter().all(|code| *code == Some(first)) {
+        true => Some(first),
+        false => Some(Code::Other),
     }
 }
 
@@ -111,18 +110,11 @@ mod tests {
 
     #[test]
     fn several_exports_end_in_the_common_code_or_1() {
-        let overall = |codes: &[Option<Code>]| {
-            let totals = Totals {
-                codes: codes.to_vec(),
-                ..Totals::default()
-            };
-            totals.code()
-        };
-        assert_eq!(overall(&[]), None);
-        assert_eq!(overall(&[None, None]), None);
+        assert_eq!(common_code(&[]), None);
+        assert_eq!(common_code(&[None, None]), None);
         let (job, sink) = (Some(Code::Job), Some(Code::Sink));
-        assert_eq!(overall(&[sink, sink]), sink);
-        assert_eq!(overall(&[job, sink]), Some(Code::Other));
-        assert_eq!(overall(&[None, job]), Some(Code::Other));
+        assert_eq!(common_code(&[sink, sink]), sink);
+        assert_eq!(common_code(&[job, sink]), Some(Code::Other));
+        assert_eq!(common_code(&[None, job]), Some(Code::Other));
     }
 }

@@ -12,7 +12,9 @@ pub(crate) mod sinks;
 pub(crate) mod status;
 pub(crate) mod verify;
 
+mod dry_run;
 mod fleet;
 mod report;
+mod selection;
 mod summary;
 mod target;

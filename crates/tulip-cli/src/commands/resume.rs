@@ -81,7 +81,7 @@ async fn plan(
         let url = match target_of(open, client) {
             Ok(url) => target::with_options(url, &args.sink)?,
             Err(why) => {
-                plan.push_ended(ItemReport::not_started(source, why));
+                plan = plan.with_ended(ItemReport::not_started(source, why));
                 continue;
             }
         };
@@ -90,8 +90,8 @@ async fn plan(
             .poll(PollPolicy::default().deadline(values::no_limit_if_zero(args.timeout)))
             .state(store.clone());
         match builder.settings_of(open).build().await {
-            Ok(exporter) => plan.push_incomplete(&exporter, open),
-            Err(error) => plan.push_ended(ItemReport::failed(source, error)),
+            Ok(exporter) => plan = plan.with_incomplete(&exporter, open),
+            Err(error) => plan = plan.with_ended(ItemReport::failed(source, error)),
         }
     }
     Ok(plan)

@@ -143,11 +143,13 @@ fn job_ids_that_are_none() {
         refused(&set, &["export", "--job", id, "--to", "out"], says);
         refused(&set, &["status", id], says);
     }
-    refused(
-        &set,
-        &["export", "--machine", "a/b", "--to", "out"],
-        "machine id \"a/b\" holds '/'",
-    );
+    for blank in ["", " ", "m1,,m2"] {
+        refused(
+            &set,
+            &["export", "--machine", blank, "--to", "out"],
+            "it is blank",
+        );
+    }
     refused(
         &set,
         &["machines", "--workspace", "a/b"],

@@ -10,5 +10,6 @@ mod messages;
 mod output;
 mod resume;
 mod s3;
+mod selection;
 mod signals;
 mod support;

@@ -1,0 +1,48 @@
+//! Patterns of names.
+
+use std::str::FromStr;
+
+/// A pattern of names, ids or types: `*` stands for any text, `?` for one character, `[abc]` and
+/// `[a-z]` for one of several, `[!abc]` for any other. Upper and lower case differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Glob(glob::Pattern);
+
+/// Why a text is no glob.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{glob:?} is no glob: {reason} at character {position}")]
+#[non_exhaustive]
+pub struct GlobError {
+    /// The text.
+    pub glob: String,
+    /// What is wrong with it.
+    pub reason: String,
+    /// Which character is, counted from 1.
+    pub position: usize,
+}
+
+impl Glob {
+    /// Whether the whole of `text` matches.
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
+        self.0.matches(text)
+    }
+
+    /// The pattern as it is written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl FromStr for Glob {
+    type Err = GlobError;
+
+    fn from_str(text: &str) -> Result<Self, GlobError> {
+        let failed = |error: glob::PatternError| GlobError {
+            glob: text.to_owned(),
+            reason: error.msg.to_owned(),
+            position: error.pos + 1,
+        };
+        glob::Pattern::new(text).map(Self).map_err(failed)
+    }
+}

@@ -1,0 +1,228 @@
+//! Which machines of a listing a run exports.
+
+mod error;
+mod glob;
+mod list;
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+
+use icu_normalizer::ComposingNormalizer;
+use tulip_archive::core::{Machine, MachineType};
+use tulip_archive::{MachineId, Source};
+
+use crate::sources::source_of;
+
+pub use error::{Candidate, SelectionError};
+pub use glob::{Glob, GlobError};
+pub use list::parse_machine_list;
+
+/// Which machines of an instance are exported: all, or those that are named; of these, the ones
+/// whose type is wanted, that match a glob of `include`, and none of `exclude`.
+///
+/// ```
+/// use tulip_fleet::Selection;
+/// use tulip_fleet::archive::core::{Machine, MachineType};
+///
+/// let mills = [Machine::new("m1".parse()?, "Mill 1"), Machine::new("m2".parse()?, "Mill 2")];
+/// let listing = [MachineType::new("t1", "CNC").with_machines(mills.into())];
+/// let selection = Selection::all().include("Mill*".parse()?).exclude("m2".parse()?);
+/// let selected = selection.select(&listing)?;
+/// assert_eq!(selected.sources[0].machine_name(), Some("Mill 1"));
+/// assert_eq!(selected.sources.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    machines: Vec<String>,
+    types: Vec<Glob>,
+    include: Vec<Glob>,
+    exclude: Vec<Glob>,
+}
+
+/// The machines of a listing that a [`Selection`] wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Selected {
+    /// The machines, each once: named ones in the order in which they were named, others as listed.
+    pub sources: Vec<Source>,
+    /// Ids and names that no machine has.
+    pub not_found: Vec<String>,
+}
+
+/// A machine of a listing with its type.
+#[derive(Clone, Copy)]
+struct Listed<'a> {
+    machine: &'a Machine,
+    kind: &'a MachineType,
+}
+
+impl Selection {
+    /// All machines.
+    #[must_use]
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    /// Only machines that are named; a name is an id, or the name of one machine. Of machines with
+    /// the same name each has to be named by its id.
+    #[must_use]
+    pub fn machine(mut self, id_or_name: impl Into<String>) -> Self {
+        self.machines.push(id_or_name.into());
+        self
+    }
+
+    /// Only machines of a type whose name or id matches this glob, or an earlier one.
+    #[must_use]
+    pub fn machine_type(mut self, types: Glob) -> Self {
+        self.types.push(types);
+        self
+    }
+
+    /// Only machines whose name, id or type matches this glob, or an earlier one.
+    #[must_use]
+    pub fn include(mut self, machines: Glob) -> Self {
+        self.include.push(machines);
+        self
+    }
+
+    /// No machine whose name, id or type matches this glob.
+    #[must_use]
+    pub fn exclude(mut self, machines: Glob) -> Self {
+        self.exclude.push(machines);
+        self
+    }
+
+    /// The machines of a listing that are wanted.
+    ///
+    /// # Errors
+    /// [`SelectionError`] when a name is that of several machines, no machine has any of the ids and
+    /// names, or none that does matches the globs. An instance without machines is no error where
+    /// none is named.
+    pub fn select(&self, types: &[MachineType]) -> Result<Selected, SelectionError> {
+        let listed: Vec<_> = types
+            .iter()
+            .flat_map(|kind| {
+                kind.machines
+                    .iter()
+                    .map(move |machine| Listed { machine, kind })
+            })
+            .collect();
+        let (mut found, not_found) = self.named(&listed)?;
+        if found.is_empty() && !not_found.is_empty() {
+            return Err(SelectionError::NotFound { wanted: not_found });
+        }
+        let had_some = !found.is_empty();
+        found.retain(|listed| self.admits(*listed));
+        if found.is_empty() && had_some {
+            return Err(SelectionError::NoMatch {
+                wanted: self.to_string(),
+                machines: listed.len(),
+            });
+        }
+        let mut seen: HashSet<&MachineId> = HashSet::new();
+        found.retain(|listed| seen.insert(&listed.machine.id));
+        let sources = found.iter().map(|one| source_of(one.machine, one.kind));
+        Ok(Selected {
+            sources: sources.collect(),
+            not_found,
+        })
+    }
+
+    /// The machines that are named, or all, and what no machine is called.
+    fn named<'a>(
+        &self,
+        listed: &[Listed<'a>],
+    ) -> Result<(Vec<Listed<'a>>, Vec<String>), SelectionError> {
+        if self.machines.is_empty() {
+            return Ok((listed.to_vec(), Vec::new()));
+        }
+        let mut by_id: HashMap<&str, Listed<'a>> = HashMap::new();
+        let mut by_name: HashMap<String, Vec<Listed<'a>>> = HashMap::new();
+        for one in listed {
+            by_id.entry(one.machine.id.as_str()).or_insert(*one);
+            by_name
+                .entry(as_name(&one.machine.name))
+                .or_default()
+                .push(*one);
+        }
+        let (mut found, mut not_found) = (Vec::new(), Vec::new());
+        for wanted in &self.machines {
+            if let Some(one) = by_id.get(wanted.trim()) {
+                found.push(*one);
+                continue;
+            }
+            let same_name = by_name.get(&as_name(wanted)).map_or(&[][..], Vec::as_slice);
+            let is_one = |other: &Listed<'_>| other.machine.id == same_name[0].machine.id;
+            match same_name {
+                [] => not_found.push(wanted.clone()),
+                [one, others @ ..] if others.iter().all(is_one) => found.push(*one),
+                several => {
+                    return Err(SelectionError::Ambiguous {
+                        name: wanted.clone(),
+                        candidates: several.iter().map(candidate).collect(),
+                    });
+                }
+            }
+        }
+        Ok((found, not_found))
+    }
+
+    /// Whether the globs want this machine.
+    fn admits(&self, listed: Listed<'_>) -> bool {
+        let Listed { machine, kind } = listed;
+        let of_type = |glob: &Glob| glob.matches(&kind.name) || glob.matches(&kind.id);
+        let of_machine = |glob: &Glob| {
+            glob.matches(&machine.name) || glob.matches(machine.id.as_str()) || of_type(glob)
+        };
+        (self.types.is_empty() || self.types.iter().any(of_type))
+            && (self.include.is_empty() || self.include.iter().any(of_machine))
+            && !self.exclude.iter().any(of_machine)
+    }
+}
+
+impl fmt::Display for Selection {
+    /// What is wanted, in words.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |globs: &[Glob]| {
+            let texts: Vec<_> = globs
+                .iter()
+                .map(|glob| format!("{:?}", glob.as_str()))
+                .collect();
+            texts.join(" or ")
+        };
+        match self.machines.len() {
+            0 => f.write_str("all machines")?,
+            1 => write!(f, "the machine {:?}", self.machines[0])?,
+            several => write!(f, "{several} machines that are named")?,
+        }
+        for (globs, what) in [
+            (&self.types, "of type"),
+            (&self.include, "matching"),
+            (&self.exclude, "not matching"),
+        ] {
+            if !globs.is_empty() {
+                write!(f, ", {what} {}", list(globs))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn candidate(listed: &Listed<'_>) -> Candidate {
+    Candidate {
+        id: listed.machine.id.clone(),
+        name: listed.machine.name.clone(),
+        machine_type: listed.kind.name.clone(),
+    }
+}
+
+/// A name as it is compared: without blanks around it, in one Unicode form.
+fn as_name(name: &str) -> String {
+    ComposingNormalizer::new_nfc()
+        .normalize(name.trim())
+        .into_owned()
+}
+
+#[cfg(test)]
+mod tests;
