@@ -18,6 +18,7 @@ pub(crate) enum Code {
     Job = 4,
     Sink = 5,
     Verify = 6,
+    Partial = 7,
     Interrupted = 130,
 }
 
@@ -284,6 +285,7 @@ mod tests {
                 Code::Job,
                 Code::Sink,
                 Code::Verify,
+                Code::Partial,
                 Code::Interrupted,
             ] {
                 assert!(text.contains(&row(code)), "{code:?}");

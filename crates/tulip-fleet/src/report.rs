@@ -20,6 +20,8 @@ pub struct ItemReport {
     pub started: Option<Timestamp>,
     /// When the export ended, or was given up.
     pub ended: Timestamp,
+    /// How often the run has tried the export: 0 where it did not.
+    pub attempts: u32,
     /// Whether the exporter remembers incomplete exports, so that another run can resume this one.
     pub remembered: bool,
 }
@@ -127,6 +129,7 @@ impl ItemReport {
             source,
             result: Err(error),
             started: None,
+            attempts: 0,
             ended: Timestamp::now(),
             remembered: false,
         }

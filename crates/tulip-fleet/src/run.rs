@@ -186,6 +186,7 @@ impl Run {
                 source,
                 result,
                 started: Some(started),
+                attempts: 1,
                 ended: Timestamp::now(),
                 remembered,
             }

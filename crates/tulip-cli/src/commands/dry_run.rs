@@ -40,7 +40,7 @@ pub(crate) fn print(
         counts.join(", ")
     ));
     let codes: Vec<_> = lines.iter().map(|line| line.code).collect();
-    fleet::common_code(&codes).map_or(Ok(()), |code| Err(Failure::reported(code)))
+    fleet::overall_code(&codes).map_or(Ok(()), |code| Err(Failure::reported(code)))
 }
 
 /// One source, as `--dry-run --json` prints it; documented in docs/operations.md.

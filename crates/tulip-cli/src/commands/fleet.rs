@@ -38,7 +38,7 @@ pub(crate) async fn run(
     if totals.resumable > 0 {
         progress.hint("to continue, run the same command again, or `tulip resume`");
     }
-    match common_code(&totals.codes) {
+    match overall_code(&totals.codes) {
         _ if shutdown.is_asked() && totals.codes.contains(&Some(Code::Interrupted)) => {
             Err(Failure::interrupted())
         }
@@ -95,10 +95,13 @@ impl Totals {
     }
 }
 
-/// The common reason's code when all failed for the same one, otherwise 1; `None` when none failed.
-pub(crate) fn common_code(codes: &[Option<Code>]) -> Option<Code> {
-    let first = codes.iter().copied().find(Option::is_some)??;
-    match codes.iter().all(|code| *code == Some(first)) {
+/// The code of a run whose exports end in `codes`, where `None` is a success: none when all
+/// succeeded, [`Code::Partial`] when some did, otherwise the code that all have in common, or 1.
+pub(crate) fn overall_code(codes: &[Option<Code>]) -> Option<Code> {
+    let mut failures = codes.iter().copied().flatten();
+    let first = failures.next()?;
+    match failures.all(|code| code == first) {
+        _ if codes.contains(&None) => Some(Code::Partial),
         true => Some(first),
         false => Some(Code::Other),
     }
@@ -109,12 +112,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn several_exports_end_in_the_common_code_or_1() {
-        assert_eq!(common_code(&[]), None);
-        assert_eq!(common_code(&[None, None]), None);
+    fn a_run_ends_in_the_code_of_all_of_some_or_of_none() {
+        assert_eq!(overall_code(&[]), None);
+        assert_eq!(overall_code(&[None, None]), None);
         let (job, sink) = (Some(Code::Job), Some(Code::Sink));
-        assert_eq!(common_code(&[sink, sink]), sink);
-        assert_eq!(common_code(&[job, sink]), Some(Code::Other));
-        assert_eq!(common_code(&[None, job]), Some(Code::Other));
+        assert_eq!(overall_code(&[sink, sink]), sink);
+        assert_eq!(overall_code(&[job, sink]), Some(Code::Other));
+        assert_eq!(overall_code(&[None, job]), Some(Code::Partial));
+        assert_eq!(overall_code(&[job, None, sink]), Some(Code::Partial));
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use tulip_archive::{ExportErrorKind, Outcome};
-use tulip_core::{JobId, MachineId, Receipt};
+use tulip_core::{JobId, MachineId, Receipt, Timestamp};
 use tulip_fleet::{ItemError, ItemReport};
 
 use super::fleet::code_of_report;
@@ -81,78 +81,51 @@ struct Line<'a> {
     error_unique_id: Option<&'a str>,
     retryable: bool,
     exit_code: u8,
+    attempts: u32,
+    started: Option<Timestamp>,
+    ended: Timestamp,
     receipt: Option<&'a Receipt>,
     has_receipt: Option<bool>,
 }
 
 impl<'a> Line<'a> {
     fn of(ended: &'a ItemReport) -> Self {
-        let source = &ended.source;
-        let line = Self {
-            machine: source.known_machine(),
-            machine_name: source.machine_name(),
-            job: source.known_job(),
-            outcome: "exported",
-            location: None,
-            error: None,
-            error_kind: None,
-            error_unique_id: None,
-            retryable: false,
-            exit_code: code_of_report(ended).map_or(0, |code| code as u8),
-            receipt: None,
-            has_receipt: None,
+        let (done, error) = (ended.result.as_ref().ok(), ended.result.as_ref().err());
+        let receipt = done.and_then(Outcome::receipt);
+        let has_receipt = |done: &Outcome| match done {
+            Outcome::Skipped { has_receipt, .. } => *has_receipt,
+            other => other.receipt().is_some(),
         };
-        match &ended.result {
-            Ok(outcome) => line.done(outcome),
-            Err(error) => line.failed(error),
-        }
-    }
-
-    fn done(self, outcome: &'a Outcome) -> Self {
-        let receipt = outcome.receipt();
-        let (name, has_receipt) = match outcome {
-            Outcome::Exported { .. } => ("exported", true),
-            Outcome::Unchanged { .. } => ("unchanged", true),
-            Outcome::Skipped { has_receipt, .. } => ("skipped", *has_receipt),
-            _ => ("other", receipt.is_some()),
-        };
+        let machine = ended.source.known_machine();
         Self {
-            machine: self
-                .machine
-                .or(receipt.and_then(|receipt| receipt.machine.as_ref())),
-            job: receipt.map(|receipt| &receipt.job).or(self.job),
-            outcome: name,
-            location: Some(outcome.location()),
+            machine: machine.or(receipt.and_then(|receipt| receipt.machine.as_ref())),
+            machine_name: ended.source.machine_name(),
+            job: ended.job(),
+            outcome: ended.outcome().as_str(),
+            location: done.map(Outcome::location),
+            error: error.map(|error| plain(&chain(error))),
+            error_kind: error.map(|error| error.kind().as_str()),
+            error_unique_id: error.and_then(ItemError::error_unique_id),
+            retryable: error.is_some_and(ItemError::is_retryable),
+            exit_code: code_of_report(ended).map_or(0, |code| code as u8),
+            attempts: ended.attempts,
+            started: ended.started,
+            ended: ended.ended,
             receipt,
-            has_receipt: Some(has_receipt),
-            ..self
+            has_receipt: done.map(has_receipt),
         }
     }
+}
 
-    fn failed(self, error: &'a ItemError) -> Self {
-        let kind = error.kind();
-        let line = Self {
-            error_kind: Some(kind.as_str()),
-            ..self
-        };
-        match error {
-            ItemError::NotStarted(why) => Self {
-                outcome: "not_started",
-                error: Some(plain(&why.reason)),
-                retryable: kind.can_be_retryable(),
-                ..line
-            },
-            ItemError::Failed(error) => {
-                let http = error.http_error();
-                Self {
-                    outcome: "failed",
-                    job: error.job().or(line.job),
-                    error: Some(plain(&chain(error))),
-                    error_unique_id: http.and_then(|error| error.error_unique_id()),
-                    retryable: error.is_retryable(),
-                    ..line
-                }
-            }
+#[cfg(test)]
+mod tests {
+    use tulip_fleet::Outcome;
+
+    #[test]
+    fn every_outcome_is_documented() {
+        let manual = include_str!("../../../../docs/operations.md");
+        for outcome in Outcome::all() {
+            assert!(manual.contains(&format!("| `{outcome}` |")), "{outcome}");
         }
     }
 }

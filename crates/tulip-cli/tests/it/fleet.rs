@@ -8,7 +8,9 @@ use tulip_emulator::{ContentFault, Emulator, Endpoint, JobScript, Reply, TokenKi
 
 use crate::support::{Bench, Ran, files, run};
 
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 15] = [
+    "attempts",
+    "ended",
     "error",
     "error_kind",
     "error_unique_id",
@@ -21,6 +23,7 @@ const FIELDS: [&str; 12] = [
     "outcome",
     "receipt",
     "retryable",
+    "started",
 ];
 
 /// The lines of a run, each with every documented field and no other.
@@ -65,11 +68,11 @@ fn one_machine_that_is_refused_ends_none_of_the_others() {
     let refusal = Reply::error(403, "Forbidden", "not this machine");
     bench.emulator.fail_next(Endpoint::Start, 1, refusal);
     let ran = bench.run(&[&ALL[..], &["--concurrency", "2"]].concat());
-    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert_eq!(ran.code, Some(7), "{ran:?}");
     let lines = lines(&ran);
     assert_eq!(lines.len(), 12);
-    assert_eq!(with(&lines, "outcome", "exported").len(), 11);
-    let [failed] = with(&lines, "outcome", "failed")[..] else {
+    assert_eq!(with(&lines, "outcome", "stored").len(), 11);
+    let [failed] = with(&lines, "outcome", "not_started")[..] else {
         panic!("{lines:?}");
     };
     assert_eq!(failed["error_kind"], "permission_denied");
@@ -96,10 +99,12 @@ fn failed_jobs_and_bad_archives_are_their_machines_own() {
         bench.emulator.script_next_of(&machines[at], script);
     }
     let ran = bench.run(&ALL);
-    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert_eq!(ran.code, Some(7), "{ran:?}");
     let lines = lines(&ran);
-    assert_eq!(with(&lines, "outcome", "exported").len(), 5);
+    assert_eq!(with(&lines, "outcome", "stored").len(), 5);
     assert_eq!(with(&lines, "error_kind", "job_failed").len(), 2);
+    assert_eq!(with(&lines, "outcome", "failed_at_tulip").len(), 2);
+    assert_eq!(with(&lines, "outcome", "failed_to_store").len(), 1);
 }
 
 #[test]
@@ -108,10 +113,10 @@ fn a_folder_that_cannot_be_written_is_its_machines_own() {
     std::fs::create_dir(bench.path("out")).unwrap();
     std::fs::write(bench.path(&format!("out/{}", bench.machine())), "a file").unwrap();
     let ran = bench.run(&ALL);
-    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert_eq!(ran.code, Some(7), "{ran:?}");
     let lines = lines(&ran);
-    assert_eq!(with(&lines, "outcome", "exported").len(), 2);
-    let [failed] = with(&lines, "outcome", "failed")[..] else {
+    assert_eq!(with(&lines, "outcome", "stored").len(), 2);
+    let [failed] = with(&lines, "outcome", "failed_to_store")[..] else {
         panic!("{lines:?}");
     };
     assert_eq!(
@@ -132,8 +137,9 @@ fn a_run_ends_early_once_the_first_exports_all_fail_in_the_same_way() {
     assert_eq!(ran.code, Some(3), "{ran:?}");
     assert_eq!(bench.emulator.requests().count(Endpoint::Start), 5);
     let lines = lines(&ran);
-    assert_eq!(with(&lines, "outcome", "failed").len(), 5);
-    let left = with(&lines, "outcome", "not_started");
+    assert_eq!(with(&lines, "outcome", "not_started").len(), 9);
+    let left = lines.iter().filter(|line| line["attempts"] == 0);
+    let left: Vec<_> = left.collect();
     assert_eq!(left.len(), 4);
     for line in left {
         assert_eq!(line["error_kind"], "permission_denied");
@@ -187,10 +193,10 @@ fn a_key_that_cannot_be_used_is_the_failure_of_its_machine() {
     rename(&bench, &["Mill 1", &long, "Mill 3"]);
     let name = "{machine_name}/{machine_name}/{machine_name}/{machine_name}/{machine_name}/a.csv";
     let ran = bench.run(&[&ALL[..], &["--name", name]].concat());
-    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert_eq!(ran.code, Some(7), "{ran:?}");
     let lines = lines(&ran);
-    assert_eq!(with(&lines, "outcome", "exported").len(), 2);
-    let [failed] = with(&lines, "outcome", "failed")[..] else {
+    assert_eq!(with(&lines, "outcome", "stored").len(), 2);
+    let [failed] = with(&lines, "outcome", "not_started")[..] else {
         panic!("{lines:?}");
     };
     assert_eq!(failed["error_kind"], "invalid_request");
@@ -271,7 +277,7 @@ fn every_kind_of_end_has_the_same_fields() {
     let bench = fleet(2);
     let args = [&ALL[..], &["--name", "{machine}.csv"]].concat();
     let exported = lines(&bench.run(&args));
-    assert_eq!(with(&exported, "outcome", "exported").len(), 2);
+    assert_eq!(with(&exported, "outcome", "stored").len(), 2);
     assert!(
         exported
             .iter()
@@ -279,7 +285,7 @@ fn every_kind_of_end_has_the_same_fields() {
     );
     let skip = [&args[..], &["--if-exists", "skip"]].concat();
     let skipped = lines(&bench.run(&skip));
-    assert_eq!(with(&skipped, "outcome", "skipped").len(), 2);
+    assert_eq!(with(&skipped, "outcome", "unchanged").len(), 2);
     assert!(
         skipped
             .iter()
@@ -425,7 +431,7 @@ fn nothing_foreign_reaches_the_terminal_as_more_than_one_clean_line() {
         "--name",
         "{machine_name}.csv",
     ]);
-    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert_eq!(ran.code, Some(7), "{ran:?}");
     for said in [&ran.stdout, &ran.stderr] {
         assert!(
             !said.contains('\u{1b}') && !said.contains('\u{7}'),

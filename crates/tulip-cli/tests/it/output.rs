@@ -18,19 +18,19 @@ fn json_is_one_object_per_export_whatever_came_of_it() {
         bad.as_str(),
     ];
     let ran = bench.run(&args);
-    assert_eq!(ran.code, Some(1));
+    assert_eq!(ran.code, Some(7));
     let mut objects = ran.json();
-    objects.sort_by_key(|object| object["outcome"].to_string());
+    objects.sort_by_key(|object| object["exit_code"].as_u64());
     let [exported, failed] = objects.as_slice() else {
         panic!("{objects:?}");
     };
-    assert_eq!(exported["outcome"], "exported");
+    assert_eq!(exported["outcome"], "stored");
     assert_eq!(exported["location"], bench.path(&format!("out/{good}.csv")));
     assert_eq!(exported["receipt"]["records"], 1000);
     let receipt = std::fs::read(bench.path(&format!("out/_{good}.csv.receipt.json"))).unwrap();
     let stored: serde_json::Value = serde_json::from_slice(&receipt).unwrap();
     assert_eq!(exported["receipt"], stored);
-    assert_eq!(failed["outcome"], "failed");
+    assert_eq!(failed["outcome"], "failed_at_tulip");
     assert_eq!(
         (&failed["job"], &failed["exit_code"]),
         (&json!(bad.as_str()), &json!(4))
@@ -72,7 +72,7 @@ fn all_machines_are_listed_exported_and_then_skipped() {
         first
             .json()
             .iter()
-            .all(|object| object["outcome"] == "exported")
+            .all(|object| object["outcome"] == "stored")
     );
     assert_eq!(files(bench.folder.path()).len(), 6);
     for machine in &machines {
@@ -88,7 +88,7 @@ fn all_machines_are_listed_exported_and_then_skipped() {
         second
             .json()
             .iter()
-            .all(|object| object["outcome"] == "skipped"),
+            .all(|object| object["outcome"] == "unchanged"),
         "{second:?}"
     );
     assert!(

@@ -202,7 +202,7 @@ fn the_same_job_again_is_told_to_be_unchanged() {
     let bench = Bench::start();
     let job = bench.job(JobScript::new());
     let args = ["export", "--job", job.as_str(), "--to", "out", "--json"];
-    assert_eq!(bench.run(&args).json()[0]["outcome"], "exported");
+    assert_eq!(bench.run(&args).json()[0]["outcome"], "stored");
     let again = bench.run(&args);
     assert_eq!(again.code, Some(0));
     assert_eq!(again.json()[0]["outcome"], "unchanged");

@@ -69,7 +69,7 @@ fn the_first_signal_ends_an_export_in_order_with_130() {
             .read_to_string(&mut stdout)
             .unwrap();
         let line: serde_json::Value = serde_json::from_str(&stdout).unwrap();
-        assert_eq!(line["outcome"], "failed", "{line}");
+        assert_eq!(line["outcome"], "failed_to_store", "{line}");
         assert_eq!(line["error_kind"], "interrupted", "{line}");
         assert_eq!(line["exit_code"], 130, "{line}");
         assert_eq!(files(bench.folder.path()), Vec::<String>::new());
@@ -123,7 +123,7 @@ fn an_interrupted_run_has_a_line_for_every_export() {
         .iter()
         .map(|line| line["outcome"].as_str().unwrap())
         .collect();
-    assert_eq!(outcomes, ["failed", "not_started", "not_started"]);
+    assert_eq!(outcomes, ["failed_to_store", "not_started", "not_started"]);
     for line in lines {
         assert_eq!(line["error_kind"], "interrupted", "{line}");
         assert_eq!(line["retryable"], true, "{line}");
