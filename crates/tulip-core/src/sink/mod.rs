@@ -61,6 +61,7 @@ mod error;
 mod options;
 mod read;
 mod registry;
+mod staged_name;
 mod stale_upload;
 mod url;
 
@@ -74,5 +75,6 @@ pub use error::{SinkError, SinkErrorKind};
 pub use options::SinkOption;
 pub use read::{Listed, SinkLister, SinkReader};
 pub use registry::{RegistryError, SinkFactory, SinkHint, SinkRegistration, SinkRegistry};
+pub use staged_name::{staged_name, staged_target};
 pub use stale_upload::StaleUpload;
 pub use url::{SinkUrl, SinkUrlError};

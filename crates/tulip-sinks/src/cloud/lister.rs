@@ -9,11 +9,11 @@ use object_store::ObjectMeta;
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::path::Path;
 use tulip_core::ObjectKey;
-use tulip_core::sink::{Listed, SinkError, SinkErrorKind, SinkLister};
+use tulip_core::sink::{Listed, SinkError, SinkErrorKind, SinkLister, staged_target};
 
 use super::error::{cleaned, from_store};
 use super::pages::BrokenList;
-use super::staging;
+use super::probe::PROBE;
 
 /// The keys below a root.
 pub(super) struct KeyLister {
@@ -76,7 +76,7 @@ impl KeyLister {
     /// What is reported of an object; nothing of what is staged or was tried.
     fn entry(&self, path: &Path) -> Option<Listed> {
         let name = path.filename()?;
-        if staging::is_staged(name) || name.starts_with(staging::PROBE) {
+        if staged_target(name).is_some() || name.starts_with(PROBE) {
             return None;
         }
         let below = match self.root.as_ref() {

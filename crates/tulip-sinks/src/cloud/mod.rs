@@ -25,7 +25,6 @@ mod reader;
 #[cfg(feature = "s3")]
 mod s3;
 mod sink;
-mod staging;
 #[cfg_attr(
     not(any(feature = "s3", feature = "gcs")),
     expect(dead_code, reason = "Azure ends unfinished uploads by itself")

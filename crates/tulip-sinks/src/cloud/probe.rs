@@ -13,6 +13,9 @@ use tulip_core::sink::SinkError;
 use super::error::{from_store, is_broken_connection};
 use super::stale_uploads::StaleUploads;
 
+/// The beginning of the names of what a probe makes.
+pub(super) const PROBE: &str = ".tulip-probe";
+
 /// An upload that is tried and given up, which leaves nothing that anybody could see.
 pub(super) struct UploadProbe {
     pub(super) store: Arc<dyn ObjectStore>,

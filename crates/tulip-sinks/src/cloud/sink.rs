@@ -8,7 +8,7 @@ use object_store::{Attribute, ObjectStoreExt as _};
 use tokio::sync::OnceCell;
 use tulip_core::sink::{
     Capabilities, OpenOptions, Probe, Sink, SinkError, SinkErrorKind, SinkLister, SinkReader,
-    SinkWriter, StaleUpload, StoredObject, WriteMode,
+    SinkWriter, StaleUpload, StoredObject, WriteMode, staged_name,
 };
 use tulip_core::{ObjectKey, Timestamp};
 
@@ -18,9 +18,8 @@ use super::destination::{CommitStrategy, Destination};
 use super::error::from_store;
 use super::lister::KeyLister;
 use super::metadata::ObjectMetadata;
-use super::probe::{CreateOnlyProbe, UploadProbe};
+use super::probe::{CreateOnlyProbe, PROBE, UploadProbe};
 use super::reader::BodyReader;
-use super::staging;
 use super::writer::ObjectWriter;
 
 /// A bucket or container, or what lies below a prefix of one.
@@ -87,7 +86,7 @@ impl CloudSink {
     /// A path beside `key` that no other writer has.
     fn staging(&self, key: &ObjectKey) -> Result<Path, SinkError> {
         let name = key.segments().last().unwrap_or_default();
-        let name = staging::name(name, fastrand::u32(..));
+        let name = staged_name(name, fastrand::u32(..));
         match key.as_str().rsplit_once('/') {
             Some((folder, _)) => self.parse(&format!("{folder}/{name}")),
             None => self.parse(&name),
@@ -150,7 +149,7 @@ impl CloudSink {
 
     async fn try_create_only(&self) -> Result<bool, SinkError> {
         let CreateOnly { store, copies, .. } = &self.clients.create_only;
-        let name = format!("{}.{:08x}", staging::PROBE, fastrand::u32(..));
+        let name = format!("{}.{:08x}", PROBE, fastrand::u32(..));
         let probe = CreateOnlyProbe {
             store: store.objects.clone(),
             path: self.parse(&name)?,
@@ -166,7 +165,7 @@ impl CloudSink {
         let probe = UploadProbe {
             store: self.clients.impatient.clone(),
             uploads: self.clients.stale_uploads.clone(),
-            path: self.parse(staging::PROBE)?,
+            path: self.parse(PROBE)?,
             part: part.max(usize::from(self.clients.probe_needs_part)),
             shown: self.shown.clone(),
         };

@@ -13,13 +13,12 @@ use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt as _};
 use serde::Deserialize;
 use tracing::debug;
 use tulip_core::Timestamp;
-use tulip_core::sink::{SinkError, StaleUpload};
+use tulip_core::sink::{SinkError, StaleUpload, staged_target};
 
 use super::connector::Connector;
 use super::error::{cleaned, from_store};
 use super::error_codes;
 use super::pages::BrokenList;
-use super::staging::is_staged;
 
 /// How far a store's clock may be behind ours: an upload that is this much older than a writer can be its own.
 const CLOCKS_DIFFER: std::time::Duration = std::time::Duration::from_secs(300);
@@ -100,7 +99,7 @@ impl StaleUploads {
         {
             Some((_, Some(staged))) => {
                 let staged = Path::parse(staged).map_err(|error| failed(error.into()))?;
-                if !staged.filename().is_some_and(is_staged) {
+                if staged.filename().and_then(staged_target).is_none() {
                     return Ok(());
                 }
                 self.abort_all(&staged).await.map_err(failed)?;

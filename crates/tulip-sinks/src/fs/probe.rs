@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tulip_core::sink::{Capabilities, SinkError, SinkErrorKind};
+use tulip_core::sink::{Capabilities, SinkError, SinkErrorKind, staged_name};
 
 use super::commit::rename_new;
 use super::error::from_io;
@@ -77,7 +77,7 @@ struct ProbeFiles {
 impl ProbeFiles {
     fn new(folder: &Path) -> Self {
         let unique = fastrand::u32(..);
-        let path = |name: &str| folder.join(names::staged(name, unique));
+        let path = |name: &str| folder.join(staged_name(name, unique));
         Self {
             first: path(&names::PROBE[1..]),
             second: path(&format!("{}-2", &names::PROBE[1..])),
@@ -128,7 +128,7 @@ impl ProbeFiles {
     fn is_there_in_another_unicode_form(&self) -> bool {
         let path = |letter: &str| {
             let name = format!("{}-{letter}", &names::PROBE[1..]);
-            self.folder.join(names::staged(&name, self.unique))
+            self.folder.join(staged_name(&name, self.unique))
         };
         let composed = path("\u{e9}");
         let created = File::create_new(&composed);

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use tokio::sync::OnceCell;
 use tulip_core::sink::{
     Capabilities, OpenOptions, Probe, Resumed, Sink, SinkError, SinkErrorKind, SinkLister,
-    SinkReader, SinkWriter, StaleUpload, StoredObject, WriteMode,
+    SinkReader, SinkWriter, StaleUpload, StoredObject, WriteMode, staged_name, staged_target,
 };
 use tulip_core::{ObjectKey, Timestamp};
 
@@ -20,7 +20,7 @@ use super::options::{CAPABILITIES, Limits};
 use super::reader::{FileReader, is_nothing};
 use super::staged_file::{StagedFile, remove};
 use super::writer::FileWriter;
-use super::{blocking, names, probe, sweep};
+use super::{blocking, probe, sweep};
 
 /// A folder. A key is a path below it.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ impl FsSink {
         let name = left.resume_token.as_deref()?;
         let file = self.path(key);
         let target = file.file_name()?.to_str()?;
-        (names::target_of(name)? == target).then(|| file.with_file_name(name))
+        (staged_target(name)? == target).then(|| file.with_file_name(name))
     }
 }
 
@@ -123,7 +123,7 @@ impl Sink for FsSink {
     ) -> Result<Box<dyn SinkWriter>, SinkError> {
         let destination = self.destination(key, options).await?;
         let name = key.segments().last().unwrap_or_default();
-        let name = names::staged(name, fastrand::u32(..));
+        let name = staged_name(name, fastrand::u32(..));
         let staged = destination.file.with_file_name(name);
         let folder = destination.file.parent().unwrap_or(&self.folder);
         let folder = self.is_unswept(folder).then(|| folder.to_owned());

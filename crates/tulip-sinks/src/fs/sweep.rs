@@ -93,6 +93,8 @@ fn remove_stale(entry: &DirEntry, before: SystemTime) -> io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
+    use tulip_core::sink::staged_name;
+
     use super::*;
 
     fn stage(folder: &Path, name: &str, age: Duration) -> std::path::PathBuf {
@@ -106,12 +108,12 @@ mod tests {
     #[test]
     fn stale_files_of_a_folder_go_and_others_stay() {
         let folder = tempfile::TempDir::new().unwrap();
-        let stale = stage(folder.path(), &names::staged("a.csv", 7), STALE);
-        let staged = stage(folder.path(), &names::staged("a.csv", 8), STALE / 2);
+        let stale = stage(folder.path(), &staged_name("a.csv", 7), STALE);
+        let staged = stage(folder.path(), &staged_name("a.csv", 8), STALE / 2);
         let mine = stage(folder.path(), ".a.csv", STALE);
         let deep = stage(
             &folder.path().join("b"),
-            &names::staged("a.csv", 7),
+            &staged_name("a.csv", 7),
             STALE * 2,
         );
         sweep_folder(folder.path());
@@ -123,7 +125,7 @@ mod tests {
     fn everything_below_is_swept() {
         let folder = tempfile::TempDir::new().unwrap();
         let deep = folder.path().join("a/b");
-        stage(&deep, &names::staged("a.csv", 7), STALE);
+        stage(&deep, &staged_name("a.csv", 7), STALE);
         let whole = stage(&deep, "a.csv", STALE);
         assert_eq!(sweep_all(folder.path(), SystemTime::now()).unwrap(), 1);
         assert_eq!(sweep_all(folder.path(), SystemTime::now()).unwrap(), 0);
