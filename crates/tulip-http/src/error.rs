@@ -346,10 +346,14 @@ impl From<FailureKind> for ErrorKind {
 
 impl TransportError {
     /// The class of the failure: [`ErrorKind::Tls`], [`ErrorKind::Connect`],
-    /// [`ErrorKind::Timeout`], [`ErrorKind::Interrupted`] or [`ErrorKind::InvalidReply`].
+    /// [`ErrorKind::Timeout`], [`ErrorKind::Interrupted`] or [`ErrorKind::InvalidReply`];
+    /// [`ErrorKind::UnexpectedStatus`] where there is a [`status`](Self::status).
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
-        self.0.kind.into()
+        match self.status() {
+            Some(_) => ErrorKind::UnexpectedStatus,
+            None => self.failure.kind.into(),
+        }
     }
 }
 

@@ -18,5 +18,9 @@ pub use client::{Client, FromEnvError};
 pub use download::{Download, Piece, Position};
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind};
+pub use http;
 pub use retry::{Attempt, ExponentialBackoff, NoRetry, RetryDecision, RetryPolicy};
-pub use transport::{BuildError, Network, NetworkError, Transport, TransportBody, TransportError};
+pub use transport::{
+    BuildError, Network, NetworkError, Transport, TransportBody, TransportError, Upload,
+    error_for_status,
+};

@@ -7,3 +7,4 @@ mod hostile;
 mod server;
 mod tls;
 mod types;
+mod upload;

@@ -1,0 +1,145 @@
+//! Why a plain request came to nothing.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use http::{Response, StatusCode};
+use tulip_core::sink::{SinkError, SinkErrorKind};
+
+use super::failure::{Failure, FailureKind};
+
+/// Why a request of a [`Transport`](crate::Transport) has no response, or one that tells of a
+/// failure. Holds no URL.
+#[derive(Debug)]
+pub struct TransportError {
+    pub(crate) failure: Failure,
+    status: Option<StatusCode>,
+}
+
+/// The response, unless its status tells of a failure (400 and above) or a redirect.
+///
+/// # Errors
+/// [`TransportError`] with that [`status`](TransportError::status).
+pub fn error_for_status<B>(response: Response<B>) -> Result<Response<B>, TransportError> {
+    let status = response.status();
+    match status.is_client_error() || status.is_server_error() || status.is_redirection() {
+        true => Err(TransportError::refused(status, "")),
+        false => Ok(response),
+    }
+}
+
+impl TransportError {
+    fn new(kind: FailureKind, cause: String) -> Self {
+        Self {
+            failure: Failure { kind, cause },
+            status: None,
+        }
+    }
+
+    pub(super) fn of(error: reqwest::Error) -> Self {
+        Self {
+            failure: Failure::new(error),
+            status: None,
+        }
+    }
+
+    /// No request can be made of what was given.
+    pub(super) fn unusable(error: &dyn fmt::Display) -> Self {
+        let cause = format!("the request cannot be made: {error}");
+        Self::new(FailureKind::Connect, cause)
+    }
+
+    pub(super) fn stalled(limit: Duration) -> Self {
+        let cause = format!("no progress for {} s", limit.as_secs_f32());
+        Self::new(FailureKind::Timeout, cause)
+    }
+
+    pub(super) fn interrupted(cause: &str) -> Self {
+        Self::new(FailureKind::Interrupted, cause.to_owned())
+    }
+
+    /// The server has answered with this status, and when.
+    pub(super) fn refused(status: StatusCode, when: &str) -> Self {
+        Self {
+            status: Some(status),
+            ..Self::interrupted(&format!("the server answered {status}{when}"))
+        }
+    }
+
+    /// The status that tells of the failure; `None` where the server has not answered.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        self.status
+    }
+
+    /// The error of a sink that was doing `what`, as in "cannot write http://nas/a.csv". Its class is
+    /// that of the status, or that of a store which cannot be reached.
+    #[must_use]
+    pub fn into_sink_error(self, what: impl Into<String>) -> SinkError {
+        let kind = match (self.status, self.failure.kind) {
+            (Some(status), _) => SinkErrorKind::from_http_status(status.as_u16()),
+            (None, FailureKind::Tls | FailureKind::AddressRefused) => SinkErrorKind::InvalidTarget,
+            (None, _) => SinkErrorKind::Unavailable,
+        };
+        SinkError::new(kind, what).with_source(self)
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match (self.status, self.failure.kind) {
+            (Some(_), _) => return f.write_str(&self.failure.cause),
+            (None, FailureKind::Tls) => "no trusted TLS connection",
+            (None, FailureKind::Connect) => "no connection",
+            (None, FailureKind::Timeout) => "no answer in time",
+            (None, _) => "the connection broke",
+        };
+        write!(f, "{what}: {}", self.failure.cause)
+    }
+}
+
+impl StdError for TransportError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16) -> Response<()> {
+        let mut response = Response::new(());
+        *response.status_mut() = StatusCode::from_u16(status).unwrap();
+        response
+    }
+
+    #[test]
+    fn a_status_that_tells_of_a_failure_is_an_error() {
+        for status in [200, 201, 204, 207] {
+            assert!(error_for_status(answer(status)).is_ok(), "{status}");
+        }
+        for status in [301, 403, 404, 500, 507] {
+            let error = error_for_status(answer(status)).unwrap_err();
+            assert_eq!(error.status().unwrap().as_u16(), status);
+        }
+    }
+
+    #[test]
+    fn a_sink_shows_what_it_was_doing_and_what_came_back() {
+        let error = error_for_status(answer(507)).unwrap_err();
+        let error = error.into_sink_error("cannot write http://nas/a.csv");
+        assert_eq!(error.kind(), SinkErrorKind::StorageFull);
+        assert_eq!(
+            error.source().unwrap().to_string(),
+            "the server answered 507 Insufficient Storage"
+        );
+        let silent = TransportError::stalled(Duration::from_secs(60));
+        assert_eq!(
+            silent.to_string(),
+            "no answer in time: no progress for 60 s"
+        );
+        assert!(
+            silent
+                .into_sink_error("cannot write http://nas/a.csv")
+                .is_retryable()
+        );
+    }
+}

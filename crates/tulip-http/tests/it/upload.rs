@@ -1,0 +1,149 @@
+//! Request bodies that are written chunk by chunk.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tulip_core::NetworkOptions;
+use tulip_http::http::{Request, StatusCode};
+use tulip_http::{Transport, Upload};
+
+struct Server(TcpListener);
+
+impl Server {
+    async fn start() -> Self {
+        Self(TcpListener::bind("127.0.0.1:0").await.unwrap())
+    }
+
+    async fn connection(&self) -> TcpStream {
+        self.0.accept().await.unwrap().0
+    }
+
+    fn upload(&self, network: &NetworkOptions) -> Upload {
+        let url = format!("http://{}/a.csv", self.0.local_addr().unwrap());
+        Transport::new(network).unwrap().upload(Request::put(url))
+    }
+}
+
+/// Reads until the text ends so, or the connection does.
+async fn read_to(socket: &mut TcpStream, end: &[u8]) -> Vec<u8> {
+    let mut text = Vec::new();
+    while !text.ends_with(end) {
+        match socket.read_u8().await {
+            Ok(byte) => text.push(byte),
+            Err(_) => break,
+        }
+    }
+    text
+}
+
+async fn answer(socket: &mut TcpStream, status: &str) {
+    let reply = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+    socket.write_all(reply.as_bytes()).await.unwrap();
+}
+
+const WHOLE: &[u8] = b"\r\n0\r\n\r\n";
+
+#[tokio::test]
+async fn chunks_arrive_in_order_and_the_response_comes_at_the_end() {
+    let server = Server::start().await;
+    let mut upload = server.upload(&NetworkOptions::default());
+    let received = tokio::spawn(async move {
+        let mut socket = server.connection().await;
+        let text = read_to(&mut socket, WHOLE).await;
+        answer(&mut socket, "201 Created").await;
+        String::from_utf8(text).unwrap()
+    });
+    for chunk in ["a,b\n", "", "1,2\n"] {
+        upload.write(chunk.into()).await.unwrap();
+    }
+    let response = upload.finish().await.unwrap();
+    assert_eq!(response.status(), StatusCode::CREATED);
+    let text = received.await.unwrap();
+    assert!(text.starts_with("PUT /a.csv HTTP/1.1\r\n"), "{text}");
+    assert!(text.contains("a,b\n") && text.contains("1,2\n"), "{text}");
+}
+
+#[tokio::test]
+async fn a_dropped_upload_does_not_end_its_body() {
+    let server = Server::start().await;
+    let mut upload = server.upload(&NetworkOptions::default());
+    upload.write("a,b\n".into()).await.unwrap();
+    let mut socket = server.connection().await;
+    let begun = read_to(&mut socket, b"a,b\n\r\n").await;
+    assert!(begun.ends_with(b"a,b\n\r\n"));
+    drop(upload);
+    assert_eq!(read_to(&mut socket, WHOLE).await, b"", "nothing follows");
+}
+
+#[tokio::test]
+async fn an_answer_before_the_end_ends_the_upload_and_is_told() {
+    let server = Server::start().await;
+    let mut upload = server.upload(&NetworkOptions::default());
+    let mut socket = server.connection().await;
+    read_to(&mut socket, b"\r\n\r\n").await;
+    answer(&mut socket, "507 Insufficient Storage").await;
+    // What the connection has not taken yet is accepted; then the answer shows.
+    let error = loop {
+        if let Err(error) = upload.write(Bytes::from(vec![b'x'; 100_000])).await {
+            break error;
+        }
+    };
+    assert_eq!(error.status(), Some(StatusCode::INSUFFICIENT_STORAGE));
+    assert!(error.to_string().contains("507"), "{error}");
+    assert!(upload.write("more".into()).await.is_err());
+    assert!(upload.finish().await.is_err(), "an error stays an error");
+}
+
+#[tokio::test]
+async fn an_early_answer_is_the_answer_of_an_upload_that_is_finished() {
+    let server = Server::start().await;
+    let mut upload = server.upload(&NetworkOptions::default());
+    let mut socket = server.connection().await;
+    read_to(&mut socket, b"\r\n\r\n").await;
+    answer(&mut socket, "403 Forbidden").await;
+    let response = upload.finish().await.unwrap();
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn nobody_listening_is_an_error_of_the_write() {
+    let server = Server::start().await;
+    let mut upload = server.upload(&NetworkOptions::default());
+    drop(server);
+    let error = loop {
+        if let Err(error) = upload.write("a,b\n".into()).await {
+            break error;
+        }
+    };
+    assert_eq!(error.status(), None);
+}
+
+#[tokio::test]
+async fn a_server_that_takes_nothing_more_is_given_up() {
+    let server = Server::start().await;
+    let mut network = NetworkOptions::default();
+    network.stall_timeout = Duration::from_millis(200);
+    let mut upload = server.upload(&network);
+    let _unread = server.connection().await;
+    let chunk = Bytes::from(vec![b'x'; 1 << 20]);
+    let error = loop {
+        if let Err(error) = upload.write(chunk.clone()).await {
+            break error;
+        }
+    };
+    assert!(error.to_string().contains("no progress"), "{error}");
+}
+
+#[tokio::test]
+async fn an_address_that_is_none_is_an_error_of_the_write() {
+    let transport = Transport::new(&NetworkOptions::default()).unwrap();
+    let mut upload = transport.upload(Request::put("http://no host/a.csv"));
+    let error = loop {
+        if let Err(error) = upload.write("a,b\n".into()).await {
+            break error;
+        }
+    };
+    assert!(error.to_string().contains("cannot be made"), "{error}");
+}
