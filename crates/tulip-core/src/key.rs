@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 /// Why a text is not a key.
@@ -56,6 +57,14 @@ const RECEIPT_PREFIX: char = '_';
 const RECEIPT_SUFFIX: &str = ".receipt.json";
 /// The bytes that a receipt's key has more than its object's.
 const RECEIPT_EXTRA: usize = RECEIPT_PREFIX.len_utf8() + RECEIPT_SUFFIX.len();
+
+/// What is encoded for the path of a URL.
+const EXCEPT_PATHS: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// A relative, normalised object key such as `g56RCo/evsLrb.csv`.
 ///
@@ -158,6 +167,36 @@ impl ObjectKey {
     /// The segments, outermost first.
     pub fn segments(&self) -> impl Iterator<Item = &str> {
         self.0.split('/')
+    }
+
+    /// The folders that the key lies in, outermost first: what a store with real folders has to make
+    /// before the object.
+    ///
+    /// ```
+    /// use tulip_core::ObjectKey;
+    /// let key = ObjectKey::new("mill/2026/07.csv")?;
+    /// let parents: Vec<_> = key.parents().map(|folder| folder.to_string()).collect();
+    /// assert_eq!(parents, ["mill", "mill/2026"]);
+    /// # Ok::<(), tulip_core::ObjectKeyError>(())
+    /// ```
+    pub fn parents(&self) -> impl Iterator<Item = Self> {
+        // Always valid: the start of a normalised key, up to a slash.
+        let ends = self.0.match_indices('/');
+        ends.map(|(end, _)| Self(self.0[..end].into()))
+    }
+
+    /// The key for the path of a URL: percent-encoded as UTF-8, except for slashes and the characters
+    /// that RFC 3986 calls unreserved (letters, digits, `-`, `.`, `_`, `~`).
+    ///
+    /// ```
+    /// use tulip_core::ObjectKey;
+    /// let key = ObjectKey::new("mill/Mühle 07%.csv")?;
+    /// assert_eq!(key.percent_encoded(), "mill/M%C3%BChle%2007%25.csv");
+    /// # Ok::<(), tulip_core::ObjectKeyError>(())
+    /// ```
+    #[must_use]
+    pub fn percent_encoded(&self) -> String {
+        utf8_percent_encode(&self.0, EXCEPT_PATHS).to_string()
     }
 }
 
@@ -297,7 +336,18 @@ mod tests {
                 // Normalising is done once: doing it again changes nothing.
                 prop_assert_eq!(ObjectKey::new(key.as_str()).unwrap(), key.clone());
                 prop_assert_eq!(ObjectKey::new(key.receipt().as_str()).unwrap(), key.receipt());
-                prop_assert_eq!(key.receipt().of_receipt(), Some(key));
+                prop_assert_eq!(key.receipt().of_receipt(), Some(key.clone()));
+                // Neither do its folders.
+                for folder in key.parents() {
+                    prop_assert_eq!(ObjectKey::new(folder.as_str()).unwrap(), folder);
+                }
+                prop_assert_eq!(key.parents().count() + 1, key.segments().count());
+                // In a URL it is what it was.
+                let encoded = key.percent_encoded();
+                let url = url::Url::parse(&format!("http://h/{encoded}")).unwrap();
+                prop_assert_eq!(url.path(), format!("/{encoded}"));
+                let decoded = percent_encoding::percent_decode_str(&encoded).decode_utf8().unwrap();
+                prop_assert_eq!(decoded, key.as_str());
             }
         }
 

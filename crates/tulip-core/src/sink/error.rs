@@ -30,6 +30,27 @@ pub enum SinkErrorKind {
 }
 
 impl SinkErrorKind {
+    /// The class of a failure that a server tells by an HTTP status.
+    ///
+    /// ```
+    /// use tulip_core::sink::SinkErrorKind;
+    /// assert_eq!(SinkErrorKind::from_http_status(403), SinkErrorKind::PermissionDenied);
+    /// assert_eq!(SinkErrorKind::from_http_status(503), SinkErrorKind::Unavailable);
+    /// ```
+    #[must_use]
+    pub const fn from_http_status(status: u16) -> Self {
+        match status {
+            401 | 403 | 407 => Self::PermissionDenied,
+            404 | 410 => Self::NotFound,
+            405 | 501 => Self::Unsupported,
+            412 => Self::AlreadyExists,
+            413 => Self::TooLarge,
+            507 => Self::StorageFull,
+            408 | 423 | 425 | 429 | 500 | 502..=504 => Self::Unavailable,
+            _ => Self::Other,
+        }
+    }
+
     /// What the person can do next.
     const fn advice(self) -> &'static str {
         match self {

@@ -100,6 +100,19 @@ impl SinkUrl {
         self.0.host_str().filter(|host| !host.is_empty())
     }
 
+    /// The port, where the URL has one.
+    ///
+    /// ```
+    /// use tulip_core::sink::SinkUrl;
+    /// let url: SinkUrl = "webdav://nas:8080/tulip".parse()?;
+    /// assert_eq!((url.host(), url.port()), (Some("nas"), Some(8080)));
+    /// # Ok::<(), tulip_core::sink::SinkUrlError>(())
+    /// ```
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        self.0.port()
+    }
+
     /// The path, percent-decoded, with its leading slash.
     #[must_use]
     pub fn path(&self) -> String {
