@@ -1,7 +1,9 @@
 //! `tulip sinks`
 
 use serde_json::json;
-use tulip_core::sink::{Capabilities, SinkError, SinkFactory, SinkOption, SinkRegistry, WriteMode};
+use tulip_core::sink::{
+    Capabilities, Probe, SinkError, SinkFactory, SinkOption, SinkRegistry, WriteMode,
+};
 
 use super::target;
 use crate::args::{CheckArgs, SinksArgs, SinksCommand};
@@ -104,6 +106,14 @@ fn words(can: Capabilities) -> String {
     }
 }
 
+fn verdict(probe: Probe) -> String {
+    let found = match probe.checked {
+        true => "OK, writable",
+        false => "not checked: this sink has no check",
+    };
+    format!("{found}; supports {}", words(probe.capabilities))
+}
+
 async fn check(
     registry: &SinkRegistry,
     args: CheckArgs,
@@ -125,11 +135,7 @@ async fn check(
             "capabilities": capabilities(can),
         }));
     }
-    let found = match probe.checked {
-        true => "OK, writable",
-        false => "not checked: this sink has no check",
-    };
-    output::line(&format!("{url}: {found}; supports {}", words(can)))?;
+    output::line(&format!("{url}: {}", verdict(probe)))?;
     if can.lookup && !can.atomic_create {
         output::line(
             "--if-exists skip and fail look before they write: of two exports at the same time \
@@ -137,4 +143,22 @@ async fn check(
         )?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_sink_that_was_checked_is_said_to_be_writable() {
+        let can = Capabilities::NONE.with_lookup();
+        assert_eq!(
+            verdict(Probe::checked(can)),
+            "OK, writable; supports lookup"
+        );
+        assert_eq!(
+            verdict(Probe::unchecked(Capabilities::NONE)),
+            "not checked: this sink has no check; supports write"
+        );
+    }
 }

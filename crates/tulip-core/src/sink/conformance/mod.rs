@@ -23,16 +23,20 @@
 //! ```
 //!
 //! What the suite needs:
-//! - a store that may be written to: it stores some 300 MB below a folder of its own for each run,
-//!   `conformance/RUN/`, and removes none of the objects;
-//! - about 60 MB of memory beside the sink's own;
-//! - a [`Fixture::read`] that sees what another client would see, without the sink's help;
-//! - whatever runtime the sink itself needs; the suite has no wish of its own.
+//! - **A store that may be written to.** It need not be empty: each run has keys of its own, below
+//!   `conformance/RUN/` with a random `RUN`, so runs on one store do not meet either. A run stores
+//!   some 300 MB.
+//! - **Cleanup by you.** The suite removes none of its objects, since a sink cannot. Remove
+//!   `conformance/` afterwards, or use a store that ends with the test.
+//! - **About 60 MB of memory**, beside the sink's own.
+//! - **The runtime that the sink needs**, such as `#[tokio::test]`. The suite itself needs none, starts
+//!   no task and no thread, and does not sleep.
+//! - **[`Fixture::read`]** sees what another client would see, without the sink's help.
 //!
-//! What a sink does not offer (create-only, lookup, reading, resuming) has to be refused as
-//! [`Unsupported`](super::SinkErrorKind::Unsupported), and is reported as skipped. Give the fixture
-//! [`Fixture::leftovers`] and [`Fixture::failing`] where you can: without them the suite cannot see
-//! what stays behind, nor what follows a failure.
+//! What a sink does not offer (probe, create-only, lookup, reading, resuming) is reported as skipped.
+//! All but the probe it has to refuse as [`Unsupported`](super::SinkErrorKind::Unsupported). Give the
+//! fixture [`Fixture::leftovers`] and [`Fixture::failing`] where you can: without them the suite
+//! cannot see what stays behind, nor what follows a failure.
 
 mod cases;
 mod content;
