@@ -4,6 +4,8 @@
 mod emulator;
 mod output;
 mod selection;
+#[cfg(test)]
+mod tests;
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
@@ -22,9 +24,9 @@ pub(crate) use self::output::ProgressSettings;
 pub(crate) use self::selection::SelectionArgs;
 use crate::values;
 
-/// Export machine activity archives from Tulip to your storage: whole, verified, with receipts
+/// Export machine activity archives from Tulip to your storage, verified
 #[derive(Debug, Parser)]
-#[command(name = "tulip", version, max_term_width = 100, after_long_help = after_help())]
+#[command(name = "tulip", version, max_term_width = 80, after_long_help = after_help())]
 pub(crate) struct Cli {
     /// Increase verbosity: -v shows steps, -vv every call, -vvv everything
     #[arg(short, long, action = ArgAction::Count, global = true, help_heading = "Output")]
@@ -68,8 +70,8 @@ const AFTER_HELP: &str = "\
     tulip machines
     tulip export --all --to ./archives
 
-Environment (flags take precedence; all but the last two also as NAME_FILE, the path of a mounted
-secret):
+Environment (options take precedence; all but the last two also as NAME_FILE,
+the path of a mounted secret):
   TULIP_BASE_URL      the instance, https://acme.tulip.co
   TULIP_API_KEY       the API key, with TULIP_API_SECRET
   TULIP_API_SECRET    its secret; there is no flag for it
@@ -77,16 +79,19 @@ secret):
   TULIP_WORKSPACE_ID  the workspace, for an account token
   TULIP_CA_FILE       more certificate authorities to trust (PEM)
   TULIP_STATE         folder that remembers incomplete exports, as --state
-  AWS_… GOOGLE_… AZURE_…  credentials and settings of s3://, gs:// and az:// targets
+  AWS_… GOOGLE_… AZURE_…
+                      credentials and settings of s3://, gs:// and az:// targets
 
 Exit codes:
   0    all done
-  1    anything else, for example a missed deadline, or all exports failed in different ways
+  1    anything else, for example a missed deadline, or all exports failed in
+       different ways
   2    usage or configuration
   3    Tulip refused the credentials, or a scope is missing
-  4    the job failed at Tulip, the job or machine is unknown there, or it is not known whether
-       an archive was started
-  5    the target could not be reached or written, or the object that is there was kept
+  4    the job failed at Tulip, the job or machine is unknown there, or it is not
+       known whether an archive was started
+  5    the target could not be reached or written, or the object that is there
+       was kept
   6    tulip verify found an archive that does not match its receipt
   7    some exports of a run failed, the others are stored
   130  interrupted";
@@ -182,7 +187,8 @@ pub(crate) struct Connection {
 
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-A job that failed or is unknown ends with exit code 4, a missed --timeout with 1.
+A job that failed or is unknown ends with exit code 4, a missed --timeout with
+1.
 
 Examples:
   tulip status evsLrbKLQgX8YWE4v
@@ -191,48 +197,50 @@ pub(crate) struct StatusArgs {
     /// Id of the job
     pub(crate) job: JobId,
     /// Wait until the job is complete
-    #[arg(long)]
+    #[arg(long, help_heading = "Limits")]
     pub(crate) wait: bool,
     /// Maximum time to wait: 90s, 10m, 1h; 0 waits as long as it takes
-    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = values::duration, requires = "wait")]
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = values::duration, requires = "wait", help_heading = "Limits")]
     pub(crate) timeout: Duration,
-    /// Print a JSON object
-    #[arg(long)]
-    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) connection: Connection,
+    /// Print a JSON object
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct MachinesArgs {
-    /// Print one JSON object per machine
-    #[arg(long)]
-    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) connection: Connection,
+    /// Print one JSON object per machine
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-Exporting by machine starts a new archive at Tulip, which asks to do that sparingly. Each archive
-is a full snapshot. A failed export leaves the target as it was. An export that ends before it is
-done is remembered: the same command resumes its job and its download. An archive of a job that is
-already stored is not downloaded again. One failed export does not stop the others, unless the
-first five all fail in the same way.
+Exporting by machine starts a new archive at Tulip, which is expensive there.
+Each archive is a full snapshot. A failed export leaves the target as it was.
+An export that ends before it is done is remembered: the same command resumes
+its job and its download. An archive of a job that is already stored is not
+downloaded again. One failed export does not stop the others, unless the first
+five all fail in the same way.
 
-Fields of --name: {machine} {machine_name} {machine_type} {job} {workspace} {date} {year} {month}
-{day} {time}; dates are in UTC. The default is {machine}/{job}.csv, or {job}.csv for --job, which
-does not tell the machine. Beside each object lies its receipt, _NAME.receipt.json. A value that is
-too long is cut and ends in ~ and a hash.
+Fields of --name: {machine} {machine_name} {machine_type} {job} {workspace}
+{date} {year} {month} {day} {time}; dates are in UTC. The default is
+{machine}/{job}.csv, or {job}.csv for --job, where the machine is not known.
+Beside each object lies its receipt, _NAME.receipt.json. A value that is too
+long is cut and ends in ~ and a hash.
 
 Examples:
   tulip export --job evsLrbKLQgX8YWE4v --to ./archives
   tulip export --machine g56RCoZCtzv7borvp --to /data/tulip --digest sha256
   tulip export --machine 'Mill 1,Mill 2' --to /data/tulip --dry-run
   tulip export --machine-type CNC --exclude '*test*' --to /data/tulip
-  tulip export --all --to ./archives --name '{date}/{machine}.csv' --if-exists skip
-  tulip export --all --to ./archives --json | jq -r 'select(.location) | .location'
-  tulip export --all --to s3://lake/tulip --sink-option storage_class=STANDARD_IA
+  tulip export --all --to ./out --name '{date}/{machine}.csv' --if-exists skip
+  tulip export --all --to ./out --json | jq -r 'select(.location) | .location'
+  tulip export --all --to s3://lake --sink-option storage_class=STANDARD_IA
   tulip export --all --to gs://lake/tulip --memory 80MiB")]
 pub(crate) struct ExportArgs {
     #[command(flatten)]
@@ -240,10 +248,10 @@ pub(crate) struct ExportArgs {
     #[command(flatten)]
     pub(crate) settings: ExportSettings,
     /// Print what would be started and stored, and change nothing
-    #[arg(short = 'n', long)]
+    #[arg(short = 'n', long, help_heading = "Output")]
     pub(crate) dry_run: bool,
     /// Print one JSON object per export
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) progress: ProgressSettings,
@@ -253,44 +261,50 @@ pub(crate) struct ExportArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ExportSettings {
     /// Target of the archives: a path or a URL (see `tulip sinks`)
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", help_heading = "Target")]
     pub(crate) to: Option<String>,
     #[command(flatten)]
     pub(crate) sink: SinkSettings,
     /// Template of the objects' names
-    #[arg(long, value_name = "TEMPLATE")]
+    #[arg(long, value_name = "TEMPLATE", help_heading = "Naming")]
     pub(crate) name: Option<KeyTemplate>,
-    /// Checksum of the receipts: crc64nvme or sha256
-    #[arg(long, value_name = "ALGORITHM", default_value_t)]
+    /// Checksum of the receipts
+    #[arg(long, value_name = "ALGORITHM", value_parser = values::checksum(), default_value_t, help_heading = "Target")]
     pub(crate) digest: ChecksumAlgorithm,
     /// Maximum time to wait for each job: 90s, 10m, 1h; 0 waits as long as it takes
-    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = values::duration)]
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = values::duration, help_heading = "Limits")]
     pub(crate) timeout: Duration,
     /// What to do when the object already exists
-    #[arg(long, value_enum, default_value_t, value_name = "RULE")]
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "RULE",
+        help_heading = "Target"
+    )]
     pub(crate) if_exists: ExistsRule,
     /// Number of archives to export at once
-    #[arg(long, value_name = "N", default_value = "4", value_parser = values::at_least_one)]
+    #[arg(long, value_name = "N", default_value = "4", value_parser = values::at_least_one, help_heading = "Limits")]
     pub(crate) concurrency: NonZeroUsize,
     /// Accept an archive without records in place of one that has some
-    #[arg(long)]
+    #[arg(long, help_heading = "Checks")]
     pub(crate) allow_empty: bool,
     /// Accept archives whose last record has another number of fields than the header
-    #[arg(long)]
+    #[arg(long, help_heading = "Checks")]
     pub(crate) allow_ragged: bool,
     /// Accept archives whose last record does not end with a line break
-    #[arg(long)]
+    #[arg(long, help_heading = "Checks")]
     pub(crate) allow_missing_final_newline: bool,
     /// Maximum size of an archive, for example 50GiB
-    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    #[arg(long, value_name = "SIZE", value_parser = values::size, help_heading = "Checks")]
     pub(crate) max_bytes: Option<u64>,
     #[command(flatten)]
     pub(crate) state: StateFolder,
     /// Do not remember exports: another run cannot resume them
-    #[arg(long, help_heading = "Resuming")]
+    #[arg(long, help_heading = "Resume")]
     pub(crate) no_state: bool,
     /// Maximum age of an earlier job to resume; 0 starts another
-    #[arg(long, value_name = "DURATION", default_value = "12h", value_parser = values::duration, help_heading = "Resuming")]
+    #[arg(long, value_name = "DURATION", default_value = "12h", value_parser = values::duration, help_heading = "Resume")]
     pub(crate) resume_within: Duration,
     #[command(flatten)]
     pub(crate) connection: Connection,
@@ -298,7 +312,7 @@ pub(crate) struct ExportSettings {
 
 /// Where incomplete exports are remembered.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Resuming")]
+#[command(next_help_heading = "Resume")]
 pub(crate) struct StateFolder {
     /// Folder that remembers incomplete exports, without any secret; by default tulip in the user's
     /// state directory, ~/.local/state
@@ -309,68 +323,79 @@ pub(crate) struct StateFolder {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("discarded").multiple(true))]
 #[command(after_long_help = "\
-An export that was killed, interrupted or cut off is remembered: its job, its target and what it
-has written. The same tulip export resumes it, and tulip resume does so with all of them. Options
-of a target that could be secrets are not remembered: give them again.
+An export that ended early is remembered: its job, its target and what it has
+written. The same tulip export resumes it, and tulip resume resumes all of them.
+Options of a target that could be secrets are not remembered: give them again.
 
-An export of another instance, or one that another process is running, is skipped, and the exit
-code is not 0.
+An export of another instance, or one that another process is running, is
+skipped, and the exit code is not 0.
 
 Examples:
   tulip resume --list
   tulip resume
   tulip resume --discard --machine g56RCoZCtzv7borvp
   tulip resume --discard --all
-  tulip resume --discard --to s3://lake/tulip --older-than 24h
-                                           also removes stale uploads of others there")]
+  tulip resume --discard --to s3://lake/tulip --older-than 24h")]
 pub(crate) struct ResumeArgs {
     /// List unfinished exports
-    #[arg(long, conflicts_with = "discard")]
+    #[arg(long, conflicts_with = "discard", help_heading = "Resume")]
     pub(crate) list: bool,
     /// Discard unfinished exports and remove what they have written: those of --machine, --job or
     /// --to, or --all
-    #[arg(long, requires = "discarded")]
+    #[arg(long, requires = "discarded", help_heading = "Resume")]
     pub(crate) discard: bool,
     /// With --discard: every unfinished export
-    #[arg(long, requires = "discard", group = "discarded")]
+    #[arg(
+        long,
+        requires = "discard",
+        group = "discarded",
+        help_heading = "Source"
+    )]
     pub(crate) all: bool,
     /// Only exports of these machines
-    #[arg(long, value_name = "ID", num_args = 1.., group = "discarded")]
+    #[arg(long, value_name = "ID", num_args = 1.., group = "discarded", help_heading = "Source")]
     pub(crate) machine: Vec<MachineId>,
     /// Only exports of these jobs
-    #[arg(long, value_name = "JOB", num_args = 1.., group = "discarded")]
+    #[arg(long, value_name = "JOB", num_args = 1.., group = "discarded", help_heading = "Source")]
     pub(crate) job: Vec<JobId>,
     /// With --discard: only exports to this target; there, stale uploads and staged files of
     /// others are removed as well
-    #[arg(long, value_name = "URL", requires = "discard", group = "discarded")]
+    #[arg(
+        long,
+        value_name = "URL",
+        requires = "discard",
+        group = "discarded",
+        help_heading = "Target"
+    )]
     pub(crate) to: Option<String>,
     /// With --to: minimum age of stale uploads; newer ones may still be written
-    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = values::some_time, requires = "to")]
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = values::some_time, requires = "to", help_heading = "Target")]
     pub(crate) older_than: Duration,
     #[command(flatten)]
     pub(crate) sink: SinkSettings,
     /// Maximum time to wait for each job: 90s, 10m, 1h; 0 waits as long as it takes
-    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = values::duration)]
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = values::duration, help_heading = "Limits")]
     pub(crate) timeout: Duration,
     /// Number of archives to export at once
-    #[arg(long, value_name = "N", default_value = "4", value_parser = values::at_least_one)]
+    #[arg(long, value_name = "N", default_value = "4", value_parser = values::at_least_one, help_heading = "Limits")]
     pub(crate) concurrency: NonZeroUsize,
-    /// Print one JSON object per export
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) progress: ProgressSettings,
     #[command(flatten)]
     pub(crate) state: StateFolder,
     #[command(flatten)]
     pub(crate) connection: Connection,
+    /// Print one JSON object per export
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) progress: ProgressSettings,
 }
 
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-Reads every archive below the target that has a receipt, and compares bytes, checksum and records.
-An archive that is missing or does not match its receipt ends in exit code 6. Objects without a
-receipt are counted and are no failure: they may not be archives.
+Reads every archive below the target that has a receipt, and compares bytes,
+checksum and records. An archive that is missing or does not match its receipt
+ends in exit code 6. Objects without a receipt are counted and are no failure:
+they may not be archives.
 
 Examples:
   tulip verify ./archives
@@ -381,13 +406,13 @@ pub(crate) struct VerifyArgs {
     #[command(flatten)]
     pub(crate) sink: SinkSettings,
     /// Number of archives to read at once
-    #[arg(long, value_name = "N", default_value = "4", value_parser = values::at_least_one)]
+    #[arg(long, value_name = "N", default_value = "4", value_parser = values::at_least_one, help_heading = "Limits")]
     pub(crate) concurrency: NonZeroUsize,
     /// Certificate authorities to trust in addition, as PEM [env: TULIP_CA_FILE]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Connection")]
     pub(crate) ca_file: Option<PathBuf>,
     /// Print one JSON object per archive
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 }
 
@@ -406,11 +431,11 @@ pub(crate) enum ExistsRule {
 #[derive(Debug, Args)]
 pub(crate) struct SinkSettings {
     /// Option of the target, as `tulip sinks` lists them; can be repeated
-    #[arg(long, value_name = "NAME=VALUE")]
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "Target")]
     pub(crate) sink_option: Vec<String>,
     /// Memory of the target for parts of archives, for example 80MiB: the same as
     /// --sink-option memory=80MiB
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", help_heading = "Target")]
     pub(crate) memory: Option<String>,
 }
 
@@ -432,20 +457,20 @@ impl SinkSettings {
 #[command(
     args_conflicts_with_subcommands = true,
     after_long_help = "\
-Options go into the URL's query, s3://lake/tulip?region=eu-west-1, or into --sink-option. Others
-come from the environment that the store's own tools use: AWS_… and the profiles of ~/.aws,
-GOOGLE_…, AZURE_….
+Options go into the URL's query, s3://lake/tulip?region=eu-west-1, or into
+--sink-option. Others come from the environment that the store's own tools use:
+AWS_… and the profiles of ~/.aws, GOOGLE_…, AZURE_….
 
 Examples:
   tulip sinks
   tulip sinks check s3://lake/tulip
-  tulip sinks check s3://lake/tulip --sink-option endpoint=https://minio.plant.example"
+  tulip sinks check s3://lake --sink-option endpoint=https://minio.example"
 )]
 pub(crate) struct SinksArgs {
     #[command(subcommand)]
     pub(crate) command: Option<SinksCommand>,
     /// Print one JSON object per sink
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 }
 
@@ -462,10 +487,10 @@ pub(crate) struct CheckArgs {
     #[command(flatten)]
     pub(crate) sink: SinkSettings,
     /// Certificate authorities to trust in addition, as PEM [env: TULIP_CA_FILE]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Connection")]
     pub(crate) ca_file: Option<PathBuf>,
     /// Print a JSON object
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 }
 

@@ -5,6 +5,9 @@ use std::num::{NonZeroUsize, ParseIntError};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use tulip_core::ChecksumAlgorithm;
+
 /// The longest duration that is told apart from "as long as it takes": a hundred years. Clocks
 /// cannot be moved by much more, and nothing waits for that long.
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
@@ -90,6 +93,11 @@ pub(crate) fn some_text(text: &str) -> Result<String, String> {
         "" => Err("it is blank".to_owned()),
         _ => Ok(text.to_owned()),
     }
+}
+
+/// A checksum that receipts can have, as shells complete it.
+pub(crate) fn checksum() -> impl TypedValueParser<Value = ChecksumAlgorithm> {
+    PossibleValuesParser::new(["crc64nvme", "sha256"]).try_map(|text| text.parse())
 }
 
 /// A count that cannot be zero.

@@ -16,13 +16,23 @@ Examples:
   tulip demo --to /data/try --machines 12 --rows 1000000")]
 pub(crate) struct DemoArgs {
     /// Target of the archives: a path or a URL
-    #[arg(long, value_name = "URL", default_value = "./tulip-demo")]
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "./tulip-demo",
+        help_heading = "Target"
+    )]
     pub(crate) to: String,
     /// Number of machines
-    #[arg(long, value_name = "N", default_value = "3", value_parser = values::at_least_one)]
+    #[arg(long, value_name = "N", default_value = "3", value_parser = values::at_least_one, help_heading = "Emulator")]
     pub(crate) machines: NonZeroUsize,
     /// Number of records in each archive
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 10_000,
+        help_heading = "Emulator"
+    )]
     pub(crate) rows: u64,
     #[command(flatten)]
     pub(crate) progress: ProgressSettings,
@@ -31,25 +41,35 @@ pub(crate) struct DemoArgs {
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
-  tulip emulate                          on a free port; paste the output into another shell
-  tulip emulate --listen 127.0.0.1:8080 --machines 50 --rows 100000 --pending 10s")]
+  tulip emulate
+  tulip emulate --listen 127.0.0.1:8080 --machines 50 --pending 10s")]
 pub(crate) struct EmulateArgs {
     /// Address of the API; port 0 takes a free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    #[arg(
+        long,
+        value_name = "ADDR",
+        default_value = "127.0.0.1:0",
+        help_heading = "Emulator"
+    )]
     pub(crate) listen: SocketAddr,
     /// Address of the host of archives; by default a free port of the same address
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", help_heading = "Emulator")]
     pub(crate) listen_assets: Option<SocketAddr>,
     /// Number of machines
-    #[arg(long, value_name = "N", default_value = "3", value_parser = values::at_least_one)]
+    #[arg(long, value_name = "N", default_value = "3", value_parser = values::at_least_one, help_heading = "Emulator")]
     pub(crate) machines: NonZeroUsize,
     /// Number of records in each archive
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 10_000,
+        help_heading = "Emulator"
+    )]
     pub(crate) rows: u64,
     /// Time until a job is complete, for example 5s
-    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = values::duration)]
+    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = values::duration, help_heading = "Emulator")]
     pub(crate) pending: Duration,
     /// Seed of all ids, secrets and records: the same seed gives the same instance
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Emulator")]
     pub(crate) seed: u64,
 }
