@@ -295,8 +295,7 @@ impl ExportError {
             SinkErrorKind::InvalidTarget => ExportErrorKind::InvalidRequest,
             other => ExportErrorKind::of_store(other),
         };
-        Self::new(kind, "the target cannot be used")
-            .caused(error.is_retryable(), Cause::Sink(error))
+        Self::new(kind, "cannot use the target").caused(error.is_retryable(), Cause::Sink(error))
     }
 
     pub(crate) fn api(what: impl Into<String>, error: tulip_http::Error) -> Self {
@@ -312,19 +311,19 @@ impl ExportError {
     pub(crate) fn download(error: tulip_http::Error) -> Self {
         use tulip_http::{Endpoint, ErrorKind as Http};
         if !matches!(error.endpoint(), Endpoint::Asset { .. }) {
-            return Self::api("no fresh URL could be had for the archive", error);
+            return Self::api("could not renew the download URL", error);
         }
         let retryable = error.is_retryable();
         let (kind, what, retryable) = match error.kind() {
             Http::NotAnArchive => (
                 ExportErrorKind::NotAnArchive,
-                "what the host sent is not a CSV archive",
+                "could not download archive",
                 retryable,
             ),
             // A fresh export asks for a fresh URL, so a refused one is worth another try.
             kind => (
                 ExportErrorKind::Download,
-                "the archive could not be downloaded",
+                "could not download archive",
                 retryable || kind == Http::AssetRefused,
             ),
         };

@@ -56,7 +56,7 @@ impl IntoFuture for Export {
             let result = pipeline::run(cx, self.cancellation, self.resumes).await;
             let result = result.map_err(|error| error.of(name));
             match &result {
-                Ok(outcome) => info!(location = outcome.location(), "done"),
+                Ok(outcome) => info!(location = outcome.location(), "export finished"),
                 Err(error) => debug!(%error, kind = %error.kind(), "failed"),
             }
             result

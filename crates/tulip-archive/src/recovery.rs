@@ -146,7 +146,8 @@ impl Recovery {
             }
             old => {
                 if !matches!(old, Start::None) {
-                    warn!(began = %record.began, "the job of an earlier run is too old to resume");
+                    let began = record.began;
+                    warn!(%began, "the job of {began} is too old to resume, starting another");
                 }
                 record.start = Start::None;
                 record.began = self.began;
@@ -216,13 +217,13 @@ impl Recovery {
         let mut resumed = match resumed.await {
             Ok(resumed) => resumed?,
             Err(error) => {
-                warn!(%key, %error, "what an earlier run has written cannot be resumed");
+                warn!(%key, %error, "cannot resume {key}, starting over: {error}");
                 return None;
             }
         };
         match reread(resumed.kept.as_mut(), setup.inspector(part.length), &part).await {
             Ok(inspector) => {
-                info!(%key, bytes = part.bytes, "resuming what an earlier run has written");
+                info!(%key, bytes = part.bytes, "resuming download");
                 Some(ResumedObject {
                     writer: resumed.writer,
                     inspector,
@@ -230,7 +231,7 @@ impl Recovery {
                 })
             }
             Err(why) => {
-                warn!(%key, why, "what an earlier run has written is not used");
+                warn!(%key, why, "cannot resume {key}, starting over: {why}");
                 None
             }
         }
@@ -328,8 +329,7 @@ impl Recovery {
         };
         let kept = writer.checkpoint().await;
         self.last_checkpoint = Some(Instant::now());
-        let kept =
-            kept.map_err(|error| ExportError::sink("the object could not be written", error))?;
+        let kept = kept.map_err(|error| ExportError::sink("could not store archive", error))?;
         let object = self
             .entry
             .as_mut()
@@ -384,7 +384,7 @@ impl Recovery {
     pub(crate) async fn abort(&mut self, writer: Box<dyn SinkWriter>) {
         if let Err(left) = writer.abort().await {
             // Another run finds it by its token.
-            warn!(error = %left, "what was staged could not be removed");
+            warn!(error = %left, "could not remove staged data: {left}");
             return;
         }
         if let Some(entry) = &mut self.entry {
@@ -405,9 +405,11 @@ impl Recovery {
             match sink.discard(key, &staged.left).await {
                 Ok(()) => {}
                 Err(error) if error.kind() == SinkErrorKind::Unsupported => {
-                    info!(%key, %error, "what an earlier run has left was not looked for");
+                    info!(%key, %error, "did not look for staged data of an earlier run");
                 }
-                Err(error) => warn!(%key, %error, "what an earlier run has left stays behind"),
+                Err(error) => {
+                    warn!(%key, %error, "could not remove staged data of {key}: {error}");
+                }
             }
         }
     }
@@ -503,13 +505,13 @@ async fn reread(
                 && inspector.crc().is_ok_and(|crc| crc == part.checksum);
             return same
                 .then_some(inspector)
-                .ok_or("it is not what was written");
+                .ok_or("the staged data has changed");
         };
         if inspector.update(&chunk).is_err() {
-            return Err("it is not what was written");
+            return Err("the staged data has changed");
         }
     }
-    Err("it cannot be read")
+    Err("the staged data cannot be read")
 }
 
 fn age(since: Timestamp) -> Duration {
@@ -529,5 +531,6 @@ fn start_unknown(at: Timestamp) -> ExportError {
 
 fn not_remembered(error: &StateError) {
     let cause = std::error::Error::source(error).map(ToString::to_string);
-    warn!(%error, cause, "this export cannot be resumed by another run");
+    let cause = cause.unwrap_or_default();
+    warn!(%error, cause, "this export cannot be resumed later: {error}: {cause}");
 }

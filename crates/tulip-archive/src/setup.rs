@@ -43,7 +43,7 @@ impl Setup {
         };
         let probed = self.probed.get_or_try_init(|| self.sink.probe(mode));
         let probed = probed.await.copied();
-        probed.map_err(|error| ExportError::sink("the sink cannot be used", error))
+        probed.map_err(|error| ExportError::sink("cannot use the sink", error))
     }
 
     /// Looks up the object that has this key.

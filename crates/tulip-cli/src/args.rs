@@ -219,6 +219,10 @@ pub(crate) struct MachinesArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(override_usage = "\
+tulip export --all --to <URL> [OPTIONS]
+       tulip export --machine <MACHINE>... --to <URL> [OPTIONS]
+       tulip export --job <JOB>... --to <URL> [OPTIONS]")]
 #[command(after_long_help = "\
 Exporting by machine starts a new archive at Tulip, which is expensive there.
 Each archive is a full snapshot. A failed export leaves the target as it was.

@@ -127,7 +127,7 @@ pub(crate) fn hint_of(error: &ExportError, machine: Option<&MachineId>) -> Optio
         return error.http_error().and_then(http_hint_of);
     };
     let hint = match advice {
-        Advice::RaiseMaxBytes => "raise --max-bytes if the archive is as large as it should be",
+        Advice::RaiseMaxBytes => "if the archive is that large, raise --max-bytes",
         Advice::AllowEmpty => "if the machine really has no records, add --allow-empty",
         Advice::AllowMissingFinalLineBreak => {
             "if the archive is complete, add --allow-missing-final-newline"
@@ -150,7 +150,10 @@ pub(crate) fn hint_of(error: &ExportError, machine: Option<&MachineId>) -> Optio
 fn http_hint_of(error: &tulip_http::Error) -> Option<String> {
     use tulip_http::Advice as Http;
     Some(match error.advice()? {
-        Http::SetCaFile => "if a proxy re-signs TLS here, name its CA with --ca-file".to_owned(),
+        Http::SetCaFile => {
+            "to trust a private CA or a proxy that re-signs TLS, add its certificate with --ca-file"
+                .to_owned()
+        }
         Http::ReduceLoad => "lower --concurrency, or try again later".to_owned(),
         Http::AllowHttpAssets => "on a network that you trust, add --allow-http".to_owned(),
         Http::AllowNetwork => {
@@ -160,13 +163,28 @@ fn http_hint_of(error: &tulip_http::Error) -> Option<String> {
     })
 }
 
-/// An error with all its causes, on one line.
+/// A message that begins with what was exported, without that beginning where its end names it too:
+/// "machine X: could not start archive: machine X not found".
+pub(crate) fn named_once(name: &str, message: String) -> String {
+    let rest = message.strip_prefix(name);
+    let rest = rest.and_then(|rest| rest.strip_prefix(": "));
+    match rest.filter(|rest| rest.contains(name)) {
+        Some(rest) => rest.to_owned(),
+        None => message,
+    }
+}
+
+/// An error with all its causes, on one line. A cause that only repeats what has been said is left
+/// out.
 pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
+        let words = cause.to_string();
+        if !text.ends_with(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
         next = cause.source();
     }
     text
@@ -230,6 +248,43 @@ impl From<io::Error> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_exported_is_named_once() {
+        let named = |message: &str| named_once("machine X", message.to_owned());
+        assert_eq!(
+            named("machine X: could not start archive: machine X not found"),
+            "could not start archive: machine X not found"
+        );
+        for kept in ["machine X: could not start archive", "machine X", "X", ""] {
+            assert_eq!(named(kept), kept);
+        }
+    }
+
+    #[test]
+    fn a_cause_that_says_the_same_is_left_out() {
+        #[derive(Debug)]
+        struct Layer(&'static str, Option<Box<Self>>);
+        impl std::fmt::Display for Layer {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.0)
+            }
+        }
+        impl StdError for Layer {
+            fn source(&self) -> Option<&(dyn StdError + 'static)> {
+                self.1.as_deref().map(|source| source as _)
+            }
+        }
+        let layers = |texts: [&'static str; 3]| {
+            let inner = texts
+                .into_iter()
+                .rev()
+                .fold(None, |inner, text| Some(Box::new(Layer(text, inner))));
+            chain(inner.unwrap().as_ref())
+        };
+        assert_eq!(layers(["x", "y", "y"]), "x: y");
+        assert_eq!(layers(["x: y", "y", "z"]), "x: y: z");
+    }
 
     #[test]
     fn every_class_has_one_exit_code() {

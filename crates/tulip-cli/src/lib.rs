@@ -70,7 +70,7 @@ fn run(cli: Cli, progress: &Progress) -> Result<(), Failure> {
         .max_blocking_threads(BLOCKING_THREADS)
         .enable_all()
         .build()
-        .map_err(|error| Failure::other(format!("the runtime cannot be started: {error}")))?;
+        .map_err(|error| Failure::other(format!("cannot start the runtime: {error}")))?;
     let result = runtime.block_on(async {
         let shutdown = Shutdown::install(progress)?;
         match cli.command {

@@ -1,20 +1,28 @@
 //! Log lines on stderr.
 
+use std::fmt;
 use std::io::{self, Write};
 
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::prelude::*;
+use tracing_subscriber::registry::LookupSpan;
 
 use crate::args::LogFormat;
+use crate::output::plain;
 use crate::progress::{NOTES, Progress};
 
 /// Our crates. Others stay silent at every level: an HTTP stack logs URLs.
-const TARGETS: [&str; 6] = [
+const TARGETS: [&str; 7] = [
     "tulip",
     "tulip_archive",
     "tulip_core",
     "tulip_emulator",
+    "tulip_fleet",
     "tulip_http",
     "tulip_sinks",
 ];
@@ -33,22 +41,78 @@ pub(crate) fn init(verbose: u8, format: LogFormat, progress: &Progress) {
     let writer = BesideProgress(progress.clone());
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(writer)
-        .with_ansi(progress.is_terminal() && !colors_are_unwanted());
+        .with_ansi(false);
     let registry = tracing_subscriber::registry();
     match format {
-        LogFormat::Text => registry
-            .with(lines.with_target(verbose > 1).with_filter(filter))
-            .init(),
+        LogFormat::Text => {
+            let text = Text {
+                has_time: verbose > 0,
+            };
+            registry
+                .with(lines.event_format(text).with_filter(filter))
+                .init();
+        }
         LogFormat::Json => registry.with(lines.json().with_filter(filter)).init(),
     }
 }
 
-/// An empty `NO_COLOR` asks for nothing: <https://no-color.org>.
-fn colors_are_unwanted() -> bool {
-    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+/// Lines that look as the other messages of the command: `warning: …`.
+///
+/// The message of a warning says all that there is to say, in words; its fields are for JSON.
+/// Of less severe lines the fields are shown as well.
+struct Text {
+    has_time: bool,
 }
 
-/// Writes whole lines without tearing the progress bars.
+impl<S, N> FormatEvent<S, N> for Text
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        if self.has_time {
+            SystemTime.format_time(&mut writer)?;
+            writer.write_char(' ')?;
+        }
+        let (name, has_fields) = match *event.metadata().level() {
+            Level::ERROR => ("error", false),
+            Level::WARN => ("warning", false),
+            Level::INFO => ("info", true),
+            Level::DEBUG => ("debug", true),
+            Level::TRACE => ("trace", true),
+        };
+        let mut parts = Parts::default();
+        event.record(&mut parts);
+        write!(writer, "{name}: {}", plain(&parts.message))?;
+        if has_fields {
+            writer.write_str(&plain(&parts.fields))?;
+        }
+        writer.write_char('\n')
+    }
+}
+
+/// What an event says.
+#[derive(Default)]
+struct Parts {
+    message: String,
+    fields: String,
+}
+
+impl Visit for Parts {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        match field.name() {
+            "message" => self.message = format!("{value:?}"),
+            name => self.fields.push_str(&format!(" {name}={value:?}")),
+        }
+    }
+}
+
+/// Writes whole lines without tearing the progress.
 struct BesideProgress(Progress);
 
 struct Line {

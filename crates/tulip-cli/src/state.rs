@@ -18,21 +18,20 @@ pub(crate) fn store(
 ) -> Result<Option<StateStore>, Failure> {
     if let Some(folder) = named(folder) {
         let opened = StateStore::open(folder);
-        return opened
-            .map(Some)
-            .map_err(|error| Failure::usage(chain(&error)));
+        return opened.map(Some).map_err(|error| {
+            Failure::usage(chain(&error)).with_hint("name a folder that can be written")
+        });
     }
     let opened = match own() {
         Some(folder) => StateStore::open(folder).map_err(|error| chain(&error)),
-        None => Err("there is no home directory".to_owned()),
+        None => Err("no home directory".to_owned()),
     };
     match opened {
         Ok(store) => Ok(Some(store)),
         Err(cause) => {
-            progress.warn(&format!(
-                "incomplete exports are not remembered, so an interrupted run cannot be resumed: \
-                 {cause} (name a folder with --state or TULIP_STATE, or use --no-state)"
-            ));
+            let hint = "set --state or TULIP_STATE to a folder that can be written, or --no-state";
+            let message = format!("an interrupted run cannot be resumed: {cause}");
+            progress.warn(&message, Some(hint));
             Ok(None)
         }
     }

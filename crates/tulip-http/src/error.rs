@@ -294,30 +294,42 @@ impl Error {
         matches!(self.0.endpoint, Endpoint::Asset { .. })
     }
 
+    /// Why an attempt failed, in a few words: the technical cause, where it says most.
+    pub(crate) fn reason(&self) -> String {
+        let inner = &*self.0;
+        match (&inner.source, inner.status) {
+            (Some(cause), None) => cause.to_string(),
+            (_, Some(status)) => format!("{} (HTTP {status})", What(self)),
+            (None, None) => What(self).to_string(),
+        }
+    }
+
     fn what(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.0.kind, self.0.endpoint.scope()) {
-            (ErrorKind::Connect, _) => f.write_str("no connection could be made"),
-            (ErrorKind::Tls, _) => f.write_str("no trusted TLS connection could be made"),
-            (ErrorKind::Timeout, _) => f.write_str("the server was too slow"),
-            (ErrorKind::Interrupted, _) => f.write_str("the connection broke in the reply"),
-            (ErrorKind::BadRequest, _) => f.write_str("the server could not parse the request"),
-            (ErrorKind::Unauthorized, _) => f.write_str("the server saw no usable API key"),
-            (ErrorKind::Forbidden, Some(scope)) => {
-                write!(f, "this token lacks {scope}, or was rejected")
+            (ErrorKind::Connect, _) => f.write_str("could not connect"),
+            (ErrorKind::Tls, _) => f.write_str("could not make a trusted TLS connection"),
+            (ErrorKind::Timeout, _) => f.write_str("timed out"),
+            (ErrorKind::Interrupted, _) => {
+                f.write_str("connection lost before the reply was complete")
             }
-            (ErrorKind::Forbidden, None) => f.write_str("access was refused"),
+            (ErrorKind::BadRequest, _) => f.write_str("bad request"),
+            (ErrorKind::Unauthorized, _) => f.write_str("authentication failed"),
+            (ErrorKind::Forbidden, Some(scope)) => {
+                write!(f, "access denied: the token lacks {scope} or was rejected")
+            }
+            (ErrorKind::Forbidden, None) => f.write_str("access denied"),
             (ErrorKind::NotFound, Some(_)) => match &self.0.endpoint {
-                Endpoint::ArchiveStatus(job) => write!(f, "Tulip knows no archive job {job}"),
-                Endpoint::StartArchive(machine) => write!(f, "Tulip knows no machine {machine}"),
-                _ => f.write_str("the API is not there"),
+                Endpoint::ArchiveStatus(job) => write!(f, "job {job} not found"),
+                Endpoint::StartArchive(machine) => write!(f, "machine {machine} not found"),
+                _ => f.write_str("API not found"),
             },
-            (ErrorKind::NotFound, None) => f.write_str("the archive is not there"),
-            (ErrorKind::Unprocessable, _) => f.write_str("the request was understood and refused"),
+            (ErrorKind::NotFound, None) => f.write_str("archive not found"),
+            (ErrorKind::Unprocessable, _) => f.write_str("request refused"),
             (ErrorKind::RateLimited, _) => f.write_str("too many requests"),
-            (ErrorKind::Server, _) => f.write_str("the server failed"),
-            (ErrorKind::UnexpectedStatus, _) => f.write_str("the status was not expected"),
-            (ErrorKind::Redirect, _) => f.write_str("the redirect is not followed"),
-            (ErrorKind::InvalidReply, _) => f.write_str("the reply is not what was asked for"),
+            (ErrorKind::Server, _) => f.write_str("server error"),
+            (ErrorKind::UnexpectedStatus, _) => f.write_str("unexpected status"),
+            (ErrorKind::Redirect, _) => f.write_str("redirect not followed"),
+            (ErrorKind::InvalidReply, _) => f.write_str("unexpected reply"),
             (ErrorKind::NotAnArchive, _) => f.write_str("not a CSV archive"),
             (ErrorKind::AssetRefused, _) => f.write_str("the signed URL was refused"),
             (ErrorKind::AssetChanged, _) => {
@@ -326,8 +338,19 @@ impl Error {
             (ErrorKind::InsecureAsset, _) => {
                 f.write_str("the archive is offered on http although the API is on https")
             }
-            (ErrorKind::AddressRefused, _) => f.write_str("downloads from there are not allowed"),
+            (ErrorKind::AddressRefused, _) => {
+                f.write_str("downloads from this address are not allowed")
+            }
         }
+    }
+}
+
+/// What went wrong, without the call.
+struct What<'a>(&'a Error);
+
+impl fmt::Display for What<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.what(f)
     }
 }
 
@@ -360,26 +383,29 @@ impl TransportError {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &*self.0;
-        write!(f, "{}: ", inner.endpoint)?;
+        // The path would only repeat the id that was not found.
+        if !self.is_not_found() {
+            write!(f, "{}: ", inner.endpoint)?;
+        }
         self.what(f)?;
         if let Some(status) = inner.status.filter(|status| *status != 200) {
             write!(f, " (HTTP {status})")?;
+        }
+        if inner.attempts > 1 {
+            let seconds = inner.elapsed.as_secs_f64();
+            write!(f, " after {} attempts in {seconds:.1} s", inner.attempts)?;
         }
         if let Some(found) = &inner.found {
             write!(f, ": {found}")?;
         }
         if let Some(details) = &inner.body.details {
-            write!(f, "; Tulip says {details:?}")?;
+            write!(f, "; Tulip says: {details}")?;
         }
         if let Some(code) = &inner.body.error_code {
             write!(f, "; errorCode {code}")?;
         }
         if let Some(id) = &inner.body.error_unique_id {
             write!(f, "; errorUniqueID {id}")?;
-        }
-        if inner.attempts > 1 {
-            let seconds = inner.elapsed.as_secs_f64();
-            write!(f, "; {} attempts in {seconds:.1} s", inner.attempts)?;
         }
         if let Some(wait) = inner.retry_after {
             write!(f, "; the server asks to wait {} s", wait.as_secs())?;

@@ -42,6 +42,12 @@ pub enum RetryDecision {
 pub trait RetryPolicy: Send + Sync + fmt::Debug {
     /// The decision on `attempt`.
     fn decide(&self, attempt: &Attempt<'_>) -> RetryDecision;
+
+    /// How many retries one call can have, where the policy counts them. Only for messages, such
+    /// as "retry 1/5".
+    fn most_retries(&self) -> Option<u32> {
+        None
+    }
 }
 
 /// Never sends again.
@@ -137,6 +143,22 @@ impl RetryPolicy for ExponentialBackoff {
             fastrand::f64(),
         )
     }
+
+    fn most_retries(&self) -> Option<u32> {
+        Some(self.retries)
+    }
+}
+
+/// The number of a retry, and of how many.
+struct Retry(u32, Option<u32>);
+
+impl fmt::Display for Retry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1 {
+            Some(most) => write!(f, "{}/{most}", self.0),
+            None => self.0.fmt(f),
+        }
+    }
 }
 
 /// Counts the failed attempts of one call and asks the policy about each.
@@ -208,7 +230,11 @@ impl RetryLoop {
             delay_ms,
             kind = ?error.kind(),
             status = error.status(),
-            "failed, trying again",
+            "{}: {}, retry {} in {:.1} s",
+            error.endpoint(),
+            error.reason(),
+            Retry(self.attempts, self.policy.most_retries()),
+            delay.as_secs_f64(),
         );
         match is_busy {
             true => Ok(delay - gate.close(delay)),

@@ -94,7 +94,7 @@ impl Child {
 
     fn given_up(&self) -> SinkError {
         let what = format!(
-            "{} was given up after an earlier error",
+            "{} was aborted after an earlier error",
             self.program.display()
         );
         SinkError::new(SinkErrorKind::Other, what)

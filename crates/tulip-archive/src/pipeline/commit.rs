@@ -63,7 +63,7 @@ pub(super) async fn commit(
             None if error.is_already_exists() && cx.setup.skips() => {
                 return Ok(Commit::Skipped(cx.skipped(key).await));
             }
-            None => return Err(ExportError::sink("the object could not be stored", error)),
+            None => return Err(ExportError::sink("could not store archive", error)),
         },
     };
     check_stored(&cx.setup.sink.location(key), &stored, &inspection)?;
@@ -171,9 +171,7 @@ fn check_stored(
 ) -> Result<(), ExportError> {
     if stored.bytes != inspection.bytes {
         let (kept, sent) = (stored.bytes, inspection.bytes);
-        let what = format!(
-            "{location} holds {kept} bytes by the sink's own account, {sent} were handed to it"
-        );
+        let what = format!("{location} has {kept} bytes where {sent} bytes were sent");
         return Err(ExportError::new(ExportErrorKind::Store, what));
     }
     match &stored.checksum {

@@ -87,7 +87,7 @@ async fn write(
 ) -> Result<(), ExportError> {
     let sink = cx.setup.sink.clone();
     let what = format!(
-        "{} is stored and whole, but its receipt is not",
+        "{} is stored, but its receipt could not be written",
         sink.location(&receipt.object.key)
     );
     let json = receipt
@@ -112,7 +112,7 @@ async fn write(
         Ok(()) => writer.close().await.map(drop).map_err(failed),
         Err(error) => {
             if let Err(left) = writer.abort().await {
-                warn!(%key, error = %left, "what was staged could not be removed");
+                warn!(%key, error = %left, "could not remove staged data of {key}: {left}");
             }
             Err(failed(error))
         }

@@ -47,13 +47,13 @@ pub(super) async fn object(
     match cancellation.grace(sink.open(&started.key, &options)).await {
         Graced::Done(Ok(writer)) => Ok(Some(writer)),
         Graced::Done(Err(error)) if error.is_already_exists() && setup.skips() => Ok(None),
-        Graced::Done(Err(error)) => Err(ExportError::sink("the object could not be opened", error)),
+        Graced::Done(Err(error)) => Err(ExportError::sink("could not store archive", error)),
         Graced::DoneLate(opened) => {
             if let Ok(writer) = opened
                 && let Err(error) = writer.abort().await
             {
                 let location = sink.location(&started.key);
-                warn!(location, %error, "what was staged could not be removed");
+                warn!(location, %error, "could not remove staged data of {location}: {error}");
             }
             Err(interrupted())
         }

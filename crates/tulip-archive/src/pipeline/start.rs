@@ -70,7 +70,7 @@ async fn start_archive(
         match cancellation.grace(attempt(recovery, &mut attempts)).await {
             Graced::Done(Ok(None)) => {}
             Graced::Done(Ok(Some(job))) => {
-                info!(%job, "started");
+                info!(%job, "started job");
                 cx.emit(Event::Started { job: &job });
                 return Ok(job);
             }

@@ -86,7 +86,7 @@ impl<S: ByteSource> Transfer<S> {
         check_size(self.max_bytes, self.inspector.bytes() + chunk.len() as u64)?;
         self.inspector.update(&chunk).map_err(not_whole)?;
         let written = self.writer.write(chunk).await;
-        written.map_err(|error| ExportError::sink("the object could not be written", error))?;
+        written.map_err(|error| ExportError::sink("could not store archive", error))?;
         Ok(Step::Moved)
     }
 

@@ -48,7 +48,7 @@ pub struct Complete {
 #[non_exhaustive]
 pub enum PollError {
     /// The status could not be asked.
-    #[error("the status of job {job} could not be asked")]
+    #[error("could not get the status of job {job}")]
     Status {
         /// The job.
         job: JobId,
@@ -210,7 +210,12 @@ impl Poller {
                 if (error.is_retryable() || error.is_odd_reply())
                     && self.progress.outlasts_failures() =>
             {
-                warn!(job = %self.job, %error, "a status call failed; asking again");
+                warn!(
+                    job = %self.job,
+                    %error,
+                    "could not get the status of job {}, retrying: {error}",
+                    self.job
+                );
                 self.last = error.to_string();
                 return Ok(PollState::Failing(error));
             }
@@ -224,7 +229,12 @@ impl Poller {
                 first_unknown: unknown,
             } => {
                 if unknown {
-                    warn!(job = %self.job, %status, "unknown status; asking again");
+                    warn!(
+                        job = %self.job,
+                        %status,
+                        "job {} has the unknown status {status:?}, still waiting",
+                        self.job
+                    );
                 }
                 Ok(PollState::InProgress { status, unknown })
             }

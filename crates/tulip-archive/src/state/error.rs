@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// What cannot be remembered, or is not readable.
 #[derive(Debug, thiserror::Error)]
-#[error("the state in {} cannot be {what} (check that the folder can be written, or name another)", path.display())]
+#[error("cannot {what} the state in {}", path.display())]
 pub struct StateError {
     path: PathBuf,
     what: &'static str,
@@ -16,7 +16,7 @@ impl StateError {
     pub(super) fn write(path: &Path, source: io::Error) -> Self {
         Self {
             path: path.to_owned(),
-            what: "written",
+            what: "write",
             source,
         }
     }

@@ -142,7 +142,9 @@ impl StateStore {
             Taken::Missing => return Ok(None),
         };
         let record = understand(path, &content).unwrap_or_else(|error| {
-            tracing::warn!(%error, "a state file is left out");
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            let cause = cause.unwrap_or_default();
+            tracing::warn!(%error, cause, "ignoring a state file: {error}: {cause}");
             None
         });
         let id = path.file_stem().and_then(|stem| stem.to_str());
@@ -277,15 +279,15 @@ fn understand(path: &Path, content: &[u8]) -> Result<Option<Record>, StateError>
         if let Ok(Versioned { version }) = serde_json::from_slice(line)
             && version != VERSION
         {
-            let foreign =
-                format!("it is of version {version} of its form, and this is version {VERSION}");
+            let foreign = format!("it has version {version}, this tulip reads version {VERSION}");
             return Err(StateError::read(path, io::Error::other(foreign)));
         }
         match serde_json::from_slice(line) {
             Ok(record) => return Ok(Some(record)),
             // Such a line can only be left by a machine that lost its power.
             Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "a line of a state file cannot be understood; the one before is");
+                let path = path.display();
+                tracing::warn!(%path, %error, "ignoring a damaged line of {path}: {error}");
             }
         }
     }

@@ -252,7 +252,12 @@ async fn a_receipt_that_an_earlier_run_owes_is_written_without_another_download(
     let receipt = bench.folder.path().join(key.receipt().as_str());
     std::fs::create_dir(&receipt).unwrap();
     let error = exporter.export(machine.clone()).await.unwrap_err();
-    assert!(error.to_string().contains("its receipt is not"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("its receipt could not be written"),
+        "{error}"
+    );
     std::fs::remove_dir(&receipt).unwrap();
     let outcome = exporter.export(machine).await.unwrap();
     assert!(matches!(outcome, Outcome::Exported { .. }), "{outcome:?}");

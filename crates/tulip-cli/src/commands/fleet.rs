@@ -33,7 +33,10 @@ pub(crate) async fn run(
     }
     drop(all);
     if let Some(stopped) = run.stopped().filter(|_| !shutdown.is_asked()) {
-        progress.warn(&format!("{} exports were {}", stopped.left, stopped.why));
+        progress.warn(
+            &format!("{} exports were {}", stopped.left, stopped.why),
+            None,
+        );
     }
     if totals.resumable > 0 {
         progress.hint("to continue, run the same command again, or `tulip resume`");

@@ -6,7 +6,7 @@ use tulip_core::{JobId, MachineId, Receipt, Timestamp};
 use tulip_fleet::{ItemError, ItemReport};
 
 use super::fleet::code_of_report;
-use crate::failure::{Failure, chain, hint_of};
+use crate::failure::{Failure, chain, hint_of, named_once};
 use crate::output::{self, plain};
 use crate::progress::Progress;
 
@@ -24,13 +24,14 @@ fn say(progress: &Progress, ended: &ItemReport) -> Result<(), Failure> {
         // The summary counts what was interrupted.
         Err(error) if error.kind() == ExportErrorKind::Interrupted => return Ok(()),
         Err(ItemError::NotStarted(why)) => {
-            progress.warn(&format!("{}: {}", ended.source, why.reason));
+            progress.warn(&format!("{}: {}", ended.source, why.reason), None);
             return Ok(());
         }
         Err(ItemError::Failed(error)) => {
             let hint = hint_of(error, ended.source.known_machine());
             let hint = hint.or_else(|| fetch_hint(ended));
-            progress.error(&chain(error), hint.as_deref());
+            let message = named_once(&ended.source.to_string(), chain(error));
+            progress.error(&message, hint.as_deref());
             return Ok(());
         }
     };

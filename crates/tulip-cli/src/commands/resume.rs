@@ -26,8 +26,8 @@ pub(crate) async fn run(
     shutdown: &Shutdown,
 ) -> Result<(), Failure> {
     let Some(store) = state::store(&args.state, progress)? else {
-        let what = "there is no folder that remembers incomplete exports";
-        return Err(Failure::usage(what).with_hint("name one with --state or TULIP_STATE"));
+        let what = "no state folder";
+        return Err(Failure::usage(what).with_hint("set --state or TULIP_STATE"));
     };
     let open = store.list();
     let mut open = open.map_err(|error| Failure::other(chain(&error)))?;
@@ -151,7 +151,7 @@ async fn discard(
             }
             Ok(false) => {
                 let why = "skipped: another tulip process is already exporting this";
-                progress.say(&format!("{}: {why}", shown.source));
+                progress.warn(&format!("{}: {why}", shown.source), None);
                 code = Some(Code::Other);
             }
             Err(why) => {
@@ -169,6 +169,7 @@ async fn discard(
         let before = Timestamp::from(before.unwrap_or(SystemTime::UNIX_EPOCH));
         let swept = shutdown.finish(sink.sweep(before)).await?;
         let swept = swept.map_err(|error| Failure::new(Code::Sink, chain(&error)))?;
+        let to = registry.shown(to);
         progress.say(&format!("removed {swept} stale uploads from {to}"));
     }
     code.map_or(Ok(()), |code| Err(Failure::reported(code)))

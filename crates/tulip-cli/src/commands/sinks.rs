@@ -127,7 +127,7 @@ async fn check(
     let can = probe.capabilities;
     if args.json {
         return output::json(&json!({
-            "target": url.to_string(),
+            "target": registry.shown(&url),
             "scheme": sink.scheme(),
             "checked": probe.checked,
             // Nothing is known of a sink that cannot be checked.
@@ -135,6 +135,7 @@ async fn check(
             "capabilities": capabilities(can),
         }));
     }
+    let url = registry.shown(&url);
     output::line(&format!("{url}: {}", verdict(probe)))?;
     if can.lookup && !can.atomic_create {
         output::line(

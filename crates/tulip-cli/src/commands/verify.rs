@@ -89,7 +89,7 @@ pub(crate) async fn run(
         skipped,
     } = counts;
     if intact + mismatched + missing + without_receipt + skipped == 0 {
-        let what = format!("nothing to verify in {url}");
+        let what = format!("nothing to verify in {}", registry.shown(&url));
         return Err(Failure::new(Code::Sink, what).with_hint("check the target"));
     }
     let skipped_too = match skipped {
@@ -122,7 +122,7 @@ fn skip(
 ) -> Result<(), Failure> {
     let reason = output::plain(&chain(reason));
     if !json {
-        progress.warn(&format!("skipped: {reason}"));
+        progress.warn(&format!("skipped: {reason}"), None);
         return Ok(());
     }
     let report = Report {
@@ -182,10 +182,10 @@ fn report(checked: &Verification, json: bool) -> Result<(), Failure> {
         });
     }
     let what = match &checked.status {
-        VerificationStatus::Intact => "intact".to_owned(),
+        VerificationStatus::Intact => "OK".to_owned(),
         VerificationStatus::Missing => "missing".to_owned(),
-        VerificationStatus::Mismatched(how) => format!("mismatch: {how}"),
-        VerificationStatus::BadReceipt(why) => format!("unusable receipt: {why}"),
+        VerificationStatus::Mismatched(how) => how.clone(),
+        VerificationStatus::BadReceipt(why) => format!("invalid receipt: {why}"),
         VerificationStatus::NoReceipt => "no receipt".to_owned(),
         other => other.to_string(),
     };

@@ -29,7 +29,6 @@ const TICK: Duration = Duration::from_millis(200);
 pub(crate) struct Progress {
     /// `None` where nothing is drawn.
     display: Option<Arc<Display>>,
-    terminal: bool,
     /// Whether messages have to be JSON log lines.
     json: bool,
     quiet: bool,
@@ -86,14 +85,9 @@ impl Progress {
         });
         Self {
             display,
-            terminal,
             json,
             quiet: cli.quiet,
         }
-    }
-
-    pub(crate) fn is_terminal(&self) -> bool {
-        self.terminal
     }
 
     /// Whether only errors and warnings are printed.
@@ -147,14 +141,17 @@ impl Progress {
         self.print(&format!("hint: {hint}"));
     }
 
-    /// Prints what the user should know, and what is no error.
-    pub(crate) fn warn(&self, message: &str) {
-        let message = plain(message);
+    /// Prints what the user should know and what is no error, and what can be done about it.
+    pub(crate) fn warn(&self, message: &str, hint: Option<&str>) {
+        let (message, hint) = (plain(message), hint.map(plain));
         if self.json {
-            tracing::warn!(target: NOTES, "{message}");
+            tracing::warn!(target: NOTES, hint, "{message}");
             return;
         }
         self.print(&format!("warning: {message}"));
+        if let Some(hint) = hint {
+            self.print(&format!("hint: {hint}"));
+        }
     }
 
     fn print(&self, line: &str) {

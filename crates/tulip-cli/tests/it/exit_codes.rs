@@ -122,7 +122,7 @@ fn a_target_that_becomes_full_is_5_and_nothing_is_left() {
     assert_eq!(ran.code, Some(5), "{ran:?}");
     assert!(
         ran.stderr
-            .contains("no room is left (free some room, then try again)"),
+            .contains("no space left (free some space, then try again)"),
         "{ran:?}"
     );
     assert_eq!(files(bench.folder.path()), Vec::<String>::new());

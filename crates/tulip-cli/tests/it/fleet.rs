@@ -349,7 +349,10 @@ fn text_and_hints_go_to_stderr_on_lines_of_their_own() {
     assert_eq!(ran.code, Some(1), "{ran:?}");
     let said: Vec<_> = ran.stderr.lines().collect();
     assert!(said[0].starts_with("error: machine "), "{ran:?}");
-    assert!(said[1].starts_with("hint: raise --max-bytes"), "{ran:?}");
+    assert!(
+        said[1].starts_with("hint: if the archive is that large, raise --max-bytes"),
+        "{ran:?}"
+    );
     assert_eq!(
         said[2],
         "hint: to continue, run the same command again, or `tulip resume`"

@@ -1,8 +1,8 @@
 //! What the command says on stderr, and when it says nothing.
 
-use tulip_emulator::{Emulator, Endpoint, JobScript};
+use tulip_emulator::{Emulator, Endpoint, Fault, JobScript, Reply};
 
-use crate::support::{Bench, elsewhere};
+use crate::support::{Bench, bare, elsewhere, run};
 
 fn all() -> [&'static str; 4] {
     ["export", "--all", "--to", "out"]
@@ -52,4 +52,149 @@ fn a_quiet_run_prints_errors_and_nothing_else() {
     let ran = quiet(&["export", "--job", job.as_str(), "--to", "out"]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.stderr.starts_with("error: "), "{ran:?}");
+}
+
+#[test]
+fn what_is_not_found_is_named_once() {
+    let bench = Bench::start();
+    let machine = bench.machine();
+    let gone = Fault::Reply(Reply::error(404, "NotFound", "it is gone"));
+    bench.emulator.fail_next(Endpoint::Start, 1, gone);
+    let not_started = format!(
+        "error: could not start archive: machine {machine} not found (HTTP 404); \
+         Tulip says: it is gone; errorCode NotFound"
+    );
+    for (args, beginning) in [
+        (
+            &["export", "--machine", machine.as_str(), "--to", "out"][..],
+            not_started.as_str(),
+        ),
+        (
+            &["export", "--job", "nosuch", "--to", "out"],
+            "error: could not get the status of job nosuch: job nosuch not found (HTTP 404); ",
+        ),
+        (
+            &["status", "nosuch"],
+            "error: job nosuch not found (HTTP 404); ",
+        ),
+    ] {
+        let ran = bench.run(args);
+        assert_eq!(ran.code, Some(4), "{ran:?}");
+        assert!(ran.stderr.starts_with(beginning), "{ran:?}");
+        assert!(ran.stderr.contains("\nhint: check the id"), "{ran:?}");
+    }
+}
+
+#[test]
+fn a_retry_is_a_warning_of_one_line() {
+    let bench = Bench::start();
+    let busy = Fault::Reply(Reply::busy(500));
+    bench
+        .emulator
+        .fail_next(Endpoint::Machines, 1, busy.clone());
+    let ran = bench.run(&["machines"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let line = "warning: GET /machines: server error (HTTP 500), retry 1/5 in 0.";
+    assert!(ran.stderr.starts_with(line), "{ran:?}");
+    assert_eq!(ran.stderr.lines().count(), 1, "{ran:?}");
+    // Machines get it in fields.
+    bench.emulator.fail_next(Endpoint::Machines, 1, busy);
+    let ran = bench.run(&["machines", "--log-format", "json"]);
+    let line: serde_json::Value = serde_json::from_str(ran.stderr.trim()).unwrap();
+    assert_eq!(line["level"], "WARN");
+    assert_eq!(line["fields"]["endpoint"], "GET /machines");
+    assert_eq!(line["fields"]["status"], 500);
+}
+
+#[test]
+fn a_refused_connection_says_so_and_what_to_check() {
+    let bench = Bench::start();
+    // A port that was free a moment ago refuses connections.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = port.local_addr().unwrap();
+    drop(port);
+    let mut command = bench.command();
+    let base = format!("http://{address}");
+    let ran = run(&mut command, &["status", "j", "--base-url", &base]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let lines: Vec<_> = ran.stderr.lines().collect();
+    let retry = "warning: GET /machines/archive/csv/j: connection refused, retry 1/5 in ";
+    assert!(lines[0].starts_with(retry), "{ran:?}");
+    let [.., error, hint] = lines.as_slice() else {
+        panic!("{ran:?}");
+    };
+    let failed = "error: GET /machines/archive/csv/j: could not connect after 6 attempts in ";
+    assert!(error.starts_with(failed), "{error}");
+    assert!(error.ends_with(" s: connection refused"), "{error}");
+    assert!(hint.starts_with("hint: check the base URL"), "{hint}");
+}
+
+#[test]
+fn verify_says_what_is_wrong_with_an_archive() {
+    let bench = Bench::start();
+    let ran = bench.run(&["export", "--all", "--to", "out", "--name", "{machine}.csv"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let machines = bench.emulator.machine_ids();
+    let file = |at: usize| bench.path(&format!("out/{}.csv", machines[at]));
+    let mut bytes = std::fs::read(file(0)).unwrap();
+    bytes.extend_from_slice(b"x\n");
+    std::fs::write(file(0), &bytes).unwrap();
+    std::fs::remove_file(file(1)).unwrap();
+    let ran = bench.run(&["verify", "out"]);
+    let mut lines: Vec<_> = ran.stdout.lines().collect();
+    lines.sort_unstable();
+    let mut expected = [
+        format!(
+            "{}: size mismatch: {}, expected {}",
+            file(0),
+            bytes.len(),
+            bytes.len() - 2
+        ),
+        format!("{}: missing", file(1)),
+        format!("{}: OK", file(2)),
+    ];
+    expected.sort_unstable();
+    assert_eq!(lines, expected);
+    let counts = "1 OK, 1 mismatched, 1 missing, 0 without a receipt\n";
+    assert_eq!(ran.stderr, counts);
+    // Quiet, it says what is wrong and nothing else.
+    let ran = bench.run(&["verify", "out", "-q"]);
+    assert_eq!(ran.code, Some(6), "{ran:?}");
+    assert_eq!(ran.stdout.lines().count(), 2, "{ran:?}");
+    assert_eq!(ran.stderr, "");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_that_cannot_be_resumed_says_so_once() {
+    let bench = Bench::start();
+    let mut command = bench.command();
+    // No folder can be made there.
+    command
+        .env_remove("TULIP_STATE")
+        .env_remove("XDG_STATE_HOME")
+        .env("HOME", "/dev/null");
+    let ran = run(&mut command, &all());
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let warning = "warning: an interrupted run cannot be resumed: ";
+    assert!(ran.stderr.starts_with(warning), "{ran:?}");
+    assert_eq!(ran.stderr.matches("warning: ").count(), 1, "{ran:?}");
+    assert!(ran.stderr.contains("hint: set --state"), "{ran:?}");
+}
+
+#[test]
+fn a_target_that_is_checked_shows_its_options_and_no_secret() {
+    let bench = Bench::start();
+    let ran = bench.run(&["sinks", "check", "out"]);
+    assert!(
+        ran.stdout
+            .ends_with("/out: OK, writable; supports lookup, conditional create, read, resume\n"),
+        "{ran:?}"
+    );
+    std::fs::create_dir(bench.path("empty")).unwrap();
+    let target = format!("file://{}?part_size=8MiB", bench.path("empty"));
+    let ran = run(&mut bare(), &["verify", &target]);
+    assert_eq!(ran.code, Some(5), "{ran:?}");
+    let error = format!("error: nothing to verify in {target}\n");
+    assert!(ran.stderr.starts_with(&error), "{ran:?}");
 }

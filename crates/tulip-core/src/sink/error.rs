@@ -51,19 +51,19 @@ impl SinkErrorKind {
         }
     }
 
-    /// What the person can do next.
-    const fn advice(self) -> &'static str {
-        match self {
+    /// What the person can do next, where the kind tells.
+    const fn advice(self) -> Option<&'static str> {
+        Some(match self {
             Self::InvalidTarget => "check the target that was given",
             Self::NotFound => "create it first, or check its name",
             Self::PermissionDenied => "grant write access there, or choose another target",
             Self::AlreadyExists => "choose another name, or allow it to be overwritten",
-            Self::StorageFull => "free some room, then try again",
+            Self::StorageFull => "free some space, then try again",
             Self::TooLarge => "use another sink, or one that is set up for larger objects",
             Self::Unavailable => "try again later",
             Self::Unsupported => "use another sink, or leave the option out",
-            Self::Other => "see the cause",
-        }
+            Self::Other => return None,
+        })
     }
 }
 
@@ -74,7 +74,7 @@ impl SinkErrorKind {
 /// ```
 /// use tulip_core::sink::{SinkError, SinkErrorKind};
 /// let error = SinkError::new(SinkErrorKind::StorageFull, "cannot write /data/a.csv");
-/// assert_eq!(error.to_string(), "cannot write /data/a.csv: no room is left (free some room, then try again)");
+/// assert_eq!(error.to_string(), "cannot write /data/a.csv: no space left (free some space, then try again)");
 /// assert!(!error.is_retryable());
 /// ```
 #[derive(Debug)]
@@ -166,17 +166,17 @@ impl fmt::Display for SinkError {
             return write!(f, ": {reason} ({advice})");
         }
         match self.kind {
-            SinkErrorKind::NotFound => f.write_str(": it is not there")?,
+            SinkErrorKind::NotFound => f.write_str(": not found")?,
             SinkErrorKind::PermissionDenied => f.write_str(": access denied")?,
-            SinkErrorKind::AlreadyExists => f.write_str(": it exists already")?,
-            SinkErrorKind::StorageFull => f.write_str(": no room is left")?,
-            SinkErrorKind::Unavailable => f.write_str(": it does not answer as it should")?,
+            SinkErrorKind::AlreadyExists => f.write_str(": already exists")?,
+            SinkErrorKind::StorageFull => f.write_str(": no space left")?,
+            SinkErrorKind::Unavailable => f.write_str(": unavailable")?,
             _ => {}
         }
-        if self.kind == SinkErrorKind::Other && self.source.is_none() {
-            return Ok(());
+        match self.kind.advice() {
+            Some(advice) => write!(f, " ({advice})"),
+            None => Ok(()),
         }
-        write!(f, " ({})", self.kind.advice())
     }
 }
 
@@ -194,7 +194,7 @@ mod tests {
     fn display_says_what_and_what_next_and_leaves_the_cause_to_source() {
         let cause = std::io::Error::other("disk on fire");
         let error = SinkError::new(SinkErrorKind::Other, "cannot write a.csv").with_source(cause);
-        assert_eq!(error.to_string(), "cannot write a.csv (see the cause)");
+        assert_eq!(error.to_string(), "cannot write a.csv");
         assert_eq!(error.source().unwrap().to_string(), "disk on fire");
         let plain = SinkError::new(SinkErrorKind::Other, "the child process ended early");
         assert_eq!(plain.to_string(), "the child process ended early");

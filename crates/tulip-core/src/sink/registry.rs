@@ -8,6 +8,7 @@ use async_trait::async_trait;
 
 use crate::NetworkOptions;
 
+use super::url::Shown;
 use super::{Capabilities, Sink, SinkError, SinkErrorKind, SinkOption, SinkUrl};
 
 /// Makes sinks from the URLs of one scheme.
@@ -274,6 +275,14 @@ impl SinkRegistry {
         self.retaining(url, |option| option.public)
     }
 
+    /// `url` as it can be shown: with the values of those options alone that the sink says are no
+    /// secrets. `Display` of the URL itself masks all of them.
+    #[must_use]
+    pub fn shown(&self, url: &SinkUrl) -> String {
+        let is_public = |name: &str| self.option(url, name).is_some_and(|option| option.public);
+        Shown(url, is_public).to_string()
+    }
+
     /// `url` as it tells one place from another: without user info and secrets, without the
     /// options that only tune, and with the others in one order.
     #[must_use]
@@ -284,10 +293,15 @@ impl SinkRegistry {
 
     /// `url` with those options alone that the sink knows and `keep` wants.
     fn retaining(&self, url: &SinkUrl, keep: impl Fn(&SinkOption) -> bool) -> SinkUrl {
-        let entry = self.entries.get(url.scheme());
-        let options = entry.map_or(&[][..], |entry| entry.factory().options());
-        let wanted = |name: &str| matches!(options.iter().find(|known| known.allows(name)), Some(known) if keep(known));
+        let wanted = |name: &str| self.option(url, name).is_some_and(&keep);
         url.clone().retaining(wanted)
+    }
+
+    /// The option of that name that the sink of `url` knows.
+    fn option(&self, url: &SinkUrl, name: &str) -> Option<&SinkOption> {
+        let entry = self.entries.get(url.scheme())?;
+        let options = entry.factory().options();
+        options.iter().find(|known| known.allows(name))
     }
 
     fn unknown(&self, scheme: &str) -> SinkError {
@@ -402,6 +416,25 @@ mod tests {
         let written =
             registry.without_secrets(&"mine://h/x?team=a&batch=7&token=s".parse().unwrap());
         assert_eq!(written.expose().as_str(), "mine://h/x?team=a&batch=7");
+    }
+
+    #[test]
+    fn values_that_are_no_secrets_are_shown() {
+        let mut registry = SinkRegistry::empty();
+        registry.register(Named("mine", "x")).unwrap();
+        let shown = |url: &str| registry.shown(&url.parse().unwrap());
+        assert_eq!(
+            shown("mine://u:5ecret@h/x?team=ops&token=5ecret&other=5ecret"),
+            "mine://[redacted]@h/x?team=ops&token=[redacted]&other=[redacted]"
+        );
+        assert_eq!(
+            shown("mine://h/x?team=https://u:5ecret@h&batch=8"),
+            "mine://h/x?team=[redacted]&batch=8"
+        );
+        assert_eq!(
+            shown("other://h/x?team=5ecret"),
+            "other://h/x?team=[redacted]"
+        );
     }
 
     #[test]

@@ -207,6 +207,25 @@ impl FromStr for SinkUrl {
 
 impl fmt::Display for SinkUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fmt_with(f, &|_| false)
+    }
+}
+
+/// A URL with the values of those options that are no secrets.
+pub(super) struct Shown<'a, F>(pub(super) &'a SinkUrl, pub(super) F);
+
+impl<F: Fn(&str) -> bool> fmt::Display for Shown<'_, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt_with(f, &self.1)
+    }
+}
+
+impl SinkUrl {
+    fn fmt_with(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        is_public: &dyn Fn(&str) -> bool,
+    ) -> fmt::Result {
         let url = &self.0;
         write!(f, "{}:", url.scheme())?;
         if url.has_authority() {
@@ -220,9 +239,16 @@ impl fmt::Display for SinkUrl {
             }
         }
         f.write_str(url.path())?;
-        for (at, (name, _)) in url.query_pairs().enumerate() {
+        for (at, (name, value)) in url.query_pairs().enumerate() {
             let separator = if at == 0 { '?' } else { '&' };
-            write!(f, "{separator}{name}={MASK}")?;
+            // A URL in an option can hold a user and a password where it should not, and what
+            // steers a terminal is not shown either.
+            let is_plain = !value.contains(|c: char| c == '@' || c.is_control());
+            let value = match is_public(&name) && is_plain {
+                true => &value,
+                false => MASK,
+            };
+            write!(f, "{separator}{name}={value}")?;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum BuildError {
     /// The CA file cannot be used.
-    #[error("the CA file {} cannot be used: {reason}", path.display())]
+    #[error("cannot use the CA file {}: {reason}", path.display())]
     CaFile {
         /// The file.
         path: PathBuf,
@@ -15,14 +15,14 @@ pub enum BuildError {
         reason: String,
     },
     /// TLS cannot be set up.
-    #[error("TLS cannot be set up: {0}")]
+    #[error("cannot set up TLS: {0}")]
     Tls(String),
     /// A part cannot stand in an HTTP header.
     #[error("the {0} cannot stand in an HTTP header")]
     Header(&'static str),
     /// A variable that names a proxy cannot be used. Its value, which can hold a password, is not
     /// shown.
-    #[error("{variable} does not name a proxy that can be used: {reason}")]
+    #[error("{variable}: not a usable proxy: {reason}")]
     Proxy {
         /// The variable, such as `HTTPS_PROXY`.
         variable: &'static str,
@@ -30,7 +30,7 @@ pub enum BuildError {
         reason: String,
     },
     /// The HTTP client cannot be set up.
-    #[error("the HTTP client cannot be set up: {0}")]
+    #[error("cannot set up the HTTP client: {0}")]
     Http(String),
 }
 

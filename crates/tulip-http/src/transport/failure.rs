@@ -89,10 +89,38 @@ fn chain<'a>(
     })
 }
 
-/// The last texts of the chain, which say most, each that adds something.
+/// What the system says, in the middle of a sentence and without its number.
+fn in_words(text: &str) -> String {
+    let text = text.split_once(" (os error").map_or(text, |(text, _)| text);
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_ascii_lowercase());
+    first.into_iter().chain(letters).collect()
+}
+
+/// The system's own words, where it refused; otherwise the last texts of the chain, which say most,
+/// each that adds something.
 fn cause_of(error: &reqwest::Error) -> String {
+    let system = chain(error).filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    if let Some(error) = system.last()
+        && error.raw_os_error().is_some()
+    {
+        return in_words(&error.to_string());
+    }
     let mut texts: Vec<String> = chain(error).map(ToString::to_string).collect();
     texts.dedup_by(|next, kept| kept.contains(next.as_str()));
     let tail = texts.len().saturating_sub(2);
     redact_urls(&texts[tail..].join(": "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_is_quoted_in_words() {
+        let refused = "Connection refused (os error 111)";
+        assert_eq!(in_words(refused), "connection refused");
+        assert_eq!(in_words("no route"), "no route");
+        assert_eq!(in_words(""), "");
+    }
 }

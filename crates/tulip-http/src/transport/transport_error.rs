@@ -90,10 +90,10 @@ impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match (self.status, self.failure.kind) {
             (Some(_), _) => return f.write_str(&self.failure.cause),
-            (None, FailureKind::Tls) => "no trusted TLS connection",
-            (None, FailureKind::Connect) => "no connection",
-            (None, FailureKind::Timeout) => "no answer in time",
-            (None, _) => "the connection broke",
+            (None, FailureKind::Tls) => "could not make a trusted TLS connection",
+            (None, FailureKind::Connect) => "could not connect",
+            (None, FailureKind::Timeout) => "timed out",
+            (None, _) => "connection lost",
         };
         write!(f, "{what}: {}", self.failure.cause)
     }
@@ -132,10 +132,7 @@ mod tests {
             "the server answered 507 Insufficient Storage"
         );
         let silent = TransportError::stalled(Duration::from_secs(60));
-        assert_eq!(
-            silent.to_string(),
-            "no answer in time: no progress for 60 s"
-        );
+        assert_eq!(silent.to_string(), "timed out: no progress for 60 s");
         assert!(
             silent
                 .into_sink_error("cannot write http://nas/a.csv")

@@ -112,10 +112,11 @@ async fn every_documented_error_has_its_kind_and_carries_what_tulip_said() {
         assert_eq!(error.error_unique_id(), Some("aB3+/x"));
         assert_eq!(error.details(), Some("read this"));
         let text = error.to_string();
-        assert!(
-            text.starts_with("GET /machines/archive/csv/evsLrbKLQgX8YWE4v: "),
-            "{text}"
-        );
+        let beginning = match kind {
+            ErrorKind::NotFound => "job evsLrbKLQgX8YWE4v not found",
+            _ => "GET /machines/archive/csv/evsLrbKLQgX8YWE4v: ",
+        };
+        assert!(text.starts_with(beginning), "{text}");
         for part in [
             &line[..3],
             "errorUniqueID aB3+/x",
@@ -135,14 +136,14 @@ async fn a_refused_token_is_told_the_scope_that_the_call_needs() {
     assert!(read.is_permission_denied());
     assert!(
         read.to_string()
-            .contains("this token lacks machines:read, or was rejected"),
+            .contains("the token lacks machines:read or was rejected"),
         "{read}"
     );
     let write = client.start_archive(&machine()).await.unwrap_err();
     assert!(
         write
             .to_string()
-            .contains("this token lacks machines:write, or was rejected"),
+            .contains("the token lacks machines:write or was rejected"),
         "{write}"
     );
 }
@@ -312,7 +313,10 @@ async fn the_last_error_tells_how_often_it_was_tried() {
     let (result, requests) = status(vec![json("500 Internal Server Error", "{}")]).await;
     let error = result.unwrap_err();
     assert_eq!((requests, error.attempts()), (6, 6));
-    assert!(error.to_string().contains("6 attempts in "), "{error}");
+    assert!(
+        error.to_string().contains(" after 6 attempts in "),
+        "{error}"
+    );
     assert!(error.is_retryable());
 }
 
@@ -545,7 +549,7 @@ async fn a_server_that_falls_silent_is_left() {
         .unwrap();
     let error = client.archive_status(&job()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
-    assert!(error.to_string().contains("too slow"), "{error}");
+    assert!(error.to_string().contains("timed out"), "{error}");
 }
 
 #[tokio::test]

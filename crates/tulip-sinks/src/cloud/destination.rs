@@ -188,8 +188,9 @@ impl Destination {
         match self.store.objects.delete(staged).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
             Err(error) => {
-                let error = from_store(error, "it cannot be removed");
-                warn!(location = self.location, %staged, %error, "a staged object stays behind");
+                let error = from_store(error, "cannot remove it");
+                let location = &self.location;
+                warn!(location, %staged, %error, "could not remove {staged} of {location}: {error}");
             }
         }
         copied

@@ -141,8 +141,8 @@ const CODES: &[(&[&str], Kind, &str, &str)] = &[
             "AccountLimitExceeded",
         ],
         Kind::StorageFull,
-        "no room is left",
-        "free some room or raise the quota, then try again",
+        "no space left",
+        "free some space or raise the quota, then try again",
     ),
     (
         &[

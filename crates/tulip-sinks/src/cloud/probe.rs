@@ -54,7 +54,7 @@ async fn drop_upload(upload: &mut dyn MultipartUpload, shown: &str) {
         Ok(()) | Err(StoreError::NotFound { .. }) => {}
         Err(error) => {
             let error = from_store(error, "cannot abort the upload of a probe");
-            warn!(sink = shown, %error, "an unfinished upload stays behind");
+            warn!(sink = shown, %error, "an unfinished upload is left in {shown}: {error}");
         }
     }
 }
@@ -92,7 +92,8 @@ impl CreateOnlyProbe {
                     Ok(()) | Err(StoreError::NotFound { .. }) => {}
                     Err(error) => {
                         let error = failed(error);
-                        warn!(sink = shown, object = %self.path, %error, "a probe stays behind");
+                        let object = &self.path;
+                        warn!(sink = shown, %object, %error, "could not remove {object}: {error}");
                     }
                 }
                 kept

@@ -193,7 +193,7 @@ impl ObjectWriter {
     async fn after(&mut self, first: SinkError) -> SinkError {
         if let Err(error) = self.discard().await {
             let location = &self.destination.location;
-            warn!(location, %error, "an unfinished upload stays behind");
+            warn!(location, %error, "an unfinished upload of {location} is left: {error}");
         }
         first
     }
@@ -229,7 +229,7 @@ fn joined(
 
 fn ended(destination: &Destination) -> SinkError {
     let what = format!(
-        "{} was given up after an earlier error",
+        "{} was aborted after an earlier error",
         destination.location
     );
     SinkError::new(SinkErrorKind::Other, what)
@@ -256,7 +256,9 @@ impl Drop for ObjectWriter {
             };
             match abort(upload, &location).await {
                 Ok(()) => debug!(location, "removed the upload of a dropped writer"),
-                Err(error) => warn!(location, %error, "an unfinished upload stays behind"),
+                Err(error) => {
+                    warn!(location, %error, "an unfinished upload of {location} is left: {error}");
+                }
             }
         });
     }

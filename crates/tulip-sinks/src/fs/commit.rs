@@ -63,7 +63,8 @@ impl Destination {
             Err(error) => {
                 let path = staged.path().to_owned();
                 if let Err(error) = staged.remove() {
-                    warn!(path = %path.display(), %error, "a staged file stays behind");
+                    let path = path.display();
+                    warn!(%path, %error, "could not remove the staged file {path}: {error}");
                 }
                 Err(error)
             }
@@ -155,7 +156,8 @@ fn link_new(from: &Path, to: &Path) -> io::Result<()> {
         Err(error) => return Err(error),
     }
     if let Err(error) = remove(from) {
-        warn!(path = %from.display(), %error, "a staged name stays behind");
+        let path = from.display();
+        warn!(%path, %error, "could not remove the staged file {path}: {error}");
     }
     Ok(())
 }

@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn a_full_disk_is_told_once() {
         let error = from_io(io::ErrorKind::StorageFull.into(), "cannot write a.csv");
-        let text = "cannot write a.csv: no room is left (free some room, then try again)";
+        let text = "cannot write a.csv: no space left (free some space, then try again)";
         assert_eq!(error.to_string(), text);
         assert!(error.source().is_none());
     }

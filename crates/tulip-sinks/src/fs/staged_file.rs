@@ -162,7 +162,8 @@ struct Removal(PathBuf);
 impl Drop for Removal {
     fn drop(&mut self) {
         if let Err(error) = remove(&self.0) {
-            tracing::warn!(path = %self.0.display(), %error, "a staged file stays behind");
+            let path = self.0.display();
+            tracing::warn!(%path, %error, "could not remove the staged file {path}: {error}");
         }
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn sweep_folder(folder: &Path) {
     for entry in WalkDir::new(folder).max_depth(1).into_iter().flatten() {
         if let Err(error) = remove_stale(&entry, before) {
             let path = entry.path().display();
-            warn!(%path, %error, "a stale staged file stays behind");
+            warn!(%path, %error, "could not remove the stale file {path}: {error}");
         }
     }
 }

@@ -178,7 +178,7 @@ impl FileWriter {
     /// Removes what was staged after a failure, which is what the caller gets.
     async fn fail(&mut self, error: SinkError) -> SinkError {
         if let Err(error) = self.discard().await {
-            warn!(%error, "a staged file stays behind");
+            warn!(%error, "could not remove a staged file: {error}");
         }
         error
     }
@@ -199,7 +199,7 @@ fn create_whole(path: PathBuf, length: usize, chunks: &[Bytes]) -> std::io::Resu
         Ok(()) => Ok(staged),
         Err(error) => {
             if let Err(error) = staged.remove() {
-                warn!(%error, "a staged file stays behind");
+                warn!(%error, "could not remove a staged file: {error}");
             }
             Err(error)
         }

@@ -65,7 +65,7 @@ async fn a_full_disk_is_told_and_keeps_what_was_there() {
         let refused = put(&*sink, "a.csv", &bytes(length, 2), WriteMode::Overwrite).await;
         let error = refused.unwrap_err();
         assert_eq!(error.kind(), SinkErrorKind::StorageFull);
-        assert!(error.to_string().contains("no room is left"), "{error}");
+        assert!(error.to_string().contains("no space left"), "{error}");
         assert!(std::error::Error::source(&error).is_none());
         assert_eq!(std::fs::read(folder.path().join("a.csv")).unwrap(), old);
         assert_eq!(files(folder.path()).len(), 1);

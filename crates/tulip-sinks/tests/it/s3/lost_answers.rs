@@ -78,7 +78,7 @@ async fn an_upload_whose_end_is_not_answered_is_stored_and_leaves_nothing() {
         assert_eq!(server.object("tulip/a.csv").unwrap(), bytes(LARGE, 1));
         assert_eq!(server.open_uploads(), Vec::<String>::new());
     }
-    assert!(!log.text().contains("stays behind"), "{}", log.text());
+    assert!(!log.text().contains("is left"), "{}", log.text());
 }
 
 /// What is there is somebody else's, however much the answers say otherwise.

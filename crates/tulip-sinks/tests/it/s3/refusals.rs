@@ -109,7 +109,12 @@ async fn every_refusal_of_a_store_has_its_words() {
             SinkErrorKind::InvalidTarget,
             "another region",
         ),
-        (400, "EntityTooLarge", SinkErrorKind::StorageFull, "no room"),
+        (
+            400,
+            "EntityTooLarge",
+            SinkErrorKind::StorageFull,
+            "no space left",
+        ),
         (
             400,
             "InvalidStorageClass",

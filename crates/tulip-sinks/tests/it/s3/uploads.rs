@@ -147,10 +147,10 @@ async fn an_abort_that_fails_is_logged_with_the_key() {
     let log = Log::default();
     let _guard = log.listen();
     let error = put(&*sink, "lost.csv", &bytes(LARGE, 1), WriteMode::Overwrite).await;
-    assert!(error.unwrap_err().to_string().contains("no room"));
+    assert!(error.unwrap_err().to_string().contains("no space left"));
     let log = log.text();
     assert!(
-        log.contains("an unfinished upload stays behind")
+        log.contains("an unfinished upload of")
             && log.contains("s3://lake/tulip/lost.csv")
             && log.contains("access denied"),
         "{log}"
