@@ -180,7 +180,6 @@ impl fmt::Display for ExportErrorKind {
 /// where the message says so.
 pub struct ExportError(Box<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     kind: ExportErrorKind,
     /// What was exported: a job or a machine.
@@ -378,9 +377,19 @@ impl ExportError {
     }
 }
 
+/// On one line, since a `main` that returns the error prints it so.
 impl fmt::Debug for ExportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        let mut shown = f.debug_struct("ExportError");
+        shown.field("kind", &self.0.kind);
+        shown.field("message", &self.to_string());
+        if let Some(job) = &self.0.job {
+            shown.field("job", &job.as_str());
+        }
+        if let Some(cause) = self.source() {
+            shown.field("source", &cause);
+        }
+        shown.finish()
     }
 }
 

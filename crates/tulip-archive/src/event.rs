@@ -40,7 +40,7 @@ pub enum Event<'a> {
     Downloading {
         /// The object that is written.
         key: &'a ObjectKey,
-        /// The bytes that the host announced.
+        /// The bytes of the whole, where the host announced them.
         length: Option<u64>,
     },
     /// The download goes on where an earlier run has left the object.
@@ -49,14 +49,16 @@ pub enum Event<'a> {
         key: &'a ObjectKey,
         /// The bytes that are there.
         bytes: u64,
-        /// The bytes of the whole.
+        /// The bytes of the whole, where they are known.
         length: Option<u64>,
     },
     /// Bytes have been handed to the sink. Comes often.
     Progress {
-        /// Bytes so far.
+        /// Bytes so far, with those that an earlier run has left.
         bytes: u64,
-        /// Whole records so far.
+        /// The bytes of the whole, where the host announced them.
+        length: Option<u64>,
+        /// Whole records so far, the header not counted.
         records: u64,
     },
     /// All bytes are there and checked; the object is being committed.

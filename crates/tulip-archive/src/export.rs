@@ -84,10 +84,38 @@ impl Export {
     }
 
     /// Ends the export with [`ExportErrorKind::Interrupted`](crate::ExportErrorKind::Interrupted)
-    /// when `shutdown` completes, after removing what the sink has staged. A commit that is under
-    /// way is finished first, and a start that is under way has a few seconds to learn its job.
+    /// when `shutdown` completes, after removing what the sink has staged, or keeping it for another
+    /// run. A commit that is under way is finished first, and a start that is under way has five
+    /// seconds to learn its job.
     ///
-    /// Mind what completes: the receiver of a channel also does when its sender is dropped.
+    /// Any future will do, so that no runtime's type is part of this signature. Give it that of a
+    /// `CancellationToken` of `tokio_util`, which completes only when the token is cancelled:
+    ///
+    /// ```
+    /// use tokio_util::sync::CancellationToken;
+    /// use tulip_archive::{ExportError, Exporter, Outcome, Source};
+    ///
+    /// async fn export(
+    ///     exporter: &Exporter,
+    ///     source: Source,
+    ///     stop: &CancellationToken,
+    /// ) -> Result<Outcome, ExportError> {
+    ///     exporter.export(source).until(stop.clone().cancelled_owned()).await
+    /// }
+    /// ```
+    ///
+    /// The receiver of a channel completes when its sender is dropped too, which would cancel the
+    /// export by surprise. With a `oneshot` channel, wait on for ever in that case:
+    ///
+    /// ```
+    /// use tokio::sync::oneshot::Receiver;
+    ///
+    /// async fn cancelled(stop: Receiver<()>) {
+    ///     if stop.await.is_err() {
+    ///         std::future::pending().await // nobody can cancel any more
+    ///     }
+    /// }
+    /// ```
     pub fn until(mut self, shutdown: impl Future<Output = ()> + Send + 'static) -> Self {
         self.cancellation = Cancellation::new(shutdown);
         self

@@ -51,7 +51,7 @@ impl Source {
         self
     }
 
-    /// The same source with the name of the machine's type, for keys.
+    /// The same source with the name of the machine's type, for keys and receipts.
     #[must_use]
     pub fn of_type(mut self, name: impl Into<String>) -> Self {
         self.machine_type = Some(name.into());
@@ -71,6 +71,13 @@ impl Source {
     #[must_use]
     pub fn machine_name(&self) -> Option<&str> {
         let name = self.machine_name.as_deref()?;
+        (!name.trim().is_empty()).then_some(name)
+    }
+
+    /// The name of the machine's type, where it is known and not empty.
+    #[must_use]
+    pub fn machine_type(&self) -> Option<&str> {
+        let name = self.machine_type.as_deref()?;
         (!name.trim().is_empty()).then_some(name)
     }
 

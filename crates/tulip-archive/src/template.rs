@@ -626,7 +626,7 @@ mod tests {
         let template = KeyTemplate::parse("{machine_name}/{job}.csv").unwrap();
         assert_eq!(
             template.preview(&named("Mill 07")).unwrap().as_str(),
-            "Mill 07/job.csv"
+            "Mill 07/JOB.csv"
         );
         let job = Source::job("evsLrb".parse().unwrap());
         assert!(template.preview(&job).is_err());

@@ -6,21 +6,29 @@ use crate::{Checksum, JobId, MachineId, ObjectKey, Timestamp};
 
 /// The proof of one stored archive, written beside the object, after it.
 ///
-/// Holds no URL and no secret. Fields that are not known here are ignored on reading.
+/// Holds no URL and no secret. Fields that are not known here are ignored on reading, and those that
+/// an earlier version did not write are `None`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Receipt {
     /// The job that made the archive.
     pub job: JobId,
     /// The machine, where it is known: an export by job id does not learn it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine: Option<MachineId>,
+    /// The name that people gave the machine when it was exported, where it is known. Any text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_name: Option<String>,
+    /// The name of the machine's type, where it is known. Any text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_type: Option<String>,
     /// The object that was written.
     pub object: ReceiptObject,
-    /// Bytes of the CSV.
+    /// The size of the CSV in bytes.
     pub bytes: u64,
-    /// Records of the CSV, the header not counted.
+    /// The number of records in the CSV, the header not counted.
     pub records: u64,
-    /// The header's columns, in order.
+    /// The names in the header, in order. Empty where the CSV is.
     pub columns: Vec<String>,
     /// The checksum of the CSV's bytes, computed as they passed.
     pub checksum: Checksum,
@@ -90,6 +98,46 @@ impl Tool {
 }
 
 impl Receipt {
+    /// A receipt of an empty object that was written at `at`, in one attempt. Set the fields that
+    /// say otherwise.
+    ///
+    /// ```
+    /// use tulip_core::{Checksum, ChecksumAlgorithm, ObjectKey, Receipt, ReceiptObject, Timestamp, Tool};
+    ///
+    /// let object = ReceiptObject::new(ObjectKey::new("mill/07.csv")?, "file");
+    /// let checksum = Checksum::from_bytes(ChecksumAlgorithm::Crc64Nvme, &[0; 8])?;
+    /// let (now, tool) = (Timestamp::now(), Tool::new("acme-export", "2.1"));
+    /// let mut receipt = Receipt::new("evsLrb".parse()?, object, checksum, now, tool);
+    /// receipt.machine_name = Some("Mill 07".to_owned());
+    /// assert_eq!(Receipt::from_json(&receipt.to_json()?)?, receipt);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn new(
+        job: JobId,
+        object: ReceiptObject,
+        checksum: Checksum,
+        at: Timestamp,
+        tool: Tool,
+    ) -> Self {
+        Self {
+            job,
+            machine: None,
+            machine_name: None,
+            machine_type: None,
+            object,
+            bytes: 0,
+            records: 0,
+            columns: Vec::new(),
+            checksum,
+            source_etag: None,
+            started: at,
+            finished: at,
+            attempts: 1,
+            tool,
+        }
+    }
+
     /// The receipt as it is stored: indented JSON with a line break at the end.
     ///
     /// # Errors
@@ -122,6 +170,8 @@ mod tests {
         let receipt = Receipt {
             job: JobId::new("j").unwrap(),
             machine: Some(MachineId::new("mill").unwrap()),
+            machine_name: Some("Mill 07".into()),
+            machine_type: Some("CNC".into()),
             object: ReceiptObject::new(key, "file"),
             bytes: 12,
             records: 1,
@@ -137,6 +187,8 @@ mod tests {
         let expected = r#"{
   "job": "j",
   "machine": "mill",
+  "machine_name": "Mill 07",
+  "machine_type": "CNC",
   "object": {
     "key": "mill/j.csv",
     "scheme": "file"
@@ -164,6 +216,13 @@ mod tests {
         assert_eq!(json, expected);
         let later = json.replacen('{', "{\"schema\":9,", 1);
         assert_eq!(Receipt::from_json(later.as_bytes()).unwrap(), receipt);
+        let names = "  \"machine_name\": \"Mill 07\",\n  \"machine_type\": \"CNC\",\n";
+        let earlier = Receipt::from_json(json.replacen(names, "", 1).as_bytes()).unwrap();
+        assert_eq!(
+            (&earlier.machine_name, &earlier.machine_type),
+            (&None, &None)
+        );
+        assert_eq!(earlier.records, receipt.records);
         what_cannot_be_read_is_told_on_one_line(&serde_json::from_str(&json).unwrap());
     }
 

@@ -62,7 +62,6 @@ pub enum ErrorKind {
 /// it, which is [`Error::advice`]. Neither shows a secret or a signed URL.
 pub struct Error(Box<Inner>);
 
-#[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) kind: ErrorKind,
     pub(crate) endpoint: Endpoint,
@@ -417,9 +416,16 @@ impl fmt::Display for Error {
     }
 }
 
+/// On one line, since a `main` that returns the error prints it so.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        let mut shown = f.debug_struct("Error");
+        shown.field("kind", &self.0.kind);
+        shown.field("message", &self.to_string());
+        if let Some(Cause(cause)) = &self.0.source {
+            shown.field("source", cause);
+        }
+        shown.finish()
     }
 }
 

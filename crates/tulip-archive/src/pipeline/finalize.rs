@@ -64,20 +64,20 @@ fn receipt(cx: &Context, committed: Committed) -> Receipt {
         attempts,
         ..
     } = committed;
-    Receipt {
-        job: started.job,
-        machine: cx.source.known_machine().cloned(),
-        object: ReceiptObject::new(started.key, cx.setup.sink.scheme()).with_etag(stored.etag),
-        bytes: inspection.bytes,
-        records: inspection.framing.records,
-        columns: inspection.framing.columns,
-        checksum: inspection.checksum,
-        source_etag,
-        started: started.plan.began,
-        finished: Timestamp::now(),
-        attempts,
-        tool: Tool::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")),
-    }
+    let object = ReceiptObject::new(started.key, cx.setup.sink.scheme()).with_etag(stored.etag);
+    let tool = Tool::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+    let checksum = inspection.checksum;
+    let mut receipt = Receipt::new(started.job, object, checksum, Timestamp::now(), tool);
+    receipt.machine = cx.source.known_machine().cloned();
+    receipt.machine_name = cx.source.machine_name().map(str::to_owned);
+    receipt.machine_type = cx.source.machine_type().map(str::to_owned);
+    receipt.bytes = inspection.bytes;
+    receipt.records = inspection.framing.records;
+    receipt.columns = inspection.framing.columns;
+    receipt.source_etag = source_etag;
+    receipt.started = started.plan.began;
+    receipt.attempts = attempts;
+    receipt
 }
 
 async fn write(

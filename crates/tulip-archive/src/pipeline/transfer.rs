@@ -201,6 +201,7 @@ async fn drive(
         }
         cx.emit(Event::Progress {
             bytes,
+            length: transfer.source.length(),
             records: transfer.inspector.records(),
         });
     }

@@ -127,11 +127,7 @@ pub(crate) struct StagedPart {
 
 impl StagedPart {
     pub(crate) fn position(&self) -> Position {
-        Position {
-            bytes: self.bytes,
-            etag: self.etag.clone(),
-            length: self.length,
-        }
+        Position::new(self.bytes, self.etag.clone(), self.length)
     }
 }
 

@@ -3,7 +3,7 @@ use tulip_archive::{
     ChecksumAlgorithm, ExportErrorKind, FinalLineBreak, FramingRules, IfExists, Inspector,
     KeyTemplate, Outcome, Receipt, Source,
 };
-use tulip_core::WorkspaceId;
+use tulip_core::{Machine, WorkspaceId};
 use tulip_emulator::{Endpoint, JobScript, Reply, TokenKind};
 
 use crate::support::{Bench, receipt};
@@ -316,4 +316,48 @@ async fn failures_at_tulip_have_their_kind_and_store_nothing() {
     );
     assert_eq!(bench.emulator.requests().count(Endpoint::Start), 1);
     assert_eq!(bench.files(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_receipt_has_the_machines_name_and_type() {
+    let bench = Bench::start().await;
+    let id = bench.emulator.machine_ids()[0].clone();
+    let machine = Machine::new(id.clone(), "Mill 07");
+    let exporter = bench.exporter().build().await.unwrap();
+    let named = Source::machine(id.clone())
+        .of_machine(&machine)
+        .of_type("CNC");
+    let outcome = exporter.export(named).await.unwrap();
+    let named = receipt(&outcome);
+    assert_eq!(named.machine.as_ref(), Some(&id));
+    assert_eq!(named.machine_name.as_deref(), Some("Mill 07"));
+    assert_eq!(named.machine_type.as_deref(), Some("CNC"));
+    let stored = bench.read(named.object.key.receipt().as_str());
+    assert_eq!(&Receipt::from_json(&stored).unwrap(), named);
+    // What is not known is left out.
+    let outcome = exporter.export(Source::machine(id)).await.unwrap();
+    let unnamed = receipt(&outcome);
+    assert_eq!(
+        (&unnamed.machine_name, &unnamed.machine_type),
+        (&None, &None)
+    );
+}
+
+#[tokio::test]
+async fn a_failed_export_is_debugged_on_one_line() {
+    let bench = Bench::start().await;
+    let exporter = bench.exporter().build().await.unwrap();
+    let source = Source::machine("nowhere".parse().unwrap());
+    let error = exporter.export(source).await.unwrap_err();
+    let shown = format!("{error:?}");
+    let message = format!(
+        "ExportError {{ kind: NotFound, message: {:?}",
+        error.to_string()
+    );
+    assert!(shown.starts_with(&message), "{shown}");
+    assert!(
+        shown.contains(", source: Error { kind: NotFound, message: \""),
+        "{shown}"
+    );
+    assert!(!shown.contains('\n') && !shown.contains("None"), "{shown}");
 }

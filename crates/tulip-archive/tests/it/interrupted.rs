@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 use tulip_archive::{Client, Event, ExportErrorKind, Exporter, KeyTemplate, Source};
 use tulip_emulator::{Endpoint, Fault, JobScript, Reply};
 
@@ -228,6 +229,21 @@ proptest! {
             }
         });
     }
+}
+
+#[tokio::test]
+async fn a_cancellation_token_ends_an_export_when_it_is_cancelled_and_not_when_it_is_dropped() {
+    let bench = Bench::start().await;
+    let exporter = bench.exporter().build().await.unwrap();
+    let dropped = CancellationToken::new().cancelled_owned();
+    let job = bench.job(JobScript::new());
+    let outcome = exporter.export(Source::job(job)).until(dropped).await;
+    assert!(outcome.is_ok(), "{outcome:?}");
+    let stop = CancellationToken::new();
+    let (job, cancelled) = (bench.job(JobScript::new()), stop.clone().cancelled_owned());
+    stop.cancel();
+    let error = exporter.export(Source::job(job)).until(cancelled).await;
+    assert_eq!(error.unwrap_err().kind(), ExportErrorKind::Interrupted);
 }
 
 #[tokio::test]

@@ -401,7 +401,10 @@ async fn events_tell_the_export_in_order() {
                     assert!(length.is_some());
                     "downloading"
                 }
-                Event::Progress { .. } => "progress",
+                Event::Progress { bytes, length, .. } => {
+                    assert!(length.is_some_and(|length| bytes <= length));
+                    "progress"
+                }
                 Event::Committing => "committing",
                 Event::Exported { .. } => "exported",
                 other => panic!("{other:?}"),

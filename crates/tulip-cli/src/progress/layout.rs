@@ -267,7 +267,14 @@ mod tests {
         }
         view.sample(now);
         for (id, bytes) in [(0, 12_300_000), (1, 999_900_000), (2, 45_599_000)] {
-            view.show(id, &Event::Progress { bytes, records: 1 });
+            view.show(
+                id,
+                &Event::Progress {
+                    bytes,
+                    length: None,
+                    records: 1,
+                },
+            );
         }
         view
     }
@@ -347,6 +354,7 @@ mod tests {
             first,
             &Event::Progress {
                 bytes: 250_000,
+                length,
                 records: 1,
             },
         );

@@ -401,12 +401,21 @@ impl StoredObject {
 }
 
 /// An object that is being resumed.
+#[non_exhaustive]
 pub struct Resumed {
     /// Writes after the bytes that are kept.
     pub writer: Box<dyn SinkWriter>,
     /// Reads exactly the bytes that are kept. What they are is for the caller to check, before it
     /// writes: a machine that lost its power may have kept others than were written.
     pub kept: Box<dyn SinkReader>,
+}
+
+impl Resumed {
+    /// An object by what writes it and what reads the bytes that are kept.
+    #[must_use]
+    pub fn new(writer: Box<dyn SinkWriter>, kept: Box<dyn SinkReader>) -> Self {
+        Self { writer, kept }
+    }
 }
 
 impl fmt::Debug for Resumed {

@@ -77,7 +77,6 @@ impl SinkErrorKind {
 /// assert_eq!(error.to_string(), "cannot write /data/a.csv: no space left (free some space, then try again)");
 /// assert!(!error.is_retryable());
 /// ```
-#[derive(Debug)]
 pub struct SinkError {
     kind: SinkErrorKind,
     message: String,
@@ -180,6 +179,19 @@ impl fmt::Display for SinkError {
     }
 }
 
+/// On one line, since a `main` that returns the error prints it so.
+impl fmt::Debug for SinkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("SinkError");
+        shown.field("kind", &self.kind);
+        shown.field("message", &self.to_string());
+        if let Some(source) = &self.source {
+            shown.field("source", source);
+        }
+        shown.finish()
+    }
+}
+
 impl StdError for SinkError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.source.as_deref().map(|source| source as _)
@@ -198,6 +210,15 @@ mod tests {
         assert_eq!(error.source().unwrap().to_string(), "disk on fire");
         let plain = SinkError::new(SinkErrorKind::Other, "the child process ended early");
         assert_eq!(plain.to_string(), "the child process ended early");
+    }
+
+    #[test]
+    fn debug_is_one_line_of_what_display_says_and_the_cause() {
+        let error = SinkError::new(SinkErrorKind::StorageFull, "cannot write \"a\"\n.csv");
+        assert_eq!(
+            format!("{error:?}"),
+            r#"SinkError { kind: StorageFull, message: "cannot write \"a\" .csv: no room is left (free some room, then try again)" }"#
+        );
     }
 
     #[test]

@@ -2,13 +2,26 @@
 
 /// Where a download has got to, and what it must still be for another to go on there.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Position {
-    /// Bytes from the first one on.
+    /// How many bytes are there, from the first one on.
     pub bytes: u64,
     /// The archive's strong entity tag.
     pub etag: String,
     /// The bytes of the whole, where they are known.
     pub length: Option<u64>,
+}
+
+impl Position {
+    /// A position by its bytes, and the archive's strong entity tag and whole length.
+    #[must_use]
+    pub fn new(bytes: u64, etag: impl Into<String>, length: Option<u64>) -> Self {
+        Self {
+            bytes,
+            etag: etag.into(),
+            length,
+        }
+    }
 }
 
 /// A range of an archive.

@@ -11,7 +11,6 @@ use super::failure::{Failure, FailureKind};
 
 /// Why a request of a [`Transport`](crate::Transport) has no response, or one that tells of a
 /// failure. Holds no URL.
-#[derive(Debug)]
 pub struct TransportError {
     pub(crate) failure: Failure,
     status: Option<StatusCode>,
@@ -99,6 +98,14 @@ impl fmt::Display for TransportError {
     }
 }
 
+impl fmt::Debug for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TransportError")
+            .field(&self.to_string())
+            .finish()
+    }
+}
+
 impl StdError for TransportError {}
 
 #[cfg(test)]
@@ -128,8 +135,11 @@ mod tests {
         let error = error.into_sink_error("cannot write http://nas/a.csv");
         assert_eq!(error.kind(), SinkErrorKind::StorageFull);
         assert_eq!(
-            error.source().unwrap().to_string(),
-            "the server answered 507 Insufficient Storage"
+            format!("{error:?}"),
+            "SinkError { kind: StorageFull, \
+             message: \"cannot write http://nas/a.csv: no room is left (free some room, then try \
+             again)\", \
+             source: TransportError(\"the server answered 507 Insufficient Storage\") }"
         );
         let silent = TransportError::stalled(Duration::from_secs(60));
         assert_eq!(silent.to_string(), "timed out: no progress for 60 s");

@@ -176,10 +176,7 @@ impl Sink for FsSink {
             // The very file that is written: another that takes its name meanwhile is never read.
             let kept = FileReader::new(staged.path().to_owned(), file, bytes);
             let writer = FileWriter::resume(destination, staged, bytes, self.limits.clone());
-            Resumed {
-                writer: Box::new(writer),
-                kept: Box::new(kept),
-            }
+            Resumed::new(Box::new(writer), Box::new(kept))
         }))
     }
 
