@@ -58,8 +58,10 @@
 pub mod conformance;
 mod contract;
 mod error;
+mod factory;
 mod options;
 mod read;
+mod registration;
 mod registry;
 mod staged_name;
 mod stale_upload;
@@ -72,9 +74,11 @@ pub use contract::{
     StoredObject, WriteMode,
 };
 pub use error::{SinkError, SinkErrorKind};
+pub use factory::SinkFactory;
 pub use options::SinkOption;
 pub use read::{Listed, SinkLister, SinkReader};
-pub use registry::{RegistryError, SinkFactory, SinkHint, SinkRegistration, SinkRegistry};
+pub use registration::{SinkHint, SinkRegistration};
+pub use registry::{RegistryError, SinkRegistry};
 pub use staged_name::{staged_name, staged_target};
 pub use stale_upload::StaleUpload;
 pub use url::{SinkUrl, SinkUrlError};
