@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tulip_core::sink::Metadata;
 use tulip_core::{JobId, ObjectKey};
 
+use crate::admission::{Admission, Permit};
 use crate::setup::Setup;
 use crate::{Event, Outcome, Source};
 
@@ -13,11 +14,28 @@ pub(crate) struct Context {
     pub(crate) setup: Arc<Setup>,
     pub(crate) source: Source,
     pub(crate) observer: Box<dyn FnMut(Event<'_>) + Send>,
+    /// `None` where the export shares no budget.
+    pub(crate) admission: Option<Arc<dyn Admission>>,
 }
 
 impl Context {
     pub(crate) fn emit(&mut self, event: Event<'_>) {
         (self.observer)(event);
+    }
+
+    /// Waits for the turn to send a start.
+    pub(crate) async fn turn_to_start(&mut self) {
+        if let Some(admission) = &self.admission {
+            admission.start().await;
+        }
+    }
+
+    /// Waits for the turn to download.
+    pub(crate) async fn turn_to_download(&mut self) -> Option<Permit> {
+        match &self.admission {
+            Some(admission) => Some(admission.download().await),
+            None => None,
+        }
     }
 
     /// What is kept beside the object and its receipt, by stores that can.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tracing::{Instrument as _, debug, info, info_span};
 
+use crate::admission::Admission;
 use crate::cancellation::Cancellation;
 use crate::context::Context;
 use crate::pipeline;
@@ -27,6 +28,7 @@ pub struct Export {
     source: Source,
     observer: Box<dyn FnMut(Event<'_>) + Send>,
     cancellation: Cancellation,
+    admission: Option<Arc<dyn Admission>>,
     /// Of the incomplete export that this is to resume, where it is one.
     resumes: Option<Identity>,
 }
@@ -52,6 +54,7 @@ impl IntoFuture for Export {
                 setup: self.setup,
                 source: self.source,
                 observer: self.observer,
+                admission: self.admission,
             };
             let result = pipeline::run(cx, self.cancellation, self.resumes).await;
             let result = result.map_err(|error| error.of(name));
@@ -72,6 +75,7 @@ impl Export {
             source,
             observer: Box::new(|_| {}),
             cancellation: Cancellation::new(std::future::pending()),
+            admission: None,
             resumes,
         }
     }
@@ -80,6 +84,13 @@ impl Export {
     /// should be quick.
     pub fn on_event(mut self, observer: impl FnMut(Event<'_>) + Send + 'static) -> Self {
         self.observer = Box::new(observer);
+        self
+    }
+
+    /// Waits for `admission` before it starts a job and before it downloads; by default it waits for
+    /// neither.
+    pub fn admission(mut self, admission: Arc<dyn Admission>) -> Self {
+        self.admission = Some(admission);
         self
     }
 

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod admission;
 mod builder;
 mod cancellation;
 mod context;
@@ -26,6 +27,7 @@ mod verify;
 // Links the built-in sinks, so that they register themselves.
 use tulip_sinks as _;
 
+pub use admission::{Admission, Permit, Turn};
 pub use builder::ExporterBuilder;
 pub use csv::{FinalLineBreak, Framing, FramingError, FramingRules, RaggedRecords};
 pub use error::{Advice, ExportError, ExportErrorKind};

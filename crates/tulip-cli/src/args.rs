@@ -287,9 +287,18 @@ pub(crate) struct ExportSettings {
         help_heading = "Target"
     )]
     pub(crate) if_exists: ExistsRule,
-    /// Number of archives to export at once
+    /// Number of archives to download at once
     #[arg(long, value_name = "N", default_value = "4", value_parser = values::at_least_one, help_heading = "Limits")]
     pub(crate) concurrency: NonZeroUsize,
+    /// Maximum number of jobs that are pending at Tulip at once
+    #[arg(long, value_name = "N", default_value = "8", value_parser = values::at_least_one, help_heading = "Limits")]
+    pub(crate) max_pending: NonZeroUsize,
+    /// Maximum number of jobs to start in any minute; 0 for no limit
+    #[arg(long, value_name = "N", default_value_t = 60, help_heading = "Limits")]
+    pub(crate) start_rate: usize,
+    /// Maximum time of the whole run; 0 takes as long as it takes
+    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = values::duration, help_heading = "Limits")]
+    pub(crate) run_timeout: Duration,
     /// Accept an archive without records in place of one that has some
     #[arg(long, help_heading = "Checks")]
     pub(crate) allow_empty: bool,

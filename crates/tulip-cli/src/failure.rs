@@ -154,7 +154,7 @@ fn http_hint_of(error: &tulip_http::Error) -> Option<String> {
             "to trust a private CA or a proxy that re-signs TLS, add its certificate with --ca-file"
                 .to_owned()
         }
-        Http::ReduceLoad => "lower --concurrency, or try again later".to_owned(),
+        Http::ReduceLoad => "lower --start-rate or --max-pending, or try again later".to_owned(),
         Http::AllowHttpAssets => "on a network that you trust, add --allow-http".to_owned(),
         Http::AllowNetwork => {
             "if archives are kept there, allow it with --allow-network".to_owned()

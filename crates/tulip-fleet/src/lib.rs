@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 mod breaker;
+mod budget;
 mod collision;
+mod engine;
 mod error;
 mod many;
 mod outcome;

@@ -2,24 +2,30 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::future::pending;
+use std::num::NonZeroUsize;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use futures_util::future::{BoxFuture, FutureExt as _, Shared};
+use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{Stream, StreamExt};
 use tokio::task::JoinSet;
 use tulip_archive::core::Timestamp;
-use tulip_archive::{Event, Source};
+use tulip_archive::{Admission, Event, Source};
 
+use crate::engine::{Engine, Limits};
 use crate::{CircuitBreaker, Item, ItemError, ItemReport, NotStarted, Plan, StopPolicy};
-
-/// How many exports run at the same time, where nothing else is said.
-const CONCURRENCY: usize = 4;
 
 /// Follows one export.
 type Observer = Box<dyn FnMut(Event<'_>) + Send>;
 
 /// A plan that runs: a stream of one report for each of its exports, as they end.
+///
+/// Jobs are started within a budget: at most [`Run::start_rate`] in any minute, and at most
+/// [`Run::max_pending`] that Tulip is not done with. All that are started are polled, and each that
+/// is complete is downloaded as soon as fewer than [`Run::concurrency`] others are.
 ///
 /// One that fails does not stop the others, unless the [`StopPolicy`] says so; by default a
 /// [`CircuitBreaker`]. Nothing runs before the stream is polled first. It must be polled within a
@@ -34,12 +40,15 @@ pub struct Run {
     waiting: VecDeque<Item>,
     /// Reports that are to be yielded next.
     ended: VecDeque<ItemReport>,
-    running: JoinSet<ItemReport>,
-    concurrency: usize,
+    /// With its report each brings back its turns: they end once the report is recorded, so that no
+    /// other export is taken up before the policy has seen it.
+    running: JoinSet<(ItemReport, Arc<dyn Admission>)>,
+    limits: Limits,
     policy: Box<dyn StopPolicy>,
     observe: Box<dyn FnMut(&Source) -> Observer + Send>,
-    shutdown: Shared<BoxFuture<'static, ()>>,
-    is_interrupted: bool,
+    shutdown: BoxFuture<'static, ()>,
+    /// What the stream makes of these when it is polled first.
+    engine: Option<Engine>,
     stopped: Option<Stopped>,
 }
 
@@ -58,32 +67,54 @@ impl fmt::Debug for Run {
         f.debug_struct("Run")
             .field("waiting", &self.waiting.len())
             .field("running", &self.running.len())
-            .field("concurrency", &self.concurrency)
+            .field("limits", &self.limits)
             .field("policy", &self.policy)
             .finish_non_exhaustive()
     }
 }
 
 impl Run {
-    /// A run of this plan: four exports at the same time, stopped by a [`CircuitBreaker`].
+    /// A run of this plan: four downloads at the same time, at most eight jobs pending and 60
+    /// started in a minute, stopped by a [`CircuitBreaker`], without a time limit.
     pub fn new(plan: Plan) -> Self {
         let (items, ended) = plan.into_parts();
         Self {
             waiting: items.into(),
             ended: ended.into(),
             running: JoinSet::new(),
-            concurrency: CONCURRENCY,
+            limits: Limits::default(),
             policy: Box::new(CircuitBreaker::default()),
             observe: Box::new(|_| Box::new(|_| {})),
-            shutdown: std::future::pending().boxed().shared(),
-            is_interrupted: false,
+            shutdown: pending().boxed(),
+            engine: None,
             stopped: None,
         }
     }
 
-    /// Runs at most this many exports at the same time; 0 counts as 1.
-    pub fn concurrency(mut self, exports: usize) -> Self {
-        self.concurrency = exports.max(1);
+    /// Downloads at most this many archives at the same time; 0 counts as 1.
+    pub fn concurrency(mut self, downloads: usize) -> Self {
+        self.limits.concurrency = downloads.max(1);
+        self
+    }
+
+    /// Has at most this many jobs pending at Tulip at the same time; 0 counts as 1. A job is pending
+    /// from its start until its archive can be downloaded.
+    pub fn max_pending(mut self, jobs: usize) -> Self {
+        self.limits.max_pending = jobs.max(1);
+        self
+    }
+
+    /// Sends at most this many starts in any minute; `None` sets no limit.
+    pub fn start_rate(mut self, per_minute: Option<NonZeroUsize>) -> Self {
+        self.limits.start_rate = per_minute;
+        self
+    }
+
+    /// Ends the run after this time, as [`Run::until`] does; `None` sets no limit. Exports that were
+    /// not taken up are reported with
+    /// [`ExportErrorKind::DeadlineExceeded`](tulip_archive::ExportErrorKind::DeadlineExceeded).
+    pub fn time_limit(mut self, limit: Option<Duration>) -> Self {
+        self.limits.time_limit = limit;
         self
     }
 
@@ -107,7 +138,7 @@ impl Run {
     /// [`Export::until`](tulip_archive::Export::until) says, no more are started, and each is
     /// reported as interrupted.
     pub fn until(mut self, shutdown: impl Future<Output = ()> + Send + 'static) -> Self {
-        self.shutdown = shutdown.boxed().shared();
+        self.shutdown = shutdown.boxed();
         self
     }
 
@@ -133,9 +164,14 @@ impl Run {
     }
 
     /// Takes up exports while there is room, or gives up those that are left.
-    fn advance(&mut self) {
-        while self.running.len() < self.concurrency {
-            if let Some(why) = self.given_up() {
+    fn advance(&mut self, engine: &mut Engine, cx: &mut Context<'_>) {
+        // Beside those that are pending, as many as can be downloaded wait for that.
+        let most = self
+            .limits
+            .max_pending
+            .saturating_add(self.limits.concurrency);
+        while !self.waiting.is_empty() && self.running.len() < most {
+            if let Some(why) = engine.ended().or_else(|| self.policy.stop()) {
                 // A success of an export that is under way may prove the others worth trying, so
                 // they are given up once nothing is under way.
                 if self.running.is_empty() {
@@ -143,10 +179,12 @@ impl Run {
                 }
                 return;
             }
-            let Some(item) = self.waiting.pop_front() else {
+            let Poll::Ready(turns) = engine.poll_turns(cx) else {
                 return;
             };
-            self.start(item);
+            if let Some(item) = self.waiting.pop_front() {
+                self.start(item, turns, engine.end());
+            }
         }
     }
 
@@ -164,32 +202,31 @@ impl Run {
         }
     }
 
-    /// Why no more exports are to be started.
-    fn given_up(&self) -> Option<NotStarted> {
-        match self.is_interrupted {
-            true => Some(NotStarted::interrupted()),
-            false => self.policy.stop(),
-        }
-    }
-
-    fn start(&mut self, item: Item) {
+    fn start(
+        &mut self,
+        item: Item,
+        turns: Arc<dyn Admission>,
+        end: impl Future<Output = ()> + Send + 'static,
+    ) {
         let (source, export, remembered) = item.into_parts();
         let observer = (self.observe)(&source);
         let running = export
             .on_event(observer)
-            .until(self.shutdown.clone())
+            .admission(turns.clone())
+            .until(end)
             .into_future();
         let started = Timestamp::now();
         self.running.spawn(async move {
             let result = running.await.map_err(ItemError::Failed);
-            ItemReport {
+            let report = ItemReport {
                 source,
                 result,
                 started: Some(started),
                 attempts: 1,
                 ended: Timestamp::now(),
                 remembered,
-            }
+            };
+            (report, turns)
         });
     }
 }
@@ -199,18 +236,23 @@ impl Stream for Run {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let run = &mut *self;
-        if !run.is_interrupted && run.shutdown.poll_unpin(cx).is_ready() {
-            run.is_interrupted = true;
+        let mut engine = match run.engine.take() {
+            Some(engine) => engine,
+            None => {
+                let shutdown = std::mem::replace(&mut run.shutdown, pending().boxed());
+                Engine::new(&run.limits, shutdown)
+            }
+        };
+        engine.poll_end(cx);
+        if run.ended.is_empty() {
+            run.advance(&mut engine, cx);
         }
-        if let Some(report) = run.ended.pop_front() {
-            return Poll::Ready(Some(report));
-        }
-        run.advance();
+        run.engine = Some(engine);
         if let Some(report) = run.ended.pop_front() {
             return Poll::Ready(Some(report));
         }
         match ready!(run.running.poll_join_next(cx)) {
-            Some(Ok(report)) => {
+            Some(Ok((report, _turns))) => {
                 run.policy.record(&report);
                 Poll::Ready(Some(report))
             }

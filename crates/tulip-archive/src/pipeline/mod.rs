@@ -75,6 +75,7 @@ async fn finish(
         return Ok(outcome);
     }
     let ready = cancellation.guard(wait::wait(cx, started)).await?;
+    let _turn = Box::pin(cancellation.guard(async { Ok(cx.turn_to_download().await) })).await?;
     let moved = Box::pin(transfer::transfer(cx, cancellation, recovery, ready)).await?;
     let transferred = match moved {
         Moved::Whole(transferred) => *transferred,

@@ -59,6 +59,7 @@ async fn start_archive(
     recovery: &mut Recovery,
     machine: &MachineId,
 ) -> Result<JobId, ExportError> {
+    cancellation.guard(turn(cx)).await?;
     let limit = cx.setup.poll.time_limit();
     let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
     let client = cx.setup.client.with_deadline(deadline);
@@ -68,7 +69,7 @@ async fn start_archive(
         cancellation.guard(ready).await?;
         recovery.start_requested().await;
         match cancellation.grace(attempt(recovery, &mut attempts)).await {
-            Graced::Done(Ok(None)) => {}
+            Graced::Done(Ok(None)) => cancellation.guard(turn(cx)).await?,
             Graced::Done(Ok(Some(job))) => {
                 info!(%job, "started job");
                 cx.emit(Event::Started { job: &job });
@@ -83,6 +84,12 @@ async fn start_archive(
             Graced::Dropped => return Err(unknown("it was interrupted before Tulip had answered")),
         }
     }
+}
+
+/// Waits for the turn to send a start.
+async fn turn(cx: &mut Context) -> Result<(), ExportError> {
+    cx.turn_to_start().await;
+    Ok(())
 }
 
 /// Sends one start and records what came of it.

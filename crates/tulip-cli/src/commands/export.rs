@@ -1,5 +1,7 @@
 //! `tulip export`
 
+use std::num::NonZeroUsize;
+
 use tulip_archive::poll::PollPolicy;
 use tulip_archive::{Exporter, FinalLineBreak, IfExists, RaggedRecords};
 use tulip_fleet::{ItemReport, Plan, PlanError, Run, preview};
@@ -85,7 +87,11 @@ pub(crate) async fn run(
             return Err(fleet::refused(error));
         }
     };
-    let run = Run::new(plan).concurrency(settings.concurrency.get());
+    let run = Run::new(plan)
+        .concurrency(settings.concurrency.get())
+        .max_pending(settings.max_pending.get())
+        .start_rate(NonZeroUsize::new(settings.start_rate))
+        .time_limit(values::no_limit_if_zero(settings.run_timeout));
     let mut summary = Summary::start();
     let report = |ended: &ItemReport| {
         summary.record(ended);

@@ -42,6 +42,8 @@ pub(crate) async fn run(
         progress.hint("to continue, run the same command again, or `tulip resume`");
     }
     match overall_code(&totals.codes) {
+        // A run that has ended by its time limit was not interrupted by anybody.
+        Some(Code::Interrupted) if !shutdown.is_asked() => Err(Failure::reported(Code::Other)),
         _ if shutdown.is_asked() && totals.codes.contains(&Some(Code::Interrupted)) => {
             Err(Failure::interrupted())
         }

@@ -132,7 +132,7 @@ fn a_run_ends_early_once_the_first_exports_all_fail_in_the_same_way() {
         .emulator
         .issue_token(TokenKind::Workspace, &[Scope::MachinesRead])
         .unwrap();
-    let args = [&ALL[..], &["--concurrency", "1"]].concat();
+    let args = [&ALL[..], &["--max-pending", "1"]].concat();
     let ran = run(&mut bench.command_as(&reader), &args);
     assert_eq!(ran.code, Some(3), "{ran:?}");
     assert_eq!(bench.emulator.requests().count(Endpoint::Start), 5);

@@ -61,7 +61,8 @@ fn what_is_not_found_is_named_once() {
     let gone = Fault::Reply(Reply::error(404, "NotFound", "it is gone"));
     bench.emulator.fail_next(Endpoint::Start, 1, gone);
     let not_started = format!(
-        "error: could not start archive: machine {machine} not found (HTTP 404); \
+        "error: machine \"Mill 01\" ({machine}): could not start archive: machine {machine} not \
+         found (HTTP 404); \
          Tulip says: it is gone; errorCode NotFound"
     );
     for (args, beginning) in [

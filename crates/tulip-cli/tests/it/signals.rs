@@ -108,7 +108,7 @@ fn an_interrupted_run_has_a_line_for_every_export() {
     let pending = JobScript::new().pending_until_released();
     bench.emulator.set_default_script(pending);
     let args = ["export", "--all", "--to", "out", "--json"];
-    let mut child = spawn(&bench, &[&args[..], &["--concurrency", "1"]].concat());
+    let mut child = spawn(&bench, &[&args[..], &["--max-pending", "1"]].concat());
     bench.block_on(bench.emulator.wait_for_requests(Endpoint::Status, 1));
     signal(&child, "TERM");
     let mut stdout = String::new();

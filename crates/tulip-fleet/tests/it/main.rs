@@ -1,6 +1,7 @@
 //! Runs of many machines against a Tulip emulator over loopback.
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
+mod budget;
 mod plan;
 mod preview;
 mod run;

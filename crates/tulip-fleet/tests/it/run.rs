@@ -70,9 +70,8 @@ async fn the_circuit_breaker_spares_tulip_the_rest() {
     let bench = Bench::of(9).await;
     bench.emulator.fail_next(Endpoint::Start, 9, refusal());
     let exporter = bench.exporter().build().await.unwrap();
-    let mut run = export_many(&exporter, bench.sources().await, 1)
-        .await
-        .unwrap();
+    let plan = Plan::new(&exporter, bench.sources().await).await.unwrap();
+    let mut run = Run::new(plan).max_pending(1);
     let mut reports = Vec::new();
     while let Some(report) = run.next().await {
         reports.push(report);
@@ -113,7 +112,7 @@ async fn an_interrupted_run_reports_every_export() {
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let stop = Arc::new(Mutex::new(Some(stop)));
     let run = Run::new(plan)
-        .concurrency(2)
+        .max_pending(2)
         .on_event(move |_| {
             let stop = stop.clone();
             move |event| {

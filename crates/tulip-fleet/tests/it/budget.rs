@@ -1,0 +1,116 @@
+//! What a run asks of Tulip, and how much of it at once.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use tulip_emulator::{Endpoint, JobScript};
+use tulip_fleet::archive::{ExportErrorKind, Source};
+use tulip_fleet::{ItemReport, Outcome, Plan, Run};
+
+use crate::support::{Bench, all, count};
+
+async fn plan(bench: &Bench, sources: Vec<Source>) -> Plan {
+    let exporter = bench.exporter().build().await.unwrap();
+    Plan::new(&exporter, sources).await.unwrap()
+}
+
+fn pending() -> JobScript {
+    JobScript::new().pending_until_released()
+}
+
+#[tokio::test]
+async fn no_more_jobs_are_pending_than_allowed() {
+    let bench = Bench::of(7).await;
+    bench.emulator.set_default_script(pending());
+    let plan = plan(&bench, bench.sources().await).await;
+    let run = tokio::spawn(all(Run::new(plan).max_pending(3)));
+    let mut polls = 0;
+    for released in 0..7 {
+        // Whoever would start one too many has had the time of many polls to do so.
+        polls += 30;
+        bench
+            .emulator
+            .wait_for_requests(Endpoint::Status, polls)
+            .await;
+        polls = bench.emulator.requests().count(Endpoint::Status);
+        let started = bench.emulator.jobs();
+        assert!(
+            started.len() <= released + 3,
+            "{released}: {}",
+            started.len()
+        );
+        bench.emulator.release(&started[released].id);
+    }
+    assert_eq!(count(&run.await.unwrap(), Outcome::Stored), 7);
+}
+
+#[tokio::test]
+async fn a_slow_job_delays_no_other() {
+    let bench = Bench::of(9).await;
+    let sources = bench.sources().await;
+    let slow = sources[0].known_machine().unwrap().clone();
+    bench.emulator.script_next_of(&slow, pending());
+    let plan = plan(&bench, sources).await;
+    let mut run = Run::new(plan).concurrency(1).max_pending(2);
+    let mut reports = Vec::new();
+    while reports.len() < 8 {
+        let report: ItemReport = run.next().await.unwrap();
+        assert_ne!(report.source.known_machine(), Some(&slow));
+        reports.push(report);
+    }
+    let jobs = bench.emulator.jobs();
+    let of_slow = jobs.iter().find(|job| job.machine == slow);
+    bench.emulator.release(&of_slow.unwrap().id);
+    reports.push(run.next().await.unwrap());
+    assert_eq!(count(&reports, Outcome::Stored), 9);
+    assert!(run.next().await.is_none());
+}
+
+#[tokio::test]
+async fn starts_wait_for_their_rate_and_nothing_else_does() {
+    let bench = Bench::of(3).await;
+    let plan = plan(&bench, bench.sources().await).await;
+    let run = Run::new(plan).start_rate(NonZeroUsize::new(2));
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let mut run = run.until(async { drop(stopped.await) });
+    let mut reports = Vec::new();
+    while reports.len() < 2 {
+        reports.push(run.next().await.unwrap());
+    }
+    assert_eq!(count(&reports, Outcome::Stored), 2);
+    assert_eq!(bench.emulator.requests().count(Endpoint::Start), 2);
+    // The third would wait for a minute, and does not once the run is to end.
+    drop(stop);
+    let third = run.next().await.unwrap();
+    assert_eq!(third.outcome(), Outcome::NotStarted);
+    assert_eq!(bench.emulator.requests().count(Endpoint::Start), 2);
+}
+
+#[tokio::test]
+async fn jobs_that_are_known_need_no_start() {
+    let bench = Bench::of(1).await;
+    let job = || bench.emulator.add_job(JobScript::new()).unwrap();
+    let sources = (0..4).map(|_| Source::job(job())).collect();
+    let plan = plan(&bench, sources).await;
+    let run = Run::new(plan).start_rate(NonZeroUsize::new(1));
+    assert_eq!(count(&all(run).await, Outcome::Stored), 4);
+}
+
+#[tokio::test]
+async fn the_time_limit_ends_the_run_in_order() {
+    let bench = Bench::of(4).await;
+    bench.emulator.set_default_script(pending());
+    let plan = plan(&bench, bench.sources().await).await;
+    let run = Run::new(plan).max_pending(1).concurrency(1);
+    let mut run = run.time_limit(Some(Duration::from_millis(200)));
+    let mut reports = Vec::new();
+    while let Some(report) = run.next().await {
+        reports.push(report);
+    }
+    assert_eq!(reports.len(), 4);
+    let stopped = run.stopped().unwrap();
+    assert_eq!(stopped.why.kind, ExportErrorKind::DeadlineExceeded);
+    let untried = reports.iter().filter(|report| report.attempts == 0);
+    assert_eq!(untried.count(), stopped.left);
+    assert_eq!(bench.archives(), 0);
+}
