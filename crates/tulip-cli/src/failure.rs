@@ -151,7 +151,8 @@ fn http_hint_of(error: &tulip_http::Error) -> Option<String> {
     use tulip_http::Advice as Http;
     Some(match error.advice()? {
         Http::SetCaFile => {
-            "to trust a private CA or a proxy that re-signs TLS, add its certificate with --ca-file"
+            "to trust a private CA, a self-signed certificate or a TLS proxy, add its certificate with \
+             --ca-file"
                 .to_owned()
         }
         Http::ReduceLoad => "lower --start-rate or --max-pending, or try again later".to_owned(),

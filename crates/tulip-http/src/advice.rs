@@ -13,7 +13,7 @@ pub enum Advice {
     CheckHost,
     /// Check the base URL, the network and the proxy variables.
     CheckConnection,
-    /// Name the certificate authority of whoever re-signs TLS here.
+    /// Trust the private authority, the self-signed certificate or the proxy that re-signs TLS.
     SetCaFile,
     /// Look in Tulip whether the archive was started before starting another.
     LookForArchive,
@@ -44,7 +44,7 @@ impl fmt::Display for Advice {
         f.write_str(match self {
             Self::CheckHost => "check that this machine can reach the host",
             Self::CheckConnection => "check the base URL, the network and the proxy variables",
-            Self::SetCaFile => "if a proxy re-signs TLS here, set Settings::ca_file",
+            Self::SetCaFile => "to trust a private CA, a self-signed certificate or a TLS proxy, set Settings::ca_file",
             Self::LookForArchive => "look in Tulip before you start another archive",
             Self::TryLater => "try again later",
             Self::CheckCredentials => {

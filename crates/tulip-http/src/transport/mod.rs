@@ -8,6 +8,7 @@ mod failure;
 mod gate;
 mod message;
 mod proxy;
+mod self_signed;
 mod tls;
 mod transport_error;
 mod upload;

@@ -9,6 +9,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls_platform_verifier::Verifier;
 
 use super::build_error::BuildError;
+use super::self_signed::SelfSigned;
 
 /// TLS that trusts the platform's roots and the certificates in `ca_file`. Where the platform has
 /// no roots at all, as in an empty container, Mozilla's are used.
@@ -28,9 +29,10 @@ pub(crate) fn config(ca_file: Option<&Path>) -> Result<ClientConfig, BuildError>
         verifier
     } else {
         let mozilla = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned();
-        Verifier::new_with_extra_roots(extra.into_iter().chain(mozilla), provider.clone())
+        Verifier::new_with_extra_roots(extra.iter().cloned().chain(mozilla), provider.clone())
     };
     let verifier = verifier.map_err(|error| BuildError::Tls(error.to_string()))?;
+    let verifier = SelfSigned::new(Arc::new(verifier), extra);
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| BuildError::Tls(error.to_string()))?

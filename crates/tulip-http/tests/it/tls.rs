@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd,
+};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -32,6 +34,23 @@ impl TlsServer {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &ca).unwrap();
+        Self::with(&certificate, &key, &ca.pem(), answer).await
+    }
+
+    /// A server whose certificate is signed by its own key, and is the one that is trusted.
+    async fn self_signed(params: CertificateParams) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        let pem = certificate.pem();
+        Self::with(&certificate, &key, &pem, json("200 OK", "[]")).await
+    }
+
+    async fn with(
+        certificate: &Certificate,
+        key: &KeyPair,
+        trusted: &str,
+        answer: Vec<u8>,
+    ) -> Self {
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
@@ -59,7 +78,7 @@ impl TlsServer {
         });
         let folder = TempDir::new().unwrap();
         let ca_file = folder.path().join("ca.pem");
-        std::fs::write(&ca_file, ca.pem()).unwrap();
+        std::fs::write(&ca_file, trusted).unwrap();
         Self {
             url,
             ca_file,
@@ -97,6 +116,49 @@ async fn an_authority_of_ones_own_is_trusted_by_its_file_alone() {
     assert_eq!(error.advice(), Some(Advice::SetCaFile));
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.contains("certificate"), "{cause}");
+}
+
+/// What `openssl req -x509` makes: a certificate of its own authority, for a name.
+fn as_openssl_does(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_is_trusted_where_it_is_named() {
+    let plain = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    let mut leaf = plain.clone();
+    leaf.is_ca = IsCa::ExplicitNoCa;
+    for params in [as_openssl_does("127.0.0.1"), plain, leaf] {
+        let server = TlsServer::self_signed(params).await;
+        assert!(server.client().machines().await.unwrap().is_empty());
+        let stranger = Client::builder(server.settings()).build().unwrap();
+        let error = stranger.machines().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Tls);
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.contains("UnknownIssuer"), "{cause}");
+        // Another's file does not help.
+        let other = TlsServer::self_signed(as_openssl_does("127.0.0.1")).await;
+        let mut settings = server.settings();
+        settings.ca_file = Some(other.ca_file.clone());
+        let client = Client::builder(settings).build().unwrap();
+        assert_eq!(client.machines().await.unwrap_err().kind(), ErrorKind::Tls);
+    }
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_is_good_for_its_name_and_its_time_alone() {
+    let elsewhere = as_openssl_does("elsewhere.example");
+    let mut expired = as_openssl_does("127.0.0.1");
+    expired.not_after = date_time_ymd(2020, 1, 1);
+    for (params, why) in [(elsewhere, "name"), (expired, "expired")] {
+        let server = TlsServer::self_signed(params).await;
+        let error = server.client().machines().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Tls);
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.contains(why), "{cause}");
+    }
 }
 
 #[tokio::test]
