@@ -57,6 +57,25 @@ fn what_a_page_prints_builds_as_it_is_printed() {
 }
 
 #[test]
+fn every_page_with_code_to_paste_is_followed() {
+    let followed = |path: &Path| PAGES.iter().any(|page| path.ends_with(page.path));
+    let root = Path::new(REPOSITORY);
+    for path in pages() {
+        let text = fs::read_to_string(&path).unwrap();
+        // The front page of a crate is a documentation test of it.
+        let is_front_page = path
+            .parent()
+            .is_some_and(|folder| folder.join("Cargo.toml").is_file() && folder != root);
+        let has_code = blocks(&text).iter().any(markdown::Block::is_rust);
+        assert!(
+            !has_code || is_front_page || followed(&path),
+            "{}",
+            path.display()
+        );
+    }
+}
+
+#[test]
 fn no_page_prints_lines_that_are_for_rustdoc_alone() {
     for path in pages() {
         let text = fs::read_to_string(&path).unwrap();

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tulip_core::sink::{
-    Capabilities, OpenOptions, Sink, SinkError, SinkErrorKind, SinkFactory, SinkUrl, SinkWriter,
-    StoredObject, WriteMode, async_trait, staged_name,
+    Capabilities, OpenOptions, Sink, SinkError, SinkFactory, SinkUrl, SinkWriter, StoredObject,
+    WriteMode, async_trait, staged_name,
 };
 use tulip_core::{NetworkOptions, ObjectKey};
 use tulip_http::http::{Request, StatusCode, request};
@@ -31,17 +31,7 @@ impl SinkFactory for WebDavFactory {
         url: &SinkUrl,
         network: &NetworkOptions,
     ) -> Result<Arc<dyn Sink>, SinkError> {
-        let invalid = |what| SinkError::new(SinkErrorKind::InvalidTarget, what);
-        let host = url
-            .host()
-            .ok_or_else(|| invalid(format!("{url} names no host")))?;
-        let (port, path) = (
-            url.port().unwrap_or(80),
-            url.expose().path().trim_end_matches('/'),
-        );
-        let root = format!("http://{host}:{port}{path}");
-        let http = Transport::new(network);
-        let http = http.map_err(|error| invalid(format!("cannot use {url}")).with_source(error))?;
+        let (root, http) = (url.root("http")?, Transport::new(network)?);
         Ok(Arc::new(WebDav { root, http }))
     }
 }
@@ -54,12 +44,7 @@ struct WebDav {
 
 impl WebDav {
     async fn send(&self, request: request::Builder) -> Result<(), TransportError> {
-        error_for_status(self.http.send_empty(request).await?)?;
-        Ok(())
-    }
-
-    fn failed(&self, error: TransportError) -> SinkError {
-        error.into_sink_error(format!("cannot write to {}", self.root))
+        error_for_status(self.http.send_empty(request).await?).map(drop)
     }
 }
 
@@ -101,18 +86,17 @@ struct WebDavWriter {
 }
 
 impl WebDavWriter {
-    /// Moves what is staged to its name, in folders that are made where they are missing.
-    async fn rename(&self) -> Result<(), TransportError> {
+    /// Ends the upload and moves it to its name, in folders that are made where they are missing.
+    async fn store(&mut self) -> Result<(), TransportError> {
+        error_for_status(self.upload.finish().await?)?;
         for parent in self.key.parents() {
-            let folder = self.dav.location(&parent);
-            let made = self
-                .dav
-                .send(Request::builder().method("MKCOL").uri(folder))
-                .await;
-            made.or_else(|error| match error.status() {
-                Some(StatusCode::METHOD_NOT_ALLOWED) => Ok(()), // it is there already
-                _ => Err(error),
-            })?;
+            let folder = Request::builder().method("MKCOL");
+            match self.dav.send(folder.uri(self.dav.location(&parent))).await {
+                Err(error) if error.status() != Some(StatusCode::METHOD_NOT_ALLOWED) => {
+                    return Err(error);
+                }
+                _ => {} // it is there, now or already
+            }
         }
         let overwrite = if self.mode == WriteMode::Create {
             "F"
@@ -129,30 +113,20 @@ impl WebDavWriter {
 impl SinkWriter for WebDavWriter {
     async fn write(&mut self, chunk: Bytes) -> Result<(), SinkError> {
         self.bytes += chunk.len() as u64;
-        self.upload
-            .write(chunk)
-            .await
-            .map_err(|error| self.dav.failed(error))
+        Ok(self.upload.write(chunk).await?)
     }
     async fn close(mut self: Box<Self>) -> Result<StoredObject, SinkError> {
-        let uploaded = self.upload.finish().await.and_then(error_for_status);
-        let stored = match uploaded {
-            Ok(_) => self.rename().await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = stored {
+        if let Err(error) = self.store().await {
             let _ = self.dav.send(Request::delete(&self.staged)).await;
-            return Err(self.dav.failed(error));
+            return Err(error.into());
         }
         Ok(StoredObject::new(self.bytes))
     }
     async fn abort(mut self: Box<Self>) -> Result<(), SinkError> {
-        // The server holds what it is still receiving, so the upload is ended first.
+        // The server locks what it is still receiving, so the upload is ended first.
         let _ = self.upload.finish().await;
         match self.dav.send(Request::delete(&self.staged)).await {
-            Err(error) if error.status() != Some(StatusCode::NOT_FOUND) => {
-                Err(self.dav.failed(error))
-            }
+            Err(error) if error.status() != Some(StatusCode::NOT_FOUND) => Err(error.into()),
             _ => Ok(()),
         }
     }

@@ -217,7 +217,7 @@ mod tests {
         let error = SinkError::new(SinkErrorKind::StorageFull, "cannot write \"a\"\n.csv");
         assert_eq!(
             format!("{error:?}"),
-            r#"SinkError { kind: StorageFull, message: "cannot write \"a\" .csv: no room is left (free some room, then try again)" }"#
+            r#"SinkError { kind: StorageFull, message: "cannot write \"a\" .csv: no space left (free some space, then try again)" }"#
         );
     }
 

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use url::Url;
 
+use super::{SinkError, SinkErrorKind};
 use crate::redact::MASK;
 
 /// Why a text is not the address of a sink.
@@ -111,6 +112,31 @@ impl SinkUrl {
     #[must_use]
     pub fn port(&self) -> Option<u16> {
         self.0.port()
+    }
+
+    /// The same place under another scheme, for a store that is reached by it: without user info,
+    /// options, and a slash at the end.
+    ///
+    /// ```
+    /// use tulip_core::sink::SinkUrl;
+    /// let url: SinkUrl = "webdav://nas:8080/tulip/?batch=7".parse()?;
+    /// assert_eq!(url.root("http")?, "http://nas:8080/tulip");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`SinkErrorKind::InvalidTarget`] when the URL names no host.
+    pub fn root(&self, scheme: &str) -> Result<String, SinkError> {
+        let Some(host) = self.host() else {
+            let what = format!("{self} names no host");
+            return Err(SinkError::new(SinkErrorKind::InvalidTarget, what));
+        };
+        let port = self.port().map(|port| format!(":{port}"));
+        let (port, path) = (
+            port.unwrap_or_default(),
+            self.0.path().trim_end_matches('/'),
+        );
+        Ok(format!("{scheme}://{host}{port}{path}"))
     }
 
     /// The path, percent-decoded, with its leading slash.
@@ -272,6 +298,24 @@ mod tests {
         assert_eq!(url.to_file_path().unwrap(), path);
         assert_eq!(url.path(), "/data/Mühle 07/100%");
         assert!(SinkUrl::from_path(Path::new("out")).is_err());
+    }
+
+    #[test]
+    fn a_root_has_what_tells_the_place_and_no_secret() {
+        let root = |url: &str| SinkUrl::parse(url).unwrap().root("http");
+        assert_eq!(
+            root("dav://u:s3cret@h:8080/a%20b/?key=s3cret#x").unwrap(),
+            "http://h:8080/a%20b"
+        );
+        assert_eq!(root("dav://[::1]").unwrap(), "http://[::1]");
+        let error = root("dav:///a?key=s3cret").unwrap_err();
+        assert_eq!(error.kind(), SinkErrorKind::InvalidTarget);
+        assert!(
+            error
+                .to_string()
+                .starts_with("dav:///a?key=[redacted] names no host"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use tulip_core::sink::{SinkError, SinkErrorKind};
+
 /// Why a client cannot be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -37,5 +39,14 @@ pub enum BuildError {
 impl BuildError {
     pub(crate) fn http(error: reqwest::Error) -> Self {
         Self::Http(error.without_url().to_string())
+    }
+}
+
+/// For sinks that build a [`Transport`](crate::Transport).
+impl From<BuildError> for SinkError {
+    fn from(error: BuildError) -> Self {
+        let advice = "check the CA file and the variables that name proxies";
+        Self::new(SinkErrorKind::InvalidTarget, "cannot use the network")
+            .with_reason(error.to_string(), advice)
     }
 }

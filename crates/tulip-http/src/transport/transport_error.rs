@@ -71,17 +71,17 @@ impl TransportError {
     pub fn status(&self) -> Option<StatusCode> {
         self.status
     }
+}
 
-    /// The error of a sink that was doing `what`, as in "cannot write http://nas/a.csv". Its class is
-    /// that of the status, or that of a store which cannot be reached.
-    #[must_use]
-    pub fn into_sink_error(self, what: impl Into<String>) -> SinkError {
-        let kind = match (self.status, self.failure.kind) {
+/// What a sink makes of it: its class is that of the status, or of a store that cannot be reached.
+impl From<TransportError> for SinkError {
+    fn from(error: TransportError) -> Self {
+        let kind = match (error.status, error.failure.kind) {
             (Some(status), _) => SinkErrorKind::from_http_status(status.as_u16()),
             (None, FailureKind::Tls | FailureKind::AddressRefused) => SinkErrorKind::InvalidTarget,
             (None, _) => SinkErrorKind::Unavailable,
         };
-        SinkError::new(kind, what).with_source(self)
+        Self::new(kind, error.to_string())
     }
 }
 
@@ -130,23 +130,19 @@ mod tests {
     }
 
     #[test]
-    fn a_sink_shows_what_it_was_doing_and_what_came_back() {
-        let error = error_for_status(answer(507)).unwrap_err();
-        let error = error.into_sink_error("cannot write http://nas/a.csv");
-        assert_eq!(error.kind(), SinkErrorKind::StorageFull);
+    fn a_sink_says_what_came_back_and_what_to_do() {
+        let full = SinkError::from(error_for_status(answer(507)).unwrap_err());
+        assert_eq!(full.kind(), SinkErrorKind::StorageFull);
         assert_eq!(
-            format!("{error:?}"),
-            "SinkError { kind: StorageFull, \
-             message: \"cannot write http://nas/a.csv: no room is left (free some room, then try \
-             again)\", \
-             source: TransportError(\"the server answered 507 Insufficient Storage\") }"
+            full.to_string(),
+            "the server answered 507 Insufficient Storage: no space left (free some space, then \
+             try again)"
         );
         let silent = TransportError::stalled(Duration::from_secs(60));
-        assert_eq!(silent.to_string(), "timed out: no progress for 60 s");
-        assert!(
-            silent
-                .into_sink_error("cannot write http://nas/a.csv")
-                .is_retryable()
+        assert_eq!(
+            format!("{silent:?}"),
+            "TransportError(\"no answer in time: no progress for 60 s\")"
         );
+        assert!(SinkError::from(silent).is_retryable());
     }
 }
