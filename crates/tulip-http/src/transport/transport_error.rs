@@ -141,7 +141,7 @@ mod tests {
         let silent = TransportError::stalled(Duration::from_secs(60));
         assert_eq!(
             format!("{silent:?}"),
-            "TransportError(\"no answer in time: no progress for 60 s\")"
+            "TransportError(\"timed out: no progress for 60 s\")"
         );
         assert!(SinkError::from(silent).is_retryable());
     }
