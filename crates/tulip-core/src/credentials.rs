@@ -1,57 +1,15 @@
 //! API keys and their secrets.
 
+mod deserialize;
+mod error;
+
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Error, MapAccess, Unexpected, Visitor};
-use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
-/// Why credentials cannot be used. Never holds the secret.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CredentialsError {
-    /// Nothing was set.
-    #[error("no credentials: set TULIP_API_KEY and TULIP_API_SECRET, or TULIP_AUTH")]
-    Missing,
-    /// One half was set.
-    #[error("{set} is set but {missing} is not; both are needed")]
-    Half {
-        /// The variable that is set.
-        set: &'static str,
-        /// The variable that is not.
-        missing: &'static str,
-    },
-    /// Two sources were set and disagree.
-    #[error(
-        "TULIP_AUTH and TULIP_API_KEY with TULIP_API_SECRET name different credentials; unset one of them"
-    )]
-    Conflict,
-    /// A part is empty.
-    #[error("the {part} is empty")]
-    Empty {
-        /// "API key" or "API secret".
-        part: &'static str,
-    },
-    /// A part holds a character that HTTP Basic cannot carry.
-    #[error("the {part} holds {what}, which HTTP Basic cannot carry")]
-    Character {
-        /// "API key" or "API secret".
-        part: &'static str,
-        /// What was found.
-        what: &'static str,
-    },
-    /// The pasted header is not one.
-    #[error(
-        "the auth header is not usable: {reason}; paste the value of \"Auth Header\" from Tulip's token page, with or without \"Basic \""
-    )]
-    Header {
-        /// What is wrong with it.
-        reason: &'static str,
-    },
-}
+pub use self::error::CredentialsError;
 
 /// An API key and its secret.
 ///
@@ -71,67 +29,9 @@ pub struct Credentials {
     secret: Zeroizing<String>,
 }
 
-#[derive(Deserialize)]
-struct Parts {
-    #[serde(deserialize_with = "text")]
-    key: Zeroizing<String>,
-    #[serde(deserialize_with = "text")]
-    secret: Zeroizing<String>,
-}
-
 /// A value without what editors and shells leave around it.
 fn bare(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
-}
-
-/// A text, without its value in the error where it is none.
-fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Zeroizing<String>, D::Error> {
-    String::deserialize(deserializer)
-        .map(Zeroizing::new)
-        .map_err(|_| D::Error::custom("a text was expected"))
-}
-
-impl<'de> Deserialize<'de> for Credentials {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Asked for a map, serde_json itself would quote what it finds instead.
-        deserializer.deserialize_any(PartsVisitor)
-    }
-}
-
-/// Reads an object. Whatever else stands there may be the secret, which serde would quote.
-struct PartsVisitor;
-
-impl<'de> Visitor<'de> for PartsVisitor {
-    type Value = Credentials;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object with key and secret")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Credentials, A::Error> {
-        let parts = Parts::deserialize(MapAccessDeserializer::new(map))?;
-        Credentials::new(&parts.key, &parts.secret).map_err(A::Error::custom)
-    }
-
-    fn visit_str<E: Error>(self, _: &str) -> Result<Credentials, E> {
-        Err(E::invalid_type(Unexpected::Other("a text"), &self))
-    }
-
-    fn visit_bytes<E: Error>(self, _: &[u8]) -> Result<Credentials, E> {
-        Err(E::invalid_type(Unexpected::Other("bytes"), &self))
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Credentials, E> {
-        Err(E::invalid_type(Unexpected::Other("a number"), &self))
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<Credentials, E> {
-        Err(E::invalid_type(Unexpected::Other("a number"), &self))
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Credentials, E> {
-        Err(E::invalid_type(Unexpected::Other("a number"), &self))
-    }
 }
 
 impl Credentials {
@@ -291,140 +191,4 @@ impl fmt::Debug for Credentials {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn vars(set: &[(&str, &str)]) -> Result<Credentials, CredentialsError> {
-        Credentials::from_vars(|name| {
-            set.iter()
-                .find(|(n, _)| *n == name)
-                .map(|(_, v)| (*v).to_owned())
-        })
-    }
-
-    #[test]
-    fn every_form_that_people_paste_gives_the_same_credentials() {
-        let expected = Credentials::new("apikey.2_ab", "s3cret").unwrap();
-        for header in [
-            "Basic YXBpa2V5LjJfYWI6czNjcmV0",
-            "basic  YXBpa2V5LjJfYWI6czNjcmV0\n",
-            "YXBpa2V5LjJfYWI6czNjcmV0",
-            "Authorization: Basic YXBpa2V5LjJfYWI6czNjcmV0",
-        ] {
-            assert_eq!(
-                Credentials::from_header(header).unwrap(),
-                expected,
-                "{header}"
-            );
-        }
-        assert_eq!(
-            expected.basic_header().as_str(),
-            "Basic YXBpa2V5LjJfYWI6czNjcmV0"
-        );
-    }
-
-    #[test]
-    fn unusable_headers_are_refused_without_their_text() {
-        for header in [
-            "",
-            "Bearer s3cret",
-            "Basic ",
-            "s3cret!",
-            "czNjcmV0",
-            "Basic /w==",
-        ] {
-            let error = Credentials::from_header(header).unwrap_err();
-            assert!(matches!(error, CredentialsError::Header { .. }), "{header}");
-            assert!(!error.to_string().contains("s3cret"), "{error}");
-            assert!(!error.to_string().contains("czNjcmV0"), "{error}");
-        }
-    }
-
-    #[test]
-    fn parts_that_basic_cannot_carry_are_refused() {
-        for (key, secret) in [
-            ("", "s"),
-            ("k", " "),
-            ("a:b", "s"),
-            ("k", "a\nb"),
-            ("k\0", "s"),
-        ] {
-            assert!(Credentials::new(key, secret).is_err(), "{key:?} {secret:?}");
-        }
-    }
-
-    #[test]
-    fn configuration_is_read_and_its_errors_do_not_show_the_secret() {
-        let json = r#"{"key":"apikey.2_ab","secret":"s3cret","note":1}"#;
-        let read: Credentials = serde_json::from_str(json).unwrap();
-        assert_eq!(read, Credentials::new("apikey.2_ab", "s3cret").unwrap());
-        for json in [
-            r#"{"key":"k","secret":73577}"#,
-            r#"{"key":"k","secret":["73577"]}"#,
-            r#"{"key":"a:b","secret":"73577"}"#,
-            r#""73577""#,
-            "73577",
-            "-73577",
-            "0.73577",
-            r#"["73577"]"#,
-        ] {
-            let error = serde_json::from_str::<Credentials>(json)
-                .unwrap_err()
-                .to_string();
-            assert!(!error.contains("73577"), "{error}");
-        }
-    }
-
-    #[test]
-    fn variables_are_taken_whole_or_refused() {
-        let header = ("TULIP_AUTH", "Basic YXBpa2V5LjJfYWI6czNjcmV0");
-        let key = ("TULIP_API_KEY", "apikey.2_ab");
-        let secret = ("TULIP_API_SECRET", "s3cret\n");
-        let expected = Credentials::new("apikey.2_ab", "s3cret").unwrap();
-        assert_eq!(vars(&[key, secret]).unwrap(), expected);
-        assert_eq!(vars(&[header]).unwrap(), expected);
-        assert_eq!(vars(&[header, key, secret]).unwrap(), expected);
-        assert_eq!(vars(&[header, ("TULIP_API_KEY", "")]).unwrap(), expected);
-        assert_eq!(vars(&[]).unwrap_err(), CredentialsError::Missing);
-        assert!(matches!(
-            vars(&[key]),
-            Err(CredentialsError::Half {
-                missing: "TULIP_API_SECRET",
-                ..
-            })
-        ));
-        assert!(matches!(
-            vars(&[secret]),
-            Err(CredentialsError::Half {
-                missing: "TULIP_API_KEY",
-                ..
-            })
-        ));
-        let other = ("TULIP_API_SECRET", "another");
-        assert_eq!(
-            vars(&[header, key, other]).unwrap_err(),
-            CredentialsError::Conflict
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn headers_round_trip_and_debug_hides_the_secret(
-            key in "[a-z0-9._]{1,20}",
-            tail in "[!-~]{0,40}",
-        ) {
-            let secret = format!("c0ffee5ec2e7{tail}");
-            let credentials = Credentials::new(&key, &secret).unwrap();
-            let again = Credentials::from_header(&credentials.basic_header()).unwrap();
-            prop_assert_eq!(&again, &credentials);
-            let shown = format!("{again:?}");
-            prop_assert!(!shown.contains("c0ffee5ec2e7"));
-        }
-
-        #[test]
-        fn any_header_is_taken_or_refused_without_panic(text in any::<String>()) {
-            let _ = Credentials::from_header(&text);
-        }
-    }
-}
+mod tests;

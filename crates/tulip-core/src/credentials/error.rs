@@ -1,0 +1,45 @@
+//! Why credentials cannot be used.
+
+/// Why credentials cannot be used. Never holds the secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CredentialsError {
+    /// Nothing was set.
+    #[error("no credentials: set TULIP_API_KEY and TULIP_API_SECRET, or TULIP_AUTH")]
+    Missing,
+    /// One half was set.
+    #[error("{set} is set but {missing} is not; both are needed")]
+    Half {
+        /// The variable that is set.
+        set: &'static str,
+        /// The variable that is not.
+        missing: &'static str,
+    },
+    /// Two sources were set and disagree.
+    #[error(
+        "TULIP_AUTH and TULIP_API_KEY with TULIP_API_SECRET name different credentials; unset one of them"
+    )]
+    Conflict,
+    /// A part is empty.
+    #[error("the {part} is empty")]
+    Empty {
+        /// "API key" or "API secret".
+        part: &'static str,
+    },
+    /// A part holds a character that HTTP Basic cannot carry.
+    #[error("the {part} holds {what}, which HTTP Basic cannot carry")]
+    Character {
+        /// "API key" or "API secret".
+        part: &'static str,
+        /// What was found.
+        what: &'static str,
+    },
+    /// The pasted header is not one.
+    #[error(
+        "the auth header is not usable: {reason}; paste the value of \"Auth Header\" from Tulip's token page, with or without \"Basic \""
+    )]
+    Header {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+}
