@@ -193,6 +193,13 @@ A job that failed or is unknown ends with exit code 4, a missed --timeout with
 Examples:
   tulip status evsLrbKLQgX8YWE4v
   tulip status evsLrbKLQgX8YWE4v --wait --timeout 10m --json")]
+// Nothing is downloaded, so what is about downloads is not shown.
+#[command(
+    mut_arg("connections", |arg| arg.hide(true)),
+    mut_arg("min_rate", |arg| arg.hide(true)),
+    mut_arg("allow_http", |arg| arg.hide(true)),
+    mut_arg("allow_network", |arg| arg.hide(true))
+)]
 pub(crate) struct StatusArgs {
     /// Id of the job
     pub(crate) job: JobId,
@@ -210,6 +217,13 @@ pub(crate) struct StatusArgs {
 }
 
 #[derive(Debug, Args)]
+// Nothing is downloaded, so what is about downloads is not shown.
+#[command(
+    mut_arg("connections", |arg| arg.hide(true)),
+    mut_arg("min_rate", |arg| arg.hide(true)),
+    mut_arg("allow_http", |arg| arg.hide(true)),
+    mut_arg("allow_network", |arg| arg.hide(true))
+)]
 pub(crate) struct MachinesArgs {
     #[command(flatten)]
     pub(crate) connection: Connection,

@@ -98,3 +98,16 @@ fn lines_of_help_are_sentences_without_an_end() {
         }
     }
 }
+
+#[test]
+fn only_commands_that_download_show_options_of_downloads() {
+    for command in commands() {
+        let name = command.get_name().to_owned();
+        let downloads = ["export", "resume", "show"].contains(&name.as_str());
+        let [short, long] = helps(&command);
+        for option in ["--connections", "--min-rate", "--allow-network"] {
+            let shown = short.contains(option) && long.contains(option);
+            assert_eq!(shown, downloads, "{name} {option}");
+        }
+    }
+}
