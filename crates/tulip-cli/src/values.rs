@@ -74,7 +74,7 @@ pub(crate) fn some_time(text: &str) -> Result<Duration, String> {
 /// A number of bytes.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
     let size = tulip_core::parse_byte_size(unwrapped(text));
-    size.ok_or_else(|| "a size such as 50GiB, 500MB or 67108864 is wanted".to_owned())
+    size.ok_or_else(|| "expected a size such as 50GiB, 500MB or 67108864".to_owned())
 }
 
 /// An option of a target. What stands behind the `=` is not shown: it can be a secret.
@@ -83,7 +83,7 @@ pub(crate) fn sink_option(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.trim().is_empty() => {
             Ok((name.trim().to_owned(), value.to_owned()))
         }
-        _ => Err("--sink-option wants NAME=VALUE; `tulip sinks` lists the names".to_owned()),
+        _ => Err("--sink-option: expected NAME=VALUE; `tulip sinks` lists the names".to_owned()),
     }
 }
 

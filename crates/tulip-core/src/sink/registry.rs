@@ -171,7 +171,7 @@ impl SinkRegistry {
     fn unknown(&self, scheme: &str) -> SinkError {
         let there: Vec<_> = self.schemes().collect();
         let there = match there.as_slice() {
-            [] => "there is none here".to_owned(),
+            [] => "none is registered".to_owned(),
             schemes => format!("there are: {}", schemes.join(", ")),
         };
         let feature = inventory::iter::<SinkHint>()

@@ -52,7 +52,7 @@ fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, BuildE
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| refused(error.to_string()))?;
     if certificates.is_empty() {
-        return Err(refused("it holds no PEM certificate".to_owned()));
+        return Err(refused("no PEM certificate in it".to_owned()));
     }
     Ok(certificates)
 }

@@ -36,11 +36,11 @@ const ACCOUNT: SinkOption = SinkOption::new(
 .public();
 const ACCESS_KEY: SinkOption = SinkOption::new(
     "access_key",
-    "the account's key; better AZURE_STORAGE_KEY or AZURE_STORAGE_ACCOUNT_KEY",
+    "the account's key; prefer AZURE_STORAGE_KEY or AZURE_STORAGE_ACCOUNT_KEY",
 );
 const SAS_TOKEN: SinkOption = SinkOption::new(
     "sas_token",
-    "a shared access signature; better AZURE_STORAGE_SAS_TOKEN",
+    "a shared access signature; prefer AZURE_STORAGE_SAS_TOKEN",
 );
 const CLIENT_ID: SinkOption = SinkOption::new(
     "client_id",

@@ -74,7 +74,7 @@ pub(super) fn check_endpoint(endpoint: &str, allow_http: bool) -> Result<(), Sin
         )),
         _ => Err(invalid(
             ENDPOINT.name,
-            "a URL such as https://storage.example is wanted",
+            "expected a URL such as https://storage.example",
         )),
     }
 }

@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(error.kind(), SinkErrorKind::InvalidTarget);
         assert_eq!(
             full(&error),
-            "cannot write s3://b/a.csv: a proxy in front of the store takes no request of this \
+            "cannot write s3://b/a.csv: a proxy in front of the store refuses requests of this \
              size (raise its limit for bodies, or lower the option part_size): \
              HTTP 413 Payload Too Large: 413 Request Entity Too Large"
         );

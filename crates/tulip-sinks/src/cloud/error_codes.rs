@@ -230,7 +230,7 @@ fn of_status(status: u16) -> Option<Explanation> {
         ),
         413 => (
             Kind::InvalidTarget,
-            "a proxy in front of the store takes no request of this size",
+            "a proxy in front of the store refuses requests of this size",
             "raise its limit for bodies, or lower the option part_size",
         ),
         429 | 500..=599 => (

@@ -68,7 +68,7 @@ impl CloudUrl<'_> {
             None => Ok(None),
             Some("true" | "1" | "yes") => Ok(Some(true)),
             Some("false" | "0" | "no") => Ok(Some(false)),
-            Some(_) => Err(invalid(option.name, "true or false is wanted")),
+            Some(_) => Err(invalid(option.name, "expected true or false")),
         }
     }
 
@@ -121,7 +121,7 @@ impl CloudUrl<'_> {
                 continue;
             };
             if !key.bytes().all(plain) {
-                let reason = "letters, digits, - and _ can stand in a metadata name";
+                let reason = "a metadata name has only letters, digits, - and _";
                 return Err(invalid(&name, reason));
             }
         }
@@ -136,7 +136,7 @@ impl CloudUrl<'_> {
             Some(bytes) => Ok(Some(bytes)),
             None => Err(invalid(
                 name,
-                "a size such as 64MiB, 500MB or 67108864 is wanted",
+                "expected a size such as 64MiB, 500MB or 67108864",
             )),
         }
     }
@@ -146,13 +146,10 @@ impl CloudUrl<'_> {
         let part = self.size(PART_SIZE.name)?;
         let memory = self.size(MEMORY.name)?;
         if part.is_some_and(|bytes| !(SMALLEST_PART..=2048 * MIB).contains(&bytes)) {
-            return Err(invalid(
-                PART_SIZE.name,
-                "a size from 5MiB to 2GiB is wanted",
-            ));
+            return Err(invalid(PART_SIZE.name, "expected a size from 5MiB to 2GiB"));
         }
         if memory.is_some_and(|bytes| bytes < SMALLEST_PART) {
-            return Err(invalid(MEMORY.name, "5MiB or more is wanted"));
+            return Err(invalid(MEMORY.name, "expected 5MiB or more"));
         }
         let memory_or_default = memory.unwrap_or(DEFAULT_BUDGET.memory);
         let part = match part {
@@ -179,7 +176,7 @@ impl CloudUrl<'_> {
             None | Some("auto") => Ok(CreateRule::Try),
             Some("always") => Ok(CreateRule::Always),
             Some("never") => Ok(CreateRule::Never),
-            Some(_) => Err(invalid(CREATE_ONLY.name, "auto, always or never is wanted")),
+            Some(_) => Err(invalid(CREATE_ONLY.name, "expected auto, always or never")),
         }
     }
 }

@@ -19,20 +19,20 @@ pub(super) const REGION: SinkOption = SinkOption::new(
 .public();
 pub(super) const PATH_STYLE: SinkOption = SinkOption::new(
     "path_style",
-    "whether the bucket stands in the path: by default at an endpoint of your own, not at Amazon",
+    "true puts the bucket into the path: the default for an endpoint of your own, not for Amazon",
 )
 .public();
 pub(super) const PROFILE: SinkOption =
     SinkOption::new("profile", "a profile of ~/.aws; else AWS_PROFILE").public();
 pub(super) const ACCESS_KEY_ID: SinkOption =
-    SinkOption::new("access_key_id", "the access key; better AWS_ACCESS_KEY_ID");
+    SinkOption::new("access_key_id", "the access key; prefer AWS_ACCESS_KEY_ID");
 pub(super) const SECRET_ACCESS_KEY: SinkOption = SinkOption::new(
     "secret_access_key",
-    "its secret; better AWS_SECRET_ACCESS_KEY, which no process list shows",
+    "its secret; prefer AWS_SECRET_ACCESS_KEY, which no process list shows",
 );
 pub(super) const SESSION_TOKEN: SinkOption = SinkOption::new(
     "session_token",
-    "the token of temporary credentials; better AWS_SESSION_TOKEN",
+    "the token of temporary credentials; prefer AWS_SESSION_TOKEN",
 );
 pub(super) const SSE: SinkOption = SinkOption::new(
     "sse",
@@ -48,7 +48,7 @@ pub(super) const SSE_BUCKET_KEY: SinkOption = SinkOption::new(
 .public();
 pub(super) const SSE_CUSTOMER_KEY: SinkOption = SinkOption::new(
     "sse_customer_key",
-    "the key of sse-c in base64; better AWS_SSE_CUSTOMER_KEY_BASE64",
+    "the key of sse-c in base64; prefer AWS_SSE_CUSTOMER_KEY_BASE64",
 );
 pub(super) const CHECKSUM: SinkOption = SinkOption::new(
     "checksum",
@@ -188,7 +188,7 @@ fn credentials(
                 "let another profile say credential_process = aws configure export-credentials \
                  --profile {name}"
             );
-            return Err(error.with_reason("that is left to Amazon's own tools", advice));
+            return Err(error.with_reason("that is not supported", advice));
         }
         Some(Secret::None) | None => {}
     }
@@ -271,10 +271,7 @@ fn integrity(
         Some("sha256") => builder.with_checksum_algorithm(Checksum::SHA256),
         Some("none") => builder,
         Some(_) => {
-            return Err(invalid(
-                CHECKSUM.name,
-                "crc64nvme, sha256 or none is wanted",
-            ));
+            return Err(invalid(CHECKSUM.name, "expected crc64nvme, sha256 or none"));
         }
         None if is_amazon && builder.get_config_value(&Key::Checksum).is_none() => {
             builder.with_checksum_algorithm(Checksum::CRC64NVME)

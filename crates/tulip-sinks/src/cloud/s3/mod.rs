@@ -37,7 +37,7 @@ tulip_core::register_sink!(Cloud {
 
 const S3: Cloud = Cloud {
     scheme: "s3",
-    summary: "Amazon S3 and what speaks its protocol",
+    summary: "Amazon S3 and compatible stores",
     example: "s3://bucket/prefix",
     feature: "s3",
     options: OPTIONS,
