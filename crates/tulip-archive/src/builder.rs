@@ -81,16 +81,18 @@ impl ExporterBuilder {
         self
     }
 
-    /// One more option of the target, as if it stood in the URL's query; `tulip sinks` lists what
-    /// each sink takes.
+    /// One more option of the target, as if it stood in the URL's query.
+    /// [`SinkFactory::options`](tulip_core::sink::SinkFactory::options) lists what a sink takes. One that
+    /// it does not know, or that is given twice, is an error of [`ExporterBuilder::build`].
     #[must_use]
     pub fn sink_option(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.sink_options.push((name.into(), value.into()));
         self
     }
 
-    /// How many bytes of archives the sink may hold in memory, instead of its default: the option
-    /// `memory` of every built-in sink. More lets more parts be on their way at once.
+    /// How many bytes of archives the sink may hold in memory: the option `memory` of every built-in
+    /// sink. More lets more parts be on their way at once. Local files take 1 MiB or more, by default
+    /// 6 MiB; object stores take 5 MiB or more, by default 40 MiB.
     #[must_use]
     pub fn memory(self, bytes: u64) -> Self {
         self.sink_option("memory", bytes.to_string())
