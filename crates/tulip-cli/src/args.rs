@@ -8,6 +8,7 @@ mod selection;
 mod tests;
 
 use std::ffi::OsString;
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -28,6 +29,8 @@ use crate::values;
 #[derive(Debug, Parser)]
 #[command(name = "tulip", version, max_term_width = 80, after_long_help = after_help())]
 pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) config: ConfigFile,
     /// Increase verbosity: -v shows steps, -vv every call, -vvv everything
     #[arg(short, long, action = ArgAction::Count, global = true, help_heading = "Output")]
     pub(crate) verbose: u8,
@@ -62,6 +65,21 @@ fn after_help() -> String {
     };
     format!("Examples:\n{demo}{AFTER_HELP}")
 }
+/// Where settings come from that neither options nor variables give.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Configuration")]
+pub(crate) struct ConfigFile {
+    /// Config file; by default tulip.toml in the working directory, or else in the user's config
+    /// directory, ~/.config/tulip
+    #[arg(long, value_name = "FILE", env = "TULIP_CONFIG", global = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// Profile of the config file to use
+    #[arg(long, value_name = "NAME", env = "TULIP_PROFILE", global = true)]
+    pub(crate) profile: Option<String>,
+    /// Do not read a config file
+    #[arg(long, global = true)]
+    pub(crate) no_config: bool,
+}
 
 const AFTER_HELP: &str = "\
 \x20 Export every machine of your instance:
@@ -70,8 +88,8 @@ const AFTER_HELP: &str = "\
     tulip machines
     tulip export --all --to ./archives
 
-Environment (options take precedence; all but the last two also as NAME_FILE,
-the path of a mounted secret):
+Environment (options take precedence; the first five also as NAME_FILE, the
+path of a mounted secret). The rest comes from the config file:
   TULIP_BASE_URL      the instance, https://acme.tulip.co
   TULIP_API_KEY       the API key, with TULIP_API_SECRET
   TULIP_API_SECRET    its secret; there is no flag for it
@@ -79,6 +97,8 @@ the path of a mounted secret):
   TULIP_WORKSPACE_ID  the workspace, for an account token
   TULIP_CA_FILE       more certificate authorities to trust (PEM)
   TULIP_STATE         folder that remembers incomplete exports, as --state
+  TULIP_CONFIG        the config file, as --config
+  TULIP_PROFILE       its profile, as --profile
   AWS_… GOOGLE_… AZURE_…
                       credentials and settings of s3://, gs:// and az:// targets
 
@@ -124,6 +144,8 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// List the sinks that archives can go to, or check one
     Sinks(SinksArgs),
+    /// Show settings and where they come from, or trust a config file
+    Config(ConfigArgs),
     /// Print shell completions
     Completions(CompletionsArgs),
 }
@@ -139,6 +161,57 @@ impl Command {
             _ => false,
         }
     }
+
+    /// The connection of a command that has one.
+    pub(crate) fn connection(&mut self) -> Option<&mut Connection> {
+        match self {
+            Self::Status(args) => Some(&mut args.connection),
+            Self::Machines(args) => Some(&mut args.connection),
+            Self::Export(args) => Some(&mut args.settings.connection),
+            Self::Resume(args) => Some(&mut args.connection),
+            Self::Config(ConfigArgs {
+                command: ConfigCommand::Show(args),
+            }) => Some(&mut args.settings.connection),
+            _ => None,
+        }
+    }
+
+    /// The settings of the target of a command that has them.
+    pub(crate) fn sink_settings(&mut self) -> Option<&mut SinkSettings> {
+        match self {
+            Self::Export(args) => Some(&mut args.settings.sink),
+            Self::Resume(args) => Some(&mut args.sink),
+            Self::Verify(args) => Some(&mut args.sink),
+            Self::Sinks(SinksArgs {
+                command: Some(SinksCommand::Check(args)),
+                ..
+            }) => Some(&mut args.sink),
+            Self::Config(ConfigArgs {
+                command: ConfigCommand::Show(args),
+            }) => Some(&mut args.settings.sink),
+            _ => None,
+        }
+    }
+}
+
+/// A secret that is never shown.
+#[derive(Clone)]
+pub(crate) struct Secret(String);
+
+impl Secret {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
 }
 
 /// The instance, the credentials and the network.
@@ -151,6 +224,12 @@ pub(crate) struct Connection {
     /// API key; its secret comes from the environment [env: TULIP_API_KEY]
     #[arg(long, value_name = "KEY")]
     pub(crate) api_key: Option<String>,
+    /// File that holds the API secret [env: TULIP_API_SECRET_FILE]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) api_secret_file: Option<PathBuf>,
+    /// The secret of the config file: there is no option for it.
+    #[arg(skip)]
+    pub(crate) api_secret: Option<Secret>,
     /// Workspace, for an account token [env: TULIP_WORKSPACE_ID]
     #[arg(long, value_name = "ID")]
     pub(crate) workspace: Option<String>,
@@ -428,8 +507,8 @@ Examples:
   tulip verify ./archives
   tulip verify s3://lake/tulip/2026-11 --concurrency 8 --json")]
 pub(crate) struct VerifyArgs {
-    /// Target of the archives: a path or a URL
-    pub(crate) url: String,
+    /// Target of the archives: a path or a URL; by default that of the config file
+    pub(crate) url: Option<String>,
     #[command(flatten)]
     pub(crate) sink: SinkSettings,
     /// Number of archives to read at once
@@ -464,6 +543,9 @@ pub(crate) struct SinkSettings {
     /// --sink-option memory=80MiB
     #[arg(long, value_name = "SIZE", help_heading = "Target")]
     pub(crate) memory: Option<String>,
+    /// Options of the config file.
+    #[arg(skip)]
+    pub(crate) from_file: Vec<(String, String)>,
 }
 
 impl SinkSettings {
@@ -473,10 +555,15 @@ impl SinkSettings {
         let memory = self.memory.iter();
         let memory = memory.map(|size| Ok(("memory".to_owned(), size.clone())));
         let named = self.sink_option.iter();
-        named
+        let mut all = named
             .map(|text| values::sink_option(text))
             .chain(memory)
-            .collect()
+            .collect::<Result<Vec<_>, _>>()?;
+        let is_given = |name: &str| all.iter().any(|(given, _)| given == name);
+        let mut from_file = self.from_file.clone();
+        from_file.retain(|(name, _)| !is_given(name));
+        all.append(&mut from_file);
+        Ok(all)
     }
 }
 
@@ -509,8 +596,8 @@ pub(crate) enum SinksCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// Target to check: a path or a URL
-    pub(crate) url: String,
+    /// Target to check: a path or a URL; by default that of the config file
+    pub(crate) url: Option<String>,
     #[command(flatten)]
     pub(crate) sink: SinkSettings,
     /// Certificate authorities to trust in addition, as PEM [env: TULIP_CA_FILE]
@@ -518,6 +605,35 @@ pub(crate) struct CheckArgs {
     pub(crate) ca_file: Option<PathBuf>,
     /// Print a JSON object
     #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    pub(crate) command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Show every setting of an export, its value and where it comes from
+    Show(Box<ShowArgs>),
+    /// Trust the tulip.toml of the working directory, as it is now
+    Trust,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Takes the options of tulip export, so that it shows what that would use. Secrets are masked.
+
+Examples:
+  tulip config show
+  tulip config show --profile night --json")]
+pub(crate) struct ShowArgs {
+    #[command(flatten)]
+    pub(crate) settings: ExportSettings,
+    /// Print one JSON object per setting
+    #[arg(long)]
     pub(crate) json: bool,
 }
 

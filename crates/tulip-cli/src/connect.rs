@@ -1,5 +1,6 @@
-//! The client of the instance that flags and environment name.
+//! The client of the instance that options and environment name.
 
+use std::borrow::Cow;
 use std::env::VarError;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::values;
 /// How long a download may be slower than `--min-rate`.
 const RATE_WINDOW: Duration = Duration::from_secs(300);
 
-/// Makes the client: flags first, then the environment.
+/// Makes the client: options first, then the environment.
 pub(crate) fn client(connection: &Connection) -> Result<Client, Failure> {
     let mut settings = Settings::from_vars(|name| variable(connection, name))
         .map_err(|error| named_as_given(connection, error))?;
@@ -35,23 +36,40 @@ pub(crate) fn client(connection: &Connection) -> Result<Client, Failure> {
         .build()?)
 }
 
-fn flag<'a>(connection: &'a Connection, name: &str) -> Option<&'a String> {
+/// What an option gives for a variable. It may come from the config file.
+fn option<'a>(connection: &'a Connection, name: &str) -> Option<Cow<'a, str>> {
     match name {
-        "TULIP_BASE_URL" => connection.base_url.as_ref(),
-        "TULIP_API_KEY" => connection.api_key.as_ref(),
-        "TULIP_WORKSPACE_ID" => connection.workspace.as_ref(),
+        "TULIP_BASE_URL" => connection.base_url.as_deref().map(unwrapped),
+        "TULIP_API_KEY" => connection.api_key.as_deref().map(unwrapped),
+        "TULIP_API_SECRET" => connection
+            .api_secret
+            .as_ref()
+            .map(|secret| secret.expose().into()),
+        "TULIP_API_SECRET_FILE" => {
+            let path = connection.api_secret_file.as_ref();
+            path.map(|path| path.to_string_lossy())
+        }
+        "TULIP_WORKSPACE_ID" => connection.workspace.as_deref().map(unwrapped),
         _ => None,
     }
 }
 
-/// A variable, unless a flag gives the value: then the flag, and nothing that contradicts it.
+fn unwrapped(text: &str) -> Cow<'_, str> {
+    values::unwrapped(text).into()
+}
+
+/// A variable, unless an option gives the value: then the option, and nothing that contradicts it.
 fn variable(connection: &Connection, name: &str) -> Result<Option<String>, SettingsError> {
-    if let Some(value) = flag(connection, name) {
-        return Ok(Some(values::unwrapped(value).to_owned()));
+    if let Some(value) = option(connection, name) {
+        return Ok(Some(value.into_owned()));
     }
     let plain = name.strip_suffix("_FILE").unwrap_or(name);
-    let is_overridden = flag(connection, plain).is_some()
-        || (plain == "TULIP_AUTH" && connection.api_key.is_some());
+    let is_given = |plain: &str| {
+        let file = format!("{plain}_FILE");
+        option(connection, plain).is_some() || option(connection, &file).is_some()
+    };
+    let is_overridden = is_given(plain)
+        || (plain == "TULIP_AUTH" && (is_given("TULIP_API_KEY") || is_given("TULIP_API_SECRET")));
     if is_overridden {
         return Ok(None);
     }
@@ -64,7 +82,8 @@ fn variable(connection: &Connection, name: &str) -> Result<Option<String>, Setti
     }
 }
 
-/// Names a wrong value as it was given: by its flag, or by its variable.
+/// Names a wrong value as it was given: by its option, or by its variable. What a config file says
+/// was checked when it was read.
 fn named_as_given(connection: &Connection, error: SettingsError) -> Failure {
     match error {
         SettingsError::Instance(error) if connection.base_url.is_some() => {
@@ -76,7 +95,21 @@ fn named_as_given(connection: &Connection, error: SettingsError) -> Failure {
         SettingsError::Credentials(CredentialsError::Half { .. })
             if connection.api_key.is_some() =>
         {
-            Failure::usage("--api-key is given but TULIP_API_SECRET is not set; both are needed")
+            let what = "there is an API key but no secret; both are needed";
+            Failure::usage(what).with_hint("set TULIP_API_SECRET, or name a --api-secret-file")
+        }
+        SettingsError::Credentials(CredentialsError::Half { .. })
+            if connection.api_secret.is_some() || connection.api_secret_file.is_some() =>
+        {
+            let what = "there is an API secret but no key; both are needed";
+            Failure::usage(what).with_hint("set TULIP_API_KEY, or give --api-key")
+        }
+        SettingsError::File { path, reason, .. } if connection.api_secret_file.is_some() => {
+            let path = path.display();
+            Failure::usage(format!("cannot read the API secret from {path}: {reason}"))
+        }
+        SettingsError::EmptyFile { path, .. } if connection.api_secret_file.is_some() => {
+            Failure::usage(format!("the API secret file {} is empty", path.display()))
         }
         other => other.into(),
     }

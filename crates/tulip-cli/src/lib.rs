@@ -16,6 +16,7 @@
 
 mod args;
 mod commands;
+mod config;
 mod connect;
 mod descriptors;
 mod failure;
@@ -31,9 +32,10 @@ use std::num::NonZero;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser as _;
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 
 use crate::args::{Cli, Command};
+use crate::config::{Config, Configured};
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::shutdown::Shutdown;
@@ -50,9 +52,10 @@ const BLOCKING_THREADS: usize = 16;
 pub fn main() -> ExitCode {
     memory::settle();
     descriptors::raise_limit();
-    let cli = Cli::parse();
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let progress = Progress::new(&cli);
-    match run(cli, &progress) {
+    match run(cli, &matches, &progress) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if let Some((message, hint)) = failure.message() {
@@ -63,8 +66,16 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli, progress: &Progress) -> Result<(), Failure> {
+fn run(cli: Cli, matches: &ArgMatches, progress: &Progress) -> Result<(), Failure> {
     logging::init(cli.verbose, cli.log_format, progress);
+    let Configured {
+        cli,
+        matches,
+        config,
+    } = config::configure(cli, matches)?;
+    if let Some(warning) = config.as_ref().and_then(Config::warning) {
+        progress.warn(&warning, None);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers(&cli.command))
         .max_blocking_threads(BLOCKING_THREADS)
@@ -85,6 +96,9 @@ fn run(cli: Cli, progress: &Progress) -> Result<(), Failure> {
             Command::Verify(args) => commands::verify::run(args, progress, &shutdown).await,
             Command::Completions(args) => commands::completions::run(&args),
             Command::Sinks(args) => commands::sinks::run(args, &shutdown).await,
+            Command::Config(args) => {
+                commands::config::run(args, config.as_ref(), &matches, progress)
+            }
         }
     });
     runtime.shutdown_timeout(LAST_WORK);

@@ -8,7 +8,7 @@ use tulip_fleet::{ItemReport, Plan, PlanError, Run, preview};
 
 use super::report::report;
 use super::summary::Summary;
-use super::{dry_run, fleet, selection};
+use super::{dry_run, fleet, selection, target};
 use crate::args::{ExistsRule, ExportArgs};
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -21,7 +21,7 @@ pub(crate) async fn run(
     shutdown: &Shutdown,
 ) -> Result<(), Failure> {
     let settings = &args.settings;
-    let to = settings.to.as_deref().ok_or_else(no_target)?;
+    let to = target::named(settings.to.as_deref(), "with --to")?;
     let client = connect::client(&settings.connection)?;
     if settings.timeout.is_zero() {
         progress.say("no deadline: waiting for each job as long as it takes");
@@ -100,8 +100,4 @@ pub(crate) async fn run(
     let result = fleet::run(run, progress, shutdown, report).await;
     summary.print(progress);
     result
-}
-
-fn no_target() -> Failure {
-    Failure::usage("no target: name one with --to")
 }

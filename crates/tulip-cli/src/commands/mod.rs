@@ -1,6 +1,7 @@
 //! The commands, one each.
 
 pub(crate) mod completions;
+pub(crate) mod config;
 #[cfg(feature = "emulator")]
 pub(crate) mod demo;
 #[cfg(feature = "emulator")]

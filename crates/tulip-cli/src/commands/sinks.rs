@@ -119,7 +119,10 @@ async fn check(
     args: CheckArgs,
     shutdown: &Shutdown,
 ) -> Result<(), Failure> {
-    let url = target::url(&args.url, &args.sink)?;
+    let url = target::url(
+        target::named(args.url.as_deref(), "on the command line")?,
+        &args.sink,
+    )?;
     let sink = target::connect(registry, &url, args.ca_file).await?;
     let failed = |error: SinkError| Failure::new(Code::Sink, chain(&error));
     let checked = shutdown.finish(sink.check(WriteMode::Create)).await?;

@@ -11,6 +11,14 @@ use crate::args::SinkSettings;
 use crate::failure::{Code, Failure, chain};
 use crate::values;
 
+/// A target that has to be named: by the command line, or by the config file.
+pub(crate) fn named<'a>(text: Option<&'a str>, how: &str) -> Result<&'a str, Failure> {
+    text.ok_or_else(|| {
+        let hint = format!("name it {how}, or with `to` in a config file");
+        Failure::usage("no target").with_hint(hint)
+    })
+}
+
 /// A target as it is written, with the options of other flags.
 pub(crate) fn url(text: &str, settings: &SinkSettings) -> Result<SinkUrl, Failure> {
     let mut url = parse_target(text).map_err(ExportError::from)?;

@@ -31,7 +31,10 @@ pub(crate) async fn run(
     shutdown: &Shutdown,
 ) -> Result<(), Failure> {
     let registry = SinkRegistry::linked().map_err(|error| Failure::usage(error.to_string()))?;
-    let url = target::url(&args.url, &args.sink)?;
+    let url = target::url(
+        target::named(args.url.as_deref(), "on the command line")?,
+        &args.sink,
+    )?;
     let sink = target::connect(&registry, &url, args.ca_file.clone()).await?;
     let verifier = Verifier::new(sink.clone());
     let work = async {

@@ -85,7 +85,7 @@ fn flags_go_before_the_environment_and_are_named_as_given() {
     refused(
         &[BASE, header],
         &args,
-        "--api-key is given but TULIP_API_SECRET is not set",
+        "there is an API key but no secret; both are needed",
     );
     refused(
         &[BASE, KEY, SECRET],

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 mod bad_input;
+mod config;
 mod crash;
 mod exit_codes;
 mod fleet;

@@ -51,6 +51,8 @@ pub(crate) fn bare() -> Command {
     command.env_clear();
     // Nothing is left in the home of whoever runs the tests.
     command.env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"));
+    // Nor is the config file there read.
+    command.env("XDG_CONFIG_HOME", env!("CARGO_TARGET_TMPDIR"));
     command
 }
 

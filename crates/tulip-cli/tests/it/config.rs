@@ -1,0 +1,132 @@
+//! The config file: where it is found, what goes before it, and that nobody else's is used.
+
+use assert_cmd::Command;
+
+use crate::support::{Bench, Ran, run};
+
+/// A bench whose command has neither instance nor credentials in its environment.
+fn unset(bench: &Bench) -> Command {
+    let mut command = bench.command();
+    for name in ["TULIP_BASE_URL", "TULIP_API_KEY", "TULIP_API_SECRET"] {
+        command.env_remove(name);
+    }
+    command.env("XDG_CONFIG_HOME", bench.path("config"));
+    command.env("XDG_DATA_HOME", bench.path("data"));
+    command
+}
+
+fn connection(bench: &Bench) -> String {
+    let credentials = bench.emulator.credentials();
+    std::fs::write(bench.path("secret"), credentials.expose_secret()).unwrap();
+    format!(
+        "base_url = \"{}\"\napi_key = \"{}\"\napi_secret_file = \"secret\"\n",
+        bench.emulator.base_url(),
+        credentials.key(),
+    )
+}
+
+fn with_file(bench: &Bench, text: &str, args: &[&str]) -> Ran {
+    std::fs::write(bench.path("mine.toml"), text).unwrap();
+    let mut command = unset(bench);
+    command.args(["--config", "mine.toml"]);
+    run(&mut command, args)
+}
+
+#[test]
+fn a_named_file_gives_instance_credentials_and_target() {
+    let bench = Bench::start();
+    let text = connection(&bench) + "to = \"out\"\nname = \"{machine}.csv\"\n";
+    let ran = with_file(&bench, &text, &["export", "--all"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let archive = format!("out/{}.csv", bench.machine());
+    assert!(std::path::Path::new(&bench.path(&archive)).is_file());
+}
+
+#[test]
+fn a_file_of_the_working_directory_is_used_only_once_it_is_trusted() {
+    let bench = Bench::start();
+    std::fs::write(bench.path("tulip.toml"), connection(&bench)).unwrap();
+    let refused = run(&mut unset(&bench), &["machines"]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("is not trusted"), "{refused:?}");
+    assert_eq!(run(&mut unset(&bench), &["config", "trust"]).code, Some(0));
+    assert_eq!(run(&mut unset(&bench), &["machines"]).code, Some(0));
+    // A change has to be trusted again.
+    let changed = connection(&bench) + "concurrency = 2\n";
+    std::fs::write(bench.path("tulip.toml"), changed).unwrap();
+    assert_eq!(run(&mut unset(&bench), &["machines"]).code, Some(2));
+    let ignored = run(&mut bench.command(), &["machines", "--no-config"]);
+    assert_eq!(ignored.code, Some(0), "{ignored:?}");
+}
+
+#[test]
+fn mistakes_name_file_line_and_what_was_meant_and_quote_no_value() {
+    let bench = Bench::start();
+    for (text, says) in [
+        (
+            "\nbas_url = 1\n",
+            "mine.toml:2: unknown setting \"bas_url\"; did you mean \"base_url\"?",
+        ),
+        (
+            "api_secret = 73577\n",
+            "mine.toml:1: api_secret: it takes a string, not a number",
+        ),
+        ("timeout = \"90\"\n", "mine.toml:1: timeout: it has no unit"),
+        (
+            "concurrency = \"s3cret\"\n",
+            "it takes a number, not a string",
+        ),
+        ("api_secret = s3cret\n", "mine.toml:1: "),
+    ] {
+        let ran = with_file(&bench, text, &["machines"]);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(ran.stderr.contains(says), "{says}: {}", ran.stderr);
+        assert!(
+            !ran.stderr.contains("s3cret") && !ran.stderr.contains("73577"),
+            "{ran:?}"
+        );
+    }
+    let ran = with_file(
+        &bench,
+        "[profiles.night]\n",
+        &["machines", "--profile", "nigt"],
+    );
+    assert!(ran.stderr.contains("did you mean \"night\"?"), "{ran:?}");
+}
+
+#[test]
+fn show_tells_where_values_come_from_and_masks_secrets() {
+    let bench = Bench::start();
+    let text = "api_secret = \"s3cret\"\ntimeout = \"2h\"\nmemory = \"80MiB\"\n\
+                [profiles.night]\ntimeout = \"3h\"\n";
+    std::fs::write(bench.path("mine.toml"), text).unwrap();
+    let mut command = unset(&bench);
+    command.env("TULIP_BASE_URL", "https://acme.tulip.co");
+    let args = [
+        "config",
+        "show",
+        "--config",
+        "mine.toml",
+        "--profile",
+        "night",
+        "--json",
+    ];
+    let ran = run(command.args(args), &["--memory", "90MiB"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(!ran.stdout.contains("s3cret") && !ran.stderr.contains("s3cret"));
+    let of = |name: &str| {
+        ran.json()
+            .into_iter()
+            .find(|line| line["setting"] == name)
+            .unwrap()
+    };
+    assert_eq!(of("base_url")["variable"], "TULIP_BASE_URL");
+    assert_eq!(of("api_secret")["value"], "[redacted]");
+    assert_eq!(
+        (&of("timeout")["value"], &of("timeout")["line"]),
+        (&"3h".into(), &5.into())
+    );
+    assert_eq!(of("timeout")["profile"], "night");
+    assert_eq!(of("memory")["option"], "--memory");
+    assert_eq!(of("digest")["source"], "default");
+}
