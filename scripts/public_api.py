@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LISTED = ROOT / "docs" / "public-api.txt"
-CRATES = ["tulip_core", "tulip_http", "tulip_archive", "tulip_cli"]
+CRATES = ["tulip_core", "tulip_http", "tulip_archive", "tulip_fleet", "tulip_cli"]
 
 
 def text_of(markup):
