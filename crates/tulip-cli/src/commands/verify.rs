@@ -185,7 +185,7 @@ fn report(checked: &Verification, json: bool) -> Result<(), Failure> {
         });
     }
     let what = match &checked.status {
-        VerificationStatus::Intact => "OK".to_owned(),
+        VerificationStatus::Intact => "intact".to_owned(),
         VerificationStatus::Missing => "missing".to_owned(),
         VerificationStatus::Mismatched(how) => how.clone(),
         VerificationStatus::BadReceipt(why) => format!("invalid receipt: {why}"),

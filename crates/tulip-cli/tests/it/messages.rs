@@ -152,7 +152,7 @@ fn verify_says_what_is_wrong_with_an_archive() {
             bytes.len() - 2
         ),
         format!("{}: missing", file(1)),
-        format!("{}: OK", file(2)),
+        format!("{}: intact", file(2)),
     ];
     expected.sort_unstable();
     assert_eq!(lines, expected);
