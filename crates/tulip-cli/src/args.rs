@@ -249,6 +249,9 @@ pub(crate) struct Connection {
     /// Minimum rate of a download per second, for example 10kB, measured over five minutes; 0 for none
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub(crate) min_rate: Option<u64>,
+    /// Allow an instance on http beyond this machine: the API key and secret are sent in clear
+    #[arg(long)]
+    pub(crate) allow_insecure_http: bool,
     /// Allow downloads over http from an instance on https
     #[arg(long)]
     pub(crate) allow_http: bool,

@@ -26,6 +26,7 @@ pub(crate) fn client(connection: &Connection) -> Result<Client, Failure> {
         .connect_timeout(connection.connect_timeout)
         .stall_timeout(connection.stall_timeout)
         .connections(connection.connections)
+        .allow_insecure_http(connection.allow_insecure_http)
         .allow_http_assets(connection.allow_http);
     if let Some(rate) = connection.min_rate {
         builder = builder.minimum_rate(Some(rate).filter(|rate| *rate > 0), RATE_WINDOW);

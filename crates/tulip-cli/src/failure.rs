@@ -232,7 +232,14 @@ impl From<SettingsError> for Failure {
 
 impl From<BuildError> for Failure {
     fn from(error: BuildError) -> Self {
-        Self::usage(chain(&error))
+        let failure = Self::usage(chain(&error));
+        match error {
+            BuildError::InsecureHttp { .. } => failure.with_hint(
+                "use https; --allow-insecure-http sends them nevertheless, where nobody else can \
+                 read the network",
+            ),
+            _ => failure,
+        }
     }
 }
 

@@ -23,6 +23,7 @@ pub struct ClientBuilder {
     stall_timeout: Duration,
     call_timeout: Duration,
     allow_http_assets: bool,
+    allow_insecure_http: bool,
     allowed_networks: Vec<Network>,
     product: Option<String>,
     connections: NonZeroUsize,
@@ -45,6 +46,7 @@ impl ClientBuilder {
             stall_timeout: Duration::from_secs(60),
             call_timeout: Duration::from_secs(120),
             allow_http_assets: false,
+            allow_insecure_http: false,
             allowed_networks: Vec::new(),
             product: None,
             connections: CONNECTIONS,
@@ -88,6 +90,14 @@ impl ClientBuilder {
     #[must_use]
     pub fn allow_http_assets(mut self, allow: bool) -> Self {
         self.allow_http_assets = allow;
+        self
+    }
+
+    /// Allow an instance on `http` that is not on this machine; by default not. The credentials are
+    /// sent in clear then, to be read by whoever is on the way.
+    #[must_use]
+    pub fn allow_insecure_http(mut self, allow: bool) -> Self {
+        self.allow_insecure_http = allow;
         self
     }
 
@@ -147,9 +157,16 @@ impl ClientBuilder {
     /// credentials, for assets.
     ///
     /// # Errors
-    /// [`BuildError`] when the CA file, TLS or a proxy variable cannot be used.
+    /// [`BuildError`] when the CA file, TLS or a proxy variable cannot be used, or when the
+    /// credentials would be sent in clear.
     pub fn build(self) -> Result<Client, BuildError> {
         let settings = self.settings;
+        let instance = &settings.instance;
+        if !(instance.is_https() || instance.is_loopback() || self.allow_insecure_http) {
+            return Err(BuildError::InsecureHttp {
+                url: instance.to_string(),
+            });
+        }
         let user_agent = match &self.product {
             Some(product) => format!("{product} {OWN_NAME}"),
             None => OWN_NAME.to_owned(),

@@ -89,7 +89,7 @@ impl Setting {
 }
 
 /// All settings, in the order in which they are shown.
-pub(crate) static SETTINGS: [Setting; 26] = [
+pub(crate) static SETTINGS: [Setting; 27] = [
     Setting::new("base_url", Kind::Text(base_url)).or(&["TULIP_BASE_URL", "TULIP_BASE_URL_FILE"]),
     Setting::new("api_key", Kind::Text(api_key))
         .or(&[
@@ -113,6 +113,7 @@ pub(crate) static SETTINGS: [Setting; 26] = [
     Setting::new("stall_timeout", Kind::Text(limit)),
     Setting::new("connections", Kind::Count(count)),
     Setting::new("min_rate", Kind::Size),
+    Setting::new("allow_insecure_http", Kind::Switch).of(Group::Instance),
     Setting::new("allow_http", Kind::Switch),
     Setting::new("allow_network", Kind::List(network)).or(&["TULIP_ALLOW_NETWORK"]),
     Setting::new("to", Kind::Target),

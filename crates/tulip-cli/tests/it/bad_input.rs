@@ -111,6 +111,20 @@ fn flags_go_before_the_environment_and_are_named_as_given() {
 }
 
 #[test]
+fn credentials_are_not_sent_in_clear_to_another_machine_unless_that_is_allowed() {
+    // TEST-NET-1: nobody is there, and nobody may be asked.
+    let elsewhere = ("TULIP_BASE_URL", "http://192.0.2.1:9");
+    let given = [elsewhere, KEY, SECRET];
+    refused(&given, &["machines"], "would be sent in clear");
+    refused(&given, &EXPORT, "--allow-insecure-http");
+    // The next mistake is met: the address was let pass.
+    let mut allowed = given.to_vec();
+    allowed.push(("TULIP_CA_FILE", "/nowhere/ca.pem"));
+    let args = ["machines", "--allow-insecure-http"];
+    refused(&allowed, &args, "cannot use the CA file /nowhere/ca.pem");
+}
+
+#[test]
 fn base_urls_that_are_none() {
     for (url, says) in [
         ("acme.tulip.co", "did you mean https://acme.tulip.co?"),

@@ -31,6 +31,14 @@ pub enum BuildError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The credentials would be sent over `http` to another machine. Use `https`, or
+    /// [`ClientBuilder::allow_insecure_http`](crate::ClientBuilder::allow_insecure_http) where
+    /// nobody else can read the network.
+    #[error("{url} is not https: the API key and secret would be sent in clear")]
+    InsecureHttp {
+        /// Where they would be sent.
+        url: String,
+    },
     /// The HTTP client cannot be set up.
     #[error("cannot set up the HTTP client: {0}")]
     Http(String),

@@ -32,6 +32,26 @@ async fn failed_status(answer: Vec<u8>) -> Error {
     status(vec![answer]).await.0.unwrap_err()
 }
 
+#[test]
+fn an_instance_on_http_elsewhere_is_refused_unless_that_is_allowed() {
+    let built = |url: &str, allow: bool| builder(url).allow_insecure_http(allow).build().err();
+    for url in ["http://10.0.0.1", "http://tulip.plant.example:8080"] {
+        let error = built(url, false).unwrap().to_string();
+        assert_eq!(
+            error,
+            format!("{url} is not https: the API key and secret would be sent in clear")
+        );
+        assert!(built(url, true).is_none(), "{url}");
+    }
+    for url in [
+        "https://tulip.plant.example",
+        "http://127.0.0.1:9",
+        "http://[::1]:9",
+    ] {
+        assert!(built(url, false).is_none(), "{url}");
+    }
+}
+
 #[tokio::test]
 async fn a_status_call_is_authenticated_and_answered() {
     let server = Server::start([json("200 OK", JOB)]).await;
