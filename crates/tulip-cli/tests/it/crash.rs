@@ -140,16 +140,23 @@ impl Crash {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
+        let spawned = Instant::now();
         let asked = self.bench.emulator.requests();
         match self.random.u32(0..8) {
             // In the midst of the start.
-            0 => self.when(&mut child, Endpoint::Start, asked.count(Endpoint::Start)),
+            0 => {
+                let count = asked.count(Endpoint::Start);
+                self.when(&mut child, spawned, Endpoint::Start, count);
+            }
             // About when the download begins.
-            1 => self.when(&mut child, Endpoint::Asset, asked.count(Endpoint::Asset)),
+            1 => {
+                let count = asked.count(Endpoint::Asset);
+                self.when(&mut child, spawned, Endpoint::Asset, count);
+            }
             // Anywhere.
             _ => {
                 let share = self.random.f64() * 1.1;
-                self.pause(&mut child, self.usual.mul_f64(share));
+                self.pause(&mut child, spawned, self.usual.mul_f64(share));
             }
         }
         child.kill().unwrap();
@@ -164,11 +171,14 @@ impl Crash {
     }
 
     /// Waits, but not for a run that has ended: the machine may have become faster.
-    fn pause(&mut self, child: &mut Child, wait: Duration) {
+    fn pause(&mut self, child: &mut Child, spawned: Instant, wait: Duration) {
         let began = Instant::now();
         while began.elapsed() < wait {
-            if child.try_wait().unwrap().is_some() {
-                self.usual = self.usual.min(began.elapsed());
+            if let Some(status) = child.try_wait().unwrap() {
+                // One that ends early for another reason tells nothing of how long one takes.
+                if status.success() {
+                    self.usual = self.usual.min(spawned.elapsed());
+                }
                 return;
             }
             std::thread::sleep(wait.min(Duration::from_millis(1)));
@@ -176,14 +186,14 @@ impl Crash {
     }
 
     /// Waits for one more request, but not for a run that ends without one.
-    fn when(&mut self, child: &mut Child, endpoint: Endpoint, count: usize) {
+    fn when(&mut self, child: &mut Child, spawned: Instant, endpoint: Endpoint, count: usize) {
         let came = self.bench.emulator.wait_for_requests(endpoint, count + 1);
         let limit = self.usual * 2;
         let _ = self
             .bench
             .block_on(async { tokio::time::timeout(limit, came).await });
         let wait = self.usual.mul_f64(self.random.f64() * 0.02);
-        self.pause(child, wait);
+        self.pause(child, spawned, wait);
     }
 
     /// What lies under the key is whole, the old or the new.
