@@ -1,0 +1,90 @@
+//! Pages and documents that hosts send in place of an archive: HTML, XML, JSON.
+
+use serde::de::IgnoredAny;
+use serde_json::Value;
+use tulip_core::one_line;
+
+use super::finding::{Finding, NotCsv};
+use super::transient::{is_transient_code, is_transient_title};
+use crate::transport::{code_of_xml, title_of};
+
+/// The most that is shown of a foreign title or code, in characters.
+const MAX_SHOWN: usize = 100;
+
+/// HTML or XML. A header that begins with `<` and another character than a name's is neither.
+pub(super) fn markup(text: &[u8]) -> Option<NotCsv> {
+    let is_markup = matches!(
+        text.get(1),
+        Some(b'!' | b'?' | b'/' | b'a'..=b'z' | b'A'..=b'Z')
+    );
+    if !is_markup {
+        return None;
+    }
+    let text = String::from_utf8_lossy(text);
+    let lower = text.to_ascii_lowercase();
+    if let Some(code) = code_of_xml(&text) {
+        return Some(NotCsv {
+            what: format!("an XML error, code {code}"),
+            is_transient: is_transient_code(code),
+        });
+    }
+    let is_html = ["<!doctype html", "<html", "<head", "<body", "<title"];
+    if !is_html.iter().any(|tag| lower.contains(tag)) {
+        return Some(NotCsv::passive("an XML document"));
+    }
+    let title = title_of(&text).map(|title| one_line(title, MAX_SHOWN));
+    Some(match title.filter(|title| !title.is_empty()) {
+        Some(title) => NotCsv {
+            what: format!("an HTML page titled {title:?}"),
+            is_transient: is_transient_title(&title),
+        },
+        None => NotCsv::passive("an HTML page"),
+    })
+}
+
+/// Whether the part of a document that names it is there.
+pub(super) fn is_markup_told(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text);
+    code_of_xml(&text).is_some() || title_of(&text).is_some()
+}
+
+/// JSON, or nothing where a header begins like it: `[Zone],State`.
+pub(super) fn json(text: &[u8], is_all: bool) -> Option<Finding> {
+    let mut values = serde_json::Deserializer::from_slice(text).into_iter::<IgnoredAny>();
+    match values.next()? {
+        Ok(_) => {
+            let end = values.byte_offset();
+            let after = text[end..].iter().find(|byte| !b" \t\r".contains(byte));
+            match after {
+                None if !is_all => Some(Finding::Unclear),
+                None | Some(b'\n') => Some(Finding::NotCsv(json_document(&text[..end]))),
+                Some(_) => None,
+            }
+        }
+        // It is cut off here, or goes on.
+        Err(error) if error.is_eof() && is_all => Some(Finding::NotCsv(json_document(text))),
+        Err(error) if error.is_eof() => Some(Finding::Unclear),
+        Err(_) => None,
+    }
+}
+
+/// What a JSON document says of itself.
+fn json_document(document: &[u8]) -> NotCsv {
+    let Ok(value) = serde_json::from_slice::<Value>(document) else {
+        return NotCsv::passive("JSON");
+    };
+    let error = value.get("error").filter(|error| error.is_object());
+    let fields = error.unwrap_or(&value);
+    for name in ["errorCode", "code", "Code", "status", "statusCode", "error"] {
+        let code = match fields.get(name) {
+            Some(Value::String(text)) if !text.is_empty() => one_line(text, MAX_SHOWN),
+            Some(Value::Number(number)) => number.to_string(),
+            _ => continue,
+        };
+        return NotCsv {
+            what: format!("a JSON error, {name} {code}"),
+            is_transient: is_transient_code(&code),
+        };
+    }
+    NotCsv::passive("JSON")
+}

@@ -1,0 +1,67 @@
+//! Whether what a host sends can be a CSV archive at all. Hosts and what stands before them send
+//! errors, sign-in pages and compressed files as 200 too. What looks like a line of text is left
+//! to whoever reads the CSV.
+
+use tulip_core::one_line;
+
+mod document;
+mod finding;
+mod magic;
+mod media_type;
+#[cfg(test)]
+mod tests;
+mod transient;
+
+pub(super) use finding::{Finding, NotCsv};
+pub(super) use media_type::is_tolerable;
+
+use document::{is_markup_told, json, markup};
+
+/// The most first bytes that are looked at.
+pub(super) const MOST: usize = 8 * 1024;
+
+/// With this many first bytes, or a whole line, what is no text at all is known.
+const ENOUGH: usize = 64;
+
+/// The most that is shown of a foreign media type, in characters.
+const MAX_SHOWN: usize = 100;
+
+/// Looks at the first bytes of a body; `is_all` where no more are to be had.
+pub(super) fn look_at(bytes: &[u8], is_all: bool) -> Finding {
+    let is_all = is_all || bytes.len() >= MOST;
+    if let Some(name) = magic::format_of(bytes) {
+        return Finding::NotCsv(NotCsv::passive(name));
+    }
+    let is_enough = bytes.len() >= ENOUGH || bytes.contains(&b'\n');
+    if !is_all && !is_enough {
+        return Finding::Unclear;
+    }
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let text = text.trim_ascii_start();
+    match text.first() {
+        None if !is_all => Finding::Unclear,
+        Some(b'<') => match markup(text) {
+            Some(_) if !is_all && !is_markup_told(text) => Finding::Unclear,
+            Some(found) => Finding::NotCsv(found),
+            None => Finding::Csv,
+        },
+        Some(b'{' | b'[') => match json(text, is_all) {
+            Some(found) => found,
+            None => Finding::Csv,
+        },
+        _ if magic::has_nul(bytes) => Finding::NotCsv(NotCsv::passive("binary data")),
+        _ => Finding::Csv,
+    }
+}
+
+/// What a body is whose `Content-Type` no CSV has.
+pub(super) fn describe(content_type: Option<&[u8]>, bytes: &[u8]) -> NotCsv {
+    if let Finding::NotCsv(found) = look_at(bytes, true) {
+        return found;
+    }
+    let named = content_type
+        .and_then(media_type::essence)
+        .unwrap_or_default();
+    let what = format!("its type is {}", one_line(&named, MAX_SHOWN));
+    NotCsv::passive(&what)
+}
