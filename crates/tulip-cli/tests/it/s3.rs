@@ -181,6 +181,8 @@ fn an_interruption_leaves_no_upload_whose_answer_was_on_the_way() {
     use std::io::{BufRead as _, BufReader};
     use std::process::Stdio;
 
+    use crate::support::with_default_signals;
+
     for upload in [".tulip-probe", ".csv"] {
         let lake = Lake::start();
         let job = lake.large_job();
@@ -191,7 +193,7 @@ fn an_interruption_leaves_no_upload_whose_answer_was_on_the_way() {
         let set = set
             .get_envs()
             .filter_map(|(name, value)| Some((name, value?)));
-        let mut child = command
+        let mut child = with_default_signals(&mut command)
             .env_clear()
             .envs(set)
             .args(["export", "--job", &job, "--to", "s3://lake"])

@@ -6,11 +6,12 @@ use std::process::{Child, Command, Stdio};
 
 use tulip_emulator::{Endpoint, Fault, JobScript};
 
-use crate::support::{Bench, bare, files, run};
+use crate::support::{Bench, bare, files, run, with_default_signals};
 
 fn spawn(bench: &Bench, args: &[&str]) -> Child {
     let credentials = bench.emulator.credentials();
-    Command::new(assert_cmd::cargo::cargo_bin!("tulip"))
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("tulip"));
+    with_default_signals(&mut command)
         .args(args)
         .env_clear()
         .current_dir(bench.folder.path())
@@ -216,7 +217,8 @@ fn waiting_for_a_job_is_interrupted_with_130() {
 
 #[test]
 fn the_emulator_prints_lines_to_paste_and_serves_until_it_is_ended() {
-    let mut child = Command::new(assert_cmd::cargo::cargo_bin!("tulip"))
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("tulip"));
+    let mut child = with_default_signals(&mut command)
         .args(["emulate", "--machines", "2", "--rows", "10"])
         .env_clear()
         .stdout(Stdio::piped())

@@ -56,6 +56,28 @@ pub(crate) fn bare() -> Command {
     command
 }
 
+/// Has the command get the signals that a test sends it: one that is ignored by whoever runs the
+/// tests, as a shell does it for a job in the background, would stay ignored.
+#[cfg(unix)]
+#[expect(
+    unsafe_code,
+    reason = "a signal's disposition is set between fork and exec"
+)]
+pub(crate) fn with_default_signals(
+    command: &mut std::process::Command,
+) -> &mut std::process::Command {
+    use std::os::unix::process::CommandExt as _;
+    let restore = || {
+        for signal in [libc::SIGINT, libc::SIGHUP] {
+            // SAFETY: no memory is touched, and signal(2) may be called after a fork.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+        Ok(())
+    };
+    // SAFETY: `restore` allocates nothing and takes no lock.
+    unsafe { command.pre_exec(restore) }
+}
+
 pub(crate) fn run(command: &mut Command, args: &[&str]) -> Ran {
     command.args(args).output().unwrap().into()
 }
