@@ -104,8 +104,8 @@ path of a mounted secret). The rest comes from the config file:
 
 Exit codes:
   0    all done
-  1    anything else, for example a missed deadline, or all exports failed in
-       different ways
+  1    some exports of a run failed, all failed in different ways, or anything
+       else, for example a missed deadline
   2    usage or configuration
   3    Tulip refused the credentials, or a scope is missing
   4    the job failed at Tulip, the job or machine is unknown there, or it is not
@@ -113,7 +113,6 @@ Exit codes:
   5    the target could not be reached or written, or the object that is there
        was kept
   6    tulip verify found an archive that does not match its receipt
-  7    some exports of a run failed, the others are stored
   130  interrupted";
 
 /// Messages on stderr: text, or one JSON object a line.

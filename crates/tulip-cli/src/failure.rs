@@ -18,7 +18,6 @@ pub(crate) enum Code {
     Job = 4,
     Sink = 5,
     Verify = 6,
-    Partial = 7,
     Interrupted = 130,
 }
 
@@ -348,7 +347,6 @@ mod tests {
                 Code::Job,
                 Code::Sink,
                 Code::Verify,
-                Code::Partial,
                 Code::Interrupted,
             ] {
                 assert!(text.contains(&row(code)), "{code:?}");

@@ -101,14 +101,13 @@ impl Totals {
 }
 
 /// The code of a run whose exports end in `codes`, where `None` is a success: none when all
-/// succeeded, [`Code::Partial`] when some did, otherwise the code that all have in common, or 1.
+/// succeeded, 1 when some did, otherwise the code that all have in common, or 1.
 pub(crate) fn overall_code(codes: &[Option<Code>]) -> Option<Code> {
     let mut failures = codes.iter().copied().flatten();
     let first = failures.next()?;
     match failures.all(|code| code == first) {
-        _ if codes.contains(&None) => Some(Code::Partial),
-        true => Some(first),
-        false => Some(Code::Other),
+        true if !codes.contains(&None) => Some(first),
+        _ => Some(Code::Other),
     }
 }
 
@@ -123,7 +122,7 @@ mod tests {
         let (job, sink) = (Some(Code::Job), Some(Code::Sink));
         assert_eq!(overall_code(&[sink, sink]), sink);
         assert_eq!(overall_code(&[job, sink]), Some(Code::Other));
-        assert_eq!(overall_code(&[None, job]), Some(Code::Partial));
-        assert_eq!(overall_code(&[job, None, sink]), Some(Code::Partial));
+        assert_eq!(overall_code(&[None, job]), Some(Code::Other));
+        assert_eq!(overall_code(&[job, None, sink]), Some(Code::Other));
     }
 }

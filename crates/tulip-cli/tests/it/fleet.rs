@@ -68,7 +68,7 @@ fn one_machine_that_is_refused_ends_none_of_the_others() {
     let refusal = Reply::error(403, "Forbidden", "not this machine");
     bench.emulator.fail_next(Endpoint::Start, 1, refusal);
     let ran = bench.run(&[&ALL[..], &["--concurrency", "2"]].concat());
-    assert_eq!(ran.code, Some(7), "{ran:?}");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
     let lines = lines(&ran);
     assert_eq!(lines.len(), 12);
     assert_eq!(with(&lines, "outcome", "stored").len(), 11);
@@ -99,7 +99,7 @@ fn failed_jobs_and_bad_archives_are_their_machines_own() {
         bench.emulator.script_next_of(&machines[at], script);
     }
     let ran = bench.run(&ALL);
-    assert_eq!(ran.code, Some(7), "{ran:?}");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
     let lines = lines(&ran);
     assert_eq!(with(&lines, "outcome", "stored").len(), 5);
     assert_eq!(with(&lines, "error_kind", "job_failed").len(), 2);
@@ -113,7 +113,7 @@ fn a_folder_that_cannot_be_written_is_its_machines_own() {
     std::fs::create_dir(bench.path("out")).unwrap();
     std::fs::write(bench.path(&format!("out/{}", bench.machine())), "a file").unwrap();
     let ran = bench.run(&ALL);
-    assert_eq!(ran.code, Some(7), "{ran:?}");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
     let lines = lines(&ran);
     assert_eq!(with(&lines, "outcome", "stored").len(), 2);
     let [failed] = with(&lines, "outcome", "failed_to_store")[..] else {
@@ -193,7 +193,7 @@ fn a_key_that_cannot_be_used_is_the_failure_of_its_machine() {
     rename(&bench, &["Mill 1", &long, "Mill 3"]);
     let name = "{machine_name}/{machine_name}/{machine_name}/{machine_name}/{machine_name}/a.csv";
     let ran = bench.run(&[&ALL[..], &["--name", name]].concat());
-    assert_eq!(ran.code, Some(7), "{ran:?}");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
     let lines = lines(&ran);
     assert_eq!(with(&lines, "outcome", "stored").len(), 2);
     let [failed] = with(&lines, "outcome", "not_started")[..] else {
@@ -434,7 +434,7 @@ fn nothing_foreign_reaches_the_terminal_as_more_than_one_clean_line() {
         "--name",
         "{machine_name}.csv",
     ]);
-    assert_eq!(ran.code, Some(7), "{ran:?}");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
     for said in [&ran.stdout, &ran.stderr] {
         assert!(
             !said.contains('\u{1b}') && !said.contains('\u{7}'),

@@ -18,7 +18,7 @@ fn json_is_one_object_per_export_whatever_came_of_it() {
         bad.as_str(),
     ];
     let ran = bench.run(&args);
-    assert_eq!(ran.code, Some(7));
+    assert_eq!(ran.code, Some(1));
     let mut objects = ran.json();
     objects.sort_by_key(|object| object["exit_code"].as_u64());
     let [exported, failed] = objects.as_slice() else {

@@ -125,7 +125,7 @@ fn an_ambiguous_name_lists_the_candidates() {
 fn a_machine_that_is_gone_is_its_own_failure() {
     let bench = bench(&NAMES);
     let ran = export(&bench, &["--machine", "Mill 1", "gone"]);
-    assert_eq!(ran.code, Some(7), "{ran:?}");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
     let lines = ran.json();
     assert_eq!(lines.len(), 2);
     let gone = lines.iter().find(|line| line["machine"] == "gone").unwrap();
@@ -220,7 +220,7 @@ fn a_dry_run_tells_what_would_be_kept_and_what_would_fail() {
         "--dry-run",
     ];
     let ran = bench.run(&[&text[..], &args].concat());
-    assert_eq!(ran.code, Some(7), "{ran:?}");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
     let said: Vec<_> = ran.stdout.lines().collect();
     assert!(said[0].starts_with("would keep ") && said[0].ends_with(": already exists"));
     assert!(
