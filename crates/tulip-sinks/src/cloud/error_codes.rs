@@ -133,8 +133,13 @@ const CODES: &[(&[&str], Kind, &str, &str)] = &[
         "try again later",
     ),
     (
+        &["EntityTooLarge"],
+        Kind::TooLarge,
+        "the store takes no object or part of this size",
+        "lower the option part_size, or use a store that takes larger objects",
+    ),
+    (
         &[
-            "EntityTooLarge",
             "QuotaExceeded",
             "InsufficientStorage",
             "XMinioStorageFull",
@@ -335,6 +340,17 @@ mod tests {
         assert_eq!(novel.as_deref(), Some("Novel: it <differs"));
         assert!(explain(&refusal("no XML")).is_none());
         assert_eq!(said("no status, no XML"), None);
+    }
+
+    #[test]
+    fn an_object_that_is_too_large_is_no_lack_of_space() {
+        let kind = |code: &str| {
+            explain(&refusal(&format!("<Code>{code}</Code>")))
+                .unwrap()
+                .kind
+        };
+        assert_eq!(kind("EntityTooLarge"), Kind::TooLarge);
+        assert_eq!(kind("QuotaExceeded"), Kind::StorageFull);
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub(super) fn rows() -> Vec<Row> {
         }),
         large("part: no room", &BUCKET_ONCE, |draw| {
             let nth = draw.rng.u32(1..=2);
-            let full = (400, "EntityTooLarge");
+            let full = (400, "QuotaExceeded");
             let plan = Plan::fails(draw, draw.script(), StoreFull, false);
             plan.refused(move |seen| is_part(seen, nth).then_some(full))
         }),

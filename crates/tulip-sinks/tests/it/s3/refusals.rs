@@ -112,6 +112,12 @@ async fn every_refusal_of_a_store_has_its_words() {
         (
             400,
             "EntityTooLarge",
+            SinkErrorKind::TooLarge,
+            "of this size",
+        ),
+        (
+            400,
+            "QuotaExceeded",
             SinkErrorKind::StorageFull,
             "no space left",
         ),

@@ -140,7 +140,7 @@ async fn an_abort_that_fails_is_logged_with_the_key() {
     let server = S3Server::start().await;
     let sink = sink(&server).await;
     server.refuse(|seen| match () {
-        () if seen.is_part() => Some((400, "EntityTooLarge")),
+        () if seen.is_part() => Some((400, "QuotaExceeded")),
         () if seen.is_abort() => Some((403, "AccessDenied")),
         () => None,
     });
