@@ -240,7 +240,7 @@ pub(crate) struct Connection {
     pub(crate) connect_timeout: Duration,
     /// Timeout for the next bytes of a reply
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = values::some_time)]
-    pub(crate) stall_timeout: Duration,
+    pub(crate) read_timeout: Duration,
     /// Maximum number of connections for one archive. Large archives use as many as make the
     /// download faster; 1 downloads the whole archive with one request
     #[arg(long, value_name = "N", default_value = "32", value_parser = values::at_least_one)]

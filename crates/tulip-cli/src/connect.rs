@@ -24,7 +24,7 @@ pub(crate) fn client(connection: &Connection) -> Result<Client, Failure> {
     let mut builder = Client::builder(settings)
         .product(concat!("tulip-cli/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(connection.connect_timeout)
-        .stall_timeout(connection.stall_timeout)
+        .read_timeout(connection.read_timeout)
         .connections(connection.connections)
         .allow_insecure_http(connection.allow_insecure_http)
         .allow_http_assets(connection.allow_http);

@@ -14,18 +14,18 @@ pub struct NetworkOptions {
     pub user_agent: Option<String>,
     /// How long making a connection may take.
     pub connect_timeout: Duration,
-    /// How long a server may be silent, or take nothing of what is sent.
-    pub stall_timeout: Duration,
+    /// How long a server may send nothing, or take nothing of what is sent.
+    pub read_timeout: Duration,
 }
 
 impl Default for NetworkOptions {
-    /// No further authority, no name, 10 s to connect and 60 s of silence.
+    /// No further authority, no name, 10 s to connect and 60 s for the next bytes.
     fn default() -> Self {
         Self {
             ca_file: None,
             user_agent: None,
             connect_timeout: Duration::from_secs(10),
-            stall_timeout: Duration::from_secs(60),
+            read_timeout: Duration::from_secs(60),
         }
     }
 }

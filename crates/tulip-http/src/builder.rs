@@ -20,7 +20,7 @@ pub struct ClientBuilder {
     settings: Settings,
     retry: Arc<dyn RetryPolicy>,
     connect_timeout: Duration,
-    stall_timeout: Duration,
+    read_timeout: Duration,
     call_timeout: Duration,
     allow_http_assets: bool,
     allow_insecure_http: bool,
@@ -43,7 +43,7 @@ impl ClientBuilder {
             settings,
             retry: Arc::new(ExponentialBackoff::default()),
             connect_timeout: Duration::from_secs(10),
-            stall_timeout: Duration::from_secs(60),
+            read_timeout: Duration::from_secs(60),
             call_timeout: Duration::from_secs(120),
             allow_http_assets: false,
             allow_insecure_http: false,
@@ -78,11 +78,11 @@ impl ClientBuilder {
         self
     }
 
-    /// How long the server may be silent inside a reply; by default 60 s. A download as a whole
+    /// The timeout for the next bytes of a reply; by default 60 s. A download as a whole
     /// may take as long as it takes.
     #[must_use]
-    pub fn stall_timeout(mut self, limit: Duration) -> Self {
-        self.stall_timeout = limit;
+    pub fn read_timeout(mut self, limit: Duration) -> Self {
+        self.read_timeout = limit;
         self
     }
 
@@ -185,7 +185,7 @@ impl ClientBuilder {
             proxies.clone(),
             AddressPolicy::new(home, self.allowed_networks),
             settings.instance.is_https() && !self.allow_http_assets,
-            self.stall_timeout,
+            self.read_timeout,
             gates.clone(),
         )?;
         let downloads = DownloadOptions {
@@ -204,14 +204,14 @@ impl ClientBuilder {
         network_options.ca_file = settings.ca_file;
         network_options.user_agent = Some(user_agent);
         network_options.connect_timeout = self.connect_timeout;
-        network_options.stall_timeout = self.stall_timeout;
+        network_options.read_timeout = self.read_timeout;
         let api = ApiOptions {
             instance: settings.instance,
             credentials: settings.credentials,
             workspace: settings.workspace,
             retry: self.retry,
             call_timeout: self.call_timeout,
-            read_timeout: self.stall_timeout,
+            read_timeout: self.read_timeout,
         };
         let api = Api::new(api, &http, &proxies)?;
         Ok(Client::new(api, downloads, network_options))

@@ -53,7 +53,7 @@ impl Bench {
     pub(crate) fn restless(&self) -> Client {
         let builder = Client::builder(self.settings()).retry(NoRetry);
         builder
-            .stall_timeout(Duration::from_secs(1))
+            .read_timeout(Duration::from_secs(1))
             .build()
             .unwrap()
     }

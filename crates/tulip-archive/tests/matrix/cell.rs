@@ -191,7 +191,7 @@ fn client(emulator: &Emulator, plan: &Plan, splits: bool) -> Client {
         true => builder.split_above(RANGE).read_ahead(4 * RANGE),
         false => builder,
     };
-    builder.stall_timeout(plan.stall).build().unwrap()
+    builder.read_timeout(plan.stall).build().unwrap()
 }
 
 async fn exporter(client: Client, sink: Arc<dyn Sink>, plan: &Plan) -> Exporter {

@@ -110,7 +110,7 @@ pub(crate) static SETTINGS: [Setting; 27] = [
         .of(Group::Instance),
     Setting::new("ca_file", Kind::Path).or(&["TULIP_CA_FILE"]),
     Setting::new("connect_timeout", Kind::Text(limit)),
-    Setting::new("stall_timeout", Kind::Text(limit)),
+    Setting::new("read_timeout", Kind::Text(limit)),
     Setting::new("connections", Kind::Count(count)),
     Setting::new("min_rate", Kind::Size),
     Setting::new("allow_insecure_http", Kind::Switch).of(Group::Instance),

@@ -246,11 +246,7 @@ fn numbers_and_durations_that_are_none() {
         &with("--if-exists", "ask"),
         "[possible values: skip, overwrite, fail]",
     );
-    refused(
-        &set,
-        &with("--stall-timeout", "0"),
-        "it must be more than 0",
-    );
+    refused(&set, &with("--read-timeout", "0"), "it must be more than 0");
     refused(&set, &["export", "--to", "out"], "--all");
     refused(
         &set,

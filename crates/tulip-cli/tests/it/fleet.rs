@@ -375,7 +375,7 @@ fn absurd_durations_are_as_long_as_it_takes() {
     let bench = fleet(1);
     let long = "300000000000years";
     for flag in [
-        "--stall-timeout",
+        "--read-timeout",
         "--connect-timeout",
         "--timeout",
         "--resume-within",

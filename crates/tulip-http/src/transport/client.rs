@@ -27,14 +27,14 @@ const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 /// once and follows no redirect.
 ///
 /// A request as a whole may take as long as it takes; it is given up when its server is silent,
-/// or takes nothing of the body, for [`NetworkOptions::stall_timeout`]. Time in which the body itself
+/// or takes nothing of the body, for [`NetworkOptions::read_timeout`]. Time in which the body itself
 /// has nothing to send does not count.
 #[derive(Debug, Clone)]
 pub struct Transport {
     /// By the proxy of the environment, where there is one.
     proxied: reqwest::Client,
     direct: reqwest::Client,
-    pub(super) stall: Duration,
+    pub(super) read_timeout: Duration,
 }
 
 impl Transport {
@@ -49,7 +49,7 @@ impl Transport {
         Ok(Self {
             proxied: build(Proxies::from_env()?.apply(http.builder()))?,
             direct: build(http.builder())?,
-            stall: options.stall_timeout.min(LONGEST),
+            read_timeout: options.read_timeout.min(LONGEST),
         })
     }
 
@@ -117,7 +117,7 @@ impl Transport {
         *request.body_mut() = Some(reqwest::Body::wrap(Watched::new(body, progress.clone())));
         let mut sending = std::pin::pin!(client.execute(request));
         loop {
-            let limit = progress.limit(self.stall);
+            let limit = progress.limit(self.read_timeout);
             tokio::select! {
                 biased;
                 answer = &mut sending => {
@@ -125,14 +125,14 @@ impl Transport {
                     let (parts, body) = Response::from(response).into_parts();
                     return Ok(Response::from_parts(parts, TransportBody {
                         body,
-                        stall: self.stall,
-                        idle: Box::pin(sleep_until(Instant::now() + self.stall)),
+                        read_timeout: self.read_timeout,
+                        idle: Box::pin(sleep_until(Instant::now() + self.read_timeout)),
                         waiting: false,
                     }));
                 }
                 () = sleep_until(limit) => {
-                    if progress.limit(self.stall) <= Instant::now() {
-                        return Err(TransportError::stalled(self.stall));
+                    if progress.limit(self.read_timeout) <= Instant::now() {
+                        return Err(TransportError::read_timed_out(self.read_timeout));
                     }
                 }
             }
@@ -154,7 +154,7 @@ fn is_near(host: &str) -> bool {
 #[derive(Debug)]
 pub struct TransportBody {
     body: reqwest::Body,
-    stall: Duration,
+    read_timeout: Duration,
     idle: Pin<Box<Sleep>>,
     /// Whether the next bytes are being waited for. Time in which nobody asks for them is no
     /// silence.
@@ -176,10 +176,10 @@ impl Body for TransportBody {
         }
         if !this.waiting {
             this.waiting = true;
-            this.idle.as_mut().reset(Instant::now() + this.stall);
+            this.idle.as_mut().reset(Instant::now() + this.read_timeout);
         }
         std::task::ready!(this.idle.as_mut().poll(cx));
-        Poll::Ready(Some(Err(TransportError::stalled(this.stall))))
+        Poll::Ready(Some(Err(TransportError::read_timed_out(this.read_timeout))))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -49,7 +49,7 @@ impl TransportError {
         Self::new(FailureKind::Connect, cause)
     }
 
-    pub(super) fn stalled(limit: Duration) -> Self {
+    pub(super) fn read_timed_out(limit: Duration) -> Self {
         let cause = format!("no progress for {} s", limit.as_secs_f32());
         Self::new(FailureKind::Timeout, cause)
     }
@@ -138,7 +138,7 @@ mod tests {
             "the server answered 507 Insufficient Storage: no space left (free some space, then \
              try again)"
         );
-        let silent = TransportError::stalled(Duration::from_secs(60));
+        let silent = TransportError::read_timed_out(Duration::from_secs(60));
         assert_eq!(
             format!("{silent:?}"),
             "TransportError(\"timed out: no progress for 60 s\")"

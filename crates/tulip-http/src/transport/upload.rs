@@ -45,7 +45,7 @@ pub struct Upload {
     body: mpsc::Sender<Message>,
     sending: JoinHandle<Answer>,
     progress: Arc<Progress>,
-    stall: Duration,
+    read_timeout: Duration,
     /// A write has failed or was dropped, or the body is whole.
     ended: bool,
 }
@@ -83,7 +83,7 @@ impl Transport {
                 transport.send_watched(request, watched).await
             }),
             progress,
-            stall: self.stall,
+            read_timeout: self.read_timeout,
             ended: false,
         }
     }
@@ -94,7 +94,7 @@ impl Upload {
     ///
     /// # Errors
     /// [`TransportError`] when the connection fails, takes nothing for
-    /// [`NetworkOptions::stall_timeout`](tulip_core::NetworkOptions::stall_timeout), or the server
+    /// [`NetworkOptions::read_timeout`](tulip_core::NetworkOptions::read_timeout), or the server
     /// answers before it has the whole body: [`TransportError::status`] is its answer then. Every
     /// later call fails too.
     pub async fn write(&mut self, mut chunk: Bytes) -> Result<(), TransportError> {
@@ -139,14 +139,14 @@ impl Upload {
         tokio::select! {
             biased;
             answer = &mut self.sending => return Some(joined(answer)),
-            place = tokio::time::timeout(self.stall, self.body.reserve()) => match place {
+            place = tokio::time::timeout(self.read_timeout, self.body.reserve()) => match place {
                 Ok(Ok(place)) => {
                     place.send(message);
                     self.progress.fed();
                     return None;
                 }
                 Ok(Err(_)) => {}
-                Err(_) => return Some(Err(TransportError::stalled(self.stall))),
+                Err(_) => return Some(Err(TransportError::read_timed_out(self.read_timeout))),
             },
         }
         // Nobody takes the body any more: the answer is about to come.

@@ -33,11 +33,11 @@ impl Progress {
     }
 
     /// When the server has been silent for too long, as far as is known now.
-    pub(super) fn limit(&self, stall: Duration) -> Instant {
+    pub(super) fn limit(&self, read_timeout: Duration) -> Instant {
         if self.waiting.load(Ordering::SeqCst) {
-            return Instant::now() + stall;
+            return Instant::now() + read_timeout;
         }
-        self.started + Duration::from_millis(self.millis.load(Ordering::SeqCst)) + stall
+        self.started + Duration::from_millis(self.millis.load(Ordering::SeqCst)) + read_timeout
     }
 
     /// The body has something to give again.

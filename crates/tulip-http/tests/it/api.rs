@@ -564,7 +564,7 @@ async fn a_server_that_falls_silent_is_left() {
     let server = Server::start([stalled]).await;
     let client = builder(&server.url)
         .retry(NoRetry)
-        .stall_timeout(Duration::from_millis(50))
+        .read_timeout(Duration::from_millis(50))
         .build()
         .unwrap();
     let error = client.archive_status(&job()).await.unwrap_err();

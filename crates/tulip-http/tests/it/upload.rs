@@ -124,7 +124,7 @@ async fn nobody_listening_is_an_error_of_the_write() {
 async fn a_server_that_takes_nothing_more_is_given_up() {
     let server = Server::start().await;
     let mut network = NetworkOptions::default();
-    network.stall_timeout = Duration::from_millis(200);
+    network.read_timeout = Duration::from_millis(200);
     let mut upload = server.upload(&network);
     let _unread = server.connection().await;
     let chunk = Bytes::from(vec![b'x'; 1 << 20]);
