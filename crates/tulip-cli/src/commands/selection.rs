@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use tulip_archive::{ExportErrorKind, Source};
-use tulip_core::MachineId;
+use tulip_core::{Machine, MachineId};
 use tulip_fleet::{ItemReport, NotStarted, Selection, SelectionError, parse_machine_list};
 use tulip_http::Client;
 
@@ -79,15 +79,25 @@ fn machines_of(file: &Path) -> Result<Vec<String>, Failure> {
     }
 }
 
-/// The report of a machine that the instance does not have.
-fn missing(name: &str) -> Result<ItemReport, Failure> {
-    let reason = format!("not started: no machine has the id or name {name:?}");
+/// The most of a name that stands in the place of an id, in characters.
+const MAX_SHOWN: usize = 100;
+
+/// The report of a machine that the instance does not have. Whether the text was meant as an id or
+/// as a name is not known, so it stands in the place of both: one machine that was renamed must not
+/// end the run of the others.
+fn missing(text: &str) -> Result<ItemReport, Failure> {
+    let text = text.trim();
+    let reason = format!("not started: no machine has the id or name {text:?}");
     let why = NotStarted::new(ExportErrorKind::NotFound, reason);
-    // A name that cannot be an id has no source to be reported by.
-    match name.trim().parse::<MachineId>() {
-        Ok(id) => Ok(ItemReport::not_started(Source::machine(id), why)),
-        Err(_) => Err(Failure::new(Code::Job, why.to_string())),
-    }
+    let in_id = |c: char| if c == '/' || c.is_control() { '_' } else { c };
+    let id: String = text.chars().map(in_id).take(MAX_SHOWN).collect();
+    let source = match MachineId::new(id) {
+        Ok(id) if id.as_str() == text => Source::machine(id),
+        Ok(id) => Source::machine(id.clone()).of_machine(&Machine::new(id, text)),
+        // Nothing, or a path segment: a mistake on the command line.
+        Err(_) => return Err(Failure::new(Code::Job, why.to_string())),
+    };
+    Ok(ItemReport::not_started(source, why))
 }
 
 fn failure(error: SelectionError) -> Failure {

@@ -202,6 +202,22 @@ fn a_dry_run_starts_nothing_and_writes_nothing() {
     assert!(files(bench.state.path()).is_empty());
 }
 
+/// Names of people have blanks and slashes, which no id that is typed has.
+#[test]
+fn a_machine_that_was_renamed_does_not_end_the_run_of_the_others() {
+    for renamed in ["Mill 99", "Line 1/Press", "Séchoir 2"] {
+        let bench = bench(&NAMES);
+        let ran = export(&bench, &["--machine", "Mill 1", renamed]);
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        let lines = ran.json();
+        assert_eq!(lines.len(), 2, "{ran:?}");
+        let failed = lines.iter().find(|line| line["error_kind"] == "not_found");
+        let error = failed.unwrap()["error"].as_str().unwrap();
+        assert!(error.contains(renamed), "{error}");
+        assert!(lines.iter().any(|line| line["outcome"] == "stored"));
+    }
+}
+
 #[test]
 fn a_dry_run_tells_what_would_be_kept_and_what_would_fail() {
     let bench = bench(&NAMES);
