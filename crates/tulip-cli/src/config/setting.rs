@@ -89,7 +89,7 @@ impl Setting {
 }
 
 /// All settings, in the order in which they are shown.
-pub(crate) static SETTINGS: [Setting; 27] = [
+pub(crate) static SETTINGS: [Setting; 30] = [
     Setting::new("base_url", Kind::Text(base_url)).or(&["TULIP_BASE_URL", "TULIP_BASE_URL_FILE"]),
     Setting::new("api_key", Kind::Text(api_key))
         .or(&[
@@ -124,6 +124,9 @@ pub(crate) static SETTINGS: [Setting; 27] = [
     Setting::new("if_exists", Kind::Text(exists_rule)),
     Setting::new("timeout", Kind::Text(duration)),
     Setting::new("concurrency", Kind::Count(count)),
+    Setting::new("max_pending", Kind::Count(count)),
+    Setting::new("start_rate", Kind::Count(count_or_zero)),
+    Setting::new("run_timeout", Kind::Text(duration)),
     Setting::new("max_bytes", Kind::Size),
     Setting::new("allow_empty", Kind::Switch),
     Setting::new("allow_ragged", Kind::Switch),
@@ -171,6 +174,11 @@ fn duration(text: &str) -> Result<(), String> {
 
 fn count(text: &str) -> Result<(), String> {
     values::at_least_one(text).map(drop)
+}
+
+fn count_or_zero(text: &str) -> Result<(), String> {
+    let not_one = |_| "expected a number, 0 or more".to_owned();
+    text.parse::<usize>().map(drop).map_err(not_one)
 }
 
 fn network(text: &str) -> Result<(), String> {

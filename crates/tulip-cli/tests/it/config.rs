@@ -60,6 +60,67 @@ fn a_file_of_the_working_directory_is_used_only_once_it_is_trusted() {
 }
 
 #[test]
+fn a_profile_of_another_instance_does_not_get_the_credentials_of_the_file() {
+    let bench = Bench::start();
+    // TEST-NET-1: were the key used, the run would wait for a host that is not there.
+    let text = connection(&bench) + "[profiles.other]\nbase_url = \"https://192.0.2.1\"\n";
+    let ran = with_file(&bench, &text, &["machines", "--profile", "other"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.stderr.contains("no credentials"), "{ran:?}");
+}
+
+#[test]
+fn a_profile_of_another_target_does_not_get_the_options_of_the_file() {
+    let bench = Bench::start();
+    let text = connection(&bench)
+        + "to = \"s3://lake\"\n[sink_options]\nregion = \"eu-west-1\"\n\
+           [profiles.disk]\nto = \"out\"\n";
+    let args = ["export", "--all", "--profile", "disk"];
+    let ran = with_file(&bench, &text, &args);
+    // A folder takes no region.
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+}
+
+#[test]
+fn variables_name_the_file_and_the_profile() {
+    let bench = Bench::start();
+    let text = connection(&bench) + "[profiles.night]\nto = \"night\"\nstart_rate = 0\n";
+    std::fs::write(bench.path("mine.toml"), text).unwrap();
+    let mut command = unset(&bench);
+    command
+        .env("TULIP_CONFIG", "mine.toml")
+        .env("TULIP_PROFILE", "night");
+    let ran = run(&mut command, &["export", "--all"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(std::path::Path::new(&bench.path("night")).is_dir());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_secret_in_a_file_that_others_can_read_is_warned_of() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let bench = Bench::start();
+    let credentials = bench.emulator.credentials();
+    let text = format!(
+        "base_url = \"{}\"\napi_key = \"{}\"\napi_secret = \"{}\"\n",
+        bench.emulator.base_url(),
+        credentials.key(),
+        credentials.expose_secret(),
+    );
+    for (mode, warned) in [(0o644, true), (0o600, false)] {
+        let path = bench.path("mine.toml");
+        std::fs::write(&path, &text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        let mut command = unset(&bench);
+        command.args(["--config", "mine.toml"]);
+        let ran = run(&mut command, &["machines"]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert_eq!(ran.stderr.contains("chmod 600"), warned, "{ran:?}");
+        assert!(!ran.stderr.contains(credentials.expose_secret()), "{ran:?}");
+    }
+}
+
+#[test]
 fn mistakes_name_file_line_and_what_was_meant_and_quote_no_value() {
     let bench = Bench::start();
     for (text, says) in [
