@@ -161,12 +161,6 @@ impl ClientBuilder {
     /// credentials would be sent in clear.
     pub fn build(self) -> Result<Client, BuildError> {
         let settings = self.settings;
-        let instance = &settings.instance;
-        if !(instance.is_https() || instance.is_loopback() || self.allow_insecure_http) {
-            return Err(BuildError::InsecureHttp {
-                url: instance.to_string(),
-            });
-        }
         let user_agent = match &self.product {
             Some(product) => format!("{product} {OWN_NAME}"),
             None => OWN_NAME.to_owned(),
@@ -178,6 +172,12 @@ impl ClientBuilder {
             true => Proxies::default(),
             false => Proxies::from_env()?,
         };
+        let instance = &settings.instance;
+        if !(instance.is_https() || instance.is_loopback() || self.allow_insecure_http) {
+            return Err(BuildError::InsecureHttp {
+                url: instance.to_string(),
+            });
+        }
         let home = settings.instance.endpoint(None, []);
         let gates = Arc::new(RateLimitGates::default());
         let fetcher = HttpFetcher::new(
