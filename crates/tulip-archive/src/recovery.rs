@@ -267,14 +267,19 @@ impl Recovery {
     }
 
     /// The object is stored. Its receipt is about to be written, by a writer with this token; a
-    /// run that ends before it is has another write it.
+    /// run that ends before it is has another write it. What an earlier run has left of the receipt
+    /// is removed before its token is forgotten.
     pub(crate) async fn object_stored(
         &mut self,
+        sink: &dyn Sink,
         receipt: &Receipt,
         key: &ObjectKey,
         token: Option<String>,
     ) {
         if let Some(entry) = &mut self.entry {
+            if let Some(stale) = entry.record.pending.take() {
+                discard(sink, &stale.staged).await;
+            }
             entry.record.object = None;
             entry.record.pending = Some(PendingReceipt {
                 receipt: receipt.clone(),
@@ -401,16 +406,7 @@ impl Recovery {
         let object = entry.record.object.take();
         let pending = entry.record.pending.take().map(|pending| pending.staged);
         for staged in [object, pending].into_iter().flatten() {
-            let key = &staged.key;
-            match sink.discard(key, &staged.left).await {
-                Ok(()) => {}
-                Err(error) if error.kind() == SinkErrorKind::Unsupported => {
-                    info!(%key, %error, "did not look for staged data of an earlier run");
-                }
-                Err(error) => {
-                    warn!(%key, %error, "could not remove staged data of {key}: {error}");
-                }
-            }
+            discard(sink, &staged).await;
         }
     }
 
@@ -447,6 +443,20 @@ impl Recovery {
                 }
                 false
             }
+        }
+    }
+}
+
+/// Removes what an earlier writer has left.
+async fn discard(sink: &dyn Sink, staged: &StagedObject) {
+    let key = &staged.key;
+    match sink.discard(key, &staged.left).await {
+        Ok(()) => {}
+        Err(error) if error.kind() == SinkErrorKind::Unsupported => {
+            info!(%key, %error, "did not look for staged data of an earlier run");
+        }
+        Err(error) => {
+            warn!(%key, %error, "could not remove staged data of {key}: {error}");
         }
     }
 }

@@ -106,7 +106,8 @@ async fn write(
         .as_ref()
         .ok()
         .and_then(|writer| writer.resume_token());
-    recovery.object_stored(receipt, &key, token).await;
+    let stored = recovery.object_stored(sink.as_ref(), receipt, &key, token);
+    stored.await;
     let mut writer = opened.map_err(failed)?;
     match writer.write(json.into()).await {
         Ok(()) => writer.close().await.map(drop).map_err(failed),

@@ -1,5 +1,8 @@
 //! What of an object need not be downloaded again.
 
+use serde_json::Value;
+use tulip_core::sink::staged_name;
+
 use super::*;
 
 #[tokio::test]
@@ -139,6 +142,33 @@ async fn the_same_job_twice_is_downloaded_once_unless_the_object_is_another() {
         assert!(matches!(repaired, Outcome::Exported { .. }), "{file}");
         assert_eq!(it.bench.read("latest.csv"), whole);
     }
+}
+
+/// The process ends while it writes the receipt, and the next run writes another.
+#[tokio::test]
+async fn what_a_run_has_staged_of_a_receipt_is_removed_by_the_next() {
+    let it = Resumable::start().await;
+    let receipt = "_latest.csv.receipt.json";
+    let in_the_way = it.bench.folder.path().join(receipt);
+    std::fs::create_dir(&in_the_way).unwrap();
+    let script = JobScript::new().rows(50);
+    it.bench.emulator.script_next(script);
+    let exporter = it.exporter().await;
+    exporter.export(it.source()).await.unwrap_err();
+    std::fs::remove_dir(&in_the_way).unwrap();
+
+    let state = it.state_files().remove(0);
+    let remembered = std::fs::read_to_string(&state).unwrap();
+    let mut record: Value = serde_json::from_str(remembered.lines().last().unwrap()).unwrap();
+    let name = staged_name(receipt, 7);
+    std::fs::write(it.bench.folder.path().join(&name), b"{").unwrap();
+    record["pending"]["staged"]["left"]["resume_token"] = name.into();
+    std::fs::write(&state, format!("{record}\n")).unwrap();
+
+    let (outcome, _) = it.run(it.builder()).await;
+    assert!(matches!(outcome, Outcome::Exported { .. }), "{outcome:?}");
+    assert_eq!(it.bench.files(), [receipt, "latest.csv"]);
+    assert_eq!(it.starts(), 1);
 }
 
 /// The process ends between the receipt and the last line of the state.
