@@ -4,6 +4,7 @@ mod connection;
 #[cfg(feature = "emulator")]
 mod emulator;
 mod export;
+mod install;
 mod output;
 mod resume;
 mod selection;
@@ -16,13 +17,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
 use tulip_core::JobId;
 
 pub(crate) use self::connection::{Connection, Secret};
 #[cfg(feature = "emulator")]
 pub(crate) use self::emulator::{DemoArgs, EmulateArgs};
 pub(crate) use self::export::{ExistsRule, ExportArgs, ExportSettings};
+pub(crate) use self::install::{CompletionsArgs, ManArgs};
 pub(crate) use self::resume::{ResumeArgs, StateFolder};
 pub(crate) use self::selection::SelectionArgs;
 pub(crate) use self::target::{CheckArgs, SinkSettings, SinksArgs, SinksCommand};
@@ -150,6 +151,8 @@ pub(crate) enum Command {
     Config(ConfigArgs),
     /// Print shell completions
     Completions(CompletionsArgs),
+    /// Write man pages, one for each command
+    Man(ManArgs),
 }
 
 impl Command {
@@ -296,14 +299,4 @@ pub(crate) struct ShowArgs {
     /// Print one JSON object per setting
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(after_long_help = "\
-Examples:
-  tulip completions bash > /etc/bash_completion.d/tulip
-  tulip completions zsh > \"${fpath[1]}/_tulip\"")]
-pub(crate) struct CompletionsArgs {
-    /// Shell to print completions for
-    pub(crate) shell: Shell,
 }

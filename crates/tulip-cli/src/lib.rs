@@ -95,6 +95,7 @@ fn run(cli: Cli, matches: &ArgMatches, progress: &Progress) -> Result<(), Failur
             Command::Resume(args) => commands::resume::run(args, progress, &shutdown).await,
             Command::Verify(args) => commands::verify::run(args, progress, &shutdown).await,
             Command::Completions(args) => commands::completions::run(&args),
+            Command::Man(args) => commands::man::run(&args),
             Command::Sinks(args) => commands::sinks::run(args, &shutdown).await,
             Command::Config(args) => {
                 commands::config::run(args, config.as_ref(), &matches, progress)

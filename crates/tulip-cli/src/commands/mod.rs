@@ -8,6 +8,7 @@ pub(crate) mod demo;
 pub(crate) mod emulate;
 pub(crate) mod export;
 pub(crate) mod machines;
+pub(crate) mod man;
 pub(crate) mod resume;
 pub(crate) mod sinks;
 pub(crate) mod status;

@@ -368,6 +368,39 @@ fn completions_are_made_for_every_shell() {
 }
 
 #[test]
+fn every_command_that_help_lists_has_a_man_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let pages = folder.path().join("man/man1");
+    let ran = run(&mut bare(), &["man", pages.to_str().unwrap()]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    let help = run(&mut bare(), &["--help"]).stdout;
+    let (_, commands) = help.split_once("Commands:\n").unwrap();
+    let commands = commands.lines().take_while(|line| !line.is_empty());
+    let commands = commands.filter_map(|line| line.split_whitespace().next());
+    let page = |name: &str| std::fs::read_to_string(pages.join(format!("{name}.1"))).unwrap();
+    for command in commands.filter(|command| *command != "help") {
+        let page = page(&format!("tulip-{command}"));
+        assert!(page.contains(".SH SYNOPSIS"), "{page}");
+    }
+    assert!(page("tulip-sinks-check").contains(".SH DESCRIPTION"));
+    // Tables keep their lines.
+    assert!(page("tulip").contains("\n  130  interrupted\n"));
+    // A secret has no option, and what the environment holds is not printed.
+    assert!(!page("tulip-export").contains("\\-\\-api\\-secret\\fR"));
+}
+
+#[test]
+fn man_pages_that_cannot_be_written_are_an_error_that_names_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let ran = run(&mut bare(), &["man", file.to_str().unwrap()]);
+    let message = format!("cannot write man pages to {}", file.display());
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains(&message), "{ran:?}");
+}
+
+#[test]
 fn help_teaches_with_examples_and_documents_exit_codes() {
     let help = run(&mut bare(), &["--help"]).stdout;
     for part in [
@@ -378,7 +411,7 @@ fn help_teaches_with_examples_and_documents_exit_codes() {
     ] {
         assert!(help.contains(part), "{help}");
     }
-    for command in ["export", "demo", "emulate", "status", "completions"] {
+    for command in ["export", "demo", "emulate", "status", "completions", "man"] {
         let help = run(&mut bare(), &[command, "--help"]).stdout;
         assert!(help.contains("Examples:"), "{help}");
     }
