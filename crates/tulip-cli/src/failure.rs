@@ -302,11 +302,10 @@ mod tests {
         assert_eq!(CODES.len(), ExportErrorKind::all().count());
     }
 
-    /// The codes after which the documented Kubernetes job is not tried again.
+    /// The codes after which the Kubernetes job of deploy/ is not tried again.
     fn final_codes() -> Vec<u8> {
-        let recipe = include_str!("../../../docs/operations.md");
-        let (_, rest) = recipe.split_once("podFailurePolicy:").unwrap();
-        let (_, rest) = rest.split_once("operator: In, values: [").unwrap();
+        let manifest = include_str!("../../../deploy/kubernetes/cronjob.yaml");
+        let (_, rest) = manifest.split_once("operator: In, values: [").unwrap();
         let (codes, _) = rest.split_once(']').unwrap();
         let codes = codes.split(',').map(|code| code.trim().parse().unwrap());
         codes.collect()
@@ -315,6 +314,9 @@ mod tests {
     #[test]
     fn what_a_retry_can_mend_is_final_for_no_scheduler() {
         let is_final = final_codes();
+        let unit = include_str!("../../../deploy/systemd/tulip-export.service");
+        let codes: Vec<_> = is_final.iter().map(u8::to_string).collect();
+        assert!(unit.contains(&format!("\nRestartPreventExitStatus={}\n", codes.join(" "))));
         assert!(is_final.contains(&(Code::Usage as u8)), "{is_final:?}");
         for kind in ExportErrorKind::all().filter(|kind| kind.can_be_retryable()) {
             let code = code_of(kind) as u8;
