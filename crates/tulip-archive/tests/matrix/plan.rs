@@ -190,6 +190,11 @@ impl Plan {
         }
     }
 
+    /// Whether nothing but a failure is right.
+    pub(crate) fn must_fail(&self) -> bool {
+        matches!(self.expected, Expected::Failed(..))
+    }
+
     /// One of the two.
     pub(crate) fn exports_if(
         exports: bool,
