@@ -1,9 +1,11 @@
 //! Which servers are trusted.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rustls::ClientConfig;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls_platform_verifier::Verifier;
@@ -11,28 +13,34 @@ use rustls_platform_verifier::Verifier;
 use super::build_error::BuildError;
 use super::self_signed::SelfSigned;
 
+/// The platform's roots, or Mozilla's where it has none. They are read once in a process: a hundred
+/// certificates are the larger part of what a client costs to build.
+static ROOTS: LazyLock<Result<Arc<Verifier>, String>> = LazyLock::new(|| {
+    let verifier = verifier(&[], &provider()).map_err(|error| error.to_string());
+    verifier.map(Arc::new)
+});
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
 /// TLS that trusts the platform's roots and the certificates in `ca_file`. Where the platform has
 /// no roots at all, as in an empty container, Mozilla's are used.
 pub(crate) fn config(ca_file: Option<&Path>) -> Result<ClientConfig, BuildError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let extra = ca_file
-        .map(read_certificates)
-        .transpose()?
-        .unwrap_or_default();
-    let verifier = Verifier::new_with_extra_roots(extra.iter().cloned(), provider.clone());
-    let platform_has_roots = if extra.is_empty() {
-        verifier.is_ok()
-    } else {
-        Verifier::new(provider.clone()).is_ok()
+    let provider = provider();
+    let (verifier, extra): (Arc<dyn ServerCertVerifier>, _) = match ca_file {
+        None => {
+            let roots = ROOTS.clone().map_err(BuildError::Tls)?;
+            (roots, Vec::new())
+        }
+        Some(file) => {
+            let extra = read_certificates(file)?;
+            let verifier = verifier(&extra, &provider);
+            let verifier = verifier.map_err(|error| BuildError::Tls(error.to_string()))?;
+            (Arc::new(verifier), extra)
+        }
     };
-    let verifier = if platform_has_roots {
-        verifier
-    } else {
-        let mozilla = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned();
-        Verifier::new_with_extra_roots(extra.iter().cloned().chain(mozilla), provider.clone())
-    };
-    let verifier = verifier.map_err(|error| BuildError::Tls(error.to_string()))?;
-    let verifier = SelfSigned::new(Arc::new(verifier), extra);
+    let verifier = SelfSigned::new(verifier, extra);
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| BuildError::Tls(error.to_string()))?
@@ -40,6 +48,24 @@ pub(crate) fn config(ca_file: Option<&Path>) -> Result<ClientConfig, BuildError>
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     Ok(config)
+}
+
+/// Trusts the platform's roots, or Mozilla's where it has none, and `extra`.
+fn verifier(
+    extra: &[CertificateDer<'static>],
+    provider: &Arc<CryptoProvider>,
+) -> Result<Verifier, rustls::Error> {
+    let with_extra = Verifier::new_with_extra_roots(extra.iter().cloned(), provider.clone());
+    let platform_has_roots = if extra.is_empty() {
+        with_extra.is_ok()
+    } else {
+        Verifier::new(provider.clone()).is_ok()
+    };
+    if platform_has_roots {
+        return with_extra;
+    }
+    let mozilla = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned();
+    Verifier::new_with_extra_roots(extra.iter().cloned().chain(mozilla), provider.clone())
 }
 
 fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, BuildError> {
