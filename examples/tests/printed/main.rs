@@ -38,6 +38,7 @@ const PAGES: [Page; 3] = [
 ];
 
 #[test]
+#[ignore = "builds crates of its own, which takes minutes; a step of .ci/run"]
 fn what_a_page_prints_builds_as_it_is_printed() {
     let reader = Reader::new();
     for page in PAGES {

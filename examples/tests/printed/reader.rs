@@ -52,12 +52,14 @@ impl Reader {
         assert!(!said.contains("warning"), "{said}");
     }
 
+    /// What is built lies apart from the repository's own builds: in one folder each would undo the
+    /// other's.
     fn run<A: AsRef<OsStr>>(
         &self,
         program: &str,
         arguments: impl IntoIterator<Item = A>,
     ) -> String {
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("printed-target");
         let output = Command::new(program)
             .args(arguments)
             .current_dir(&self.folder)
