@@ -9,6 +9,8 @@ use tulip_core::{JobId, JobStatus, ObjectKey, Receipt, Timestamp};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
+    /// Tulip refused a start in a way that can pass; it will be sent again.
+    StartRefused,
     /// A job was started for the machine.
     Started {
         /// The job.
@@ -35,6 +37,13 @@ pub enum Event<'a> {
         /// What went wrong.
         error: &'a tulip_http::Error,
     },
+    /// The job is complete: its archive waits for its turn to be downloaded.
+    Complete {
+        /// The time since the first status call.
+        waited: Duration,
+    },
+    /// The archive's turn has come: its host is asked for it.
+    Opening,
     /// The download begins. Comes again where the archive has changed meanwhile, or its host could
     /// not continue: what was written is discarded then.
     Downloading {
@@ -60,6 +69,8 @@ pub enum Event<'a> {
         length: Option<u64>,
         /// Whole records so far, the header not counted.
         records: u64,
+        /// Requests to the archive's host that failed and were made again.
+        retries: u32,
     },
     /// All bytes are there and checked; the object is being committed.
     Committing,

@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt as _, Shared};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+use tulip_archive::core::Timestamp;
 use tulip_archive::{Admission, ExportErrorKind};
 
 use crate::NotStarted;
 use crate::budget::Budget;
+use crate::phase::Stopwatch;
 
 /// The limits of a run. Generating archives puts load on the instance, so few are asked for at once;
 /// a plant of up to a minute's worth of machines never waits for the rate.
@@ -46,6 +49,8 @@ pub(crate) struct Engine {
     /// Completes when the run is to end early.
     end: Shared<BoxFuture<'static, End>>,
     ended: Option<End>,
+    /// When the run began, by both clocks.
+    began: (Timestamp, Instant),
 }
 
 /// What ends a run early, beside its policy.
@@ -67,7 +72,13 @@ impl Engine {
             pending,
             end: end(shutdown, limits.time_limit).boxed().shared(),
             ended: None,
+            began: (Timestamp::now(), Instant::now()),
         }
+    }
+
+    /// Measures an export of this run, which has waited for its start since the run began.
+    pub(crate) fn stopwatch(&self) -> Stopwatch {
+        Stopwatch::start(self.began.0, self.began.1)
     }
 
     /// Waits until one more job may be pending.

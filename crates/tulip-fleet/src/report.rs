@@ -6,7 +6,7 @@ use std::fmt;
 use tulip_archive::core::Timestamp;
 use tulip_archive::{ExportError, ExportErrorKind, JobId, Source};
 
-use crate::Outcome;
+use crate::{Measured, Outcome};
 
 /// One export of a run that has ended, or that was not started.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub struct ItemReport {
     pub ended: Timestamp,
     /// How often the run has tried the export: 0 where it did not.
     pub attempts: u32,
+    /// What the export spent its time on, and how much it moved.
+    pub measured: Measured,
     /// Whether the exporter remembers incomplete exports, so that another run can resume this one.
     pub remembered: bool,
 }
@@ -130,6 +132,7 @@ impl ItemReport {
             result: Err(error),
             started: None,
             attempts: 0,
+            measured: Measured::default(),
             ended: Timestamp::now(),
             remembered: false,
         }

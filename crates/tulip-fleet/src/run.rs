@@ -175,7 +175,7 @@ impl Run {
                 // A success of an export that is under way may prove the others worth trying, so
                 // they are given up once nothing is under way.
                 if self.running.is_empty() {
-                    self.give_up(&why);
+                    self.give_up(&why, engine);
                 }
                 return;
             }
@@ -183,12 +183,12 @@ impl Run {
                 return;
             };
             if let Some(item) = self.waiting.pop_front() {
-                self.start(item, turns, engine.end());
+                self.start(item, turns, engine);
             }
         }
     }
 
-    fn give_up(&mut self, why: &NotStarted) {
+    fn give_up(&mut self, why: &NotStarted, engine: &Engine) {
         if !self.waiting.is_empty() {
             self.stopped = Some(Stopped {
                 why: why.clone(),
@@ -197,23 +197,25 @@ impl Run {
         }
         for item in self.waiting.drain(..) {
             let (source, ..) = item.into_parts();
-            let report = ItemReport::not_started(source, why.clone());
+            let mut report = ItemReport::not_started(source, why.clone());
+            report.measured = engine.stopwatch().read();
             self.ended.push_back(report);
         }
     }
 
-    fn start(
-        &mut self,
-        item: Item,
-        turns: Arc<dyn Admission>,
-        end: impl Future<Output = ()> + Send + 'static,
-    ) {
+    fn start(&mut self, item: Item, turns: Arc<dyn Admission>, engine: &Engine) {
         let (source, export, remembered) = item.into_parts();
-        let observer = (self.observe)(&source);
+        let mut observer = (self.observe)(&source);
+        let stopwatch = engine.stopwatch();
+        let measuring = stopwatch.clone();
+        let observer = move |event: Event<'_>| {
+            measuring.event(&event);
+            observer(event);
+        };
         let running = export
             .on_event(observer)
             .admission(turns.clone())
-            .until(end)
+            .until(engine.end())
             .into_future();
         let started = Timestamp::now();
         self.running.spawn(async move {
@@ -223,6 +225,7 @@ impl Run {
                 result,
                 started: Some(started),
                 attempts: 1,
+                measured: stopwatch.read(),
                 ended: Timestamp::now(),
                 remembered,
             };

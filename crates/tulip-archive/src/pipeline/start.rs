@@ -69,7 +69,10 @@ async fn start_archive(
         cancellation.guard(ready).await?;
         recovery.start_requested().await;
         match cancellation.grace(attempt(recovery, &mut attempts)).await {
-            Graced::Done(Ok(None)) => cancellation.guard(turn(cx)).await?,
+            Graced::Done(Ok(None)) => {
+                cx.emit(Event::StartRefused);
+                cancellation.guard(turn(cx)).await?;
+            }
             Graced::Done(Ok(Some(job))) => {
                 info!(%job, "started job");
                 cx.emit(Event::Started { job: &job });

@@ -36,6 +36,9 @@ pub(crate) trait ByteSource: Send {
 
     /// Where another run can resume.
     fn position(&self) -> Option<Position>;
+
+    /// Requests that failed and were made again.
+    fn retries(&self) -> u32;
 }
 
 impl ByteSource for Download {
@@ -49,6 +52,10 @@ impl ByteSource for Download {
 
     fn position(&self) -> Option<Position> {
         Self::position(self)
+    }
+
+    fn retries(&self) -> u32 {
+        self.attempts().saturating_sub(1)
     }
 }
 
@@ -110,6 +117,7 @@ pub(super) async fn transfer(
     ready: Ready,
 ) -> Result<Moved, ExportError> {
     let Ready { started, resource } = ready;
+    cx.emit(Event::Opening);
     let opening = open::download(cx, recovery, &started, resource);
     let (mut download, mut resumed) = cancellation.guard(opening).await?;
     let max_bytes = cx.setup.max_bytes;
@@ -203,6 +211,7 @@ async fn drive(
             bytes,
             length: transfer.source.length(),
             records: transfer.inspector.records(),
+            retries: transfer.source.retries(),
         });
     }
 }
@@ -275,6 +284,10 @@ mod tests {
 
         fn position(&self) -> Option<Position> {
             None
+        }
+
+        fn retries(&self) -> u32 {
+            0
         }
     }
 

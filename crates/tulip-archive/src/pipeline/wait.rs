@@ -21,6 +21,9 @@ pub(super) async fn wait(cx: &mut Context, started: Started) -> Result<Ready, Ex
     while let Some(state) = poller.next().await {
         match state? {
             PollState::Complete(Complete { resource, .. }) => {
+                cx.emit(Event::Complete {
+                    waited: began.elapsed(),
+                });
                 return Ok(Ready { started, resource });
             }
             PollState::InProgress { status, unknown } => cx.emit(Event::Waiting {

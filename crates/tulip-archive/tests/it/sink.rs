@@ -397,6 +397,8 @@ async fn events_tell_the_export_in_order() {
             let name = match event {
                 Event::Started { .. } => "started",
                 Event::Waiting { .. } => "waiting",
+                Event::Complete { .. } => "complete",
+                Event::Opening => "opening",
                 Event::Downloading { length, .. } => {
                     assert!(length.is_some());
                     "downloading"
@@ -420,6 +422,8 @@ async fn events_tell_the_export_in_order() {
     let expected = [
         "started",
         "waiting",
+        "complete",
+        "opening",
         "downloading",
         "progress",
         "committing",

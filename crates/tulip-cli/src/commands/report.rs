@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tulip_archive::{ExportErrorKind, Outcome};
 use tulip_core::{JobId, MachineId, Receipt, Timestamp};
-use tulip_fleet::{ItemError, ItemReport};
+use tulip_fleet::{ItemError, ItemReport, PhaseSpan};
 
 use super::fleet::code_of_report;
 use crate::failure::{Failure, chain, hint_of, named_once};
@@ -83,10 +83,33 @@ struct Line<'a> {
     retryable: bool,
     exit_code: u8,
     attempts: u32,
+    retries: u32,
+    bytes: u64,
+    records: u64,
+    phases: Vec<Span>,
     started: Option<Timestamp>,
     ended: Timestamp,
     receipt: Option<&'a Receipt>,
     has_receipt: Option<bool>,
+}
+
+/// What the export spent its time on.
+#[derive(Serialize)]
+struct Span {
+    phase: &'static str,
+    started: Timestamp,
+    seconds: f64,
+}
+
+impl Span {
+    fn of(span: &PhaseSpan) -> Self {
+        Self {
+            phase: span.phase.as_str(),
+            started: span.started,
+            // To the millisecond, as times are.
+            seconds: span.took.as_millis() as f64 / 1e3,
+        }
+    }
 }
 
 impl<'a> Line<'a> {
@@ -110,6 +133,10 @@ impl<'a> Line<'a> {
             retryable: error.is_some_and(ItemError::is_retryable),
             exit_code: code_of_report(ended).map_or(0, |code| code as u8),
             attempts: ended.attempts,
+            retries: ended.measured.retries,
+            bytes: ended.measured.bytes,
+            records: ended.measured.records,
+            phases: ended.measured.phases.iter().map(Span::of).collect(),
             started: ended.started,
             ended: ended.ended,
             receipt,
@@ -120,7 +147,15 @@ impl<'a> Line<'a> {
 
 #[cfg(test)]
 mod tests {
-    use tulip_fleet::Outcome;
+    use tulip_fleet::{Outcome, Phase};
+
+    #[test]
+    fn every_phase_is_documented() {
+        let manual = include_str!("../../../../docs/operations.md");
+        for phase in Phase::all() {
+            assert!(manual.contains(&format!("| `{phase}` |")), "{phase}");
+        }
+    }
 
     #[test]
     fn every_outcome_is_documented() {

@@ -273,6 +273,7 @@ mod tests {
                     bytes,
                     length: None,
                     records: 1,
+                    retries: 0,
                 },
             );
         }
@@ -356,6 +357,7 @@ mod tests {
                 bytes: 250_000,
                 length,
                 records: 1,
+                retries: 0,
             },
         );
         let later = now + Duration::from_secs(1);

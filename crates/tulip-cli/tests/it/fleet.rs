@@ -8,8 +8,9 @@ use tulip_emulator::{ContentFault, Emulator, Endpoint, JobScript, Reply, TokenKi
 
 use crate::support::{Bench, Ran, files, run};
 
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 19] = [
     "attempts",
+    "bytes",
     "ended",
     "error",
     "error_kind",
@@ -21,7 +22,10 @@ const FIELDS: [&str; 15] = [
     "machine",
     "machine_name",
     "outcome",
+    "phases",
     "receipt",
+    "records",
+    "retries",
     "retryable",
     "started",
 ];
@@ -301,6 +305,43 @@ fn every_kind_of_end_has_the_same_fields() {
     let ran = bench.run(&fail);
     assert_eq!(ran.code, Some(5), "{ran:?}");
     assert_eq!(with(&lines(&ran), "error_kind", "already_exists").len(), 2);
+}
+
+#[test]
+fn lines_tell_what_time_was_spent_on_and_how_much_was_moved() {
+    let bench = fleet(2);
+    let machines = bench.emulator.machine_ids();
+    bench
+        .emulator
+        .script_next_of(&machines[0], JobScript::new().truncated(100));
+    let ran = lines(&bench.run(&ALL));
+    let [stored] = with(&ran, "outcome", "stored")[..] else {
+        panic!("{ran:?}");
+    };
+    let phases: Vec<_> = stored["phases"].as_array().unwrap().iter().collect();
+    let names: Vec<_> = phases.iter().map(|span| &span["phase"]).collect();
+    assert_eq!(
+        names,
+        [
+            "waiting_to_start",
+            "pending",
+            "waiting_to_download",
+            "downloading",
+            "storing",
+        ]
+    );
+    assert!(
+        phases
+            .iter()
+            .all(|span| span["seconds"].is_f64() && span["started"].is_string())
+    );
+    assert_eq!(stored["bytes"], stored["receipt"]["bytes"]);
+    assert_eq!(stored["records"], 20);
+    let [cut] = with(&ran, "outcome", "failed_to_store")[..] else {
+        panic!("{ran:?}");
+    };
+    assert_eq!(cut["phases"].as_array().unwrap().len(), 4, "{cut}");
+    assert!(cut["bytes"].as_u64().unwrap() < stored["bytes"].as_u64().unwrap());
 }
 
 #[test]

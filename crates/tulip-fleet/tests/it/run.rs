@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use tulip_emulator::{Endpoint, JobScript, Reply};
-use tulip_fleet::archive::{Event, ExportErrorKind};
-use tulip_fleet::{ItemError, NeverStop, Outcome, Plan, Run, export_many};
+use tulip_fleet::archive::{self, Event, ExportErrorKind};
+use tulip_fleet::{ItemError, NeverStop, Outcome, Phase, Plan, Run, export_many};
 
 use crate::support::{Bench, all, count};
 
@@ -32,6 +32,13 @@ async fn every_source_is_exported_once_and_reported() {
     for report in &reports {
         assert!(report.started.unwrap() <= report.ended);
         assert!(report.job().is_some());
+        let Ok(archive::Outcome::Exported { receipt, .. }) = &report.result else {
+            panic!("{report:?}");
+        };
+        let measured = &report.measured;
+        assert_eq!((measured.bytes, measured.records), (receipt.bytes, 20));
+        let phases: Vec<_> = measured.phases.iter().map(|span| span.phase).collect();
+        assert!(phases.iter().copied().eq(Phase::all()), "{phases:?}");
     }
 }
 
