@@ -179,6 +179,7 @@ impl ClientBuilder {
             });
         }
         let home = settings.instance.endpoint(None, []);
+        let proxy = proxies.shown(&home);
         let gates = Arc::new(RateLimitGates::default());
         let fetcher = HttpFetcher::new(
             &http,
@@ -214,6 +215,6 @@ impl ClientBuilder {
             read_timeout: self.read_timeout,
         };
         let api = Api::new(api, &http, &proxies)?;
-        Ok(Client::new(api, downloads, network_options))
+        Ok(Client::new(api, downloads, network_options, proxy))
     }
 }

@@ -12,11 +12,11 @@ use tulip_core::{
 };
 
 use crate::Endpoint;
-use crate::api::{Api, Settings, SettingsError, StartAttempts};
+use crate::api::{Api, Probe, Settings, SettingsError, StartAttempts};
 use crate::builder::ClientBuilder;
 use crate::download::{Download, DownloadOptions, Position, Renewal, UrlRenewer};
 use crate::error::{Error, ErrorKind};
-use crate::transport::BuildError;
+use crate::transport::{BuildError, EnvProxy};
 
 /// A client of one Tulip instance. Cloning is cheap; clones share their connections.
 ///
@@ -34,6 +34,7 @@ pub struct Client {
     api: Api,
     downloads: DownloadOptions,
     network_options: Arc<NetworkOptions>,
+    proxy: Option<EnvProxy>,
     deadline: Option<Instant>,
 }
 
@@ -42,11 +43,13 @@ impl Client {
         api: Api,
         downloads: DownloadOptions,
         network_options: NetworkOptions,
+        proxy: Option<EnvProxy>,
     ) -> Self {
         Self {
             api,
             downloads,
             network_options: Arc::new(network_options),
+            proxy,
             deadline: None,
         }
     }
@@ -93,6 +96,19 @@ impl Client {
     #[must_use]
     pub fn network_options(&self) -> &NetworkOptions {
         &self.network_options
+    }
+
+    /// The proxy that calls of the API go through, by the variables of the environment. An instance
+    /// on this machine is asked directly.
+    #[must_use]
+    pub fn proxy(&self) -> Option<&EnvProxy> {
+        self.proxy.as_ref()
+    }
+
+    /// Asks Tulip for the machines, once and without a retry, and tells what that has shown: for
+    /// who wants to know whether everything between here and Tulip works. Needs `machines:read`.
+    pub async fn probe(&self) -> Probe {
+        self.api.probe().await
     }
 
     /// `GET /machines/archive/csv/{jobID}`: how far an archive job is. Needs `machines:read`.

@@ -12,7 +12,7 @@ mod retry;
 mod transport;
 
 pub use advice::Advice;
-pub use api::{Settings, SettingsError, StartAttempts};
+pub use api::{Probe, Settings, SettingsError, StartAttempts};
 pub use builder::ClientBuilder;
 pub use client::{Client, FromEnvError};
 pub use download::{Download, Piece, Position};
@@ -21,6 +21,6 @@ pub use error::{Error, ErrorKind};
 pub use http;
 pub use retry::{Attempt, ExponentialBackoff, NoRetry, RetryDecision, RetryPolicy};
 pub use transport::{
-    BuildError, Network, NetworkError, Transport, TransportBody, TransportError, Upload,
+    BuildError, EnvProxy, Network, NetworkError, Transport, TransportBody, TransportError, Upload,
     error_for_status,
 };

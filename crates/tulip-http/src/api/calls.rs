@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::{Method, Response};
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -169,6 +169,12 @@ impl Api {
         &self,
         endpoint: &Endpoint,
     ) -> Result<T, Error> {
+        let response = self.send(endpoint).await?;
+        self.read(response, endpoint).await
+    }
+
+    /// Sends a call once and gives the reply as soon as its head is there.
+    pub(super) async fn send(&self, endpoint: &Endpoint) -> Result<Response, Error> {
         let url = self
             .instance()
             .endpoint(self.workspace(), endpoint.segments());
@@ -180,7 +186,15 @@ impl Api {
             let failed = |error| Error::from_failure(Failure::new(error), endpoint.clone());
             request.send().await.map_err(failed)
         };
-        let response = self.until_deadline(sent, endpoint).await?;
+        self.until_deadline(sent, endpoint).await
+    }
+
+    /// Reads a reply whose head is there.
+    pub(super) async fn read<T: DeserializeOwned>(
+        &self,
+        response: Response,
+        endpoint: &Endpoint,
+    ) -> Result<T, Error> {
         let scrub = |text: &str| self.scrub(text);
         if !response.status().is_success() {
             return Err(reply::refusal(response, endpoint, &scrub, self.deadline).await);

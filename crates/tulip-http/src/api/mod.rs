@@ -1,10 +1,12 @@
 //! Tulip's API: its calls, its replies, and where it is.
 
 mod calls;
+mod probe;
 mod reply;
 mod settings;
 mod start;
 
 pub(crate) use calls::{Api, ApiOptions};
+pub use probe::Probe;
 pub use settings::{Settings, SettingsError};
 pub use start::StartAttempts;

@@ -73,13 +73,17 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         return Some(Duration::from_secs(seconds));
     }
     let until = httpdate::parse_http_date(text).ok()?;
-    let date = headers.get(DATE).and_then(|date| date.to_str().ok());
-    let now = date.and_then(|date| httpdate::parse_http_date(date).ok());
-    let now = now.unwrap_or_else(SystemTime::now);
+    let now = date(headers).unwrap_or_else(SystemTime::now);
     let wait = until.duration_since(now).unwrap_or_default();
     Some(Duration::from_secs(
         wait.as_secs() + u64::from(wait.subsec_nanos() > 0),
     ))
+}
+
+/// `Date`: what the clock of whoever answers says.
+pub(crate) fn date(headers: &HeaderMap) -> Option<SystemTime> {
+    let text = headers.get(DATE)?.to_str().ok()?;
+    httpdate::parse_http_date(text).ok()
 }
 
 /// A decimal number of seconds, rounded up.

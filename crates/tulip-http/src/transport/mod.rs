@@ -4,6 +4,7 @@ mod address;
 mod build;
 mod build_error;
 mod client;
+mod env_proxy;
 mod failure;
 mod gate;
 mod message;
@@ -19,9 +20,12 @@ pub use address::{Network, NetworkError};
 pub(crate) use build::{HttpOptions, OWN_NAME};
 pub use build_error::BuildError;
 pub use client::{Transport, TransportBody};
+pub use env_proxy::EnvProxy;
 pub(crate) use failure::{Failure, FailureKind};
 pub(crate) use gate::{RateLimitGate, RateLimitGates};
-pub(crate) use message::{code_of_xml, element, is_html, is_markup, read, retry_after, title_of};
+pub(crate) use message::{
+    code_of_xml, date, element, is_html, is_markup, read, retry_after, title_of,
+};
 pub(crate) use proxy::Proxies;
 pub use transport_error::{TransportError, error_for_status};
 pub use upload::Upload;

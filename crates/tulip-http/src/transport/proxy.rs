@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use url::{Host, Url};
 
 use super::build_error::BuildError;
+use super::env_proxy::EnvProxy;
 
 /// Which proxy leads to which host, by `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` as
 /// curl reads them: the name in lower case wins over the one in upper case, and an empty variable
@@ -19,9 +20,15 @@ pub(crate) struct Proxies(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    http: Option<Url>,
-    https: Option<Url>,
+    http: Option<Proxy>,
+    https: Option<Proxy>,
     exceptions: Exceptions,
+}
+
+#[derive(Clone)]
+struct Proxy {
+    variable: &'static str,
+    url: Url,
 }
 
 impl Proxies {
@@ -61,6 +68,16 @@ impl Proxies {
 
     /// The proxy to the host of `url`, if it is not asked directly.
     pub(crate) fn of(&self, url: &Url) -> Option<&Url> {
+        self.find(url).map(|proxy| &proxy.url)
+    }
+
+    /// The same, as it can be shown.
+    pub(crate) fn shown(&self, url: &Url) -> Option<EnvProxy> {
+        let proxy = self.find(url)?;
+        EnvProxy::new(proxy.variable, &proxy.url)
+    }
+
+    fn find(&self, url: &Url) -> Option<&Proxy> {
         let proxy = match url.scheme() {
             "http" => self.0.http.as_ref(),
             "https" => self.0.https.as_ref(),
@@ -88,7 +105,7 @@ impl fmt::Debug for Proxies {
 }
 
 /// The value of a variable as the URL of a proxy. Without a scheme it is `http`.
-fn parse(variable: &'static str, value: OsString) -> Result<Url, BuildError> {
+fn parse(variable: &'static str, value: OsString) -> Result<Proxy, BuildError> {
     let refused = |reason: &str| BuildError::Proxy {
         variable,
         reason: reason.to_owned(),
@@ -115,7 +132,7 @@ fn parse(variable: &'static str, value: OsString) -> Result<Url, BuildError> {
     // The HTTP library would leave out a proxy that it cannot read.
     let uri = url.as_str().parse::<http::Uri>();
     match uri.is_ok_and(|uri| uri.authority().is_some()) {
-        true => Ok(url),
+        true => Ok(Proxy { variable, url }),
         false => Err(refused("it is not a URL that a proxy can have")),
     }
 }
@@ -234,6 +251,22 @@ mod tests {
         proxies
             .of(&url)
             .map(|proxy| proxy.host_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn a_proxy_is_shown_with_its_variable_and_without_its_password() {
+        let vars = [
+            ("HTTPS_PROXY", "https://joe:s3cret@proxy"),
+            ("all_proxy", "[fd12::1]:3128"),
+        ];
+        let found = proxies(&vars).unwrap();
+        let shown = |url: &str| found.shown(&url.parse().unwrap()).unwrap();
+        let https = shown("https://acme.tulip.co/");
+        assert_eq!(https.to_string(), "proxy:443, from HTTPS_PROXY");
+        assert!(!format!("{https:?}").contains("s3cret"));
+        let http = shown("http://acme.tulip.co/");
+        assert_eq!(http.host, "fd12::1");
+        assert_eq!(http.to_string(), "[fd12::1]:3128, from all_proxy");
     }
 
     #[test]

@@ -668,3 +668,17 @@ async fn many_calls_share_a_few_connections() {
     assert_eq!(told.load(Ordering::SeqCst), AT_ONCE);
     serving.abort();
 }
+
+#[tokio::test]
+async fn a_probe_asks_once_and_compares_clocks_whatever_the_answer_is() {
+    let old = "Date: Mon, 23 Nov 2020 12:00:00 GMT\r\n";
+    for (status, body) in [("200 OK", "[]"), ("503 Service Unavailable", "")] {
+        let server = Server::start([reply(status, old, body)]).await;
+        let probe = client(&server.url).probe().await;
+        assert_eq!(probe.machines.is_ok(), status == "200 OK");
+        assert!(probe.clock_skew.unwrap() > 5 * 365 * 86_400);
+        assert_eq!(server.requests().len(), 1);
+    }
+    let server = Server::start([json("200 OK", "[]")]).await;
+    assert_eq!(client(&server.url).probe().await.clock_skew, None);
+}
