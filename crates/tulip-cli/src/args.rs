@@ -1,6 +1,7 @@
 //! The command line.
 
 mod connection;
+mod doctor;
 #[cfg(feature = "emulator")]
 mod emulator;
 mod export;
@@ -20,6 +21,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use tulip_core::JobId;
 
 pub(crate) use self::connection::{Connection, Secret};
+pub(crate) use self::doctor::DoctorArgs;
 #[cfg(feature = "emulator")]
 pub(crate) use self::emulator::{DemoArgs, EmulateArgs};
 pub(crate) use self::export::{ExistsRule, ExportArgs, ExportSettings};
@@ -109,7 +111,7 @@ path of a mounted secret). The rest comes from the config file:
 Exit codes:
   0    all done
   1    some exports of a run failed, all failed in different ways, or anything
-       else, for example a missed deadline
+       else, for example a missed deadline or a check of tulip doctor
   2    usage or configuration
   3    Tulip refused the credentials, or a scope is missing
   4    the job failed at Tulip, the job or machine is unknown there, or it is not
@@ -149,6 +151,8 @@ pub(crate) enum Command {
     Sinks(SinksArgs),
     /// Show settings and where they come from, or trust a config file
     Config(ConfigArgs),
+    /// Check everything that an export needs, and say what to do
+    Doctor(DoctorArgs),
     /// Print shell completions
     Completions(CompletionsArgs),
     /// Write man pages, one for each command
@@ -174,6 +178,7 @@ impl Command {
             Self::Machines(args) => Some(&mut args.connection),
             Self::Export(args) => Some(&mut args.settings.connection),
             Self::Resume(args) => Some(&mut args.connection),
+            Self::Doctor(args) => Some(&mut args.connection),
             Self::Config(ConfigArgs {
                 command: ConfigCommand::Show(args),
             }) => Some(&mut args.settings.connection),
@@ -187,6 +192,7 @@ impl Command {
             Self::Export(args) => Some(&mut args.settings.sink),
             Self::Resume(args) => Some(&mut args.sink),
             Self::Verify(args) => Some(&mut args.sink),
+            Self::Doctor(args) => Some(&mut args.sink),
             Self::Sinks(SinksArgs {
                 command: Some(SinksCommand::Check(args)),
                 ..

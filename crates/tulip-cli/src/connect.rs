@@ -16,11 +16,21 @@ const RATE_WINDOW: Duration = Duration::from_secs(300);
 
 /// Makes the client: options first, then the environment.
 pub(crate) fn client(connection: &Connection) -> Result<Client, Failure> {
-    let mut settings = Settings::from_vars(|name| variable(connection, name))
-        .map_err(|error| named_as_given(connection, error))?;
+    let settings = settings(connection).map_err(|error| named_as_given(connection, error))?;
+    Ok(builder(settings, connection).build()?)
+}
+
+/// The instance, the credentials, and what belongs to them.
+pub(crate) fn settings(connection: &Connection) -> Result<Settings, SettingsError> {
+    let mut settings = Settings::from_vars(|name| variable(connection, name))?;
     if let Some(file) = &connection.ca_file {
         settings.ca_file = Some(values::unwrapped_path(file.as_os_str()));
     }
+    Ok(settings)
+}
+
+/// A client of `settings` with the limits of the command line.
+pub(crate) fn builder(settings: Settings, connection: &Connection) -> ClientBuilder {
     let mut builder = Client::builder(settings)
         .product(concat!("tulip-cli/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(connection.connect_timeout)
@@ -32,9 +42,7 @@ pub(crate) fn client(connection: &Connection) -> Result<Client, Failure> {
         builder = builder.minimum_rate(Some(rate).filter(|rate| *rate > 0), RATE_WINDOW);
     }
     let allowed = connection.allow_network.iter().copied();
-    Ok(allowed
-        .fold(builder, ClientBuilder::allow_network)
-        .build()?)
+    allowed.fold(builder, ClientBuilder::allow_network)
 }
 
 /// What an option gives for a variable. It may come from the config file.
@@ -85,7 +93,7 @@ fn variable(connection: &Connection, name: &str) -> Result<Option<String>, Setti
 
 /// Names a wrong value as it was given: by its option, or by its variable. What a config file says
 /// was checked when it was read.
-fn named_as_given(connection: &Connection, error: SettingsError) -> Failure {
+pub(crate) fn named_as_given(connection: &Connection, error: SettingsError) -> Failure {
     match error {
         SettingsError::Instance(error) if connection.base_url.is_some() => {
             Failure::usage(format!("--base-url: {error}"))

@@ -12,6 +12,17 @@ pub(crate) fn raise_limit() {
     let _ = setrlimit(Resource::Nofile, limit);
 }
 
+/// How many files and connections may be open; `None` for no limit.
+#[cfg(unix)]
+pub(crate) fn limit() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current
+}
+
 /// Other systems have no such limit.
 #[cfg(not(unix))]
 pub(crate) fn raise_limit() {}
+
+#[cfg(not(unix))]
+pub(crate) fn limit() -> Option<u64> {
+    None
+}

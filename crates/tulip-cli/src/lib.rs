@@ -72,8 +72,12 @@ fn run(cli: Cli, matches: &ArgMatches, progress: &Progress) -> Result<(), Failur
         cli,
         matches,
         config,
+        failure,
     } = config::configure(cli, matches)?;
-    if let Some(warning) = config.as_ref().and_then(Config::warning) {
+    // The doctor says it in the line about the file.
+    if !matches!(cli.command, Command::Doctor(_))
+        && let Some(warning) = config.as_ref().and_then(Config::warning)
+    {
         progress.warn(&warning, None);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -94,6 +98,10 @@ fn run(cli: Cli, matches: &ArgMatches, progress: &Progress) -> Result<(), Failur
             Command::Export(args) => commands::export::run(args, progress, &shutdown).await,
             Command::Resume(args) => commands::resume::run(args, progress, &shutdown).await,
             Command::Verify(args) => commands::verify::run(args, progress, &shutdown).await,
+            Command::Doctor(args) => {
+                let file = commands::doctor::ConfigFile { config, failure };
+                commands::doctor::run(args, file, progress, &shutdown).await
+            }
             Command::Completions(args) => commands::completions::run(&args),
             Command::Man(args) => commands::man::run(&args),
             Command::Sinks(args) => commands::sinks::run(args, &shutdown).await,

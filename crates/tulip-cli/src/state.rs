@@ -1,6 +1,6 @@
 //! Where incomplete exports are remembered.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy as _;
 use tulip_archive::StateStore;
@@ -16,13 +16,14 @@ pub(crate) fn store(
     folder: &StateFolder,
     progress: &Progress,
 ) -> Result<Option<StateStore>, Failure> {
-    if let Some(folder) = named(folder) {
+    let place = place(folder);
+    if let Place::Named(folder) = &place {
         let opened = StateStore::open(folder);
         return opened.map(Some).map_err(|error| {
             Failure::usage(chain(&error)).with_hint("name a folder that can be written")
         });
     }
-    let opened = match own() {
+    let opened = match place.path() {
         Some(folder) => StateStore::open(folder).map_err(|error| chain(&error)),
         None => Err("no home directory".to_owned()),
     };
@@ -34,6 +35,33 @@ pub(crate) fn store(
             progress.warn(&message, Some(hint));
             Ok(None)
         }
+    }
+}
+
+/// The folder of the state, and who has chosen it.
+pub(crate) enum Place {
+    /// By `--state`, `TULIP_STATE` or the config file.
+    Named(PathBuf),
+    /// The one in the user's state directory.
+    Own(PathBuf),
+    /// There is no home directory.
+    Nowhere,
+}
+
+impl Place {
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Named(path) | Self::Own(path) => Some(path),
+            Self::Nowhere => None,
+        }
+    }
+}
+
+/// Where the state is, without looking at the folder.
+pub(crate) fn place(folder: &StateFolder) -> Place {
+    match named(folder) {
+        Some(path) => Place::Named(path),
+        None => own().map_or(Place::Nowhere, Place::Own),
     }
 }
 

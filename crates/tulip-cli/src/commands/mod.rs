@@ -4,6 +4,7 @@ pub(crate) mod completions;
 pub(crate) mod config;
 #[cfg(feature = "emulator")]
 pub(crate) mod demo;
+pub(crate) mod doctor;
 #[cfg(feature = "emulator")]
 pub(crate) mod emulate;
 pub(crate) mod export;

@@ -106,7 +106,7 @@ fn words(can: Capabilities) -> String {
     }
 }
 
-fn verdict(probe: Probe) -> String {
+pub(super) fn verdict(probe: Probe) -> String {
     let found = match probe.checked {
         true => "OK, writable",
         false => "not checked: this sink has no check",

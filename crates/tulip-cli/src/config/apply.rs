@@ -66,7 +66,7 @@ fn secret(value: &Value) -> Option<Secret> {
 fn target_option(path: &[String]) -> Option<&'static str> {
     let path: Vec<_> = path.iter().map(String::as_str).collect();
     match path[..] {
-        ["export"] | ["config", "show"] => Some("to"),
+        ["export"] | ["doctor"] | ["config", "show"] => Some("to"),
         ["verify"] | ["sinks", "check"] => Some("url"),
         _ => None,
     }

@@ -27,10 +27,30 @@ pub(crate) struct Configured {
     /// Of the subcommand that is run.
     pub(crate) matches: ArgMatches,
     pub(crate) config: Option<Config>,
+    /// Why the config file cannot be used. Only `tulip doctor` goes on without it.
+    pub(crate) failure: Option<Failure>,
 }
 
 /// Adds the settings of the config file to a command line that parses without it.
 pub(crate) fn configure(mut cli: Cli, matches: &ArgMatches) -> Result<Configured, Failure> {
+    let without = |cli, failure| Configured {
+        cli,
+        matches: apply::innermost(matches).clone(),
+        config: None,
+        failure,
+    };
+    match load_and_apply(&mut cli, matches) {
+        Ok(Some(configured)) => Ok(configured),
+        Ok(None) => Ok(without(cli, None)),
+        Err(failure) if matches!(cli.command, Command::Doctor(_)) => {
+            Ok(without(cli, Some(failure)))
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// `None` for a command that takes no settings, and where there is no file.
+fn load_and_apply(cli: &mut Cli, matches: &ArgMatches) -> Result<Option<Configured>, Failure> {
     let command = &mut cli.command;
     let is_configurable = command.connection().is_some() || command.sink_settings().is_some();
     let config = match is_configurable {
@@ -38,12 +58,7 @@ pub(crate) fn configure(mut cli: Cli, matches: &ArgMatches) -> Result<Configured
         false => None,
     };
     let Some(config) = config else {
-        let matches = apply::innermost(matches).clone();
-        return Ok(Configured {
-            cli,
-            matches,
-            config: None,
-        });
+        return Ok(None);
     };
     // What is to be trusted has to be looked at first.
     if !matches!(cli.command, Command::Config(_)) {
@@ -53,11 +68,12 @@ pub(crate) fn configure(mut cli: Cli, matches: &ArgMatches) -> Result<Configured
     let applied = apply::apply(Cli::command(), words, matches, &config.values);
     // Each value was checked as its option checks it.
     let applied = applied.map_err(|error| Failure::usage(error.to_string()))?;
-    Ok(Configured {
+    Ok(Some(Configured {
         cli: applied.cli,
         matches: applied.matches,
         config: Some(config),
-    })
+        failure: None,
+    }))
 }
 
 /// A config file that was read.

@@ -4,6 +4,7 @@
 mod bad_input;
 mod config;
 mod crash;
+mod doctor;
 mod exit_codes;
 mod fleet;
 mod leaks;

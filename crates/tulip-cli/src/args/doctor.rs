@@ -1,0 +1,48 @@
+//! `tulip doctor`
+
+use std::num::NonZeroUsize;
+
+use clap::Args;
+
+use super::connection::Connection;
+use super::resume::StateFolder;
+use super::target::SinkSettings;
+use crate::values;
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Give it the options, variables and config file of the export that does not work.
+Each check is one line: OK, WARN, FAIL, or SKIP where it could not be made. No
+archive is started, and nothing stays at the target or in the state folder. The
+exit code is 0 if nothing fails, and 1 if a check does; warnings do not count.
+With -q only warnings and failures are printed.
+
+Examples:
+  tulip doctor --to s3://lake/tulip
+  tulip doctor --profile night --json | jq -r 'select(.status == \"fail\")'")]
+// Nothing is downloaded, so what is about downloads alone is not shown.
+#[command(
+    mut_arg("min_rate", |arg| arg.hide(true)),
+    mut_arg("allow_http", |arg| arg.hide(true)),
+    mut_arg("allow_network", |arg| arg.hide(true))
+)]
+pub(crate) struct DoctorArgs {
+    /// Target of the archives: a path or a URL (see `tulip sinks`)
+    #[arg(long, value_name = "URL", help_heading = "Target")]
+    pub(crate) to: Option<String>,
+    #[command(flatten)]
+    pub(crate) sink: SinkSettings,
+    /// Number of archives that the export downloads at once
+    #[arg(long, value_name = "N", default_value = "4", value_parser = values::at_least_one, help_heading = "Limits")]
+    pub(crate) concurrency: NonZeroUsize,
+    #[command(flatten)]
+    pub(crate) state: StateFolder,
+    /// The export remembers nothing
+    #[arg(long, help_heading = "Resume")]
+    pub(crate) no_state: bool,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+    /// Print one JSON object per check
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,108 @@
+//! The state folder and what it remembers.
+
+use std::fs::{File, TryLockError};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use tokio::task::spawn_blocking;
+use tulip_archive::{StateError, StateStore};
+
+use super::check::Check;
+use super::findings::Findings;
+use super::folders::MissingFolders;
+use crate::args::DoctorArgs;
+use crate::failure::{Failure, chain};
+use crate::shutdown::Shutdown;
+use crate::state::{self, Place};
+
+/// What a file of the state can take: a full disk shows.
+const BYTES: [u8; 4096] = [b'\n'; 4096];
+
+/// Writes and locks a file in the state folder, removes it, and looks at what is remembered.
+pub(super) async fn check(
+    args: &DoctorArgs,
+    findings: &mut Findings,
+    shutdown: &Shutdown,
+) -> Result<(), Failure> {
+    if args.no_state {
+        findings.skip(Check::State, "not used: --no-state", None);
+        findings.skip(Check::Ledger, "not used: --no-state", None);
+        return Ok(());
+    }
+    let place = state::place(&args.state);
+    let Some(folder) = place.path().map(Path::to_owned) else {
+        unusable(&place, "there is no home directory", findings);
+        return Ok(());
+    };
+    let shown = folder.display().to_string();
+    let looked = shutdown
+        .guard(spawn_blocking(move || look(&folder)))
+        .await?;
+    match looked.unwrap_or_else(|error| Err(error.to_string())) {
+        Err(reason) => unusable(&place, &reason, findings),
+        Ok(remembered) => {
+            findings.ok(Check::State, format!("{shown}: can be written and locked"));
+            match remembered {
+                Ok(0) => findings.ok(Check::Ledger, "no unfinished exports"),
+                Ok(1) => findings.ok(
+                    Check::Ledger,
+                    "1 unfinished export: see `tulip resume --list`",
+                ),
+                Ok(count) => {
+                    let found = format!("{count} unfinished exports: see `tulip resume --list`");
+                    findings.ok(Check::Ledger, found);
+                }
+                Err(error) => {
+                    let found = chain(&error);
+                    findings.fail_with(Check::Ledger, found, Check::Ledger.advice());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A folder that was named must be usable. Without one of the user's own, exports run and are not
+/// remembered.
+fn unusable(place: &Place, reason: &str, findings: &mut Findings) {
+    match place {
+        Place::Named(_) => findings.fail_with(Check::State, reason, Check::State.advice()),
+        Place::Own(_) | Place::Nowhere => findings.warn(
+            Check::State,
+            format!("an interrupted run cannot be resumed: {reason}"),
+            Check::State.advice(),
+        ),
+    }
+    findings.skip_because(Check::Ledger, Check::State);
+}
+
+/// What the folder remembers, or why there cannot be a state in it.
+fn look(folder: &Path) -> Result<Result<usize, StateError>, String> {
+    let _missing = MissingFolders::of(folder);
+    let store = StateStore::open(folder).map_err(|error| chain(&error))?;
+    try_file(folder).map_err(|error| format!("cannot use {}: {error}", folder.display()))?;
+    Ok(unfinished(&store))
+}
+
+/// How many exports are not finished.
+fn unfinished(store: &StateStore) -> Result<usize, StateError> {
+    store.list().map(|exports| exports.len())
+}
+
+fn try_file(folder: &Path) -> io::Result<()> {
+    let path = folder.join(format!(".doctor-{}", std::process::id()));
+    // A doctor that was killed may have had this number.
+    let _ = std::fs::remove_file(&path);
+    let mut file = File::create_new(&path)?;
+    let tried = match file.try_lock() {
+        Ok(()) | Err(TryLockError::WouldBlock) => {
+            file.write_all(&BYTES).and_then(|()| file.sync_all())
+        }
+        Err(TryLockError::Error(error)) => Err(io::Error::new(
+            error.kind(),
+            format!("its file system has no locks: {error}"),
+        )),
+    };
+    drop(file);
+    tried.and(std::fs::remove_file(&path))
+}

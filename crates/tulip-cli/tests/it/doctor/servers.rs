@@ -1,0 +1,42 @@
+//! Servers that are no Tulip.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::thread;
+
+/// Answers every connection with `answer` after the head of its request, until the process ends.
+pub(super) fn answering(answer: &'static str) -> SocketAddr {
+    serving(move |mut socket| {
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") && socket.read(&mut byte).is_ok_and(|read| read > 0) {
+            head.push(byte[0]);
+        }
+        let _ = socket.write_all(answer.as_bytes());
+    })
+}
+
+/// Takes connections and says nothing to the end of the client.
+pub(super) fn silent() -> SocketAddr {
+    serving(|mut socket| {
+        let _ = socket.read_to_end(&mut Vec::new());
+    })
+}
+
+/// A port that refuses connections: it was free a moment ago.
+pub(super) fn refusing() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+fn serving(serve: impl Fn(std::net::TcpStream) + Send + Clone + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for socket in listener.incoming().flatten() {
+            let serve = serve.clone();
+            thread::spawn(move || serve(socket));
+        }
+    });
+    address
+}
