@@ -317,6 +317,9 @@ mod tests {
         let unit = include_str!("../../../deploy/systemd/tulip-export.service");
         let codes: Vec<_> = is_final.iter().map(u8::to_string).collect();
         assert!(unit.contains(&format!("\nRestartPreventExitStatus={}\n", codes.join(" "))));
+        let set = format!("\nFINAL = {{{}}}\n", codes.join(", "));
+        assert!(include_str!("../../../deploy/airflow/tulip_export.py").contains(&set));
+        assert!(include_str!("../../../deploy/dagster/tulip_export.py").contains(&set));
         assert!(is_final.contains(&(Code::Usage as u8)), "{is_final:?}");
         for kind in ExportErrorKind::all().filter(|kind| kind.can_be_retryable()) {
             let code = code_of(kind) as u8;
