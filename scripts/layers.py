@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks that dependencies point one way: between the crates, between the rooms of a crate, and between
+"""Checks that dependencies point one way: between the crates, between the layers of a crate, and between
 the files of a crate. Prints each arrow that does not, and exits with 1 if there is one.
 
     scripts/layers.py            check
@@ -31,9 +31,9 @@ CRATES = {
     },
 }
 
-# Folders of a crate that are rooms, and which other rooms each may use. A room that is not there
-# yet is not checked. Files outside of a room are bound by the rule against circles only.
-ROOMS = {
+# Folders of a crate that are layers, and which other layers each may use. A layer that is not there
+# yet is not checked. Files outside of a layer are bound by the rule against circles only.
+LAYERS = {
     "tulip-http": {"transport": set(), "api": {"transport"}, "download": {"transport"}},
     "tulip-sinks": {"fs": set(), "cloud": set()},
 }
@@ -232,12 +232,12 @@ def check_files(problems, show):
             # The root only re-exports and is the parent of all.
             used = {other for other in module.used() if other.parent} if module.parent else set()
             edges[relative(module)] = {relative(other) for other in used}
-            rooms = ROOMS.get(crate, {})
-            room = module.path[:1]
+            layers = LAYERS.get(crate, {})
+            layer = module.path[:1]
             for other in used:
                 there = other.path[:1]
-                if room and room[0] in rooms and there[0] in rooms and there != room and there[0] not in rooms[room[0]]:
-                    problems.append(f"{relative(module)} must not use {relative(other)}: rooms point one way")
+                if layer and layer[0] in layers and there[0] in layers and there != layer and there[0] not in layers[layer[0]]:
+                    problems.append(f"{relative(module)} must not use {relative(other)}: layers point one way")
         if show:
             for file, used in sorted(edges.items()):
                 print(file, "->", ", ".join(sorted(used)) or "nothing")

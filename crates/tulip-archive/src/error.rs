@@ -48,7 +48,8 @@ pub enum ExportErrorKind {
     StorePermissionDenied,
     /// The store has no space left, or a quota is used up.
     StoreFull,
-    /// The store cannot be reached, or is overloaded.
+    /// The store cannot be reached, or is overloaded; or what it says it keeps is not what was sent.
+    /// Sending it again can help.
     StoreUnavailable,
     /// The store failed or refused in another way.
     Store,

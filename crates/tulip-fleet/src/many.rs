@@ -1,4 +1,4 @@
-//! The simplest run.
+//! `export_many`: a run with everything at its default.
 
 use tulip_archive::{Exporter, Source};
 

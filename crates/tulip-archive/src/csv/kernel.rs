@@ -1,4 +1,4 @@
-//! What the processor at hand does best with 64 bytes.
+//! Finds the bytes that matter in blocks of 64, with the widest vectors of this processor.
 
 use wide::u8x16;
 

@@ -1,4 +1,4 @@
-//! The calls.
+//! Asks for the status of a job until it is complete, has failed, or its time is up.
 
 use std::sync::OnceLock;
 use std::time::Duration;

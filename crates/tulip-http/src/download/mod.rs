@@ -48,9 +48,9 @@ use retry_budget::RetryBudget;
 use source::AssetSource;
 pub(crate) use source::{DownloadOptions, Renewal, UrlRenewer};
 
-/// A host that takes an archive to be another one more often than this is asked for the whole: it does
-/// not know its own entity tags, or each of its replicas has others.
-const MOST_RESTARTS: u32 = 2;
+/// A host whose archive changes this often is asked for the whole, without a condition: it does not
+/// know its own entity tags, or each of its replicas has others.
+const CHANGES_UNTIL_WHOLE: u32 = 2;
 
 /// The first request asks for no more than this: a small archive comes with it, of a larger one
 /// only its end is needed to know its length.
@@ -342,7 +342,7 @@ impl Download {
         self.prefetcher = None;
         self.etag = None;
         self.restarts += 1;
-        if self.restarts >= MOST_RESTARTS {
+        if self.restarts >= CHANGES_UNTIL_WHOLE {
             self.ask_for_the_whole();
         }
         let why = "its entity tag or its length is another";

@@ -1,4 +1,4 @@
-//! A host's wish to be left alone for a while, kept by every request to it.
+//! Rate-limit gates: while a host asks for a pause, no request is sent to it.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
