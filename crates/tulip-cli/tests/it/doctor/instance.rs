@@ -140,7 +140,7 @@ fn what_answers_in_place_of_tulip() {
         ),
         (Reply::busy(503), "server error (HTTP 503)"),
         (Reply::busy(429), "too many requests"),
-        (Reply::new(200).body("{"), "the JSON is cut off"),
+        (Reply::new(200).body("["), "the JSON is cut off"),
     ] {
         bench.emulator.fail_next(Endpoint::Machines, 1, reply);
         assert_fails(&mut bench.command(), &[], "api", says);
@@ -174,20 +174,14 @@ fn tokens_that_are_refused_or_of_the_other_kind() {
     );
     // Account tokens need their workspace; others must not have one.
     let account = bench.emulator.account_credentials();
-    let mut command = bench.command_as(&account);
-    assert_fails(
-        &mut command,
-        &[],
-        "workspace",
-        "account token, which needs one",
-    );
-    command.env("TULIP_WORKSPACE_ID", "ELSEWHERE");
-    assert_fails(
-        &mut command,
-        &[],
-        "workspace",
-        "not for ELSEWHERE, but for DEFAULT",
-    );
+    for (workspace, says) in [
+        ("", "account token, which needs one"),
+        ("ELSEWHERE", "not for ELSEWHERE, but for DEFAULT"),
+    ] {
+        let mut command = bench.command_as(&account);
+        command.env("TULIP_WORKSPACE_ID", workspace);
+        assert_fails(&mut command, &[], "workspace", says);
+    }
     let mut command = bench.command();
     command.env("TULIP_WORKSPACE_ID", "DEFAULT");
     assert_fails(

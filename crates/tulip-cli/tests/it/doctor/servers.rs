@@ -4,13 +4,20 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::thread;
 
-/// Answers every connection with `answer` after the head of its request, until the process ends.
+/// How TLS begins.
+const HANDSHAKE: u8 = 0x16;
+
+/// Answers every connection with `answer` after the head of its request, or at once where TLS was
+/// begun, until the process ends.
 pub(super) fn answering(answer: &'static str) -> SocketAddr {
     serving(move |mut socket| {
         let mut head = Vec::new();
         let mut byte = [0];
-        while !head.ends_with(b"\r\n\r\n") && socket.read(&mut byte).is_ok_and(|read| read > 0) {
-            head.push(byte[0]);
+        while !head.ends_with(b"\r\n\r\n") && head.first() != Some(&HANDSHAKE) {
+            match socket.read(&mut byte) {
+                Ok(1) => head.push(byte[0]),
+                _ => return,
+            }
         }
         let _ = socket.write_all(answer.as_bytes());
     })
