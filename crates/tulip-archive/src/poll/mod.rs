@@ -6,7 +6,7 @@
 
 mod policy;
 mod poller;
-mod progress;
+mod tracker;
 
 pub use policy::PollPolicy;
 pub use poller::{Complete, PollError, PollState, Poller};

@@ -26,17 +26,6 @@ impl Default for PollPolicy {
 /// The jitter on either side, as a share of the interval.
 const JITTER: f64 = 0.2;
 
-/// What comes before the next status call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wait {
-    /// This long.
-    For(Duration),
-    /// Until the deadline, then one last call.
-    Last(Duration),
-    /// Nothing: the deadline has passed and the last call was made.
-    Over,
-}
-
 impl PollPolicy {
     /// The same policy with another first interval and another longest one. The longest is at
     /// least the first.
@@ -72,20 +61,17 @@ impl PollPolicy {
         self.deadline
     }
 
-    /// What comes before call number `polls` + 1, `waited` after the first, for a jitter between
-    /// 0 and 1.
-    pub(super) fn wait(&self, polls: u32, waited: Duration, jitter: f64) -> Wait {
+    /// The pause before call number `polls` + 1, `waited` after the first, for a jitter between
+    /// 0 and 1. The last call is made at the deadline, and after that there is none.
+    pub(super) fn wait(&self, polls: u32, waited: Duration, jitter: f64) -> Option<Duration> {
         let grown = self.growth.powf(f64::from(polls.saturating_sub(1)));
         let longest = self.max_interval.as_secs_f64();
         let interval = (self.interval.as_secs_f64() * grown).min(longest);
         let seconds = interval * (1.0 - JITTER + 2.0 * JITTER * jitter);
         let delay = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
         match self.deadline {
-            Some(deadline) if waited >= deadline => Wait::Over,
-            Some(deadline) if waited.saturating_add(delay) >= deadline => {
-                Wait::Last(deadline - waited)
-            }
-            _ => Wait::For(delay),
+            Some(deadline) => (waited < deadline).then(|| delay.min(deadline - waited)),
+            None => Some(delay),
         }
     }
 }
@@ -101,9 +87,9 @@ mod tests {
     fn intervals_grow_by_half_up_to_the_longest() {
         let policy = PollPolicy::default();
         let seconds: Vec<_> = (1..=9)
-            .map(|polls| match policy.wait(polls, Duration::ZERO, 0.5) {
-                Wait::For(delay) => (delay.as_secs_f64() * 100.0).round() / 100.0,
-                other => panic!("{other:?}"),
+            .map(|polls| {
+                let delay = policy.wait(polls, Duration::ZERO, 0.5).unwrap();
+                (delay.as_secs_f64() * 100.0).round() / 100.0
             })
             .collect();
         assert_eq!(
@@ -112,29 +98,26 @@ mod tests {
         );
         assert_eq!(
             policy.wait(1, Duration::ZERO, 0.0),
-            Wait::For(Duration::from_millis(1600))
+            Some(Duration::from_millis(1600))
         );
         assert_eq!(
             policy.wait(1, Duration::ZERO, 1.0),
-            Wait::For(Duration::from_millis(2400))
+            Some(Duration::from_millis(2400))
         );
     }
 
     #[test]
     fn one_last_call_is_made_at_the_deadline() {
         let policy = PollPolicy::default().deadline(Some(10 * SECOND));
-        assert_eq!(policy.wait(4, 8 * SECOND, 0.5), Wait::Last(2 * SECOND));
-        assert_eq!(policy.wait(5, 10 * SECOND, 0.5), Wait::Over);
+        assert_eq!(policy.wait(4, 8 * SECOND, 0.5), Some(2 * SECOND));
+        assert_eq!(policy.wait(5, 10 * SECOND, 0.5), None);
     }
 
     #[test]
     fn a_deadline_of_zero_is_none() {
         let policy = PollPolicy::default().deadline(None);
         assert_eq!(policy.time_limit(), None);
-        assert!(matches!(
-            policy.wait(9999, 1_000_000 * SECOND, 0.5),
-            Wait::For(_)
-        ));
+        assert!(policy.wait(9999, 1_000_000 * SECOND, 0.5).is_some());
     }
 
     proptest! {
@@ -149,9 +132,8 @@ mod tests {
                 .deadline(Some(100 * SECOND));
             let waited = Duration::from_millis(waited);
             match policy.wait(polls, waited, jitter) {
-                Wait::For(delay) => prop_assert!(waited + delay < 100 * SECOND),
-                Wait::Last(delay) => prop_assert_eq!(waited + delay, 100 * SECOND),
-                Wait::Over => prop_assert!(waited >= 100 * SECOND),
+                Some(delay) => prop_assert!(waited + delay <= 100 * SECOND),
+                None => prop_assert!(waited >= 100 * SECOND),
             }
         }
     }

@@ -8,8 +8,8 @@ use tracing::{debug, warn};
 use tulip_core::{JobId, JobStatus, ResourceUrl, ResourceUrlError};
 use tulip_http::Client;
 
-use super::policy::{PollPolicy, Wait};
-use super::progress::{MAX_WITHOUT_RESOURCE, Progress, Step};
+use super::policy::PollPolicy;
+use super::tracker::{MAX_WITHOUT_RESOURCE, StatusTracker, Step};
 
 /// How long the last call, made at the deadline, may take.
 const LAST_CALL: Duration = Duration::from_secs(30);
@@ -125,7 +125,7 @@ pub struct Poller {
     client: Client,
     job: JobId,
     policy: PollPolicy,
-    progress: Progress,
+    tracker: StatusTracker,
     began: Instant,
     polls: u32,
     last: String,
@@ -144,7 +144,7 @@ impl Poller {
             client: client.with_deadline(calls_end),
             job,
             policy,
-            progress: Progress::default(),
+            tracker: StatusTracker::default(),
             began,
             polls: 0,
             last: String::new(),
@@ -184,31 +184,24 @@ impl Poller {
     async fn advance(&mut self) -> Result<PollState, PollError> {
         let job = || self.job.clone();
         if self.polls > 0 {
-            let wait = self
-                .policy
-                .wait(self.polls, self.began.elapsed(), fastrand::f64());
-            match wait {
-                Wait::For(delay) => {
-                    let late = late(Instant::now(), delay);
-                    tokio::time::sleep(delay.saturating_add(late)).await;
-                }
-                Wait::Last(delay) => tokio::time::sleep(delay).await,
-                Wait::Over => {
-                    return Err(PollError::Deadline {
-                        job: job(),
-                        waited: self.began.elapsed(),
-                        polls: self.polls,
-                        last: self.last.clone(),
-                    });
-                }
-            }
+            let waited = self.began.elapsed();
+            let Some(delay) = self.policy.wait(self.polls, waited, fastrand::f64()) else {
+                return Err(PollError::Deadline {
+                    job: job(),
+                    waited,
+                    polls: self.polls,
+                    last: self.last.clone(),
+                });
+            };
+            let late = late(Instant::now(), delay);
+            tokio::time::sleep(delay.saturating_add(late)).await;
         }
         self.polls = self.polls.saturating_add(1);
         let answer = match self.client.archive_status(&self.job).await {
             Ok(answer) => answer,
             Err(error)
                 if (error.is_retryable() || error.is_odd_reply())
-                    && self.progress.outlasts_failures() =>
+                    && self.tracker.outlasts_failures() =>
             {
                 warn!(
                     job = %self.job,
@@ -223,7 +216,7 @@ impl Poller {
         };
         self.last = answer.status.to_string();
         debug!(job = %self.job, status = self.last, polls = self.polls, "status");
-        match self.progress.answer(answer) {
+        match self.tracker.answer(answer) {
             Step::Continue {
                 status,
                 first_unknown: unknown,

@@ -7,9 +7,9 @@ pub(super) const MAX_WITHOUT_RESOURCE: u32 = 5;
 /// How many different unknown statuses are remembered, so that each is reported once.
 const MAX_UNKNOWN: usize = 16;
 
-/// What is remembered between answers.
+/// What the answers for one job have said so far.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Progress {
+pub(super) struct StatusTracker {
     answered: bool,
     without_resource: u32,
     unknown: Vec<String>,
@@ -37,7 +37,7 @@ pub(super) enum Step {
     BadResource(ResourceUrlError),
 }
 
-impl Progress {
+impl StatusTracker {
     /// Takes an answer.
     pub(super) fn answer(&mut self, job: ArchiveJob) -> Step {
         self.answered = true;
@@ -97,8 +97,8 @@ mod tests {
         ArchiveJob::new("j".parse().unwrap(), JobStatus::from(status.to_owned()))
     }
 
-    fn unknown(progress: &mut Progress, status: &str) -> bool {
-        match progress.answer(job(status)) {
+    fn unknown(tracker: &mut StatusTracker, status: &str) -> bool {
+        match tracker.answer(job(status)) {
             Step::Continue { first_unknown, .. } => first_unknown,
             other => panic!("{other:?}"),
         }
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn an_unknown_status_keeps_polling_and_is_reported_once() {
-        let mut progress = Progress::default();
+        let mut tracker = StatusTracker::default();
         let reported = [
             "pending",
             "zipping",
@@ -115,21 +115,21 @@ mod tests {
             "zipping",
             "processing",
         ]
-        .map(|status| unknown(&mut progress, status));
+        .map(|status| unknown(&mut tracker, status));
         assert_eq!(reported, [false, true, false, true, false, false]);
     }
 
     #[test]
     fn complete_without_resource_is_asked_again_a_bounded_number_of_times() {
-        let mut progress = Progress::default();
+        let mut tracker = StatusTracker::default();
         for _ in 0..MAX_WITHOUT_RESOURCE {
             assert!(matches!(
-                progress.answer(job("complete")),
+                tracker.answer(job("complete")),
                 Step::Continue { .. }
             ));
         }
-        assert_eq!(progress.answer(job("complete")), Step::NoResource);
-        let found = progress.answer(job("complete").with_resource("https://h/x?sig=1"));
+        assert_eq!(tracker.answer(job("complete")), Step::NoResource);
+        let found = tracker.answer(job("complete").with_resource("https://h/x?sig=1"));
         assert!(matches!(found, Step::Complete(_)));
     }
 
@@ -141,22 +141,22 @@ mod tests {
             status: JobStatus::Failed,
             details: Some("out of disk".into()),
         };
-        assert_eq!(Progress::default().answer(failed), expected);
+        assert_eq!(StatusTracker::default().answer(failed), expected);
     }
 
     #[test]
     fn a_resource_that_is_no_url_ends_at_once() {
-        let step = Progress::default().answer(job("complete").with_resource("not a url"));
+        let step = StatusTracker::default().answer(job("complete").with_resource("not a url"));
         assert!(matches!(step, Step::BadResource(_)), "{step:?}");
     }
 
     proptest! {
         #[test]
         fn no_sequence_of_statuses_reports_one_twice(statuses in proptest::collection::vec("[a-d]{1,2}", 0..60)) {
-            let mut progress = Progress::default();
+            let mut tracker = StatusTracker::default();
             let mut reported = Vec::new();
             for status in statuses {
-                if unknown(&mut progress, &status) {
+                if unknown(&mut tracker, &status) {
                     prop_assert!(!reported.contains(&status));
                     reported.push(status);
                 }
