@@ -15,7 +15,7 @@ use object_store::client::{
 };
 use tulip_http::{ErrorKind, Transport, TransportError};
 
-use super::pages;
+use super::pages::List;
 
 /// How long the metadata service of a cloud may take: it is near, or it is not there.
 const METADATA_LIMIT: Duration = Duration::from_secs(2);
@@ -104,23 +104,23 @@ impl HttpService for Connector {
         if let Some(interceptor) = interceptor {
             interceptor.request(&mut request).await?;
         }
-        let is_list = pages::is_list(&request);
+        let list = List::of(&request);
         let is_read = interceptor.is_some_and(|interceptor| interceptor.reads(&request));
         let response = self.send(request).await?;
         if !response.status().is_success() {
             return Ok(response);
         }
         let (mut head, body) = response.into_parts();
-        if !is_list && !is_read {
+        if list.is_none() && !is_read {
             if let Some(interceptor) = interceptor {
                 interceptor.response(&mut head, None);
             }
             return Ok(HttpResponse::from_parts(head, body));
         }
-        let body = whole(body).await?;
-        if is_list {
+        let mut body = whole(body).await?;
+        if let Some(list) = list {
             let broken = |broken| HttpError::new(HttpErrorKind::Decode, broken);
-            pages::check(&body).map_err(broken)?;
+            body = list.read(body).map_err(broken)?;
         }
         if let Some(interceptor) = interceptor {
             interceptor.response(&mut head, is_read.then_some(&body));

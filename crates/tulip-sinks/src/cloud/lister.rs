@@ -12,7 +12,7 @@ use tulip_core::ObjectKey;
 use tulip_core::sink::{Listed, SinkError, SinkErrorKind, SinkLister, staged_target};
 
 use super::error::{cleaned, from_store};
-use super::pages::BrokenList;
+use super::pages::{BrokenList, refused_key};
 use super::probe::PROBE;
 
 /// The keys below a root.
@@ -75,6 +75,13 @@ impl KeyLister {
 
     /// What is reported of an object; nothing of what is staged or was tried.
     fn entry(&self, path: &Path) -> Option<Listed> {
+        if let Some(key) = refused_key(path) {
+            let below = match self.root.as_ref() {
+                "" => &key,
+                root => key.strip_prefix(root)?.strip_prefix('/')?,
+            };
+            return Some(self.skipped(below));
+        }
         let name = path.filename()?;
         if staged_target(name).is_some() || name.starts_with(PROBE) {
             return None;
@@ -86,13 +93,15 @@ impl KeyLister {
         // What would be normalised is not the name of something that an export wrote.
         match ObjectKey::new(below) {
             Ok(key) if key.as_str() == below => Some(Listed::Key(key)),
-            _ => {
-                let location = cleaned(&format!("{}/{below}", self.shown));
-                let what = format!("{location} has a name that no archive has");
-                let reason = SinkError::new(SinkErrorKind::Other, what);
-                Some(Listed::skipped(location, reason))
-            }
+            _ => Some(self.skipped(below)),
         }
+    }
+
+    fn skipped(&self, below: &str) -> Listed {
+        let location = format!("{}/{}", self.shown, cleaned(below));
+        let what = format!("{location} has a name that no archive has");
+        let reason = SinkError::new(SinkErrorKind::Other, what);
+        Listed::skipped(location, reason)
     }
 }
 

@@ -1,10 +1,13 @@
-//! Lists that come in pages, and those that never end.
+//! Lists that come in pages, those that never end, and keys that would end one early.
 
 use std::error::Error as StdError;
 use std::fmt;
 
-use http::{Method, Uri};
+use bytes::Bytes;
+use http::Method;
 use object_store::client::HttpRequest;
+use object_store::path::Path;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::error_codes::tag;
 
@@ -37,18 +40,80 @@ impl From<BrokenList> for object_store::Error {
     }
 }
 
-/// Whether a request asks for a page of S3's or Google's list of objects, whose end the store
-/// library tells by the token alone.
-pub(super) fn is_list(request: &HttpRequest) -> bool {
-    let asks = |uri: &Uri| {
-        let query = uri.query().unwrap_or_default();
-        query.split('&').any(|pair| pair == "list-type=2")
+/// Whose list a request asks a page of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum List {
+    /// S3's or Google's.
+    S3,
+    Azure,
+}
+
+impl List {
+    pub(super) fn of(request: &HttpRequest) -> Option<Self> {
+        let query = request.uri().query().unwrap_or_default();
+        let asks = |pair| query.split('&').any(|given| given == pair);
+        match request.method() == Method::GET {
+            true if asks("list-type=2") => Some(Self::S3),
+            true if asks("comp=list") => Some(Self::Azure),
+            _ => None,
+        }
+    }
+
+    /// Refuses a page that is not the last and does not name the next, and has the store library
+    /// read every key of it.
+    pub(super) fn read(self, page: Bytes) -> Result<Bytes, BrokenList> {
+        match self {
+            Self::S3 => {
+                // The store library tells the end by the token alone.
+                check(&page)?;
+                Ok(with_names(page, "Key"))
+            }
+            Self::Azure => Ok(with_names(page, "Name")),
+        }
+    }
+}
+
+/// What stands before a key that the store library refuses, such as `a//b`: it would take one for
+/// the end of the whole list.
+const REFUSED: &str = ".tulip-refused-key=";
+
+/// Gives keys that the store library refuses a name that it accepts.
+fn with_names(page: Bytes, tag: &str) -> Bytes {
+    let Ok(text) = std::str::from_utf8(&page) else {
+        return page;
     };
-    request.method() == Method::GET && asks(request.uri())
+    let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
+    let (mut named, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some((before, key, behind)) = between(rest, &open, &close) {
+        named.extend([before, &open]);
+        match quick_xml::escape::unescape(key) {
+            Ok(plain) if Path::parse(&*plain).is_err() => {
+                named.push_str(REFUSED);
+                named.extend(utf8_percent_encode(&plain, NON_ALPHANUMERIC));
+            }
+            _ => named.push_str(key),
+        }
+        named.push_str(&close);
+        rest = behind;
+    }
+    named.push_str(rest);
+    named.into()
+}
+
+fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<(&'a str, &'a str, &'a str)> {
+    let (before, rest) = text.split_once(open)?;
+    let (inner, behind) = rest.split_once(close)?;
+    Some((before, inner, behind))
+}
+
+/// The key that the store library would have refused, if `path` stands for one.
+pub(super) fn refused_key(path: &Path) -> Option<String> {
+    let encoded = path.as_ref().strip_prefix(REFUSED)?;
+    Some(percent_decode_str(encoded).decode_utf8_lossy().into_owned())
 }
 
 /// Refuses a page that is not the last and does not name the next.
-pub(super) fn check(page: &[u8]) -> Result<(), BrokenList> {
+fn check(page: &[u8]) -> Result<(), BrokenList> {
     let page = String::from_utf8_lossy(page);
     let truncated = tag(&page, "IsTruncated") == Some("true");
     let token = tag(&page, "NextContinuationToken").unwrap_or_default();
@@ -74,5 +139,31 @@ mod tests {
         assert_eq!(page(more), Err(BrokenList::NoToken));
         let empty = "<NextContinuationToken></NextContinuationToken>";
         assert_eq!(page(&format!("{more}{empty}")), Err(BrokenList::NoToken));
+    }
+
+    #[test]
+    fn keys_that_would_end_a_list_are_named_otherwise_and_can_be_told() {
+        let page = |keys: [&str; 3]| {
+            let contents = keys.map(|key| format!("<Contents><Key>{key}</Key></Contents>"));
+            format!("<ListBucketResult>{}</ListBucketResult>", contents.concat())
+        };
+        let usable = page(["a/b.csv", "a &amp; b", ".tulip"]);
+        let read = List::S3.read(usable.clone().into()).unwrap();
+        assert_eq!(read, usable);
+        for (key, plain) in [
+            ("a//b", "a//b"),
+            ("../&amp;", "../&"),
+            ("x/&#x1;", "x/\u{1}"),
+        ] {
+            let read = List::S3.read(page(["first", key, "last"]).into()).unwrap();
+            let read = std::str::from_utf8(&read).unwrap();
+            let (_, named, rest) = between(read, "<Key>.", "</Key>").unwrap();
+            let path = Path::parse(format!(".{named}")).unwrap();
+            assert_eq!(refused_key(&path).as_deref(), Some(plain));
+            assert!(rest.contains("<Key>last</Key>"), "{rest}");
+        }
+        let blobs = Bytes::from("<Blob><Name>a//b</Name></Blob>");
+        let read = List::Azure.read(blobs).unwrap();
+        assert!(!read.windows(2).any(|pair| pair == b"//"));
     }
 }

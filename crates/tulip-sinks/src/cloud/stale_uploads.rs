@@ -11,7 +11,7 @@ use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt as _};
 use serde::Deserialize;
-use tracing::debug;
+use tracing::{debug, warn};
 use tulip_core::Timestamp;
 use tulip_core::sink::{SinkError, StaleUpload, staged_target};
 
@@ -155,7 +155,14 @@ impl StaleUploads {
             if upload.initiated >= before {
                 continue;
             }
-            let path = Path::parse(&upload.key).map_err(|error| failed(error.into()))?;
+            let Ok(path) = Path::parse(&upload.key) else {
+                let key = cleaned(&upload.key);
+                warn!(
+                    key,
+                    "cannot remove the unfinished upload of {key:?}: no archive has such a name"
+                );
+                continue;
+            };
             self.abort(&path, &upload.upload_id).await.map_err(failed)?;
             debug!(key = upload.key, "aborted an unfinished upload");
             aborted += 1;

@@ -1,7 +1,7 @@
 //! Lists that do not end.
 
 use tulip_core::Timestamp;
-use tulip_core::sink::{Sink, SinkError, StaleUpload};
+use tulip_core::sink::{Listed, Sink, SinkError, StaleUpload};
 use tulip_test_s3::{Refusal, S3Server};
 
 use super::{full, sink};
@@ -81,4 +81,35 @@ async fn a_list_of_uploads_without_an_end_is_an_error() {
         let error = sink.sweep(Timestamp::now()).await.unwrap_err();
         assert!(error.to_string().contains("has no end"), "{}", full(&error));
     }
+}
+
+#[tokio::test]
+async fn a_key_with_an_empty_segment_is_named_and_the_others_are_listed() {
+    let server = S3Server::start().await;
+    let sink = sink(&server).await;
+    server.refuse(|seen| {
+        let list = "<ListBucketResult><IsTruncated>false</IsTruncated>\
+            <Contents><Key>tulip/a//b.csv</Key>\
+            <LastModified>2026-01-01T00:00:00.000Z</LastModified><Size>1</Size></Contents>\
+            <Contents><Key>tulip/c.csv</Key>\
+            <LastModified>2026-01-01T00:00:00.000Z</LastModified><Size>1</Size></Contents>\
+            </ListBucketResult>";
+        seen.target.contains("list-type=2").then_some((200, list))
+    });
+    let mut keys = sink.list().await.unwrap();
+    let first = keys.next().await.unwrap();
+    let Some(Listed::Skipped {
+        location, reason, ..
+    }) = first
+    else {
+        panic!("{first:?}");
+    };
+    assert_eq!(location, "s3://lake/tulip/a//b.csv");
+    assert!(reason.to_string().contains("a//b.csv"), "{reason}");
+    let second = keys.next().await.unwrap();
+    assert!(
+        matches!(&second, Some(Listed::Key(found)) if *found == key("c.csv")),
+        "{second:?}"
+    );
+    assert!(keys.next().await.unwrap().is_none());
 }
