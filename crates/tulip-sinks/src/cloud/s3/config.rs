@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use http::HeaderValue;
 use object_store::ClientConfigKey;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey as Key, Checksum};
 use tulip_core::sink::{SinkError, SinkErrorKind, SinkOption};
 
 use super::process::ProcessCredentials;
 use super::profile::{Profile, Profiles, Secret};
+use super::variables::Variables;
 use crate::cloud::connection;
 use crate::cloud::options::{ALLOW_HTTP, ANONYMOUS, CloudUrl, ENDPOINT, invalid};
 
@@ -62,10 +64,12 @@ pub(super) const UNSIGNED_PAYLOAD: SinkOption = SinkOption::new(
 pub(super) const REQUEST_PAYER: SinkOption =
     SinkOption::new("request_payer", "true accepts the costs of requests").public();
 
-/// A variable of this process.
-pub(super) fn process_variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
+/// The variables with keys, and what goes with them.
+const KEYS: [&str; 3] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+];
 
 /// All settings of one sink.
 pub(super) struct Config {
@@ -76,22 +80,19 @@ pub(super) struct Config {
 }
 
 impl Config {
-    pub(super) fn of(
-        target: CloudUrl<'_>,
-        var: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Self, SinkError> {
+    pub(super) fn of(target: CloudUrl<'_>, variables: &Variables) -> Result<Self, SinkError> {
         let bucket = target.bucket()?;
-        let profile = profile(target, var)?;
-        let mut builder = AmazonS3Builder::from_env()
+        let profile = profile(target, variables)?;
+        let mut builder = credentials(target, variables, profile.as_ref())?
             .with_bucket_name(&bucket)
             .with_disable_bulk_delete(true);
-        builder = credentials(builder, target, var, profile.as_ref())?;
         if let Some(region) = target
             .text(REGION)
-            .or_else(|| var("AWS_REGION"))
-            .or_else(|| var("AWS_DEFAULT_REGION"))
+            .or_else(|| variables.get("AWS_REGION"))
+            .or_else(|| variables.get("AWS_DEFAULT_REGION"))
             .or_else(|| profile.as_ref()?.region.clone())
         {
+            check_header("the region", &region)?;
             builder = builder.with_region(region);
         }
         let endpoint = target
@@ -108,18 +109,17 @@ impl Config {
         Ok(Self {
             builder,
             is_amazon: endpoint.is_none(),
-            ca_file: var("AWS_CA_BUNDLE").map(PathBuf::from),
+            ca_file: variables.get("AWS_CA_BUNDLE").map(PathBuf::from),
         })
     }
 }
 
 /// The profile that is asked for, or the default one where the environment has no credentials.
-fn profile(
-    target: CloudUrl<'_>,
-    var: &dyn Fn(&str) -> Option<String>,
-) -> Result<Option<Profile>, SinkError> {
-    let asked = target.text(PROFILE).or_else(|| var("AWS_PROFILE"));
-    let profiles = Profiles::read(var)?;
+fn profile(target: CloudUrl<'_>, variables: &Variables) -> Result<Option<Profile>, SinkError> {
+    let asked = target
+        .text(PROFILE)
+        .or_else(|| variables.get("AWS_PROFILE"));
+    let profiles = Profiles::read(variables)?;
     match asked {
         Some(name) => profiles.get(&name).map(Some).ok_or_else(|| {
             let what = format!("there is no AWS profile {name:?}; {}", profiles.places());
@@ -129,13 +129,14 @@ fn profile(
     }
 }
 
-/// Credentials in the order of Amazon's own tools; a profile that the URL names goes first.
+/// The environment's settings with credentials in the order of Amazon's own tools; a profile that
+/// the URL names goes first.
 fn credentials(
-    mut builder: AmazonS3Builder,
     target: CloudUrl<'_>,
-    var: &dyn Fn(&str) -> Option<String>,
+    variables: &Variables,
     profile: Option<&Profile>,
 ) -> Result<AmazonS3Builder, SinkError> {
+    let mut builder = variables.builder(&[]);
     if target.flag(ANONYMOUS)? == Some(true) {
         return Ok(builder.with_skip_signature(true));
     }
@@ -144,7 +145,7 @@ fn credentials(
         [Some(id), Some(secret)] => {
             // Nothing of the environment's credentials may mix with these.
             let token = target.text(SESSION_TOKEN);
-            return Ok(statics(builder, &id, &secret, token.as_deref()));
+            return statics(builder, &id, &secret, token.as_deref());
         }
         [None, None] => {}
         _ => {
@@ -153,12 +154,18 @@ fn credentials(
         }
     }
     let from_url = target.text(PROFILE).is_some();
-    if var("AWS_ACCESS_KEY_ID").is_some() && !from_url {
+    if let Some(id) = variables.get("AWS_ACCESS_KEY_ID")
+        && !from_url
+    {
+        check_header("AWS_ACCESS_KEY_ID", &id)?;
+        if let Some(token) = variables.get("AWS_SESSION_TOKEN") {
+            check_header("AWS_SESSION_TOKEN", &token)?;
+        }
         return Ok(builder);
     }
     match profile.map(|profile| &profile.secret) {
         Some(Secret::Keys { id, key, token }) => {
-            builder = statics(builder, id, key, token.as_deref());
+            builder = statics(builder, id, key, token.as_deref())?;
         }
         Some(Secret::Process(command)) => {
             let provider = ProcessCredentials::new(command.clone());
@@ -169,7 +176,9 @@ fn credentials(
             token_file,
             session,
         }) => {
-            builder = builder
+            // The store library would prefer the environment's keys to the role.
+            builder = variables
+                .builder(&KEYS)
                 .with_config(Key::RoleArn, role)
                 .with_config(Key::WebIdentityTokenFile, token_file);
             if let Some(session) = session {
@@ -195,15 +204,37 @@ fn credentials(
     Ok(builder)
 }
 
-fn statics(builder: AmazonS3Builder, id: &str, key: &str, token: Option<&str>) -> AmazonS3Builder {
+fn statics(
+    builder: AmazonS3Builder,
+    id: &str,
+    key: &str,
+    token: Option<&str>,
+) -> Result<AmazonS3Builder, SinkError> {
+    check_header("the access key", id)?;
+    if let Some(token) = token {
+        check_header("the session token", token)?;
+    }
     let credential = object_store::aws::AwsCredential {
         key_id: id.to_owned(),
         secret_key: key.to_owned(),
         token: token.map(str::to_owned),
     };
-    builder.with_credentials(Arc::new(object_store::StaticCredentialProvider::new(
-        credential,
-    )))
+    let provider = object_store::StaticCredentialProvider::new(credential);
+    Ok(builder.with_credentials(Arc::new(provider)))
+}
+
+/// Refuses what no header can carry: the signer of the store library would panic.
+fn check_header(what: &str, value: &str) -> Result<(), SinkError> {
+    if HeaderValue::from_str(value).is_ok() {
+        return Ok(());
+    }
+    let error = SinkError::new(
+        SinkErrorKind::InvalidTarget,
+        format!("{what} cannot be sent to S3"),
+    );
+    let reason = "it contains a control character or one that is not ASCII";
+    let advice = "look for a line break or a carriage return at its end";
+    Err(error.with_reason(reason, advice))
 }
 
 /// Where the bucket is.
@@ -296,7 +327,10 @@ mod tests {
 
     const FILES: (&str, &str) = (
         "[default]\nregion = eu-west-1\n[profile lake]\nregion = eu-north-1\n\
-         endpoint_url = https://lake.example\n[profile sso]\nsso_session = x\n",
+         endpoint_url = https://lake.example\n[profile sso]\nsso_session = x\n\
+         [profile assumed]\nrole_arn = r\nsource_profile = lake\n\
+         [profile signed-in]\nlogin_session = x\n\
+         [profile eks]\nrole_arn = arn:r\nweb_identity_token_file = /no/token\n",
         "[default]\naws_access_key_id = DEFAULT\naws_secret_access_key = s\n\
          [lake]\naws_access_key_id = LAKE\naws_secret_access_key = s\n",
     );
@@ -304,22 +338,18 @@ mod tests {
     /// Settings of a URL beside profiles and variables of the test's own.
     async fn settings(url: &str, vars: &[(&str, &str)]) -> Result<Found, String> {
         let folder = tempfile::TempDir::new().unwrap();
-        let files = [
-            folder.path().join("config"),
-            folder.path().join("credentials"),
-        ];
+        let files = ["config", "credentials"].map(|name| folder.path().join(name));
         std::fs::write(&files[0], FILES.0).unwrap();
         std::fs::write(&files[1], FILES.1).unwrap();
-        let variable = |name: &str| match name {
-            "AWS_CONFIG_FILE" => Some(files[0].display().to_string()),
-            "AWS_SHARED_CREDENTIALS_FILE" => Some(files[1].display().to_string()),
-            name => vars
-                .iter()
-                .find(|(known, _)| *known == name)
-                .map(|(_, value)| (*value).to_owned()),
-        };
+        let [config, credentials] = files.each_ref().map(|file| file.to_str().unwrap());
+        let mut all = vec![
+            ("AWS_CONFIG_FILE", config),
+            ("AWS_SHARED_CREDENTIALS_FILE", credentials),
+        ];
+        all.extend_from_slice(vars);
+        let variables: Variables = all.into_iter().collect();
         let url: SinkUrl = url.parse().unwrap();
-        let config = Config::of(CloudUrl(&url), &variable).map_err(|error| error.to_string())?;
+        let config = Config::of(CloudUrl(&url), &variables).map_err(|error| error.to_string())?;
         let value = |key: Key| config.builder.get_config_value(&key);
         let found = Found {
             region: value(Key::Region),
@@ -327,6 +357,8 @@ mod tests {
             hosted: value(Key::VirtualHostedStyleRequest),
             unsigned: value(Key::UnsignedPayload),
             checksum: value(Key::Checksum),
+            role: value(Key::RoleArn),
+            key: value(Key::AccessKeyId),
             key_id: String::new(),
         };
         let connector = connection::connector(&Default::default(), None).unwrap();
@@ -348,6 +380,9 @@ mod tests {
         hosted: Option<String>,
         unsigned: Option<String>,
         checksum: Option<String>,
+        role: Option<String>,
+        /// The access key that the store library would use before the role.
+        key: Option<String>,
         key_id: String,
     }
 
@@ -397,15 +432,66 @@ mod tests {
 
     #[tokio::test]
     async fn a_profile_that_only_amazons_tools_can_use_says_how_they_do() {
-        let error = settings("s3://b?profile=sso", &[]).await.err().unwrap();
-        assert!(
-            error.contains("single sign-on") && error.contains("export-credentials --profile sso"),
-            "{error}"
-        );
+        for (profile, how) in [
+            ("sso", "single sign-on"),
+            ("assumed", "assuming a role"),
+            ("signed-in", "aws login"),
+        ] {
+            let url = format!("s3://b?profile={profile}");
+            let by_url = settings(&url, &[]).await.err().unwrap();
+            let by_variable = settings("s3://b", &[("AWS_PROFILE", profile)]).await;
+            for error in [by_url, by_variable.err().unwrap()] {
+                assert!(error.contains(how), "{error}");
+                let command = format!("aws configure export-credentials --profile {profile}");
+                assert!(
+                    error.contains(&format!("credential_process = {command}")),
+                    "{error}"
+                );
+            }
+        }
         let error = settings("s3://b", &[("AWS_PROFILE", "nobody")])
             .await
             .err()
             .unwrap();
         assert!(error.contains("no AWS profile \"nobody\""), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_role_of_a_profile_that_the_url_names_goes_before_keys_of_the_environment() {
+        let keys = [
+            ("AWS_ACCESS_KEY_ID", "OTHER"),
+            ("AWS_SECRET_ACCESS_KEY", "s"),
+            ("AWS_SESSION_TOKEN", "t"),
+        ];
+        let found = settings("s3://b?profile=eks", &keys).await.unwrap();
+        assert_eq!((found.role.as_deref(), found.key), (Some("arn:r"), None));
+        assert_eq!(found.key_id, "", "there is no token to get keys with");
+        let by_variable = [&keys[..], &[("AWS_PROFILE", "eks")]].concat();
+        let found = settings("s3://b", &by_variable).await.unwrap();
+        assert_eq!(found.key_id, "OTHER");
+    }
+
+    #[tokio::test]
+    async fn credentials_that_no_header_can_carry_are_refused_without_being_shown() {
+        let keys = "access_key_id=AK&secret_access_key=s";
+        let id = ("AWS_ACCESS_KEY_ID", "AK");
+        for (url, vars) in [
+            (format!("s3://b?{keys}&session_token=5ecret%0A"), vec![]),
+            (
+                "s3://b?access_key_id=5ecret%0D&secret_access_key=s".to_owned(),
+                vec![],
+            ),
+            (
+                "s3://b".to_owned(),
+                vec![id, ("AWS_SESSION_TOKEN", "5ecret\r")],
+            ),
+            ("s3://b".to_owned(), vec![("AWS_ACCESS_KEY_ID", "5ecret\n")]),
+            (format!("s3://b?{keys}&region=eu%0A"), vec![]),
+        ] {
+            let error = settings(&url, &vars).await.err().unwrap();
+            assert!(error.contains("cannot be sent to S3"), "{error}");
+            assert!(error.contains("line break"), "{error}");
+            assert!(!error.contains("5ecret"), "{error}");
+        }
     }
 }

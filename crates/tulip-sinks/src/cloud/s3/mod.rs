@@ -4,6 +4,7 @@ mod config;
 mod interceptor;
 mod process;
 mod profile;
+mod variables;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,7 @@ use super::options::{self, CloudUrl};
 use super::stale_uploads::{self, Listing, StaleUploads};
 use config::Config;
 use interceptor::S3Interceptor;
+use variables::Variables;
 
 tulip_core::register_sink!(S3);
 // What Hadoop and Spark call it.
@@ -69,7 +71,7 @@ const OPTIONS: &[SinkOption] = &[
 ];
 
 fn clients(target: CloudUrl<'_>, options: &NetworkOptions) -> Result<Clients, SinkError> {
-    let config = Config::of(target, &config::process_variable)?;
+    let config = Config::of(target, &Variables::of_process())?;
     let connector = connector(options, config.ca_file.clone())?;
     let build = |builder: AmazonS3Builder| builder.build().map_err(connection::refused);
     let plain = connector

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use http::HeaderValue;
 use object_store::CredentialProvider;
 use object_store::aws::AwsCredential;
 use serde::Deserialize;
@@ -80,10 +81,17 @@ impl ProcessCredentials {
         // The parser's message could quote a secret.
         let printed: Printed = serde_json::from_slice(&output.stdout)
             .map_err(|_| "it did not print the JSON of version 1".to_owned())?;
-        match printed.version {
-            1 => Ok(printed),
-            other => Err(format!("it printed version {other}, not 1")),
+        if printed.version != 1 {
+            return Err(format!("it printed version {}, not 1", printed.version));
         }
+        // The store library's signer would panic.
+        let can_be_sent = |value: &String| HeaderValue::from_str(value).is_ok();
+        if !can_be_sent(&printed.access_key_id)
+            || !printed.session_token.as_ref().is_none_or(can_be_sent)
+        {
+            return Err("what it printed contains a control character".to_owned());
+        }
+        Ok(printed)
     }
 }
 
@@ -180,5 +188,12 @@ mod tests {
         );
         let newer = run(r#"echo '{"Version":2,"AccessKeyId":"a","SecretAccessKey":"b"}'"#).await;
         assert!(newer.unwrap_err().contains("version 2"));
+        let token = r#""AccessKeyId":"a","SecretAccessKey":"b","SessionToken":"5ecret\u0007""#;
+        let broken = run(&format!("printf '%s' '{{\"Version\":1,{token}}}'")).await;
+        let broken = broken.unwrap_err();
+        assert!(
+            broken.contains("control character") && !broken.contains("5ecret"),
+            "{broken}"
+        );
     }
 }

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use tulip_core::sink::{SinkError, SinkErrorKind};
 
+use super::variables::Variables;
+
 /// What a profile says that a sink needs.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Profile {
@@ -49,27 +51,27 @@ type Section = BTreeMap<String, String>;
 /// Both files.
 pub(super) struct Profiles {
     sections: BTreeMap<String, Section>,
-    files: [PathBuf; 2],
+    /// Where they were looked for: without a home there is no `~/.aws`.
+    files: Vec<PathBuf>,
 }
 
 impl Profiles {
     /// Reads what is there; a file that is not is as good as empty.
-    pub(super) fn read(var: &dyn Fn(&str) -> Option<String>) -> Result<Self, SinkError> {
-        let home = var("HOME")
-            .or_else(|| var("USERPROFILE"))
-            .unwrap_or_default();
-        let path = |name: &str, file: &str| match var(name) {
-            Some(path) => PathBuf::from(path),
-            None => Path::new(&home).join(".aws").join(file),
+    pub(super) fn read(variables: &Variables) -> Result<Self, SinkError> {
+        let home = variables
+            .get("HOME")
+            .or_else(|| variables.get("USERPROFILE"));
+        let path = |name: &str, file: &str| match variables.get(name) {
+            Some(path) => Some(PathBuf::from(path)),
+            None => Some(Path::new(home.as_ref()?).join(".aws").join(file)),
         };
-        let files = [
-            path("AWS_CONFIG_FILE", "config"),
-            path("AWS_SHARED_CREDENTIALS_FILE", "credentials"),
-        ];
-        let mut sections = BTreeMap::new();
+        let config = path("AWS_CONFIG_FILE", "config");
+        let credentials = path("AWS_SHARED_CREDENTIALS_FILE", "credentials");
+        let (mut sections, mut files) = (BTreeMap::new(), Vec::new());
         // The credentials come last: where both say something, they are right.
-        for (file, is_config) in files.iter().zip([true, false]) {
-            match std::fs::read_to_string(file) {
+        for (file, is_config) in [(config, true), (credentials, false)] {
+            let Some(file) = file else { continue };
+            match std::fs::read_to_string(&file) {
                 Ok(text) => parse(&text, is_config, &mut sections),
                 Err(error) if absent(&error) => {}
                 Err(error) => {
@@ -79,18 +81,22 @@ impl Profiles {
                     );
                 }
             }
+            files.push(file);
         }
         Ok(Self { sections, files })
     }
 
     /// Where profiles were looked for.
     pub(super) fn places(&self) -> String {
-        let [config, credentials] = &self.files;
-        format!(
-            "looked in {} and {}",
-            config.display(),
-            credentials.display()
-        )
+        let files: Vec<_> = self
+            .files
+            .iter()
+            .map(|file| file.display().to_string())
+            .collect();
+        match files.is_empty() {
+            true => "HOME is not set, so there is no ~/.aws to look in".to_owned(),
+            false => format!("looked in {}", files.join(" and ")),
+        }
     }
 
     pub(super) fn get(&self, name: &str) -> Option<Profile> {
@@ -137,6 +143,9 @@ fn secret(value: &dyn Fn(&str) -> Option<String>) -> Secret {
         return Secret::Elsewhere {
             how: "single sign-on",
         };
+    }
+    if value("login_session").is_some() {
+        return Secret::Elsewhere { how: "aws login" };
     }
     Secret::None
 }
@@ -205,7 +214,7 @@ mod tests {
         parse(credentials, false, &mut sections);
         Profiles {
             sections,
-            files: [PathBuf::new(), PathBuf::new()],
+            files: Vec::new(),
         }
     }
 
@@ -243,6 +252,17 @@ region = us-west-2";
         );
         assert!(profiles.get("x").is_none() && profiles.get("sso-session x").is_none());
         assert!(!format!("{lake:?}").contains("AK"));
+    }
+
+    #[test]
+    fn without_a_home_no_profiles_are_looked_for() {
+        let nothing = Profiles::read(&Variables::from_iter([("HOME", "")])).unwrap();
+        assert!(nothing.files.is_empty());
+        assert!(nothing.places().contains("HOME is not set"));
+        let home = Profiles::read(&Variables::from_iter([("HOME", "/nobody")])).unwrap();
+        assert_eq!(home.files[0], Path::new("/nobody/.aws/config"));
+        let named = Profiles::read(&Variables::from_iter([("AWS_CONFIG_FILE", "/no/file")]));
+        assert_eq!(named.unwrap().places(), "looked in /no/file");
     }
 
     #[test]
