@@ -333,8 +333,15 @@ impl ConcurrencyController {
         State::Resting { rounds }
     }
 
-    /// Counts failures.
+    /// Halves the connections after a failure, once in a round: requests that fail together were all sent
+    /// before that, as packets that are lost together count once for TCP.
     pub(super) fn troubled(&mut self, sample: Sample, now: Instant) {
+        let just_halved = State::Resting {
+            rounds: REST_AFTER_TROUBLE,
+        };
+        if self.state == just_halved {
+            return;
+        }
         self.connections = (self.connections / 2).max(1);
         self.state = match self.is_single_stream() {
             true => State::Recovering,

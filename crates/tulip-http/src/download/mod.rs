@@ -16,6 +16,8 @@ mod refusal;
 mod request;
 mod response;
 mod retry_budget;
+#[cfg(test)]
+mod simulation;
 mod single_stream;
 mod source;
 #[cfg(test)]

@@ -115,7 +115,7 @@ impl RangeFetcher for MemoryFetcher {
 }
 
 /// There is no other URL than the first.
-struct NoOther;
+pub(super) struct NoOther;
 
 #[async_trait]
 impl UrlRenewer for NoOther {
@@ -124,7 +124,7 @@ impl UrlRenewer for NoOther {
     }
 }
 
-fn options(
+pub(super) fn options(
     fetcher: impl RangeFetcher + 'static,
     connections: usize,
     read_ahead: u64,
@@ -143,15 +143,15 @@ fn options(
     }
 }
 
-fn job() -> tulip_core::JobId {
+pub(super) fn job() -> tulip_core::JobId {
     "job1".parse().unwrap()
 }
 
-fn url() -> ResourceUrl {
+pub(super) fn url() -> ResourceUrl {
     ResourceUrl::parse("https://host.example/a.csv?sig=5ig").unwrap()
 }
 
-async fn checked(
+pub(super) async fn checked(
     response: reqwest::Response,
     request: &RangeRequest,
 ) -> Result<RangeResponse, Error> {

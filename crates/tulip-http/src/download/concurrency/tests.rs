@@ -233,8 +233,19 @@ fn trouble_halves_the_connections_and_growth_is_tried_again_later() {
     assert_eq!(most, 16);
     for _ in 0..9 {
         line.fails();
+        line.run(16 * MIB, rate);
     }
     assert_eq!(line.controller.connections(), 1);
+}
+
+#[test]
+fn failures_that_come_together_halve_the_connections_once() {
+    let mut line = Line::new(16);
+    line.run(512 * MIB, |n| n as f64 * 90e6);
+    for _ in 0..12 {
+        line.fails();
+    }
+    assert_eq!(line.controller.connections(), 8);
 }
 
 #[test]
