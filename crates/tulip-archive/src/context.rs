@@ -13,6 +13,8 @@ use crate::{Event, Outcome, Source};
 pub(crate) struct Context {
     pub(crate) setup: Arc<Setup>,
     pub(crate) source: Source,
+    /// A job that an earlier attempt has started.
+    pub(crate) job: Option<JobId>,
     pub(crate) observer: Box<dyn FnMut(Event<'_>) + Send>,
     /// `None` where the export shares no budget.
     pub(crate) admission: Option<Arc<dyn Admission>>,

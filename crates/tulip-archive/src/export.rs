@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use tracing::{Instrument as _, debug, info, info_span};
+use tulip_core::JobId;
 
 use crate::admission::Admission;
 use crate::cancellation::Cancellation;
@@ -26,6 +27,7 @@ use crate::{Event, ExportError, Outcome, Source};
 pub struct Export {
     setup: Arc<Setup>,
     source: Source,
+    job: Option<JobId>,
     observer: Box<dyn FnMut(Event<'_>) + Send>,
     cancellation: Cancellation,
     admission: Option<Arc<dyn Admission>>,
@@ -53,6 +55,7 @@ impl IntoFuture for Export {
             let cx = Context {
                 setup: self.setup,
                 source: self.source,
+                job: self.job,
                 observer: self.observer,
                 admission: self.admission,
             };
@@ -73,6 +76,7 @@ impl Export {
         Self {
             setup,
             source,
+            job: None,
             observer: Box::new(|_| {}),
             cancellation: Cancellation::new(std::future::pending()),
             admission: None,
@@ -84,6 +88,13 @@ impl Export {
     /// should be quick.
     pub fn on_event(mut self, observer: impl FnMut(Event<'_>) + Send + 'static) -> Self {
         self.observer = Box::new(observer);
+        self
+    }
+
+    /// Uses this job, which an earlier attempt of the same export has started, instead of starting
+    /// another.
+    pub fn with_job(mut self, job: JobId) -> Self {
+        self.job = Some(job);
         self
     }
 

@@ -93,4 +93,13 @@ impl Exporter {
     pub async fn probe(&self) -> Result<Probe, ExportError> {
         self.setup.probe().await
     }
+
+    /// Checks once more that the sink can be written, whatever earlier checks have shown: for a
+    /// store that was down.
+    ///
+    /// # Errors
+    /// [`ExportError`] of the kind that the sink's error has.
+    pub async fn probe_again(&self) -> Result<Probe, ExportError> {
+        self.setup.probe_now().await
+    }
 }

@@ -61,7 +61,7 @@ impl Recovery {
         let mut recovery = Self {
             entry: None,
             began: Timestamp::now(),
-            job: cx.source.known_job().cloned(),
+            job: cx.job.as_ref().or(cx.source.known_job()).cloned(),
             is_resumed: false,
             sink_resumes: cx.setup.sink.capabilities().resume,
             last_checkpoint: None,
@@ -69,6 +69,9 @@ impl Recovery {
         if let Some(state) = cx.setup.state.clone() {
             let _turn = state.turn().await;
             recovery.find(cx, &state, resumes).await?;
+        }
+        if let Some(job) = cx.job.clone().filter(|_| !recovery.is_resumed) {
+            recovery.start_answered(job).await;
         }
         Ok(recovery)
     }

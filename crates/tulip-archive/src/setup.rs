@@ -37,12 +37,19 @@ impl Setup {
     /// Checks that the sink can be written, unless an earlier check has shown it, and tells what
     /// the store can do there.
     pub(crate) async fn probe(&self) -> Result<Probe, ExportError> {
+        self.probed
+            .get_or_try_init(|| self.probe_now())
+            .await
+            .copied()
+    }
+
+    /// [`Self::probe`], whatever earlier checks have shown.
+    pub(crate) async fn probe_now(&self) -> Result<Probe, ExportError> {
         let mode = match self.if_exists {
             IfExists::Overwrite => WriteMode::Overwrite,
             IfExists::Skip | IfExists::Fail => WriteMode::Create,
         };
-        let probed = self.probed.get_or_try_init(|| self.sink.probe(mode));
-        let probed = probed.await.copied();
+        let probed = self.sink.probe(mode).await;
         probed.map_err(|error| ExportError::sink("cannot use the sink", error))
     }
 
