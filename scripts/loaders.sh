@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Shows that a folder of archives loads as it is: exports with `tulip demo`, then reads the folder
 # with DuckDB and pyarrow, and by the rule of Spark and Hive, and compares the counts with the
-# receipts, which lie in the same folder and must not be read as data.
+# receipts, which lie in the same folder and must not be read as data. Then exports all machines of
+# an emulator with partitioned keys, and reads what the manifest of that run lists.
 #
 #     scripts/loaders.sh target/release/tulip
 #
@@ -10,7 +11,8 @@ set -euo pipefail
 
 tulip=$(realpath "${1:?the path of a tulip}")
 folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+emulator=
+trap '[ -z "$emulator" ] || kill "$emulator"; rm -rf "$folder"' EXIT
 
 python3 -m venv "$folder/python"
 "$folder/python/bin/python" -m pip install --quiet --disable-pip-version-check duckdb pyarrow
@@ -43,4 +45,53 @@ count = sum(
 )
 assert count == records, (count, records)
 print(f"DuckDB and pyarrow read the {records} records of the receipts")
+PYTHON
+
+"$tulip" emulate --machines 4 --rows 3000 >"$folder/environment" 2>"$folder/emulator.log" &
+emulator=$!
+for _ in $(seq 100); do
+    grep -q '^# export TULIP_API_SECRET' "$folder/environment" && break
+    sleep 0.1
+done
+# shellcheck source=/dev/null
+. "$folder/environment"
+"$tulip" export --all --to "$folder/lake" --no-state --quiet --no-config \
+    --name 'machine={machine}/date={date}/{job}.csv'
+"$folder/python/bin/python" - "$folder/lake" <<'PYTHON'
+import json, pathlib, sys
+
+import duckdb
+import pyarrow.csv
+import pyarrow.dataset
+
+folder = pathlib.Path(sys.argv[1])
+night = json.loads(max(folder.glob("_runs/*.json")).read_text())
+assert night["whole"] and night["counts"]["stored"] == 4, night["counts"]
+objects = [export["object"] for export in night["exports"] if export["object"]]
+for found in objects:
+    receipt = json.loads((folder / found["receipt"]).read_text())
+    assert all(receipt[field] == found[field] for field in ("bytes", "records", "checksum"))
+records = sum(found["records"] for found in objects)
+assert records == night["counts"]["records"] == 4 * 3000, night["counts"]
+machines = {export["machine"] for export in night["exports"]}
+files = [str(folder / found["key"]) for found in objects]
+
+rows = duckdb.read_csv(files, union_by_name=True, hive_partitioning=True)
+((count, parts),) = rows.aggregate("count(*), count(DISTINCT machine)").fetchall()
+assert (count, parts) == (records, 4), (count, parts)
+
+csv = pyarrow.dataset.CsvFileFormat(
+    parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True)
+)
+partitioned = pyarrow.dataset.dataset(
+    files, format=csv, partitioning="hive", partition_base_dir=str(folder)
+)
+seen = partitioned.to_table(columns=["machine"]).column("machine")
+assert len(seen) == records, (len(seen), records)
+assert set(seen.to_pylist()) == machines, machines
+
+# Who reads the folder as a whole does not read the manifest.
+whole = pyarrow.dataset.dataset(folder, format=csv, partitioning="hive")
+assert sorted(whole.files) == sorted(files), whole.files
+print(f"DuckDB and pyarrow read the {records} records of the run {night['run']}")
 PYTHON

@@ -37,7 +37,7 @@ pub use exporter::Exporter;
 pub use if_exists::IfExists;
 pub use inspect::{InspectError, Inspection, Inspector};
 pub use outcome::{CreateOnly, Outcome};
-pub use receipts::ReceiptError;
+pub use receipts::{RUNS_FOLDER, ReceiptError};
 pub use source::Source;
 pub use state::{DiscardError, IncompleteExport, StateError, StateStore};
 pub use target::parse_target;

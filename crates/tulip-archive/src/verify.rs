@@ -6,7 +6,7 @@ use tulip_core::sink::{Sink, SinkError};
 use tulip_core::{ObjectKey, Receipt};
 
 use crate::inspect::{Inspection, Inspector};
-use crate::receipts::{ReceiptError, read_receipt};
+use crate::receipts::{RUNS_FOLDER, ReceiptError, read_receipt};
 use crate::{ChecksumAlgorithm, FinalLineBreak, FramingRules, RaggedRecords};
 
 /// Reads what a sink holds and compares it with the receipts beside it.
@@ -100,11 +100,16 @@ impl Verifier {
     }
 
     /// Checks what a key that the sink lists stands for: a receipt for its archive, an archive for
-    /// itself if it has no receipt. `None` for an archive that has one: the receipt is listed too.
+    /// itself if it has no receipt. `None` for an archive that has one, since the receipt is listed
+    /// too, and for what runs write about themselves below [`RUNS_FOLDER`].
     ///
     /// # Errors
     /// [`SinkError`] when the sink cannot be read. That says nothing about the archive.
     pub async fn check(&self, listed: &ObjectKey) -> Result<Option<Verification>, SinkError> {
+        let folder = listed.as_str().split('/').next();
+        if folder == Some(RUNS_FOLDER) {
+            return Ok(None);
+        }
         match listed.of_receipt() {
             Some(key) => self.archive(key).await.map(Some),
             None => {

@@ -24,7 +24,7 @@ pub(crate) use self::connection::{Connection, Secret};
 pub(crate) use self::doctor::DoctorArgs;
 #[cfg(feature = "emulator")]
 pub(crate) use self::emulator::{DemoArgs, EmulateArgs};
-pub(crate) use self::export::{ExistsRule, ExportArgs, ExportSettings};
+pub(crate) use self::export::{ExistsRule, ExportArgs, ExportSettings, ManifestRule};
 pub(crate) use self::install::{CompletionsArgs, ManArgs};
 pub(crate) use self::resume::{ResumeArgs, StateFolder};
 pub(crate) use self::selection::SelectionArgs;

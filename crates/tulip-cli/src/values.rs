@@ -1,12 +1,13 @@
 //! Values that the command line's parser does not know.
 
 use std::ffi::OsStr;
-use std::num::{NonZeroUsize, ParseIntError};
+use std::num::{NonZeroU32, NonZeroUsize, ParseIntError};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use tulip_core::ChecksumAlgorithm;
+use tulip_fleet::{Shard, ShardError};
 
 /// The longest duration that is told apart from "as long as it takes": a hundred years. Clocks
 /// cannot be moved by much more, and nothing waits for that long.
@@ -108,9 +109,58 @@ pub(crate) fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
     NonZeroUsize::new(count).ok_or_else(|| "it must be at least 1".to_owned())
 }
 
+/// How often something is tried.
+pub(crate) fn attempts(text: &str) -> Result<NonZeroU32, String> {
+    let count = at_least_one(text)?;
+    NonZeroU32::try_from(count).map_err(|error| error.to_string())
+}
+
+/// The variable in which Kubernetes tells a pod of an indexed job its index, from 0.
+const COMPLETION_INDEX: &str = "JOB_COMPLETION_INDEX";
+
+/// A part of the machines: `2/3`, or `auto/3` with the index that Kubernetes gives.
+pub(crate) fn shard(text: &str) -> Result<Shard, String> {
+    let index = std::env::var(COMPLETION_INDEX).ok();
+    shard_at(unwrapped(text), index.as_deref())
+}
+
+fn shard_at(text: &str, index: Option<&str>) -> Result<Shard, String> {
+    let in_words = |error: ShardError| error.to_string();
+    let Some(count) = text.strip_prefix("auto/") else {
+        return text.parse().map_err(in_words);
+    };
+    let index = index.ok_or_else(|| format!("{COMPLETION_INDEX} is not set"))?;
+    let number = |text: &str| text.trim().parse::<u32>().ok();
+    match (number(index), number(count)) {
+        (Some(index), Some(count)) => Shard::new(index, count).map_err(in_words),
+        (None, _) => Err(format!("{COMPLETION_INDEX} is not a number")),
+        (_, None) => Err(in_words(ShardError::NotAShard)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shard_is_named_or_follows_from_the_index_of_the_pod() {
+        let shard = |text, index| shard_at(text, index).map(|shard| shard.to_string());
+        assert_eq!(shard("2/3", None), Ok("2/3".to_owned()));
+        assert_eq!(shard("2/3", Some("0")), Ok("2/3".to_owned()));
+        assert_eq!(shard("auto/3", Some("0")), Ok("1/3".to_owned()));
+        assert_eq!(shard("auto/3", Some("2")), Ok("3/3".to_owned()));
+        for (text, index, why) in [
+            ("auto/3", None, "JOB_COMPLETION_INDEX is not set"),
+            ("auto/3", Some("x"), "JOB_COMPLETION_INDEX is not a number"),
+            ("auto/3", Some("3"), "no shard 4 of 3"),
+            ("auto/x", Some("0"), "such as 1/3"),
+            ("3", None, "such as 1/3"),
+            ("0/3", None, "numbered from 1"),
+        ] {
+            let refused = shard(text, index).unwrap_err();
+            assert!(refused.contains(why), "{text}: {refused}");
+        }
+    }
 
     #[test]
     fn durations_have_a_unit_or_are_zero() {

@@ -90,6 +90,10 @@ impl StopPolicy for CircuitBreaker {
         );
         Some(NotStarted::new(kind, reason))
     }
+
+    fn hold(&self, retrying: usize) -> bool {
+        !matches!(self.state, State::Proven) && retrying >= self.failures_to_open
+    }
 }
 
 impl CircuitBreaker {
@@ -174,6 +178,15 @@ mod tests {
         assert!(breaker.open().is_some());
         breaker.record_success();
         assert_eq!(breaker.open(), None);
+    }
+
+    #[test]
+    fn until_one_has_succeeded_few_exports_may_wait_to_be_tried_again() {
+        let mut breaker = CircuitBreaker::default();
+        assert!(!breaker.hold(FAILURES_TO_OPEN - 1));
+        assert!(breaker.hold(FAILURES_TO_OPEN));
+        breaker.record_success();
+        assert!(!breaker.hold(1000));
     }
 
     #[test]

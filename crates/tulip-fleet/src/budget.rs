@@ -9,6 +9,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 use tulip_archive::{Admission, Permit, Turn};
 
+use crate::store_gate::Waiter;
+
 /// The time that the rate of starts is counted over.
 const WINDOW: Duration = Duration::from_secs(60);
 
@@ -17,6 +19,7 @@ const WINDOW: Duration = Duration::from_secs(60);
 pub(crate) struct Budget {
     starts: Option<Arc<StartRate>>,
     downloads: Arc<Semaphore>,
+    store: Waiter,
 }
 
 /// At most so many starts in any minute.
@@ -33,10 +36,17 @@ struct Turns {
     budget: Budget,
     /// The right to have a job pending at Tulip, until the job is complete.
     pending: Mutex<Option<OwnedSemaphorePermit>>,
+    /// The right to download, until the run knows how that has ended: where the store is down no
+    /// other export should find out by itself.
+    downloading: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 impl Budget {
-    pub(crate) fn new(starts_per_minute: Option<NonZeroUsize>, downloads: usize) -> Self {
+    pub(crate) fn new(
+        starts_per_minute: Option<NonZeroUsize>,
+        downloads: usize,
+        store: Waiter,
+    ) -> Self {
         let rate = |per_minute: NonZeroUsize| StartRate {
             per_minute,
             last: Mutex::default(),
@@ -44,6 +54,7 @@ impl Budget {
         Self {
             starts: starts_per_minute.map(rate).map(Arc::new),
             downloads: Arc::new(Semaphore::new(downloads.min(Semaphore::MAX_PERMITS))),
+            store,
         }
     }
 
@@ -52,6 +63,7 @@ impl Budget {
         Arc::new(Turns {
             budget: self.clone(),
             pending: Mutex::new(Some(pending)),
+            downloading: Mutex::default(),
         })
     }
 }
@@ -83,9 +95,18 @@ impl Admission for Turns {
         Box::pin(async {
             let pending = self.pending.lock();
             drop(pending.unwrap_or_else(PoisonError::into_inner).take());
-            let permit = self.budget.downloads.clone().acquire_owned().await;
-            // Nothing closes the semaphore; without a permit the export would just not be counted.
-            Box::new(permit.ok()) as Permit
+            loop {
+                self.budget.store.pass().await;
+                let permit = self.budget.downloads.clone().acquire_owned().await;
+                // The store may have gone down while the export waited for its turn.
+                if self.budget.store.is_open() {
+                    // Nothing closes the semaphore; without a permit the export would just not be
+                    // counted.
+                    let held = self.downloading.lock();
+                    *held.unwrap_or_else(PoisonError::into_inner) = permit.ok();
+                    return Box::new(()) as Permit;
+                }
+            }
         })
     }
 }
@@ -95,6 +116,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::store_gate::StoreGate;
 
     fn rate(per_minute: usize) -> StartRate {
         StartRate {
@@ -134,15 +156,17 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_complete_job_is_no_longer_pending_while_it_waits_to_be_downloaded() {
-        let (budget, pending) = (Budget::new(None, 1), Arc::new(Semaphore::new(2)));
+        let gate = StoreGate::new();
+        let budget = Budget::new(None, 1, gate.waiter());
+        let pending = Arc::new(Semaphore::new(2));
         let turns = || budget.turns(pending.clone().try_acquire_owned().unwrap());
         let (first, second) = (turns(), turns());
         assert_eq!(pending.available_permits(), 0);
-        let download = first.download().await;
+        drop(first.download().await);
         let waiting = tokio::time::timeout(WINDOW, second.download()).await;
         assert!(waiting.is_err());
         assert_eq!(pending.available_permits(), 2);
-        drop(download);
+        drop(first);
         second.download().await;
     }
 }

@@ -9,11 +9,12 @@ use futures_util::future::{BoxFuture, FutureExt as _, Shared};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tulip_archive::core::Timestamp;
-use tulip_archive::{Admission, ExportErrorKind};
+use tulip_archive::{Admission, ExportErrorKind, Exporter};
 
-use crate::NotStarted;
 use crate::budget::Budget;
 use crate::phase::Stopwatch;
+use crate::store_gate::StoreGate;
+use crate::{NotStarted, RetryPolicy};
 
 /// The limits of a run. Generating archives puts load on the instance, so few are asked for at once;
 /// a plant of up to a minute's worth of machines never waits for the rate.
@@ -26,6 +27,8 @@ pub(crate) struct Limits {
     /// Starts in any minute.
     pub(crate) start_rate: Option<NonZeroUsize>,
     pub(crate) time_limit: Option<Duration>,
+    /// Of each export.
+    pub(crate) item_time_limit: Option<Duration>,
 }
 
 impl Default for Limits {
@@ -35,6 +38,7 @@ impl Default for Limits {
             max_pending: 8,
             start_rate: NonZeroUsize::new(60),
             time_limit: None,
+            item_time_limit: None,
         }
     }
 }
@@ -49,6 +53,9 @@ pub(crate) struct Engine {
     /// Completes when the run is to end early.
     end: Shared<BoxFuture<'static, End>>,
     ended: Option<End>,
+    store: StoreGate,
+    time_limit: Option<Duration>,
+    item_time_limit: Option<Duration>,
     /// When the run began, by both clocks.
     began: (Timestamp, Instant),
 }
@@ -66,12 +73,16 @@ impl Engine {
         let pending = Arc::new(Semaphore::new(
             limits.max_pending.min(Semaphore::MAX_PERMITS),
         ));
+        let store = StoreGate::new();
         Self {
-            budget: Budget::new(limits.start_rate, limits.concurrency),
+            budget: Budget::new(limits.start_rate, limits.concurrency, store.waiter()),
             next: one_more(pending.clone()),
             pending,
             end: end(shutdown, limits.time_limit).boxed().shared(),
             ended: None,
+            store,
+            time_limit: limits.time_limit,
+            item_time_limit: limits.item_time_limit,
             began: (Timestamp::now(), Instant::now()),
         }
     }
@@ -100,6 +111,12 @@ impl Engine {
 
     /// Why no more exports are to be started, where the run is to end early.
     pub(crate) fn ended(&self) -> Option<NotStarted> {
+        if self.ended.is_none() && self.store.is_given_up() {
+            return Some(NotStarted::new(
+                ExportErrorKind::StoreUnavailable,
+                "not started: the target was down and did not come back",
+            ));
+        }
         Some(match self.ended? {
             End::Interrupted => NotStarted::interrupted(),
             End::TimeLimit => NotStarted::new(
@@ -109,9 +126,41 @@ impl Engine {
         })
     }
 
-    /// Completes when the exports under way are to end.
-    pub(crate) fn end(&self) -> impl Future<Output = ()> + Send + use<> {
-        self.end.clone().map(drop)
+    /// Completes when an export that was taken up at this time is to end.
+    pub(crate) fn end_of(&self, taken_up: Instant) -> impl Future<Output = ()> + Send + use<> {
+        let run = self.end.clone().map(drop);
+        let limit = self.item_time_limit;
+        let deadline = limit.and_then(|limit| taken_up.checked_add(limit));
+        async move {
+            match deadline {
+                Some(deadline) => drop(tokio::time::timeout_at(deadline, run).await),
+                None => run.await,
+            }
+        }
+    }
+
+    /// Whether an attempt after this pause begins within the limits of the run, and of an export that
+    /// was taken up at this time.
+    pub(crate) fn is_in_time(&self, taken_up: Instant, after: Duration) -> bool {
+        let is_within = |since: Instant, limit: Option<Duration>| {
+            limit.is_none_or(|limit| since.elapsed().saturating_add(after) < limit)
+        };
+        is_within(self.began.1, self.time_limit) && is_within(taken_up, self.item_time_limit)
+    }
+
+    /// Holds back whatever writes to the store until a probe has found it up.
+    pub(crate) fn store_is_down(&mut self, exporter: &Exporter, policy: &mut dyn RetryPolicy) {
+        self.store
+            .close(exporter, &mut |failed| policy.probe(failed));
+    }
+
+    pub(crate) fn is_store_up(&self) -> bool {
+        self.store.is_open()
+    }
+
+    /// Notices what came of the probe of a store that is down.
+    pub(crate) fn poll_store(&mut self, cx: &mut Context<'_>, policy: &mut dyn RetryPolicy) {
+        self.store.poll(cx, &mut |failed| policy.probe(failed));
     }
 }
 

@@ -1,34 +1,43 @@
 #![doc = include_str!("../README.md")]
 
+mod attempt;
 mod breaker;
 mod budget;
 mod collision;
 mod engine;
 mod error;
+mod manifest;
 mod many;
 mod outcome;
 mod phase;
 mod plan;
 mod preview;
+mod queue;
 mod report;
+mod retry;
 mod run;
 mod selection;
+mod shard;
 mod sources;
 mod stop;
+mod store_gate;
 
 pub use breaker::CircuitBreaker;
 pub use collision::{Collision, CollisionAdvice, Collisions};
 pub use error::PlanError;
+pub use manifest::{Counts, Manifest, ManifestEntry, ManifestObject};
 pub use many::export_many;
 pub use outcome::Outcome;
 pub use phase::{Measured, Phase, PhaseSpan};
 pub use plan::{Item, Plan};
 pub use preview::{Preview, PreviewAction, preview};
 pub use report::{ItemError, ItemReport, NotStarted};
+pub use retry::{FailedAttempt, NeverRetry, Retry, RetryByOutcome, RetryPolicy};
 pub use run::{Run, Stopped};
 pub use selection::{
     Candidate, Glob, GlobError, Selected, Selection, SelectionError, parse_machine_list,
 };
+pub use shard::{Shard, ShardError};
 pub use sources::{deduplicate, sources_of};
 pub use stop::{NeverStop, StopPolicy};
 

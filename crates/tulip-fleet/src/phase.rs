@@ -23,15 +23,18 @@ pub enum Phase {
     Downloading,
     /// All bytes are there: the object and its receipt are being committed.
     Storing,
+    /// It has failed, and is to be tried again.
+    WaitingToRetry,
 }
 
 /// Every phase with its stable name.
-const NAMES: [(Phase, &str); 5] = [
+const NAMES: [(Phase, &str); 6] = [
     (Phase::WaitingToStart, "waiting_to_start"),
     (Phase::Pending, "pending"),
     (Phase::WaitingToDownload, "waiting_to_download"),
     (Phase::Downloading, "downloading"),
     (Phase::Storing, "storing"),
+    (Phase::WaitingToRetry, "waiting_to_retry"),
 ];
 
 impl Phase {
@@ -124,7 +127,7 @@ impl Stopwatch {
             Event::Started { .. } | Event::ResumingJob { .. } => state.enter(Phase::Pending),
             // The job was known before, so no event told of it.
             Event::Waiting { waited, .. } | Event::Complete { waited }
-                if state.phase == Phase::WaitingToStart =>
+                if matches!(state.phase, Phase::WaitingToStart | Phase::WaitingToRetry) =>
             {
                 state.enter_since(Phase::Pending, *waited);
                 if matches!(event, Event::Complete { .. }) {
@@ -152,13 +155,19 @@ impl Stopwatch {
         }
     }
 
+    /// The export is to be tried again.
+    pub(crate) fn retry(&self) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.measured.retries += std::mem::take(&mut state.download_retries);
+        state.enter(Phase::WaitingToRetry);
+    }
+
     /// What was measured until now.
     pub(crate) fn read(&self) -> Measured {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = state.span(Instant::now());
+        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut measured = state.measured.clone();
-        measured.phases.push(last);
-        measured.retries += std::mem::take(&mut state.download_retries);
+        measured.phases.push(state.span(Instant::now()));
+        measured.retries += state.download_retries;
         measured
     }
 }

@@ -1,7 +1,7 @@
 //! What a run exports: every source once, under keys that can be used and do not collide.
 
 use tulip_archive::{
-    Export, ExportError, Exporter, Field, IncompleteExport, KeyTemplate, ObjectKey, Source,
+    Export, ExportError, Exporter, Field, IncompleteExport, JobId, KeyTemplate, ObjectKey, Source,
 };
 use tulip_core::sink::Capabilities;
 
@@ -11,10 +11,11 @@ use crate::{Collisions, ItemReport, PlanError, deduplicate};
 /// One export of a plan.
 #[derive(Debug)]
 pub struct Item {
-    source: Source,
+    pub(crate) source: Source,
     key: Option<ObjectKey>,
-    export: Export,
-    remembered: bool,
+    exporter: Exporter,
+    /// What an earlier run has left, where the item is to finish that.
+    incomplete: Option<Box<IncompleteExport>>,
 }
 
 /// The exports of a run, and those that failed before they could be started.
@@ -29,8 +30,8 @@ pub struct Plan {
 impl Item {
     fn new(exporter: &Exporter, source: Source, key: Option<ObjectKey>) -> Self {
         Self {
-            export: exporter.export(source.clone()),
-            remembered: exporter.remembers(),
+            exporter: exporter.clone(),
+            incomplete: None,
             source,
             key,
         }
@@ -49,8 +50,27 @@ impl Item {
         self.key.as_ref()
     }
 
-    pub(crate) fn into_parts(self) -> (Source, Export, bool) {
-        (self.source, self.export, self.remembered)
+    /// One attempt, with the job that an earlier one has started.
+    pub(crate) fn export(&self, job: Option<&JobId>) -> Export {
+        let incomplete = self.incomplete.as_ref();
+        let resumed = incomplete.and_then(|incomplete| self.exporter.resume(incomplete));
+        match (resumed, job) {
+            (Some(export), _) => export,
+            (None, None) => self.exporter.export(self.source.clone()),
+            (None, Some(job)) => {
+                let export = self.exporter.export(self.source.clone());
+                export.with_job(job.clone())
+            }
+        }
+    }
+
+    /// Whether incomplete exports are remembered, so that another run can resume this one.
+    pub(crate) fn is_remembered(&self) -> bool {
+        self.incomplete.is_some() || self.exporter.remembers()
+    }
+
+    pub(crate) fn exporter(&self) -> &Exporter {
+        &self.exporter
     }
 }
 
@@ -82,12 +102,12 @@ impl Plan {
     /// exports. The exporter must be one that can resume it: see [`Exporter::resume`].
     #[must_use]
     pub fn with_incomplete(mut self, exporter: &Exporter, incomplete: &IncompleteExport) -> Self {
-        if let (Some(export), Some(source)) = (exporter.resume(incomplete), incomplete.source()) {
+        if let Some(source) = incomplete.source() {
             self.items.push(Item {
-                export,
+                exporter: exporter.clone(),
+                incomplete: Some(Box::new(incomplete.clone())),
                 source,
                 key: incomplete.key().cloned(),
-                remembered: true,
             });
         }
         self

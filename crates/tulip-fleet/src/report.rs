@@ -182,6 +182,14 @@ impl ItemReport {
         self.source.known_job().is_none().then_some(job)
     }
 
+    /// Whether the store cannot be reached or used at the moment.
+    pub(crate) fn is_store_down(&self) -> bool {
+        use ExportErrorKind as Kind;
+        self.failure().is_some_and(|error| {
+            matches!(error.kind(), Kind::StoreUnavailable | Kind::Store) && error.is_retryable()
+        })
+    }
+
     /// Whether running the same export again continues this one.
     #[must_use]
     pub fn is_resumable(&self) -> bool {

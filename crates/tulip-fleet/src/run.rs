@@ -5,21 +5,19 @@ use std::fmt;
 use std::future::pending;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{Stream, StreamExt};
 use tokio::task::JoinSet;
-use tulip_archive::core::Timestamp;
-use tulip_archive::{Admission, Event, Source};
+use tulip_archive::{Event, Source};
 
+use crate::attempt::{Attempt, Ended, Observer};
 use crate::engine::{Engine, Limits};
-use crate::{CircuitBreaker, Item, ItemError, ItemReport, NotStarted, Plan, StopPolicy};
-
-/// Follows one export.
-type Observer = Box<dyn FnMut(Event<'_>) + Send>;
+use crate::queue::{Earlier, Queue, Queued};
+use crate::retry::{FailedAttempt, Retry, RetryByOutcome, RetryPolicy};
+use crate::{CircuitBreaker, ItemReport, NotStarted, Plan, StopPolicy};
 
 /// A plan that runs: a stream of one report for each of its exports, as they end.
 ///
@@ -27,8 +25,9 @@ type Observer = Box<dyn FnMut(Event<'_>) + Send>;
 /// [`Run::max_pending`] that Tulip is not done with. All that are started are polled, and each that
 /// is complete is downloaded as soon as fewer than [`Run::concurrency`] others are.
 ///
-/// One that fails does not stop the others, unless the [`StopPolicy`] says so; by default a
-/// [`CircuitBreaker`]. Nothing runs before the stream is polled first. It must be polled within a
+/// One that fails is tried again where the [`RetryPolicy`] says so, by default [`RetryByOutcome`],
+/// and reported once, when it is not. It does not stop the others, unless the [`StopPolicy`] says
+/// so; by default a [`CircuitBreaker`], which sees what is reported. Nothing runs before the stream is polled first. It must be polled within a
 /// tokio runtime, on which each export is a task of its own.
 ///
 /// # Cancellation
@@ -37,15 +36,15 @@ type Observer = Box<dyn FnMut(Event<'_>) + Send>;
 /// Tulip, as [`Export`](tulip_archive::Export) says.
 #[must_use = "nothing runs until the stream is polled"]
 pub struct Run {
-    waiting: VecDeque<Item>,
+    queue: Queue,
     /// Reports that are to be yielded next.
     ended: VecDeque<ItemReport>,
-    /// With its report each brings back its turns: they end once the report is recorded, so that no
-    /// other export is taken up before the policy has seen it.
-    running: JoinSet<(ItemReport, Arc<dyn Admission>)>,
+    running: JoinSet<Ended>,
     limits: Limits,
     policy: Box<dyn StopPolicy>,
+    retries: Box<dyn RetryPolicy>,
     observe: Box<dyn FnMut(&Source) -> Observer + Send>,
+    on_retry: Box<dyn FnMut(&Retry<'_>) + Send>,
     shutdown: BoxFuture<'static, ()>,
     /// What the stream makes of these when it is polled first.
     engine: Option<Engine>,
@@ -65,26 +64,30 @@ pub struct Stopped {
 impl fmt::Debug for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Run")
-            .field("waiting", &self.waiting.len())
+            .field("waiting", &self.queue.len())
             .field("running", &self.running.len())
             .field("limits", &self.limits)
             .field("policy", &self.policy)
+            .field("retries", &self.retries)
             .finish_non_exhaustive()
     }
 }
 
 impl Run {
     /// A run of this plan: four downloads at the same time, at most eight jobs pending and 60
-    /// started in a minute, stopped by a [`CircuitBreaker`], without a time limit.
+    /// started in a minute, each export tried three times at most, stopped by a [`CircuitBreaker`],
+    /// without a time limit.
     pub fn new(plan: Plan) -> Self {
         let (items, ended) = plan.into_parts();
         Self {
-            waiting: items.into(),
+            queue: Queue::new(items),
             ended: ended.into(),
             running: JoinSet::new(),
             limits: Limits::default(),
             policy: Box::new(CircuitBreaker::default()),
+            retries: Box::new(RetryByOutcome::default()),
             observe: Box::new(|_| Box::new(|_| {})),
+            on_retry: Box::new(|_| {}),
             shutdown: pending().boxed(),
             engine: None,
             stopped: None,
@@ -118,14 +121,33 @@ impl Run {
         self
     }
 
+    /// Ends each export after this time, with all its attempts and the pauses between them, as
+    /// [`Run::until`] does; `None` sets no limit. The time begins when the run takes the export up.
+    pub fn item_time_limit(mut self, limit: Option<Duration>) -> Self {
+        self.limits.item_time_limit = limit;
+        self
+    }
+
+    /// Decides which exports that have failed are tried again.
+    pub fn retry_policy(mut self, policy: impl RetryPolicy + 'static) -> Self {
+        self.retries = Box::new(policy);
+        self
+    }
+
+    /// Calls `observe` for each failed attempt that is to be followed by another.
+    pub fn on_retry(mut self, observe: impl FnMut(&Retry<'_>) + Send + 'static) -> Self {
+        self.on_retry = Box::new(observe);
+        self
+    }
+
     /// Decides when no more exports are started.
     pub fn stop_policy(mut self, policy: impl StopPolicy + 'static) -> Self {
         self.policy = Box::new(policy);
         self
     }
 
-    /// Calls `observe` with each source when its export is taken up, and what that returns with
-    /// every [`Event`] of that export.
+    /// Calls `observe` with each source before each attempt, and what that returns with
+    /// every [`Event`] of that attempt.
     pub fn on_event<O>(mut self, mut observe: impl FnMut(&Source) -> O + Send + 'static) -> Self
     where
         O: FnMut(Event<'_>) + Send + 'static,
@@ -145,7 +167,7 @@ impl Run {
     /// How many reports are still to come.
     #[must_use]
     pub fn remaining(&self) -> usize {
-        self.waiting.len() + self.running.len() + self.ended.len()
+        self.queue.len() + self.running.len() + self.ended.len()
     }
 
     /// Why the run was ended early, where exports were left: it was interrupted, or its
@@ -163,74 +185,121 @@ impl Run {
         StreamExt::next(self).await
     }
 
+    fn poll_report(
+        &mut self,
+        engine: &mut Engine,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<ItemReport>> {
+        loop {
+            engine.poll_end(cx);
+            if self.ended.is_empty() {
+                self.advance(engine, cx);
+            }
+            if let Some(report) = self.ended.pop_front() {
+                return Poll::Ready(Some(report));
+            }
+            match self.running.poll_join_next(cx) {
+                Poll::Ready(Some(Ok(ended))) => {
+                    if let Some(report) = self.conclude(engine, ended) {
+                        return Poll::Ready(Some(report));
+                    }
+                }
+                // Nothing cancels a task, so it has panicked, in the observer or in a sink.
+                Poll::Ready(Some(Err(error))) => std::panic::resume_unwind(error.into_panic()),
+                // What is left waits for its time, or for the store.
+                Poll::Ready(None) if self.queue.len() > 0 => return Poll::Pending,
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
     /// Takes up exports while there is room, or gives up those that are left.
     fn advance(&mut self, engine: &mut Engine, cx: &mut Context<'_>) {
+        engine.poll_store(cx, self.retries.as_mut());
+        self.queue.poll_due(cx);
+        if let Some(why) = engine.ended().or_else(|| self.policy.stop()) {
+            // A success of an export that is under way may prove the others worth trying, so
+            // they are given up once nothing is under way.
+            if self.running.is_empty() {
+                self.give_up(&why, engine);
+            }
+            return;
+        }
         // Beside those that are pending, as many as can be downloaded wait for that.
         let most = self
             .limits
             .max_pending
             .saturating_add(self.limits.concurrency);
-        while !self.waiting.is_empty() && self.running.len() < most {
-            if let Some(why) = engine.ended().or_else(|| self.policy.stop()) {
-                // A success of an export that is under way may prove the others worth trying, so
-                // they are given up once nothing is under way.
-                if self.running.is_empty() {
-                    self.give_up(&why, engine);
-                }
+        while self.running.len() < most && engine.is_store_up() {
+            let is_held = match self.queue.front() {
+                Some(next) => next.earlier.is_none() && self.policy.hold(self.queue.delayed()),
+                None => true,
+            };
+            if is_held {
                 return;
             }
             let Poll::Ready(turns) = engine.poll_turns(cx) else {
                 return;
             };
-            if let Some(item) = self.waiting.pop_front() {
-                self.start(item, turns, engine);
+            if let Some(queued) = self.queue.pop() {
+                let observer = (self.observe)(&queued.item.source);
+                let attempt = Attempt::new(queued, engine);
+                self.running.spawn(attempt.run(observer, turns));
             }
         }
     }
 
     fn give_up(&mut self, why: &NotStarted, engine: &Engine) {
-        if !self.waiting.is_empty() {
-            self.stopped = Some(Stopped {
-                why: why.clone(),
-                left: self.waiting.len(),
+        let mut left = 0;
+        for Queued { item, earlier } in self.queue.take_all() {
+            self.ended.push_back(match earlier {
+                Some(earlier) => earlier.report,
+                None => {
+                    left += 1;
+                    let mut report = ItemReport::not_started(item.source, why.clone());
+                    report.measured = engine.stopwatch().read();
+                    report
+                }
             });
         }
-        for item in self.waiting.drain(..) {
-            let (source, ..) = item.into_parts();
-            let mut report = ItemReport::not_started(source, why.clone());
-            report.measured = engine.stopwatch().read();
-            self.ended.push_back(report);
+        if left > 0 {
+            let why = why.clone();
+            self.stopped = Some(Stopped { why, left });
         }
     }
 
-    fn start(&mut self, item: Item, turns: Arc<dyn Admission>, engine: &Engine) {
-        let (source, export, remembered) = item.into_parts();
-        let mut observer = (self.observe)(&source);
-        let stopwatch = engine.stopwatch();
-        let measuring = stopwatch.clone();
-        let observer = move |event: Event<'_>| {
-            measuring.event(&event);
-            observer(event);
-        };
-        let running = export
-            .on_event(observer)
-            .admission(turns.clone())
-            .until(engine.end())
-            .into_future();
-        let started = Timestamp::now();
-        self.running.spawn(async move {
-            let result = running.await.map_err(ItemError::Failed);
-            let report = ItemReport {
-                source,
-                result,
-                started: Some(started),
-                attempts: 1,
-                measured: stopwatch.read(),
-                ended: Timestamp::now(),
-                remembered,
+    /// Has a failed export wait for another attempt, or hands its report out.
+    fn conclude(&mut self, engine: &mut Engine, ended: Ended) -> Option<ItemReport> {
+        // The turns end here, so that no other export is taken up before the policy has seen this.
+        let (item, tries, report, _turns) = ended.into_parts();
+        if report.is_store_down() {
+            engine.store_is_down(item.exporter(), self.retries.as_mut());
+        }
+        let is_ending = engine.ended().is_some() || self.policy.stop().is_some();
+        let job = report.job_to_fetch().cloned();
+        let retry = report.failure().filter(|_| !is_ending).and_then(|error| {
+            let failed = FailedAttempt {
+                source: &report.source,
+                outcome: report.outcome(),
+                error,
+                attempts: report.attempts,
+                job: job.as_ref(),
             };
-            (report, turns)
+            let after = self.retries.retry(&failed)?;
+            let is_in_time = engine.is_in_time(tries.started.1, after);
+            is_in_time.then_some(Retry { failed, after })
         });
+        let Some(retry) = retry else {
+            self.policy.record(&report);
+            return Some(report);
+        };
+        (self.on_retry)(&retry);
+        let after = retry.after;
+        tries.stopwatch.retry();
+        let earlier = Some(Earlier { tries, report, job });
+        self.queue.retry(Queued { item, earlier }, after);
+        None
     }
 }
 
@@ -246,23 +315,9 @@ impl Stream for Run {
                 Engine::new(&run.limits, shutdown)
             }
         };
-        engine.poll_end(cx);
-        if run.ended.is_empty() {
-            run.advance(&mut engine, cx);
-        }
+        let polled = run.poll_report(&mut engine, cx);
         run.engine = Some(engine);
-        if let Some(report) = run.ended.pop_front() {
-            return Poll::Ready(Some(report));
-        }
-        match ready!(run.running.poll_join_next(cx)) {
-            Some(Ok((report, _turns))) => {
-                run.policy.record(&report);
-                Poll::Ready(Some(report))
-            }
-            // Nothing cancels a task, so it has panicked, in the observer or in a sink.
-            Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
-            None => Poll::Ready(None),
-        }
+        polled
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

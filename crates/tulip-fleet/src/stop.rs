@@ -15,6 +15,14 @@ pub trait StopPolicy: fmt::Debug + Send {
     /// Why no more exports are to be started, or `None` to go on. The answer may change back when
     /// an export that was under way succeeds.
     fn stop(&self) -> Option<NotStarted>;
+
+    /// Whether to try no other export for the first time while this many wait to be tried again.
+    /// A run in which all fail should not have tried thousands of them before the first has failed
+    /// for the last time. By default it does not wait.
+    fn hold(&self, retrying: usize) -> bool {
+        let _ = retrying;
+        false
+    }
 }
 
 /// Tries every export, whatever the others have come to.

@@ -1,11 +1,12 @@
 //! `tulip export`.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use tulip_archive::KeyTemplate;
 use tulip_core::ChecksumAlgorithm;
+use tulip_fleet::Shard;
 
 use super::connection::Connection;
 use super::output::ProgressSettings;
@@ -47,6 +48,19 @@ pub(crate) struct ExportArgs {
     pub(crate) selection: SelectionArgs,
     #[command(flatten)]
     pub(crate) settings: ExportSettings,
+    /// Export only this part of the machines, for example 2/3; auto/3 takes the number from
+    /// JOB_COMPLETION_INDEX
+    #[arg(long, value_name = "I/N", value_parser = values::shard, help_heading = "Source")]
+    pub(crate) shard: Option<Shard>,
+    /// When to write a manifest of the run to the target: auto does for several exports
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        help_heading = "Target"
+    )]
+    pub(crate) manifest: ManifestRule,
     /// Print what would be started and stored, and change nothing
     #[arg(short = 'n', long, help_heading = "Output")]
     pub(crate) dry_run: bool,
@@ -95,6 +109,15 @@ pub(crate) struct ExportSettings {
     /// Maximum time of the whole run; 0 takes as long as it takes
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = values::duration, help_heading = "Limits")]
     pub(crate) run_timeout: Duration,
+    /// Maximum time of each machine, with all attempts; 0 takes as long as it takes
+    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = values::duration, help_heading = "Limits")]
+    pub(crate) machine_timeout: Duration,
+    /// Number of times to try each export; 1 does not retry
+    #[arg(long, value_name = "N", default_value = "3", value_parser = values::attempts, help_heading = "Limits")]
+    pub(crate) attempts: NonZeroU32,
+    /// Pause before a failed job is started again; it doubles with each attempt
+    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = values::duration, help_heading = "Limits")]
+    pub(crate) retry_delay: Duration,
     /// Accept an archive without records in place of one that has some
     #[arg(long, help_heading = "Checks")]
     pub(crate) allow_empty: bool,
@@ -128,4 +151,15 @@ pub(crate) enum ExistsRule {
     Overwrite,
     /// Keep it; the export fails
     Fail,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ManifestRule {
+    /// For several exports
+    #[default]
+    Auto,
+    /// For one export too
+    Always,
+    /// For none
+    Never,
 }

@@ -4,11 +4,11 @@ use std::num::NonZeroUsize;
 
 use tulip_archive::poll::PollPolicy;
 use tulip_archive::{Exporter, FinalLineBreak, IfExists, RaggedRecords};
-use tulip_fleet::{ItemReport, Plan, PlanError, Run, preview};
+use tulip_fleet::{ItemReport, Plan, PlanError, RetryByOutcome, Run, preview};
 
 use super::report::report;
 use super::summary::Summary;
-use super::{dry_run, fleet, selection, target};
+use super::{dry_run, fleet, manifest, selection, target};
 use crate::args::{ExistsRule, ExportArgs};
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -54,6 +54,7 @@ pub(crate) async fn run(
     if args.dry_run {
         let exporter = builder.build().await?;
         let selected = selection::select(&args.selection, &client, shutdown).await?;
+        let selected = selected.in_shard(args.shard);
         let previews = shutdown.guard(preview(&exporter, selected.sources)).await?;
         let previews = previews.map_err(fleet::refused)?;
         return dry_run::print(&previews, &selected.missing, progress, args.json);
@@ -67,8 +68,13 @@ pub(crate) async fn run(
     // A target that cannot be written ends everything before Tulip is asked for anything.
     shutdown.finish(exporter.probe()).await??;
     let selected = selection::select(&args.selection, &client, shutdown).await?;
-    if selected.sources.is_empty() {
-        progress.say("the instance has no machines");
+    let selected = selected.in_shard(args.shard);
+    if selected.is_empty() {
+        let what = match args.shard {
+            Some(shard) => format!("no machine is in shard {shard}: nothing to export"),
+            None => "the instance has no machines: nothing to export".to_owned(),
+        };
+        progress.warn(&what, None);
         return Ok(());
     }
     let report = |ended: &ItemReport| report(progress, ended, args.json);
@@ -91,13 +97,27 @@ pub(crate) async fn run(
         .concurrency(settings.concurrency.get())
         .max_pending(settings.max_pending.get())
         .start_rate(NonZeroUsize::new(settings.start_rate))
-        .time_limit(values::no_limit_if_zero(settings.run_timeout));
+        .time_limit(values::no_limit_if_zero(settings.run_timeout))
+        .item_time_limit(values::no_limit_if_zero(settings.machine_timeout))
+        .retry_policy(
+            RetryByOutcome::default()
+                .attempts(settings.attempts.get())
+                .cooldown(settings.retry_delay),
+        );
     let mut summary = Summary::start();
+    let mut manifest = manifest::begin(args.manifest, run.remaining(), args.shard);
     let report = |ended: &ItemReport| {
         summary.record(ended);
+        if let Some(manifest) = &mut manifest {
+            manifest.record(ended);
+        }
         report(ended)
     };
     let result = fleet::run(run, progress, shutdown, report).await;
     summary.print(progress);
-    result
+    let written = match &manifest {
+        Some(manifest) => manifest::write(manifest, &exporter, progress).await,
+        None => Ok(()),
+    };
+    result.and(written)
 }

@@ -1,10 +1,10 @@
 //! Many exports in one run: what the command shows of it, and the code that it ends in.
 
 use tulip_archive::Source;
-use tulip_fleet::{CollisionAdvice, ItemReport, PlanError, Run};
+use tulip_fleet::{CollisionAdvice, ItemReport, PlanError, Retry, Run};
 
-use crate::failure::{Code, Failure, code_of};
-use crate::output::plain;
+use crate::failure::{Code, Failure, chain, code_of, named_once};
+use crate::output::{self, plain};
 use crate::progress::Progress;
 use crate::shutdown::Shutdown;
 
@@ -17,10 +17,14 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     let all = progress.all(run.remaining());
     let bars = progress.clone();
-    let mut run = run.until(shutdown.wait()).on_event(move |source| {
-        let bar = bars.export(&name_of(source));
-        move |event| bar.show(&event)
-    });
+    let warnings = progress.clone();
+    let mut run = run
+        .until(shutdown.wait())
+        .on_event(move |source| {
+            let bar = bars.export(&name_of(source));
+            move |event| bar.show(&event)
+        })
+        .on_retry(move |retry| warnings.warn(&retry_message(retry), None));
     let mut totals = Totals::default();
     // A reader that has left must not cost the exports that are under way.
     let mut unreported = None;
@@ -50,6 +54,19 @@ pub(crate) async fn run(
         Some(code) => Err(Failure::reported(code)),
         None => unreported.map_or(Ok(()), Err),
     }
+}
+
+/// What has failed, and when it is tried again.
+fn retry_message(retry: &Retry<'_>) -> String {
+    let (failed, after) = (&retry.failed, retry.after);
+    let message = named_once(&failed.source.to_string(), chain(failed.error));
+    let when = match failed.error.sink_error() {
+        Some(_) => "once the target is back".to_owned(),
+        None if after.is_zero() => "at once".to_owned(),
+        None => format!("in {}", output::duration(after)),
+    };
+    let next = failed.attempts.saturating_add(1);
+    format!("{message}; trying again {when} (attempt {next})")
 }
 
 fn name_of(source: &Source) -> String {

@@ -10,6 +10,7 @@ pub(crate) mod emulate;
 pub(crate) mod export;
 pub(crate) mod machines;
 pub(crate) mod man;
+mod manifest;
 pub(crate) mod resume;
 pub(crate) mod sinks;
 pub(crate) mod status;

@@ -7,7 +7,7 @@ use tulip_archive::poll::PollPolicy;
 use tulip_archive::{ExportErrorKind, Exporter, IncompleteExport, Source, StateStore};
 use tulip_core::sink::{SinkRegistry, SinkUrl};
 use tulip_core::{JobId, ObjectKey, Timestamp};
-use tulip_fleet::{ItemReport, NotStarted, Plan, Run};
+use tulip_fleet::{ItemReport, NeverRetry, NotStarted, Plan, Run};
 use tulip_http::Client;
 
 use super::fleet;
@@ -44,7 +44,9 @@ pub(crate) async fn run(
     }
     let client = connect::client(&args.connection)?;
     let plan = plan(&args, &store, &client, &open).await?;
-    let run = Run::new(plan).concurrency(args.concurrency.get());
+    let run = Run::new(plan)
+        .concurrency(args.concurrency.get())
+        .retry_policy(NeverRetry);
     let mut summary = Summary::start();
     let report = |ended: &ItemReport| {
         summary.record(ended);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tulip_archive::{ExportErrorKind, Source};
 use tulip_core::{Machine, MachineId};
-use tulip_fleet::{ItemReport, NotStarted, Selection, SelectionError, parse_machine_list};
+use tulip_fleet::{ItemReport, NotStarted, Selection, SelectionError, Shard, parse_machine_list};
 use tulip_http::Client;
 
 use crate::args::SelectionArgs;
@@ -17,6 +17,21 @@ pub(crate) struct Selected {
     pub(crate) sources: Vec<Source>,
     /// Machines that the instance does not have: each is a failure of its own.
     pub(crate) missing: Vec<ItemReport>,
+}
+
+impl Selected {
+    /// Those that are in a shard.
+    pub(crate) fn in_shard(mut self, shard: Option<Shard>) -> Self {
+        if let Some(shard) = shard {
+            self.sources.retain(|source| shard.holds(source));
+            self.missing.retain(|report| shard.holds(&report.source));
+        }
+        self
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sources.is_empty() && self.missing.is_empty()
+    }
 }
 
 /// Asks the instance for its machines, unless jobs are exported, and selects.

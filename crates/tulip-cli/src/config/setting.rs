@@ -89,7 +89,7 @@ impl Setting {
 }
 
 /// All settings, in the order in which they are shown.
-pub(crate) static SETTINGS: [Setting; 30] = [
+pub(crate) static SETTINGS: [Setting; 33] = [
     Setting::new("base_url", Kind::Text(base_url)).or(&["TULIP_BASE_URL", "TULIP_BASE_URL_FILE"]),
     Setting::new("api_key", Kind::Text(api_key))
         .or(&[
@@ -127,6 +127,9 @@ pub(crate) static SETTINGS: [Setting; 30] = [
     Setting::new("max_pending", Kind::Count(count)),
     Setting::new("start_rate", Kind::Count(count_or_zero)),
     Setting::new("run_timeout", Kind::Text(duration)),
+    Setting::new("machine_timeout", Kind::Text(duration)),
+    Setting::new("attempts", Kind::Count(count)),
+    Setting::new("retry_delay", Kind::Text(duration)),
     Setting::new("max_bytes", Kind::Size),
     Setting::new("allow_empty", Kind::Switch),
     Setting::new("allow_ragged", Kind::Switch),

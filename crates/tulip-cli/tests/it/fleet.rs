@@ -256,7 +256,7 @@ fn one_machines_archive_never_gets_the_key_of_anothers_receipt() {
     let ran = bench.run(&args);
     match ran.code {
         Some(0) => {
-            assert_eq!(files(&bench.folder.path().join("out")).len(), 6);
+            assert_eq!(files(&bench.folder.path().join("out")).len(), 7);
             assert_eq!(bench.run(&["verify", "out"]).code, Some(0));
         }
         _ => {

@@ -74,7 +74,8 @@ fn all_machines_are_listed_exported_and_then_skipped() {
             .iter()
             .all(|object| object["outcome"] == "stored")
     );
-    assert_eq!(files(bench.folder.path()).len(), 6);
+    // An archive and a receipt for each, and the manifest of the run.
+    assert_eq!(files(bench.folder.path()).len(), 7);
     for machine in &machines {
         let (kind, name) = (
             machine["type"].as_str().unwrap(),
@@ -323,7 +324,7 @@ fn a_reader_that_leaves_costs_no_archive() {
         .env("TULIP_API_SECRET", credentials.expose_secret())
         .stdout(writer);
     assert_eq!(command.status().unwrap().code(), Some(1));
-    assert_eq!(files(bench.folder.path()).len(), 6);
+    assert_eq!(files(bench.folder.path()).len(), 7);
 }
 
 #[test]

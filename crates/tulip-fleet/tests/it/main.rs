@@ -4,6 +4,7 @@
 mod budget;
 mod plan;
 mod preview;
+mod retry;
 mod run;
 mod support;
 mod types;

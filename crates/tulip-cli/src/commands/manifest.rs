@@ -1,0 +1,50 @@
+//! The manifest of a run at its target.
+
+use std::time::Duration;
+
+use tulip_archive::Exporter;
+use tulip_core::Tool;
+use tulip_fleet::{Manifest, Shard};
+
+use crate::args::ManifestRule;
+use crate::failure::{Code, Failure, chain};
+use crate::progress::Progress;
+
+/// How long a store may take for the manifest: a run that was interrupted should end soon.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The manifest of a run of so many exports, where it is to have one.
+pub(crate) fn begin(rule: ManifestRule, exports: usize, shard: Option<Shard>) -> Option<Manifest> {
+    let tool = || Tool::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+    let is_wanted = match rule {
+        ManifestRule::Auto => exports > 1,
+        ManifestRule::Always => true,
+        ManifestRule::Never => false,
+    };
+    is_wanted.then(|| Manifest::begin(tool(), shard))
+}
+
+/// Writes it, once every export has ended. Loaders wait for it, so a run without it has failed.
+pub(crate) async fn write(
+    manifest: &Manifest,
+    exporter: &Exporter,
+    progress: &Progress,
+) -> Result<(), Failure> {
+    let written = tokio::time::timeout(LIMIT, manifest.write(exporter.sink().as_ref())).await;
+    let why = match written {
+        Ok(Ok(key)) => {
+            tracing::info!(%key, whole = manifest.whole, "wrote the manifest");
+            return Ok(());
+        }
+        Ok(Err(error)) => chain(&error),
+        Err(_) => "the store took too long".to_owned(),
+    };
+    progress.error(
+        &format!(
+            "could not write the manifest of run {}: {why}",
+            manifest.run
+        ),
+        Some("the archives and receipts of the run are stored; --manifest never writes none"),
+    );
+    Err(Failure::reported(Code::Sink))
+}

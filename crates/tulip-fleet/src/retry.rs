@@ -1,0 +1,237 @@
+//! Which exports of a run are tried again, and when.
+
+use std::fmt;
+use std::time::Duration;
+
+use tulip_archive::{ExportError, ExportErrorKind, JobId, Source};
+
+use crate::Outcome;
+
+/// How often an export is tried, with the first time.
+const ATTEMPTS: u32 = 3;
+/// The pause before the second attempt.
+const COOLDOWN: Duration = Duration::from_secs(60);
+/// The longest pause, however often the export has failed.
+const MAX_COOLDOWN: Duration = Duration::from_secs(15 * 60);
+
+/// The pause before a store that was down is looked at for the first time.
+const FIRST_PROBE: Duration = Duration::from_secs(5);
+/// The longest pause between two looks.
+const MAX_PROBE_PAUSE: Duration = Duration::from_secs(60);
+/// How often it is looked at before the run gives up: for about a quarter of an hour.
+const PROBES: u32 = 18;
+
+/// Decides which exports that have failed are tried again in the same run.
+///
+/// An attempt that is decided on is still not made where its pause would pass the deadline of the
+/// export or of the run, or where the run ends early.
+pub trait RetryPolicy: fmt::Debug + Send {
+    /// The pause after which the export is tried again; zero tries it before any other. `None`
+    /// leaves it as it has ended.
+    fn retry(&mut self, failed: &FailedAttempt<'_>) -> Option<Duration>;
+
+    /// The pause before a store that is down is probed, after this many probes that failed; `None`
+    /// gives the store up, which ends the run. While the store is down the run starts no job and no
+    /// download, and sends the store nothing but this probe.
+    fn probe(&mut self, failed_probes: u32) -> Option<Duration>;
+}
+
+/// One attempt of an export that has failed.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct FailedAttempt<'a> {
+    /// What was exported.
+    pub source: &'a Source,
+    /// How the export would end without another attempt.
+    pub outcome: Outcome,
+    /// What went wrong.
+    pub error: &'a ExportError,
+    /// How often the export was tried, with this attempt.
+    pub attempts: u32,
+    /// The job that the next attempt would use; without one it starts another.
+    pub job: Option<&'a JobId>,
+}
+
+/// An attempt that is to follow.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Retry<'a> {
+    /// The attempt that has failed.
+    pub failed: FailedAttempt<'a>,
+    /// The pause before the next one. One that follows a store that was down also waits for the
+    /// store.
+    pub after: Duration,
+}
+
+/// Tries exports again by how they have ended, each three times at most:
+///
+/// | outcome | the next attempt |
+/// |---|---|
+/// | not started | at once, where Tulip or the store could not be reached |
+/// | failed at Tulip | after a minute, then two: another job, or the same where only its status could not be had |
+/// | failed to store | where the download failed, after a minute, then two; where the store was down, once it is back. With the same job, unless its archive was not whole |
+/// | start unknown | none: another start could be one too many |
+///
+/// What a person has to mend is not tried again: refused permissions, a full store, an option. Nor
+/// is a job that was not complete by its deadline, or whatever another process is exporting.
+#[derive(Debug, Clone)]
+pub struct RetryByOutcome {
+    attempts: u32,
+    cooldown: Duration,
+}
+
+impl Default for RetryByOutcome {
+    fn default() -> Self {
+        Self {
+            attempts: ATTEMPTS,
+            cooldown: COOLDOWN,
+        }
+    }
+}
+
+impl RetryByOutcome {
+    /// Tries each export at most this often, with the first time; 0 counts as 1.
+    #[must_use]
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts.max(1);
+        self
+    }
+
+    /// Pauses this long before the second attempt, and twice as long before each further one, up to
+    /// a quarter of an hour.
+    #[must_use]
+    pub fn cooldown(mut self, pause: Duration) -> Self {
+        self.cooldown = pause;
+        self
+    }
+
+    fn pause(&self, attempts: u32) -> Duration {
+        let doubled = 2_u32.saturating_pow(attempts.saturating_sub(1));
+        let longest = MAX_COOLDOWN.max(self.cooldown);
+        self.cooldown.saturating_mul(doubled).min(longest)
+    }
+}
+
+impl RetryPolicy for RetryByOutcome {
+    fn retry(&mut self, failed: &FailedAttempt<'_>) -> Option<Duration> {
+        let (kind, can_help) = (failed.error.kind(), failed.error.is_retryable());
+        if failed.attempts >= self.attempts {
+            return None;
+        }
+        when(failed.outcome, kind, can_help).map(|when| match when {
+            When::AtOnce => Duration::ZERO,
+            When::Cooled => self.pause(failed.attempts),
+        })
+    }
+
+    fn probe(&mut self, failed_probes: u32) -> Option<Duration> {
+        let doubled = 2_u32.saturating_pow(failed_probes.min(16));
+        let pause = FIRST_PROBE.saturating_mul(doubled).min(MAX_PROBE_PAUSE);
+        (failed_probes < PROBES).then_some(pause)
+    }
+}
+
+/// When an export is worth another attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    AtOnce,
+    Cooled,
+}
+
+fn when(outcome: Outcome, kind: ExportErrorKind, can_help: bool) -> Option<When> {
+    use ExportErrorKind as Kind;
+    match (outcome, kind) {
+        (Outcome::StartUnknown | Outcome::Stored | Outcome::Unchanged, _) => None,
+        // Another job can succeed, though this one never will.
+        (_, Kind::JobFailed) => Some(When::Cooled),
+        _ if !can_help => None,
+        // The store was down: the export waits for it, and for nothing else.
+        (_, Kind::StoreUnavailable | Kind::Store) => Some(When::AtOnce),
+        (Outcome::NotStarted, Kind::Api) => Some(When::AtOnce),
+        (_, Kind::Api | Kind::Download | Kind::NotAnArchive | Kind::Incomplete) => {
+            Some(When::Cooled)
+        }
+        // The deadline that the caller has set, another writer, the end of the run.
+        _ => None,
+    }
+}
+
+/// Tries every export once.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NeverRetry;
+
+impl RetryPolicy for NeverRetry {
+    fn retry(&mut self, _: &FailedAttempt<'_>) -> Option<Duration> {
+        None
+    }
+
+    fn probe(&mut self, _: u32) -> Option<Duration> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_whose_outcome_is_not_known_is_never_followed_by_another() {
+        for kind in ExportErrorKind::all() {
+            for can_help in [false, true] {
+                assert_eq!(when(Outcome::StartUnknown, kind, can_help), None, "{kind}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_retry_cannot_mend_is_left_but_a_failed_job() {
+        for kind in ExportErrorKind::all() {
+            let expected = (kind == ExportErrorKind::JobFailed).then_some(When::Cooled);
+            assert_eq!(
+                when(Outcome::FailedAtTulip, kind, false),
+                expected,
+                "{kind}"
+            );
+        }
+    }
+
+    #[test]
+    fn attempts_come_as_the_outcome_asks_for() {
+        use ExportErrorKind as Kind;
+        for (outcome, kind, expected) in [
+            (Outcome::NotStarted, Kind::Api, Some(When::AtOnce)),
+            (Outcome::NotStarted, Kind::AlreadyRunning, None),
+            (Outcome::NotStarted, Kind::Interrupted, None),
+            (Outcome::FailedAtTulip, Kind::Api, Some(When::Cooled)),
+            (Outcome::FailedAtTulip, Kind::DeadlineExceeded, None),
+            (Outcome::FailedToStore, Kind::Download, Some(When::Cooled)),
+            (Outcome::FailedToStore, Kind::Incomplete, Some(When::Cooled)),
+            (
+                Outcome::FailedToStore,
+                Kind::StoreUnavailable,
+                Some(When::AtOnce),
+            ),
+            (Outcome::FailedToStore, Kind::Conflict, None),
+        ] {
+            assert_eq!(when(outcome, kind, true), expected, "{outcome} {kind}");
+        }
+    }
+
+    #[test]
+    fn pauses_double_up_to_a_limit() {
+        let policy = RetryByOutcome::default();
+        let pauses = [1, 2, 3, 30, u32::MAX].map(|attempts| policy.pause(attempts).as_secs());
+        assert_eq!(pauses, [60, 120, 240, 900, 900]);
+        let hour = Duration::from_secs(3600);
+        assert_eq!(policy.cooldown(hour).pause(5), hour);
+    }
+
+    #[test]
+    fn a_store_is_probed_for_about_a_quarter_of_an_hour() {
+        let mut policy = RetryByOutcome::default();
+        let pauses: Vec<_> = (0..).map_while(|failed| policy.probe(failed)).collect();
+        assert_eq!(pauses[..5], [5, 10, 20, 40, 60].map(Duration::from_secs));
+        let total: Duration = pauses.iter().sum();
+        assert_eq!(total.as_secs(), 75 + 14 * 60);
+    }
+}
