@@ -11,6 +11,7 @@ mod leaks;
 mod manifest;
 mod messages;
 mod output;
+mod plants;
 mod resume;
 mod retry;
 mod s3;
