@@ -142,7 +142,7 @@ pub(crate) enum Command {
     /// List the machines of the instance
     Machines(MachinesArgs),
     /// Export archives of jobs or machines
-    Export(ExportArgs),
+    Export(Box<ExportArgs>),
     /// Resume or discard unfinished exports
     Resume(ResumeArgs),
     /// Compare stored archives with their receipts
