@@ -33,6 +33,7 @@ pub struct ExporterBuilder {
     name: Option<KeyTemplate>,
     algorithm: ChecksumAlgorithm,
     if_exists: IfExists,
+    repairs: bool,
     framing: FramingRules,
     allow_empty: bool,
     max_bytes: Option<u64>,
@@ -51,6 +52,7 @@ impl ExporterBuilder {
             name: None,
             algorithm: ChecksumAlgorithm::default(),
             if_exists: IfExists::default(),
+            repairs: false,
             framing: FramingRules::default(),
             allow_empty: false,
             max_bytes: None,
@@ -172,6 +174,7 @@ impl ExporterBuilder {
         let settings = open.settings();
         self.algorithm = settings.digest;
         self.if_exists = settings.if_exists;
+        self.repairs = settings.repairs;
         self.framing = settings.framing;
         self.allow_empty = settings.allow_empty;
         self.max_bytes = settings.max_bytes.or(self.max_bytes);
@@ -247,6 +250,7 @@ impl ExporterBuilder {
             name: self.name,
             algorithm: self.algorithm,
             if_exists: self.if_exists,
+            repairs: self.repairs,
             framing: self.framing,
             allow_empty: self.allow_empty,
             max_bytes: self.max_bytes,

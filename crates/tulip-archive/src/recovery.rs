@@ -482,6 +482,7 @@ fn settings(setup: &Setup, source: &Source) -> Settings {
         machine_type: source.machine_type.clone(),
         digest: setup.algorithm,
         if_exists: setup.if_exists,
+        repairs: setup.repairs,
         framing: setup.framing,
         allow_empty: setup.allow_empty,
         max_bytes: setup.max_bytes,

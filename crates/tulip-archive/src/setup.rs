@@ -12,13 +12,15 @@ use crate::poll::PollPolicy;
 use crate::{ExportError, ExportErrorKind, FramingRules, IfExists, KeyTemplate, StateStore};
 
 /// How exports are made, where they go, and what is known of that place.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Setup {
     pub(crate) client: Client,
     pub(crate) sink: Arc<dyn Sink>,
     pub(crate) name: Option<KeyTemplate>,
     pub(crate) algorithm: ChecksumAlgorithm,
     pub(crate) if_exists: IfExists,
+    /// Whether what is stored was found to be damaged, so that its receipt proves nothing.
+    pub(crate) repairs: bool,
     pub(crate) framing: FramingRules,
     pub(crate) allow_empty: bool,
     pub(crate) max_bytes: Option<u64>,

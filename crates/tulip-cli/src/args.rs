@@ -12,15 +12,15 @@ mod selection;
 mod target;
 #[cfg(test)]
 mod tests;
+mod verify;
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use tulip_core::JobId;
 
-pub(crate) use self::connection::{Connection, Secret};
+pub(crate) use self::connection::{Connection, DownloadSettings, Secret};
 pub(crate) use self::doctor::DoctorArgs;
 #[cfg(feature = "emulator")]
 pub(crate) use self::emulator::{DemoArgs, EmulateArgs};
@@ -29,6 +29,7 @@ pub(crate) use self::install::{CompletionsArgs, ManArgs};
 pub(crate) use self::resume::{ResumeArgs, StateFolder};
 pub(crate) use self::selection::SelectionArgs;
 pub(crate) use self::target::{CheckArgs, SinkSettings, SinksArgs, SinksCommand};
+pub(crate) use self::verify::VerifyArgs;
 use crate::values;
 
 /// Export machine activity archives from Tulip to your storage, verified
@@ -145,7 +146,7 @@ pub(crate) enum Command {
     Export(Box<ExportArgs>),
     /// Resume or discard unfinished exports
     Resume(ResumeArgs),
-    /// Compare stored archives with their receipts
+    /// Compare stored archives with their receipts, or repair them
     Verify(VerifyArgs),
     /// List the sinks that archives can go to, or check one
     Sinks(SinksArgs),
@@ -167,6 +168,7 @@ impl Command {
             Self::Demo(args) => args.progress.no_progress,
             Self::Export(args) => args.progress.no_progress,
             Self::Resume(args) => args.progress.no_progress,
+            Self::Verify(args) => args.progress.no_progress,
             _ => false,
         }
     }
@@ -178,6 +180,7 @@ impl Command {
             Self::Machines(args) => Some(&mut args.connection),
             Self::Export(args) => Some(&mut args.settings.connection),
             Self::Resume(args) => Some(&mut args.connection),
+            Self::Verify(args) => Some(&mut args.connection),
             Self::Doctor(args) => Some(&mut args.connection),
             Self::Config(ConfigArgs {
                 command: ConfigCommand::Show(args),
@@ -213,13 +216,6 @@ A job that failed or is unknown ends with exit code 4, a missed --timeout with
 Examples:
   tulip status evsLrbKLQgX8YWE4v
   tulip status evsLrbKLQgX8YWE4v --wait --timeout 10m --json")]
-// Nothing is downloaded, so what is about downloads is not shown.
-#[command(
-    mut_arg("connections", |arg| arg.hide(true)),
-    mut_arg("min_rate", |arg| arg.hide(true)),
-    mut_arg("allow_http", |arg| arg.hide(true)),
-    mut_arg("allow_network", |arg| arg.hide(true))
-)]
 pub(crate) struct StatusArgs {
     /// Id of the job
     pub(crate) job: JobId,
@@ -237,43 +233,10 @@ pub(crate) struct StatusArgs {
 }
 
 #[derive(Debug, Args)]
-// Nothing is downloaded, so what is about downloads is not shown.
-#[command(
-    mut_arg("connections", |arg| arg.hide(true)),
-    mut_arg("min_rate", |arg| arg.hide(true)),
-    mut_arg("allow_http", |arg| arg.hide(true)),
-    mut_arg("allow_network", |arg| arg.hide(true))
-)]
 pub(crate) struct MachinesArgs {
     #[command(flatten)]
     pub(crate) connection: Connection,
     /// Print one JSON object per machine
-    #[arg(long, help_heading = "Output")]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(after_long_help = "\
-Reads every archive below the target that has a receipt, and compares bytes,
-checksum and records. An archive that is missing or does not match its receipt
-ends in exit code 6. Objects without a receipt are counted and are no failure:
-they may not be archives.
-
-Examples:
-  tulip verify ./archives
-  tulip verify s3://lake/tulip/2026-11 --concurrency 8 --json")]
-pub(crate) struct VerifyArgs {
-    /// Target of the archives: a path or a URL; by default that of the config file
-    pub(crate) url: Option<String>,
-    #[command(flatten)]
-    pub(crate) sink: SinkSettings,
-    /// Number of archives to read at once
-    #[arg(long, value_name = "N", default_value = "4", value_parser = values::at_least_one, help_heading = "Limits")]
-    pub(crate) concurrency: NonZeroUsize,
-    /// Certificate authorities to trust in addition, as PEM [env: TULIP_CA_FILE]
-    #[arg(long, value_name = "FILE", help_heading = "Connection")]
-    pub(crate) ca_file: Option<PathBuf>,
-    /// Print one JSON object per archive
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tulip_core::CredentialsError;
 use tulip_http::{Client, ClientBuilder, Settings, SettingsError};
 
-use crate::args::Connection;
+use crate::args::{Connection, DownloadSettings};
 use crate::failure::Failure;
 use crate::values;
 
@@ -16,8 +16,29 @@ const RATE_WINDOW: Duration = Duration::from_secs(300);
 
 /// Makes the client: options first, then the environment.
 pub(crate) fn client(connection: &Connection) -> Result<Client, Failure> {
+    Ok(checked_builder(connection)?.build()?)
+}
+
+/// Makes the client of a command that downloads archives.
+pub(crate) fn downloading_client(
+    connection: &Connection,
+    downloads: &DownloadSettings,
+) -> Result<Client, Failure> {
+    let mut builder = checked_builder(connection)?
+        .connections(downloads.connections)
+        .allow_http_assets(downloads.allow_http);
+    if let Some(rate) = downloads.min_rate {
+        builder = builder.minimum_rate(Some(rate).filter(|rate| *rate > 0), RATE_WINDOW);
+    }
+    let allowed = downloads.allow_network.iter().copied();
+    Ok(allowed
+        .fold(builder, ClientBuilder::allow_network)
+        .build()?)
+}
+
+fn checked_builder(connection: &Connection) -> Result<ClientBuilder, Failure> {
     let settings = settings(connection).map_err(|error| named_as_given(connection, error))?;
-    Ok(builder(settings, connection).build()?)
+    Ok(builder(settings, connection))
 }
 
 /// The instance, the credentials, and what belongs to them.
@@ -31,18 +52,11 @@ pub(crate) fn settings(connection: &Connection) -> Result<Settings, SettingsErro
 
 /// A client of `settings` with the limits of the command line.
 pub(crate) fn builder(settings: Settings, connection: &Connection) -> ClientBuilder {
-    let mut builder = Client::builder(settings)
+    Client::builder(settings)
         .product(concat!("tulip-cli/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(connection.connect_timeout)
         .read_timeout(connection.read_timeout)
-        .connections(connection.connections)
         .allow_insecure_http(connection.allow_insecure_http)
-        .allow_http_assets(connection.allow_http);
-    if let Some(rate) = connection.min_rate {
-        builder = builder.minimum_rate(Some(rate).filter(|rate| *rate > 0), RATE_WINDOW);
-    }
-    let allowed = connection.allow_network.iter().copied();
-    allowed.fold(builder, ClientBuilder::allow_network)
 }
 
 /// What an option gives for a variable. It may come from the config file.

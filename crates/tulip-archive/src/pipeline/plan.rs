@@ -79,7 +79,8 @@ pub(super) async fn plan(
     };
     if let Some(key) = plan.known_key(cx)? {
         let replaces = cx.setup.if_exists == IfExists::Overwrite;
-        if (recovery.is_resumed() || replaces)
+        if !cx.setup.repairs
+            && (recovery.is_resumed() || replaces)
             && let Some(outcome) = unchanged(cx, &plan, &key).await
         {
             return Ok(Planned::Done(outcome));

@@ -76,6 +76,8 @@ pub(crate) struct Settings {
     pub(crate) digest: ChecksumAlgorithm,
     pub(crate) if_exists: IfExists,
     #[serde(default)]
+    pub(crate) repairs: bool,
+    #[serde(default)]
     pub(crate) framing: FramingRules,
     #[serde(default)]
     pub(crate) allow_empty: bool,

@@ -47,6 +47,13 @@ impl KeyTemplate {
         Self { parts }
     }
 
+    /// The template of one key alone.
+    pub(crate) fn literal(key: &ObjectKey) -> Self {
+        Self {
+            parts: vec![Part::Text(key.as_str().to_owned())],
+        }
+    }
+
     /// Parses a template.
     ///
     /// # Errors

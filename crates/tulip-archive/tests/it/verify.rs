@@ -2,7 +2,7 @@
 
 use tulip_archive::core::NetworkOptions;
 use tulip_archive::core::sink::{Listed, SinkRegistry};
-use tulip_archive::{Source, VerificationStatus, Verifier, parse_target};
+use tulip_archive::{Outcome, Repair, Source, VerificationStatus, Verifier, parse_target};
 use tulip_emulator::JobScript;
 
 use crate::support::Bench;
@@ -82,4 +82,55 @@ async fn every_damage_is_found_and_told() {
     assert_eq!(found[5].1, VerificationStatus::NoReceipt);
     let bad = found.iter().filter(|(_, verdict)| verdict.is_bad());
     assert_eq!(bad.count(), 4);
+}
+
+/// Damage that changes neither size nor time is what a receipt and a lookup cannot show.
+#[tokio::test]
+async fn a_repair_replaces_what_an_export_takes_for_whole() {
+    let bench = Bench::start().await;
+    let exporter = bench.exporter().build().await.unwrap();
+    let job = bench.job(JobScript::new().rows(200));
+    let source = Source::job(job.clone());
+    exporter.export(source.clone()).await.unwrap();
+    let name = format!("{job}.csv");
+    let path = bench.folder.path().join(&name);
+    let modified = path.metadata().unwrap().modified().unwrap();
+    let mut bytes = bench.read(&name);
+    *bytes
+        .iter_mut()
+        .rfind(|byte| byte.is_ascii_digit())
+        .unwrap() ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.set_modified(modified).unwrap();
+    let unchanged = exporter.export(source).await.unwrap();
+    assert!(matches!(unchanged, Outcome::Unchanged { .. }));
+    let verifier = Verifier::new(exporter.sink().clone());
+    let damaged = verifier.archive(name.parse().unwrap()).await.unwrap();
+    let repair = Repair::of(&damaged).unwrap();
+    let repairing = repair.exporter(&exporter);
+    repairing.export(repair.same_job()).await.unwrap();
+    assert!(bench.read(&name) == bench.content(&job));
+    let whole = verifier.archive(name.parse().unwrap()).await.unwrap();
+    assert_eq!(whole.status, VerificationStatus::Intact);
+    assert_eq!(Repair::of(&whole), None);
+}
+
+#[tokio::test]
+async fn what_was_removed_since_it_was_verified_is_stored_all_the_same() {
+    let bench = Bench::start().await;
+    let template = "{{a}}/{job} b.csv".parse().unwrap();
+    let exporter = bench.exporter().name(template).build().await.unwrap();
+    let job = bench.job(JobScript::new().rows(20));
+    exporter.export(Source::job(job.clone())).await.unwrap();
+    let name = format!("{{a}}/{job} b.csv");
+    std::fs::write(bench.folder.path().join(&name), "a,b\n").unwrap();
+    let verifier = Verifier::new(exporter.sink().clone());
+    let damaged = verifier.archive(name.parse().unwrap()).await.unwrap();
+    std::fs::remove_dir_all(bench.folder.path().join("{a}")).unwrap();
+    let repair = Repair::of(&damaged).unwrap();
+    let repairing = repair.exporter(&exporter);
+    repairing.export(repair.same_job()).await.unwrap();
+    let whole = verifier.archive(name.parse().unwrap()).await.unwrap();
+    assert_eq!(whole.status, VerificationStatus::Intact);
 }

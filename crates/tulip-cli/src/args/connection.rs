@@ -1,4 +1,4 @@
-//! The instance, the credentials and the network.
+//! The instance, the credentials and the network, and how archives are downloaded.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -58,6 +58,15 @@ pub(crate) struct Connection {
     /// Timeout for the next bytes of a reply
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = values::some_time)]
     pub(crate) read_timeout: Duration,
+    /// Allow an instance on http beyond this machine: the API key and secret are sent in clear
+    #[arg(long)]
+    pub(crate) allow_insecure_http: bool,
+}
+
+/// How archives are downloaded.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct DownloadSettings {
     /// Maximum number of connections for one archive. Large archives use as many as make the
     /// download faster; 1 downloads the whole archive with one request
     #[arg(long, value_name = "N", default_value = "32", value_parser = values::at_least_one)]
@@ -65,9 +74,6 @@ pub(crate) struct Connection {
     /// Minimum rate of a download per second, for example 10kB, measured over five minutes; 0 for none
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub(crate) min_rate: Option<u64>,
-    /// Allow an instance on http beyond this machine: the API key and secret are sent in clear
-    #[arg(long)]
-    pub(crate) allow_insecure_http: bool,
     /// Allow downloads over http from an instance on https
     #[arg(long)]
     pub(crate) allow_http: bool,

@@ -20,12 +20,6 @@ With -q only warnings and failures are printed.
 Examples:
   tulip doctor --to s3://lake/tulip
   tulip doctor --profile night --json | jq -r 'select(.status == \"fail\")'")]
-// Nothing is downloaded, so what is about downloads alone is not shown.
-#[command(
-    mut_arg("min_rate", |arg| arg.hide(true)),
-    mut_arg("allow_http", |arg| arg.hide(true)),
-    mut_arg("allow_network", |arg| arg.hide(true))
-)]
 pub(crate) struct DoctorArgs {
     /// Target of the archives: a path or a URL (see `tulip sinks`)
     #[arg(long, value_name = "URL", help_heading = "Target")]
@@ -42,6 +36,9 @@ pub(crate) struct DoctorArgs {
     pub(crate) no_state: bool,
     #[command(flatten)]
     pub(crate) connection: Connection,
+    /// Maximum number of connections that the export uses for one archive
+    #[arg(long, value_name = "N", default_value = "32", value_parser = values::at_least_one, help_heading = "Connection")]
+    pub(crate) connections: NonZeroUsize,
     /// Print one JSON object per check
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,

@@ -8,7 +8,7 @@ use tulip_archive::KeyTemplate;
 use tulip_core::ChecksumAlgorithm;
 use tulip_fleet::Shard;
 
-use super::connection::Connection;
+use super::connection::{Connection, DownloadSettings};
 use super::output::ProgressSettings;
 use super::resume::StateFolder;
 use super::selection::SelectionArgs;
@@ -140,6 +140,8 @@ pub(crate) struct ExportSettings {
     pub(crate) resume_within: Duration,
     #[command(flatten)]
     pub(crate) connection: Connection,
+    #[command(flatten)]
+    pub(crate) downloads: DownloadSettings,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]

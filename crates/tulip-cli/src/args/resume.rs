@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{ArgGroup, Args};
 use tulip_core::{JobId, MachineId};
 
-use super::connection::Connection;
+use super::connection::{Connection, DownloadSettings};
 use super::output::ProgressSettings;
 use super::target::SinkSettings;
 use crate::values;
@@ -85,6 +85,8 @@ pub(crate) struct ResumeArgs {
     pub(crate) state: StateFolder,
     #[command(flatten)]
     pub(crate) connection: Connection,
+    #[command(flatten)]
+    pub(crate) downloads: DownloadSettings,
     /// Print one JSON object per export
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,

@@ -22,7 +22,7 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     let settings = &args.settings;
     let to = target::named(settings.to.as_deref(), "with --to")?;
-    let client = connect::client(&settings.connection)?;
+    let client = connect::downloading_client(&settings.connection, &settings.downloads)?;
     if settings.timeout.is_zero() {
         progress.say("no deadline: waiting for each job as long as it takes");
     }

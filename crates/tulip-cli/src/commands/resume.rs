@@ -42,7 +42,7 @@ pub(crate) async fn run(
         progress.say("no unfinished exports");
         return Ok(());
     }
-    let client = connect::client(&args.connection)?;
+    let client = connect::downloading_client(&args.connection, &args.downloads)?;
     let plan = plan(&args, &store, &client, &open).await?;
     let run = Run::new(plan)
         .concurrency(args.concurrency.get())

@@ -1,12 +1,15 @@
 //! `tulip verify`
 
+use std::sync::Arc;
+
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use serde::Serialize;
 use tulip_archive::{Verification, VerificationStatus, Verifier};
 use tulip_core::Receipt;
-use tulip_core::sink::{Listed, SinkError, SinkErrorKind, SinkRegistry};
+use tulip_core::sink::{Listed, Sink, SinkError, SinkErrorKind, SinkRegistry};
 
+use super::repair::Repairs;
 use super::target;
 use crate::args::VerifyArgs;
 use crate::failure::{Code, Failure, chain};
@@ -14,15 +17,17 @@ use crate::output;
 use crate::progress::Progress;
 use crate::shutdown::Shutdown;
 
-/// How many archives there were of each kind.
+/// What was found at a target.
 #[derive(Debug, Default)]
-struct Counts {
+struct Found {
     intact: u64,
     mismatched: u64,
     missing: u64,
     without_receipt: u64,
     /// What could not be looked at.
     skipped: u64,
+    /// The archives with which something is wrong.
+    bad: Vec<Verification>,
 }
 
 pub(crate) async fn run(
@@ -35,78 +40,128 @@ pub(crate) async fn run(
         target::named(args.url.as_deref(), "on the command line")?,
         &args.sink,
     )?;
-    let sink = target::connect(&registry, &url, args.ca_file.clone()).await?;
+    if !args.repair {
+        let sink = target::connect(&registry, &url, args.connection.ca_file.clone()).await?;
+        let found = shutdown.guard(find(&sink, &args, progress)).await??;
+        found.tell(&registry.shown(&url), progress)?;
+        return found
+            .code()
+            .map_or(Ok(()), |code| Err(Failure::reported(code)));
+    }
+    let repairs = Repairs::to(url.clone(), &args, progress).await?;
+    let found = shutdown
+        .guard(find(repairs.sink(), &args, progress))
+        .await??;
+    found.tell(&registry.shown(&url), progress)?;
+    if args.dry_run {
+        shutdown.guard(repairs.preview(&found.bad)).await??;
+        return found
+            .code()
+            .map_or(Ok(()), |code| Err(Failure::reported(code)));
+    }
+    let skipped = (found.skipped > 0).then_some(Code::Sink);
+    let code = repairs.run(found.bad, shutdown).await?;
+    code.or(skipped)
+        .map_or(Ok(()), |code| Err(Failure::reported(code)))
+}
+
+/// Verifies everything that a sink holds, and reports each archive.
+async fn find(
+    sink: &Arc<dyn Sink>,
+    args: &VerifyArgs,
+    progress: &Progress,
+) -> Result<Found, Failure> {
     let verifier = Verifier::new(sink.clone());
-    let work = async {
-        let mut entries = sink.list().await.map_err(failed)?;
-        let mut running = FuturesUnordered::new();
-        let mut counts = Counts::default();
-        let mut more = true;
-        while more || !running.is_empty() {
-            while more && running.len() < args.concurrency.get() {
-                match entries.next().await.map_err(failed)? {
-                    Some(Listed::Key(key)) => {
-                        let (verifier, location) = (verifier.clone(), sink.location(&key));
-                        running.push(async move { (location, verifier.check(&key).await) });
-                    }
-                    Some(Listed::Skipped {
-                        location, reason, ..
-                    }) => {
-                        counts.skipped += 1;
-                        skip(&location, &reason, args.json, progress)?;
-                    }
-                    Some(_) => {}
-                    None => more = false,
+    let mut entries = sink.list().await.map_err(failed)?;
+    let mut running = FuturesUnordered::new();
+    let mut found = Found::default();
+    let mut more = true;
+    while more || !running.is_empty() {
+        while more && running.len() < args.concurrency.get() {
+            match entries.next().await.map_err(failed)? {
+                Some(Listed::Key(key)) => {
+                    let (verifier, location) = (verifier.clone(), sink.location(&key));
+                    running.push(async move { (location, verifier.check(&key).await) });
                 }
-            }
-            let Some((location, checked)) = running.next().await else {
-                continue;
-            };
-            match checked {
-                Ok(Some(checked)) => {
-                    counts.add(&checked.status);
-                    let is_fine = matches!(
-                        checked.status,
-                        VerificationStatus::Intact | VerificationStatus::NoReceipt
-                    );
-                    if args.json || !progress.is_quiet() || !is_fine {
-                        progress.beside(|| report(&checked, args.json))?;
-                    }
+                Some(Listed::Skipped {
+                    location, reason, ..
+                }) => {
+                    found.skipped += 1;
+                    skip(&location, &reason, args.json, progress)?;
                 }
-                Ok(None) => {}
-                Err(error) if is_of_one_object(&error) => {
-                    counts.skipped += 1;
-                    skip(&location, &error, args.json, progress)?;
-                }
-                Err(error) => return Err(failed(error)),
+                Some(_) => {}
+                None => more = false,
             }
         }
-        Ok::<_, Failure>(counts)
-    };
-    let counts = shutdown.guard(work).await??;
-    let Counts {
-        intact,
-        mismatched,
-        missing,
-        without_receipt,
-        skipped,
-    } = counts;
-    if intact + mismatched + missing + without_receipt + skipped == 0 {
-        let what = format!("nothing to verify in {}", registry.shown(&url));
-        return Err(Failure::new(Code::Sink, what).with_hint("check the target"));
+        let Some((location, checked)) = running.next().await else {
+            continue;
+        };
+        match checked {
+            Ok(Some(checked)) => {
+                if args.json || !progress.is_quiet() || checked.status.is_bad() {
+                    progress.beside(|| report(&checked, args.json))?;
+                }
+                found.add(checked);
+            }
+            Ok(None) => {}
+            Err(error) if is_of_one_object(&error) => {
+                found.skipped += 1;
+                skip(&location, &error, args.json, progress)?;
+            }
+            Err(error) => return Err(failed(error)),
+        }
     }
-    let skipped_too = match skipped {
-        0 => String::new(),
-        skipped => format!(", {skipped} skipped"),
-    };
-    progress.say(&format!(
-        "{intact} OK, {mismatched} mismatched, {missing} missing, {without_receipt} without a \
-         receipt{skipped_too}"
-    ));
-    match (mismatched + missing, skipped) {
-        (0, 0) => Ok(()),
-        (0, _) => Err(Failure::reported(Code::Sink)),
-        _ => Err(Failure::reported(Code::Verify)),
+    Ok(found)
+}
+
+impl Found {
+    fn add(&mut self, checked: Verification) {
+        *match &checked.status {
+            VerificationStatus::Intact => &mut self.intact,
+            VerificationStatus::NoReceipt => &mut self.without_receipt,
+            VerificationStatus::Missing => &mut self.missing,
+            _ => &mut self.mismatched,
+        } += 1;
+        if checked.status.is_bad() {
+            self.bad.push(checked);
+        }
+    }
+
+    /// Prints the counts.
+    ///
+    /// # Errors
+    /// [`Failure`] where there was nothing at all at the target.
+    fn tell(&self, target: &str, progress: &Progress) -> Result<(), Failure> {
+        let Self {
+            intact,
+            mismatched,
+            missing,
+            without_receipt,
+            skipped,
+            ..
+        } = self;
+        if intact + mismatched + missing + without_receipt + skipped == 0 {
+            let what = format!("nothing to verify in {target}");
+            return Err(Failure::new(Code::Sink, what).with_hint("check the target"));
+        }
+        let skipped = match skipped {
+            0 => String::new(),
+            skipped => format!(", {skipped} skipped"),
+        };
+        progress.say(&format!(
+            "{intact} OK, {mismatched} mismatched, {missing} missing, {without_receipt} without a \
+             receipt{skipped}"
+        ));
+        Ok(())
+    }
+
+    /// The exit code, where something is wrong.
+    fn code(&self) -> Option<Code> {
+        match (self.bad.len(), self.skipped) {
+            (0, 0) => None,
+            (0, _) => Some(Code::Sink),
+            _ => Some(Code::Verify),
+        }
     }
 }
 
@@ -135,17 +190,6 @@ fn skip(
         receipt: None,
     };
     progress.beside(|| output::json(&report))
-}
-
-impl Counts {
-    fn add(&mut self, verdict: &VerificationStatus) {
-        *match verdict {
-            VerificationStatus::Intact => &mut self.intact,
-            VerificationStatus::NoReceipt => &mut self.without_receipt,
-            VerificationStatus::Missing => &mut self.missing,
-            _ => &mut self.mismatched,
-        } += 1;
-    }
 }
 
 fn failed(error: SinkError) -> Failure {

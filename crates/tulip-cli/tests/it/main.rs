@@ -12,6 +12,7 @@ mod manifest;
 mod messages;
 mod output;
 mod plants;
+mod repair;
 mod resume;
 mod retry;
 mod s3;

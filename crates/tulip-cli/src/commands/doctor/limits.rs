@@ -21,7 +21,7 @@ pub(super) fn check(args: &DoctorArgs, findings: &mut Findings) {
         let each = connections.saturating_add(OF_ONE_EXPORT);
         exports.saturating_mul(each).saturating_add(OTHERS)
     };
-    let (least, most) = (open(1), open(count(args.connection.connections.get())));
+    let (least, most) = (open(1), open(count(args.connections.get())));
     let raise = "raise it (ulimit -n, or LimitNOFILE= of a systemd unit)";
     match limit {
         _ if limit < least => findings.fail_with(

@@ -1,0 +1,58 @@
+//! `tulip verify`.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::connection::{Connection, DownloadSettings};
+use super::output::ProgressSettings;
+use super::resume::StateFolder;
+use super::target::SinkSettings;
+use crate::values;
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Reads every archive below the target that has a receipt, and compares bytes,
+checksum and records. An archive that is missing or does not match its receipt
+ends in exit code 6. Objects without a receipt are counted and are no failure:
+they may not be archives.
+
+With --repair such an archive is exported again, to the same place: that of the
+same job, or, where Tulip no longer has it, a new archive of the machine. What
+was repaired is verified again. What is intact is not touched.
+
+Examples:
+  tulip verify ./archives
+  tulip verify s3://lake/tulip/2026-11 --concurrency 8 --json
+  tulip verify /data/tulip --repair --dry-run
+  tulip verify /data/tulip --repair")]
+pub(crate) struct VerifyArgs {
+    /// Target of the archives: a path or a URL; by default that of the config file
+    pub(crate) url: Option<String>,
+    #[command(flatten)]
+    pub(crate) sink: SinkSettings,
+    /// Export archives again that are missing or do not match
+    #[arg(long, help_heading = "Target")]
+    pub(crate) repair: bool,
+    /// Number of archives to read, or to repair, at once
+    #[arg(long, value_name = "N", default_value = "4", value_parser = values::at_least_one, help_heading = "Limits")]
+    pub(crate) concurrency: NonZeroUsize,
+    /// With --repair: maximum time to wait for each job: 90s, 10m, 1h; 0 waits as long as it takes
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = values::duration, requires = "repair", help_heading = "Limits")]
+    pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) state: StateFolder,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+    #[command(flatten)]
+    pub(crate) downloads: DownloadSettings,
+    /// With --repair: print what would be exported again, and change nothing
+    #[arg(short = 'n', long, requires = "repair", help_heading = "Output")]
+    pub(crate) dry_run: bool,
+    /// Print one JSON object per archive
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) progress: ProgressSettings,
+}

@@ -1,0 +1,366 @@
+//! `tulip verify --repair`
+
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use serde::Serialize;
+use tulip_archive::poll::PollPolicy;
+use tulip_archive::{
+    Advice, ExportError, ExportErrorKind, Exporter, Outcome, Repair, Source, Verification,
+    VerificationStatus, Verifier,
+};
+use tulip_core::Receipt;
+use tulip_core::sink::{Sink, SinkUrl};
+use tulip_fleet::{CircuitBreaker, ItemReport, StopPolicy as _};
+use tulip_http::Client;
+
+use super::fleet::overall_code;
+use crate::args::VerifyArgs;
+use crate::failure::{Code, Failure, chain, code_of, hint_of};
+use crate::output::{self, plain};
+use crate::progress::Progress;
+use crate::shutdown::Shutdown;
+use crate::{connect, state, values};
+
+/// Exports archives again that `tulip verify` has found damaged or missing.
+pub(super) struct Repairs<'a> {
+    client: Client,
+    exporter: Exporter,
+    verifier: Verifier,
+    args: &'a VerifyArgs,
+    progress: &'a Progress,
+}
+
+/// Why an archive is not repaired.
+struct NotRepaired {
+    what: String,
+    code: Code,
+    kind: Option<ExportErrorKind>,
+    hint: Option<String>,
+    /// The failed export, where one was tried.
+    export: Option<(Source, ExportError)>,
+}
+
+impl NotRepaired {
+    fn new(code: Code, what: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            code,
+            kind: None,
+            hint: None,
+            export: None,
+        }
+    }
+
+    /// An archive whose receipt cannot be read.
+    fn unknown() -> Self {
+        let what = "its receipt cannot be read, so what to export is not known";
+        Self {
+            hint: Some("export it with `tulip export`, by its job or its machine".to_owned()),
+            ..Self::new(Code::Verify, what)
+        }
+    }
+
+    fn by(source: Source, error: ExportError) -> Self {
+        let hint = hint_of(&error, source.known_machine());
+        let hint = match error.advice() {
+            None | Some(Advice::DiscardStart) => hint,
+            // The option is one of another command.
+            Some(_) => hint.map(|hint| format!("with `tulip export`: {hint}")),
+        };
+        Self {
+            what: chain(&error),
+            code: code_of(error.kind()),
+            kind: Some(error.kind()),
+            hint,
+            export: Some((source, error)),
+        }
+    }
+
+    fn is_retryable(&self) -> bool {
+        let export = self.export.as_ref();
+        export.is_some_and(|(_, error)| error.is_retryable())
+    }
+}
+
+impl<'a> Repairs<'a> {
+    /// Repairs of what lies at `url`. Unless nothing is to be changed, the target is checked before
+    /// anything is read.
+    pub(super) async fn to(
+        url: SinkUrl,
+        args: &'a VerifyArgs,
+        progress: &'a Progress,
+    ) -> Result<Self, Failure> {
+        let client = connect::downloading_client(&args.connection, &args.downloads)?;
+        let mut builder = Exporter::builder(client.clone())
+            .to_url(url)
+            .poll(PollPolicy::default().deadline(values::no_limit_if_zero(args.timeout)));
+        if !args.dry_run
+            && let Some(store) = state::store(&args.state, progress)?
+        {
+            builder = builder.state(store);
+        }
+        let exporter = builder.build().await?;
+        Ok(Self {
+            verifier: Verifier::new(exporter.sink().clone()),
+            client,
+            exporter,
+            args,
+            progress,
+        })
+    }
+
+    /// What is verified and repaired.
+    pub(super) fn sink(&self) -> &Arc<dyn Sink> {
+        self.exporter.sink()
+    }
+
+    /// Repairs these archives, and returns the exit code where some could not be.
+    pub(super) async fn run(
+        &self,
+        bad: Vec<Verification>,
+        shutdown: &Shutdown,
+    ) -> Result<Option<Code>, Failure> {
+        if bad.is_empty() {
+            return Ok(None);
+        }
+        // A target that cannot be written ends everything before Tulip is asked for anything.
+        shutdown.finish(self.exporter.probe()).await??;
+        let all = self.progress.all(bad.len());
+        let mut breaker = Some(CircuitBreaker::default());
+        let mut codes = Vec::with_capacity(bad.len());
+        let mut waiting = bad.into_iter();
+        let mut running = stream::FuturesUnordered::new();
+        loop {
+            while running.len() < self.args.concurrency.get() && !shutdown.is_asked() {
+                let Some(found) = waiting.next() else { break };
+                match breaker.as_ref().and_then(CircuitBreaker::stop) {
+                    Some(why) => {
+                        let why = NotRepaired::new(code_of(why.kind), why.reason);
+                        codes.push(Some(why.code));
+                        self.tell(&found, Err(&why))?;
+                    }
+                    None => running.push(async {
+                        let repaired = self.repair(&found, shutdown).await;
+                        (found, repaired)
+                    }),
+                }
+            }
+            let Some((found, repaired)) = running.next().await else {
+                break;
+            };
+            all.one_more(repaired.is_err());
+            codes.push(repaired.as_ref().err().map(|why| why.code));
+            self.tell(&found, repaired.as_ref())?;
+            match (repaired, &mut breaker) {
+                (
+                    Err(NotRepaired {
+                        export: Some((source, error)),
+                        ..
+                    }),
+                    Some(breaker),
+                ) => {
+                    breaker.record(&ItemReport::failed(source, error));
+                }
+                // One that was repaired proves the others worth trying.
+                (Ok(_), breaker) => *breaker = None,
+                _ => {}
+            }
+        }
+        drop(all);
+        if shutdown.is_asked() {
+            return Err(Failure::interrupted());
+        }
+        let repaired = codes.iter().filter(|code| code.is_none()).count();
+        let failed = codes.len() - repaired;
+        self.progress
+            .say(&format!("{repaired} repaired, {failed} not repaired"));
+        Ok(overall_code(&codes))
+    }
+
+    /// Exports an archive again, and verifies it.
+    async fn repair(
+        &self,
+        found: &Verification,
+        shutdown: &Shutdown,
+    ) -> Result<Box<Receipt>, NotRepaired> {
+        let repair = Repair::of(found).ok_or_else(NotRepaired::unknown)?;
+        let exporter = repair.exporter(&self.exporter);
+        let bar = self.progress.export(&found.location);
+        let bar = Arc::new(bar);
+        let export = async |source: Source| -> Result<Outcome, NotRepaired> {
+            let bar = bar.clone();
+            let export = exporter.export(source.clone());
+            let export = export.on_event(move |event| bar.show(&event));
+            let ended = export.until(shutdown.wait()).await;
+            ended.map_err(|error| NotRepaired::by(source, error))
+        };
+        let ended = match export(repair.same_job()).await {
+            Err(why) if why.is_gone() => match repair.new_archive() {
+                Some(machine) => {
+                    self.progress.say(&format!(
+                        "{}: {}; starting a new archive of {machine}",
+                        plain(&found.location),
+                        plain(&why.what)
+                    ));
+                    export(machine).await
+                }
+                None => Err(NotRepaired {
+                    what: format!("{}; its receipt names no machine", why.what),
+                    ..why
+                }),
+            },
+            ended => ended,
+        };
+        ended?;
+        let checked = self.verifier.archive(repair.key().clone()).await;
+        let checked = checked.map_err(|error| {
+            let what = format!("exported again, but cannot be verified: {}", chain(&error));
+            NotRepaired::new(Code::Sink, what)
+        })?;
+        match (checked.status, checked.receipt) {
+            (VerificationStatus::Intact, Some(receipt)) => Ok(Box::new(receipt)),
+            (status, _) => {
+                let what = format!("exported again, but verified as: {status}");
+                Err(NotRepaired::new(Code::Verify, what))
+            }
+        }
+    }
+
+    fn tell(
+        &self,
+        found: &Verification,
+        repaired: Result<&Box<Receipt>, &NotRepaired>,
+    ) -> Result<(), Failure> {
+        let (progress, location) = (self.progress, plain(&found.location));
+        if self.args.json {
+            let line = Line::of(&location, repaired);
+            return progress.beside(|| output::json(&line));
+        }
+        match repaired {
+            Ok(receipt) if !progress.is_quiet() => progress.beside(|| {
+                output::line(&format!(
+                    "repaired {location} ({} records, {}, {})",
+                    receipt.records,
+                    output::size(receipt.bytes),
+                    receipt.checksum
+                ))
+            }),
+            Ok(_) => Ok(()),
+            Err(why) => {
+                let what = format!("{location}: not repaired: {}", why.what);
+                progress.error(&what, why.hint.as_deref());
+                Ok(())
+            }
+        }
+    }
+
+    /// Prints how these archives would be repaired.
+    pub(super) async fn preview(&self, bad: &[Verification]) -> Result<(), Failure> {
+        let looked = bad
+            .iter()
+            .map(|found| async move { (found, self.plan(found).await) });
+        let mut looked = stream::iter(looked).buffered(self.args.concurrency.get());
+        let (mut some, mut others) = (0, 0);
+        while let Some((found, plan)) = looked.next().await {
+            let location = plain(&found.location);
+            let (verdict, words) = match &plan {
+                Ok(how) => ("would_repair", format!("would repair {location}: {how}")),
+                Err(why) => {
+                    let why = plain(&why.what);
+                    (
+                        "not_repaired",
+                        format!("would not repair {location}: {why}"),
+                    )
+                }
+            };
+            *if plan.is_ok() { &mut some } else { &mut others } += 1;
+            match self.args.json {
+                true => output::json(&Line {
+                    verdict,
+                    detail: Some(plan.unwrap_or_else(|why| plain(&why.what))),
+                    ..Line::at(&location)
+                })?,
+                false => output::line(&words)?,
+            }
+        }
+        self.progress.say(&format!(
+            "dry run: {some} to repair, {others} that cannot be repaired; nothing was changed"
+        ));
+        Ok(())
+    }
+
+    /// How an archive would be repaired.
+    async fn plan(&self, found: &Verification) -> Result<String, NotRepaired> {
+        let repair = Repair::of(found).ok_or_else(NotRepaired::unknown)?;
+        let job = &found.receipt.as_ref().ok_or_else(NotRepaired::unknown)?.job;
+        let gone = match self.client.archive_status(job).await {
+            Ok(status) if !status.status.is_failed() => {
+                return Ok(format!("export job {job} again"));
+            }
+            Ok(_) => format!("job {job} has failed"),
+            Err(error) if error.is_not_found() => format!("job {job} not found"),
+            Err(error) => return Err(NotRepaired::new(Code::Other, chain(&error))),
+        };
+        match repair.new_archive() {
+            Some(machine) => Ok(format!("{gone}, start a new archive of {machine}")),
+            None => {
+                let what = format!("{gone}, and its receipt names no machine");
+                Err(NotRepaired::new(Code::Job, what))
+            }
+        }
+    }
+}
+
+impl NotRepaired {
+    /// Whether only a new archive can help.
+    fn is_gone(&self) -> bool {
+        let export = self.export.as_ref();
+        export.is_some_and(|(_, error)| Repair::needs_new_archive(error))
+    }
+}
+
+/// A repair, as `--json` prints it; documented in docs/operations.md.
+#[derive(Serialize)]
+struct Line<'a> {
+    location: &'a str,
+    verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_kind: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retryable: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<&'a Receipt>,
+}
+
+impl<'a> Line<'a> {
+    fn at(location: &'a str) -> Self {
+        Self {
+            location,
+            verdict: "repaired",
+            detail: None,
+            error_kind: None,
+            retryable: None,
+            receipt: None,
+        }
+    }
+
+    fn of(location: &'a str, repaired: Result<&'a Box<Receipt>, &NotRepaired>) -> Self {
+        match repaired {
+            Ok(receipt) => Self {
+                receipt: Some(receipt),
+                ..Self::at(location)
+            },
+            Err(why) => Self {
+                verdict: "not_repaired",
+                detail: Some(plain(&why.what)),
+                error_kind: why.kind.map(ExportErrorKind::as_str),
+                retryable: Some(why.is_retryable()),
+                ..Self::at(location)
+            },
+        }
+    }
+}
