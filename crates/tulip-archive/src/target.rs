@@ -6,7 +6,8 @@ use tulip_core::sink::{SinkUrl, SinkUrlError};
 
 /// Reads a target: a URL (`file:///data`, `s3://lake/tulip`), or else a path (`./out`, `/data`),
 /// which is taken relative to the current directory. `..` in a path is the parent of the real
-/// folder before it, as for every tool of the shell: of a symbolic link, where it leads to.
+/// folder before it, as for every tool of the shell: of a symbolic link, where it leads to. In a
+/// path every character stands for itself; in a URL `?` begins the options, and `%3F` is a `?`.
 ///
 /// ```
 /// use tulip_archive::parse_target;
@@ -19,11 +20,11 @@ use tulip_core::sink::{SinkUrl, SinkUrlError};
 /// [`SinkUrlError`] when the text is empty, not a usable URL, looks like a URL without its slashes
 /// (`s3:lake`), or the current directory is gone.
 pub fn parse_target(text: &str) -> Result<SinkUrl, SinkUrlError> {
-    let text = text.trim();
-    if text.is_empty() || text.contains("://") || text.starts_with("file:") {
-        return SinkUrl::parse(text);
+    let trimmed = text.trim();
+    if trimmed.is_empty() || trimmed.contains("://") || trimmed.starts_with("file:") {
+        return SinkUrl::parse(trimmed);
     }
-    if let Some(scheme) = bare_scheme(text) {
+    if let Some(scheme) = bare_scheme(trimmed) {
         return Err(SinkUrlError::NotAUrl {
             reason: format!("{scheme}: is not followed by //"),
         });
@@ -91,6 +92,29 @@ mod tests {
 
     fn path(text: &str) -> PathBuf {
         parse_target(text).unwrap().to_file_path().unwrap()
+    }
+
+    #[test]
+    fn a_path_is_taken_literally_and_a_url_is_not() {
+        for name in [
+            "/data/a?b",
+            "/data/what?.d",
+            "/d/a#b",
+            "/d/100%",
+            "/d/%3F",
+            "/d/a b ",
+        ] {
+            let url = parse_target(name).unwrap();
+            assert_eq!(url.to_file_path().as_deref(), Some(Path::new(name)));
+            assert_eq!(url.options().count(), 0, "{name}");
+            // As it is remembered, and read again.
+            let again = SinkUrl::parse(url.expose().as_str()).unwrap();
+            assert_eq!(again.to_file_path().as_deref(), Some(Path::new(name)));
+        }
+        let url = parse_target("file:///data/a?memory=2MiB").unwrap();
+        assert_eq!(url.to_file_path().as_deref(), Some(Path::new("/data/a")));
+        assert_eq!(url.option("memory").as_deref(), Some("2MiB"));
+        assert_eq!(path("file:///data/a%3Fb"), Path::new("/data/a?b"));
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod target;
 mod tests;
 mod verify;
 
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -166,7 +167,11 @@ impl Command {
         match self {
             #[cfg(feature = "emulator")]
             Self::Demo(args) => args.progress.no_progress,
-            Self::Export(args) => args.progress.no_progress,
+            // Nothing is drawn between the lines of an archive.
+            Self::Export(args) => {
+                let is_shown = args.settings.to.as_deref() == Some("-");
+                args.progress.no_progress || (is_shown && io::stdout().is_terminal())
+            }
             Self::Resume(args) => args.progress.no_progress,
             Self::Verify(args) => args.progress.no_progress,
             _ => false,

@@ -26,6 +26,7 @@ mod output;
 mod progress;
 mod shutdown;
 mod state;
+mod stdout;
 mod values;
 
 use std::num::NonZero;

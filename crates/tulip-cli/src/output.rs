@@ -24,19 +24,12 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
 
 /// Prints rows below a head, each column as wide as its widest cell.
 pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> Result<(), Failure> {
-    table_of(Some(head), rows)
-}
-
-/// The rows of a table that needs no head.
-pub(crate) fn rows<const N: usize>(rows: &[[String; N]]) -> Result<(), Failure> {
-    table_of(None, rows)
-}
-
-fn table_of<const N: usize>(head: Option<[&str; N]>, rows: &[[String; N]]) -> Result<(), Failure> {
     let width = |at: usize| {
         let cells = rows.iter().map(|row| display_width(&row[at]));
-        let head = head.map(|head| display_width(head[at]));
-        cells.chain(head).max().unwrap_or_default()
+        cells
+            .chain([display_width(head[at])])
+            .max()
+            .unwrap_or_default()
     };
     let widths: [usize; N] = std::array::from_fn(width);
     let print = |cells: [&str; N]| {
@@ -47,13 +40,40 @@ fn table_of<const N: usize>(head: Option<[&str; N]>, rows: &[[String; N]]) -> Re
             .collect();
         line(padded.join("  ").trim_end())
     };
-    if let Some(head) = head {
-        print(head)?;
-    }
+    print(head)?;
     rows.iter()
         .try_for_each(|row| print(row.each_ref().map(String::as_str)))
 }
+/// The width that texts are wrapped to.
+const LINE: usize = 80;
 
+/// Prints names, each with what it means, which is wrapped beside them.
+pub(crate) fn definitions(rows: &[[String; 2]]) -> Result<(), Failure> {
+    let names = rows.iter().map(|[name, _]| display_width(name));
+    let indent = names.max().unwrap_or_default() + 2;
+    rows.iter().try_for_each(|[name, text]| {
+        let mut name = name.as_str();
+        wrapped(text, LINE.saturating_sub(indent))
+            .iter()
+            .try_for_each(|part| line(&format!("{}{part}", fit(std::mem::take(&mut name), indent))))
+    })
+}
+
+/// The lines of a text, none wider than `width` unless a single word is.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(last) if last.is_empty() => last.push_str(word),
+            Some(last) if display_width(last) + 1 + display_width(word) <= width => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
 /// How many columns of a terminal a text takes: two for a CJK character, none for an accent.
 pub(crate) fn display_width(text: &str) -> usize {
     console::measure_text_width(text)
@@ -148,6 +168,13 @@ mod tests {
         ] {
             assert_eq!(duration(Duration::from_millis(milliseconds)), text);
         }
+    }
+
+    #[test]
+    fn texts_are_wrapped_between_words() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("immeasurable x", 4), ["immeasurable", "x"]);
+        assert_eq!(wrapped("", 4), [""]);
     }
 
     #[test]

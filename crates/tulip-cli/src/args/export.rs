@@ -42,7 +42,8 @@ Examples:
   tulip export --all --to ./out --name '{date}/{machine}.csv' --if-exists skip
   tulip export --all --to ./out --json | jq -r 'select(.location) | .location'
   tulip export --all --to s3://lake --sink-option storage_class=STANDARD_IA
-  tulip export --all --to gs://lake/tulip --memory 80MiB")]
+  tulip export --all --to gs://lake/tulip --memory 80MiB
+  tulip export --machine 'Mill 1' --to - --receipt mill.json | gzip > mill.gz")]
 pub(crate) struct ExportArgs {
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,
@@ -61,6 +62,9 @@ pub(crate) struct ExportArgs {
         help_heading = "Target"
     )]
     pub(crate) manifest: ManifestRule,
+    /// With --to -: file of the receipt
+    #[arg(long, value_name = "FILE", help_heading = "Target")]
+    pub(crate) receipt: Option<String>,
     /// Print what would be started and stored, and change nothing
     #[arg(short = 'n', long, help_heading = "Output")]
     pub(crate) dry_run: bool,
@@ -74,7 +78,7 @@ pub(crate) struct ExportArgs {
 /// How archives are exported, and where to.
 #[derive(Debug, Args)]
 pub(crate) struct ExportSettings {
-    /// Target of the archives: a path or a URL (see `tulip sinks`)
+    /// Target of the archives: a path or a URL (see `tulip sinks`), or - for stdout
     #[arg(long, value_name = "URL", help_heading = "Target")]
     pub(crate) to: Option<String>,
     #[command(flatten)]

@@ -107,7 +107,7 @@ fn only_commands_that_download_take_options_of_downloads() {
         let name = command.get_name().to_owned();
         let downloads = ["export", "resume", "show", "verify"].contains(&name.as_str());
         for option in ["min_rate", "allow_http", "allow_network"] {
-            let takes = command.get_opts().any(|arg| arg.get_id() == option);
+            let takes = command.get_arguments().any(|arg| arg.get_id() == option);
             assert_eq!(takes, downloads, "{name} --{option}");
         }
     }
@@ -117,7 +117,7 @@ fn only_commands_that_download_take_options_of_downloads() {
 #[test]
 fn no_option_is_taken_and_hidden() {
     for command in commands() {
-        for arg in command.get_opts() {
+        for arg in command.get_arguments() {
             let (name, id) = (command.get_name(), arg.get_id());
             assert!(!arg.is_hide_set(), "{name} --{id}");
         }

@@ -4,16 +4,17 @@ use std::num::NonZeroUsize;
 
 use tulip_archive::poll::PollPolicy;
 use tulip_archive::{Exporter, FinalLineBreak, IfExists, RaggedRecords};
+use tulip_core::sink::SinkUrl;
 use tulip_fleet::{ItemReport, Plan, PlanError, RetryByOutcome, Run, preview};
 
 use super::report::report;
 use super::summary::Summary;
 use super::{dry_run, fleet, manifest, selection, target};
-use crate::args::{ExistsRule, ExportArgs};
+use crate::args::{ExistsRule, ExportArgs, ManifestRule};
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::shutdown::Shutdown;
-use crate::{connect, state, values};
+use crate::{connect, state, stdout, values};
 
 pub(crate) async fn run(
     args: ExportArgs,
@@ -22,12 +23,14 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     let settings = &args.settings;
     let to = target::named(settings.to.as_deref(), "with --to")?;
+    let url = target_of(to, &args)?;
+    let is_stdout = url.scheme() == stdout::SCHEME;
     let client = connect::downloading_client(&settings.connection, &settings.downloads)?;
     if settings.timeout.is_zero() {
         progress.say("no deadline: waiting for each job as long as it takes");
     }
     let mut builder = Exporter::builder(client.clone())
-        .to(to)
+        .to_url(url)
         .checksum(settings.digest)
         .if_exists(match settings.if_exists {
             ExistsRule::Skip => IfExists::Skip,
@@ -35,9 +38,6 @@ pub(crate) async fn run(
             ExistsRule::Fail => IfExists::Fail,
         })
         .poll(PollPolicy::default().deadline(values::no_limit_if_zero(settings.timeout)));
-    for (name, value) in settings.sink.all().map_err(Failure::usage)? {
-        builder = builder.sink_option(name, value);
-    }
     if let Some(template) = &settings.name {
         builder = builder.name(template.clone());
     }
@@ -59,7 +59,9 @@ pub(crate) async fn run(
         let previews = previews.map_err(fleet::refused)?;
         return dry_run::print(&previews, &selected.missing, progress, args.json);
     }
-    if !settings.no_state
+    // What is on stdout cannot be continued by another run.
+    if !is_stdout
+        && !settings.no_state
         && let Some(store) = state::store(&settings.state, progress)?
     {
         builder = builder.state(store).resume_within(settings.resume_within);
@@ -69,6 +71,11 @@ pub(crate) async fn run(
     shutdown.finish(exporter.probe()).await??;
     let selected = selection::select(&args.selection, &client, shutdown).await?;
     let selected = selected.in_shard(args.shard);
+    let archives = selected.sources.len() + selected.missing.len();
+    if is_stdout && archives != 1 {
+        let what = format!("--to - takes one archive, and {archives} are selected");
+        return Err(Failure::usage(what).with_hint("name one with --machine or --job"));
+    }
     if selected.is_empty() {
         let what = match args.shard {
             Some(shard) => format!("no machine is in shard {shard}: nothing to export"),
@@ -93,6 +100,12 @@ pub(crate) async fn run(
             return Err(fleet::refused(error));
         }
     };
+    // A second attempt could only write behind what the first has written.
+    let attempts = if is_stdout {
+        1
+    } else {
+        settings.attempts.get()
+    };
     let run = Run::new(plan)
         .concurrency(settings.concurrency.get())
         .max_pending(settings.max_pending.get())
@@ -101,7 +114,7 @@ pub(crate) async fn run(
         .item_time_limit(values::no_limit_if_zero(settings.machine_timeout))
         .retry_policy(
             RetryByOutcome::default()
-                .attempts(settings.attempts.get())
+                .attempts(attempts)
                 .cooldown(settings.retry_delay),
         );
     let mut summary = Summary::start();
@@ -120,4 +133,25 @@ pub(crate) async fn run(
         None => Ok(()),
     };
     result.and(written)
+}
+
+/// The target, and what only standard output takes, or does not.
+fn target_of(to: &str, args: &ExportArgs) -> Result<SinkUrl, Failure> {
+    let url = target::url(to, &args.settings.sink)?;
+    match (url.scheme() == stdout::SCHEME, &args.receipt) {
+        (true, _) if args.json => {
+            let what = "--json and --to - would both write to stdout";
+            Err(Failure::usage(what).with_hint("--receipt FILE has what --json tells"))
+        }
+        (true, _) if matches!(args.manifest, ManifestRule::Always) => {
+            let what = "--to - has no place for a manifest: it takes one archive";
+            Err(Failure::usage(what))
+        }
+        (true, Some(file)) => Ok(stdout::with_receipt(url, file)),
+        (false, Some(_)) => {
+            let what = "--receipt goes with --to -; other targets keep receipts themselves";
+            Err(Failure::usage(what))
+        }
+        (_, None) => Ok(url),
+    }
 }

@@ -9,6 +9,7 @@ use super::fleet::code_of_report;
 use crate::failure::{Failure, chain, hint_of, named_once};
 use crate::output::{self, plain};
 use crate::progress::Progress;
+use crate::stdout;
 
 /// Tells how an export has ended.
 pub(crate) fn report(progress: &Progress, ended: &ItemReport, json: bool) -> Result<(), Failure> {
@@ -27,6 +28,7 @@ fn say(progress: &Progress, ended: &ItemReport) -> Result<(), Failure> {
             progress.warn(&format!("{}: {}", ended.source, why.reason), None);
             return Ok(());
         }
+        Err(ItemError::Failed(error)) if stdout::reader_has_left(error) => return Ok(()),
         Err(ItemError::Failed(error)) => {
             let hint = hint_of(error, ended.source.known_machine());
             let hint = hint.or_else(|| fetch_hint(ended));
@@ -55,6 +57,14 @@ fn say(progress: &Progress, ended: &ItemReport) -> Result<(), Failure> {
         _ => format!("skipped {location}: already exists"),
     };
     if progress.is_quiet() {
+        return Ok(());
+    }
+    // Nothing but the archive goes to stdout, where that is the target.
+    if outcome
+        .receipt()
+        .is_some_and(|receipt| receipt.object.scheme == stdout::SCHEME)
+    {
+        progress.say(&line);
         return Ok(());
     }
     progress.beside(|| output::line(&line))

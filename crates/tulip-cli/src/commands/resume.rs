@@ -148,7 +148,7 @@ async fn discard(
         match shutdown.finish(discarded).await? {
             Ok(true) if args.json => output::json(&shown)?,
             Ok(true) => {
-                let target = output::plain(shown.target);
+                let target = target_in_words(&registry, &open);
                 output::line(&format!("discarded {} to {target}", shown.source))?;
             }
             Ok(false) => {
@@ -171,7 +171,7 @@ async fn discard(
         let before = Timestamp::from(before.unwrap_or(SystemTime::UNIX_EPOCH));
         let swept = shutdown.finish(sink.sweep(before)).await?;
         let swept = swept.map_err(|error| Failure::new(Code::Sink, chain(&error)))?;
-        let to = registry.shown(to);
+        let to = output::plain(&target::shown(&registry, to));
         progress.say(&format!("removed {swept} stale uploads from {to}"));
     }
     code.map_or(Ok(()), |code| Err(Failure::reported(code)))
@@ -244,17 +244,29 @@ impl<'a> Shown<'a> {
     }
 }
 
+/// Where an export goes, as people write it.
+fn target_in_words(registry: &SinkRegistry, open: &IncompleteExport) -> String {
+    let url = open.target_url().ok().flatten();
+    output::plain(&url.map_or_else(
+        || open.target().to_owned(),
+        |url| target::shown(registry, &url),
+    ))
+}
+
 fn list(open: &[IncompleteExport], json: bool, progress: &Progress) -> Result<(), Failure> {
-    let shown = open.iter().map(Shown::of);
     if json {
-        return shown.into_iter().try_for_each(|open| output::json(&open));
+        let mut shown = open.iter().map(Shown::of);
+        return shown.try_for_each(|open| output::json(&open));
     }
+    let registry = SinkRegistry::linked().map_err(|error| Failure::usage(error.to_string()))?;
     if open.is_empty() {
         progress.say("no unfinished exports");
         return Ok(());
     }
-    let rows: Vec<_> = shown
-        .map(|open| {
+    let rows: Vec<_> = open
+        .iter()
+        .map(|incomplete| {
+            let open = Shown::of(incomplete);
             [
                 open.source,
                 open.job
@@ -262,7 +274,7 @@ fn list(open: &[IncompleteExport], json: bool, progress: &Progress) -> Result<()
                 open.state.to_owned(),
                 output::size(open.bytes),
                 open.started.to_string(),
-                output::plain(open.target),
+                target_in_words(&registry, incomplete),
             ]
         })
         .collect();

@@ -51,18 +51,21 @@ fn list(registry: &SinkRegistry) -> Result<(), Failure> {
     let row = |text: &str| text.to_owned();
     let rows: Vec<_> = registry
         .factories()
+        .map(|sink| [row(sink.scheme()), row(sink.summary()), row(sink.example())])
+        .collect();
+    output::table(["SCHEME", "WRITES TO", "EXAMPLE"], &rows)?;
+    output::line("")?;
+    let rows: Vec<_> = registry
+        .factories()
         .map(|sink| {
             [
                 row(sink.scheme()),
-                row(sink.summary()),
                 row(sink.feature().unwrap_or("-")),
                 words(sink.capabilities()),
-                row(sink.example()),
             ]
         })
         .collect();
-    let head = ["SCHEME", "WRITES TO", "FEATURE", "CAPABILITIES", "EXAMPLE"];
-    output::table(head, &rows)?;
+    output::table(["SCHEME", "FEATURE", "CAPABILITIES"], &rows)?;
     for (schemes, options) in options(registry) {
         output::line("")?;
         output::line(&format!("Options of {}:", schemes.join(" and ")))?;
@@ -70,7 +73,7 @@ fn list(registry: &SinkRegistry) -> Result<(), Failure> {
             .iter()
             .map(|option| [format!("  {}", option.name), row(option.summary)])
             .collect();
-        output::rows(&rows)?;
+        output::definitions(&rows)?;
     }
     Ok(())
 }
@@ -138,7 +141,7 @@ async fn check(
             "capabilities": capabilities(can),
         }));
     }
-    let url = registry.shown(&url);
+    let url = output::plain(&target::shown(registry, &url));
     output::line(&format!("{url}: {}", verdict(probe)))?;
     if can.lookup && !can.atomic_create {
         output::line(

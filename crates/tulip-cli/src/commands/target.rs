@@ -9,7 +9,7 @@ use tulip_core::sink::{Sink, SinkErrorKind, SinkRegistry, SinkUrl};
 
 use crate::args::SinkSettings;
 use crate::failure::{Code, Failure, chain};
-use crate::values;
+use crate::{stdout, values};
 
 /// A target that has to be named: by the command line, or by the config file.
 pub(crate) fn named<'a>(text: Option<&'a str>, how: &str) -> Result<&'a str, Failure> {
@@ -19,13 +19,25 @@ pub(crate) fn named<'a>(text: Option<&'a str>, how: &str) -> Result<&'a str, Fai
     })
 }
 
-/// A target as it is written, with the options of other flags.
+/// A target as it is written, with the options of other flags. `-` is standard output.
 pub(crate) fn url(text: &str, settings: &SinkSettings) -> Result<SinkUrl, Failure> {
-    let mut url = parse_target(text).map_err(ExportError::from)?;
+    let url = match text.trim() {
+        "-" => stdout::url(),
+        _ => parse_target(text),
+    };
+    let mut url = url.map_err(ExportError::from)?;
     for (name, value) in settings.all().map_err(Failure::usage)? {
         url = url.with_option(&name, &value);
     }
     Ok(url)
+}
+
+/// A target as people write it: a local path where that says all of it, otherwise its URL.
+pub(crate) fn shown(registry: &SinkRegistry, url: &SinkUrl) -> String {
+    let path = url
+        .to_file_path()
+        .filter(|_| url.options().next().is_none());
+    path.map_or_else(|| registry.shown(url), |path| path.display().to_string())
 }
 
 /// A target that was remembered; options that are given again replace those that it has.

@@ -43,7 +43,7 @@ pub(crate) async fn run(
     if !args.repair {
         let sink = target::connect(&registry, &url, args.connection.ca_file.clone()).await?;
         let found = shutdown.guard(find(&sink, &args, progress)).await??;
-        found.tell(&registry.shown(&url), progress)?;
+        found.tell(&target::shown(&registry, &url), progress)?;
         return found
             .code()
             .map_or(Ok(()), |code| Err(Failure::reported(code)));
@@ -52,7 +52,7 @@ pub(crate) async fn run(
     let found = shutdown
         .guard(find(repairs.sink(), &args, progress))
         .await??;
-    found.tell(&registry.shown(&url), progress)?;
+    found.tell(&target::shown(&registry, &url), progress)?;
     if args.dry_run {
         shutdown.guard(repairs.preview(&found.bad)).await??;
         return found

@@ -19,4 +19,5 @@ mod s3;
 mod selection;
 mod shard;
 mod signals;
+mod stdout;
 mod support;

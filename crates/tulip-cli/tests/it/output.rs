@@ -342,6 +342,9 @@ fn a_failed_job_that_was_waited_for_is_told_as_json() {
 #[test]
 fn sinks_are_listed() {
     let ran = run(&mut bare(), &["sinks"]);
+    for line in ran.stdout.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
     assert!(
         ran.stdout.contains("file") && ran.stdout.contains("./out"),
         "{ran:?}"
@@ -350,7 +353,7 @@ fn sinks_are_listed() {
     let ran = run(&mut bare(), &["sinks", "--json"]);
     let sinks = ran.json();
     let schemes: Vec<_> = sinks.iter().map(|sink| &sink["scheme"]).collect();
-    assert_eq!(schemes, ["az", "file", "gs", "s3", "s3a"]);
+    assert_eq!(schemes, ["az", "file", "gs", "s3", "s3a", "stdout"]);
     let s3 = &sinks[3];
     assert_eq!(
         (&s3["feature"], &s3["capabilities"]["lookup"]),

@@ -211,3 +211,39 @@ fn the_same_job_again_is_told_to_be_unchanged() {
     assert_eq!(again.json()[0]["receipt"]["job"], job.as_str());
     assert_eq!(bench.emulator.requests().count(Endpoint::Asset), 1);
 }
+
+/// `?`, `#` and `%` mean something in a URL; in a path they are characters.
+#[test]
+fn a_path_is_taken_literally_wherever_it_is_used_or_shown() {
+    for name in ["what?.d", "a#b", "100%25 done"] {
+        let bench = Bench::start();
+        let to = format!("./{name}");
+        interrupted(&bench, &to);
+        let folder = bench.path(name);
+        let listed = bench.run(&["resume", "--list"]);
+        assert!(
+            listed.stdout.contains(&format!("  {folder}\n")),
+            "{}",
+            listed.stdout
+        );
+        let ran = bench.run(&["resume"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let job = &bench.emulator.jobs()[0].id;
+        let stored = format!("{folder}/{}/{job}.csv", bench.machine());
+        assert!(
+            ran.stdout.contains(&format!("exported {stored} (")),
+            "{}",
+            ran.stdout
+        );
+        let whole = bench.emulator.content(job).unwrap().to_bytes();
+        assert!(std::fs::read(&stored).unwrap() == whole);
+        let ran = bench.run(&["verify", &to]);
+        assert_eq!(ran.stdout, format!("{stored}: intact\n"));
+        let ran = bench.run(&["sinks", "check", &to]);
+        assert!(
+            ran.stdout.starts_with(&format!("{folder}: OK")),
+            "{}",
+            ran.stdout
+        );
+    }
+}
