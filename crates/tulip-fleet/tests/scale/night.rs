@@ -117,7 +117,7 @@ impl RunOf {
             .attempts(ATTEMPTS as u32)
             .cooldown(Duration::from_secs(1));
         let mut run = Run::new(plan)
-            .concurrency(8)
+            .concurrency(4)
             .max_pending(self.max_pending)
             .start_rate(NonZeroUsize::new(self.start_rate))
             .retry_policy(policy)
