@@ -152,7 +152,7 @@ impl<'a> Repairs<'a> {
             };
             all.one_more(repaired.is_err());
             codes.push(repaired.as_ref().err().map(|why| why.code));
-            self.tell(&found, repaired.as_ref())?;
+            self.tell(&found, repaired.as_deref())?;
             match (repaired, &mut breaker) {
                 (
                     Err(NotRepaired {
@@ -231,7 +231,7 @@ impl<'a> Repairs<'a> {
     fn tell(
         &self,
         found: &Verification,
-        repaired: Result<&Box<Receipt>, &NotRepaired>,
+        repaired: Result<&Receipt, &NotRepaired>,
     ) -> Result<(), Failure> {
         let (progress, location) = (self.progress, plain(&found.location));
         if self.args.json {
@@ -348,7 +348,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    fn of(location: &'a str, repaired: Result<&'a Box<Receipt>, &NotRepaired>) -> Self {
+    fn of(location: &'a str, repaired: Result<&'a Receipt, &NotRepaired>) -> Self {
         match repaired {
             Ok(receipt) => Self {
                 receipt: Some(receipt),
