@@ -24,10 +24,12 @@ CRATES = {
     "tulip-sinks": {"tulip-core", "tulip-http"},
     "tulip-archive": {"tulip-core", "tulip-http", "tulip-sinks"},
     "tulip-fleet": {"tulip-core", "tulip-http", "tulip-sinks", "tulip-archive"},
+    "tulip-report": {"tulip-core", "tulip-archive", "tulip-fleet"},
     "tulip-emulator": {"tulip-core"},
     "tulip-test-s3": set(),
     "tulip-cli": {
-        "tulip-core", "tulip-http", "tulip-sinks", "tulip-archive", "tulip-fleet", "tulip-emulator",
+        "tulip-core", "tulip-http", "tulip-sinks", "tulip-archive", "tulip-fleet", "tulip-report",
+        "tulip-emulator",
     },
 }
 

@@ -27,6 +27,7 @@ pub(crate) use self::doctor::DoctorArgs;
 pub(crate) use self::emulator::{DemoArgs, EmulateArgs};
 pub(crate) use self::export::{ExistsRule, ExportArgs, ExportSettings, ManifestRule};
 pub(crate) use self::install::{CompletionsArgs, ManArgs};
+pub(crate) use self::output::RunFiles;
 pub(crate) use self::resume::{ResumeArgs, StateFolder};
 pub(crate) use self::selection::SelectionArgs;
 pub(crate) use self::target::{CheckArgs, SinkSettings, SinksArgs, SinksCommand};

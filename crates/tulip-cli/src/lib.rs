@@ -23,6 +23,7 @@ mod failure;
 mod logging;
 mod memory;
 mod output;
+mod output_file;
 mod progress;
 mod shutdown;
 mod state;

@@ -9,7 +9,7 @@ use tulip_core::ChecksumAlgorithm;
 use tulip_fleet::Shard;
 
 use super::connection::{Connection, DownloadSettings};
-use super::output::ProgressSettings;
+use super::output::{ProgressSettings, RunFiles};
 use super::resume::StateFolder;
 use super::selection::SelectionArgs;
 use super::target::SinkSettings;
@@ -134,6 +134,8 @@ pub(crate) struct ExportSettings {
     /// Maximum size of an archive, for example 50GiB
     #[arg(long, value_name = "SIZE", value_parser = values::size, help_heading = "Checks")]
     pub(crate) max_bytes: Option<u64>,
+    #[command(flatten)]
+    pub(crate) files: RunFiles,
     #[command(flatten)]
     pub(crate) state: StateFolder,
     /// Do not remember exports: another run cannot resume them

@@ -68,9 +68,9 @@ pub(crate) async fn run(
             Err(_) => report::report(progress, ended, false),
         }
     };
-    let result = fleet::run(run, progress, shutdown, report).await;
+    let ended = fleet::run(run, progress, shutdown, report).await;
     summary.print(progress);
-    result?;
+    ended.result?;
     rows.sort();
     output::table(["MACHINE", "RECORDS", "SIZE", "CHECKSUM", "ARCHIVE"], &rows)?;
     let program = std::env::args_os().next().unwrap_or_default();

@@ -3,10 +3,11 @@
 use std::num::NonZeroUsize;
 
 use tulip_archive::poll::PollPolicy;
-use tulip_archive::{Exporter, FinalLineBreak, IfExists, RaggedRecords};
+use tulip_archive::{Client, Exporter, ExporterBuilder, FinalLineBreak, IfExists, RaggedRecords};
 use tulip_core::sink::SinkUrl;
 use tulip_fleet::{ItemReport, Plan, PlanError, RetryByOutcome, Run, preview};
 
+use super::record::RunRecord;
 use super::report::report;
 use super::summary::Summary;
 use super::{dry_run, fleet, manifest, selection, target};
@@ -24,13 +25,12 @@ pub(crate) async fn run(
     let settings = &args.settings;
     let to = target::named(settings.to.as_deref(), "with --to")?;
     let url = target_of(to, &args)?;
-    let is_stdout = url.scheme() == stdout::SCHEME;
     let client = connect::downloading_client(&settings.connection, &settings.downloads)?;
     if settings.timeout.is_zero() {
         progress.say("no deadline: waiting for each job as long as it takes");
     }
     let mut builder = Exporter::builder(client.clone())
-        .to_url(url)
+        .to_url(url.clone())
         .checksum(settings.digest)
         .if_exists(match settings.if_exists {
             ExistsRule::Skip => IfExists::Skip,
@@ -59,6 +59,31 @@ pub(crate) async fn run(
         let previews = previews.map_err(fleet::refused)?;
         return dry_run::print(&previews, &selected.missing, progress, args.json);
     }
+    let mut record = RunRecord::start(&settings.files, &client, &url)?;
+    let result = export(
+        &args,
+        &client,
+        &url,
+        builder,
+        &mut record,
+        progress,
+        shutdown,
+    )
+    .await;
+    record.finish(result, progress, shutdown)
+}
+
+async fn export(
+    args: &ExportArgs,
+    client: &Client,
+    url: &SinkUrl,
+    mut builder: ExporterBuilder,
+    record: &mut RunRecord,
+    progress: &Progress,
+    shutdown: &Shutdown,
+) -> Result<(), Failure> {
+    let settings = &args.settings;
+    let is_stdout = url.scheme() == stdout::SCHEME;
     // What is on stdout cannot be continued by another run.
     if !is_stdout
         && !settings.no_state
@@ -69,7 +94,7 @@ pub(crate) async fn run(
     let exporter = builder.build().await?;
     // A target that cannot be written ends everything before Tulip is asked for anything.
     shutdown.finish(exporter.probe()).await??;
-    let selected = selection::select(&args.selection, &client, shutdown).await?;
+    let selected = selection::select(&args.selection, client, shutdown).await?;
     let selected = selected.in_shard(args.shard);
     let archives = selected.sources.len() + selected.missing.len();
     if is_stdout && archives != 1 {
@@ -82,6 +107,7 @@ pub(crate) async fn run(
             None => "the instance has no machines: nothing to export".to_owned(),
         };
         progress.warn(&what, None);
+        record.ran(None);
         return Ok(());
     }
     let report = |ended: &ItemReport| report(progress, ended, args.json);
@@ -92,10 +118,14 @@ pub(crate) async fn run(
         Ok(plan) => selected.missing.into_iter().fold(plan, Plan::with_ended),
         Err(error) => {
             // In text one error covers all of them.
-            if let PlanError::Collisions(found) = &error
-                && args.json
-            {
-                found.reports().iter().try_for_each(report)?;
+            if let PlanError::Collisions(found) = &error {
+                found
+                    .reports()
+                    .iter()
+                    .for_each(|ended| record.record(ended));
+                if args.json {
+                    found.reports().iter().try_for_each(report)?;
+                }
             }
             return Err(fleet::refused(error));
         }
@@ -124,15 +154,17 @@ pub(crate) async fn run(
         if let Some(manifest) = &mut manifest {
             manifest.record(ended);
         }
+        record.record(ended);
         report(ended)
     };
-    let result = fleet::run(run, progress, shutdown, report).await;
+    let ended = fleet::run(run, progress, shutdown, report).await;
     summary.print(progress);
+    record.ran(ended.stopped);
     let written = match &manifest {
         Some(manifest) => manifest::write(manifest, &exporter, progress).await,
         None => Ok(()),
     };
-    result.and(written)
+    ended.result.and(written)
 }
 
 /// The target, and what only standard output takes, or does not.

@@ -1,12 +1,20 @@
 //! Many exports in one run: what the command shows of it, and the code that it ends in.
 
 use tulip_archive::Source;
-use tulip_fleet::{CollisionAdvice, ItemReport, PlanError, Retry, Run};
+use tulip_fleet::{CollisionAdvice, ItemReport, PlanError, Retry, Run, Stopped};
 
 use crate::failure::{Code, Failure, chain, code_of, named_once};
 use crate::output::{self, plain};
 use crate::progress::Progress;
 use crate::shutdown::Shutdown;
+
+/// How a run has ended.
+pub(crate) struct Ended {
+    /// The code that it ends in.
+    pub(crate) result: Result<(), Failure>,
+    /// Why exports were left.
+    pub(crate) stopped: Option<Stopped>,
+}
 
 /// Runs the exports of a plan and reports each as it ends.
 pub(crate) async fn run(
@@ -14,7 +22,7 @@ pub(crate) async fn run(
     progress: &Progress,
     shutdown: &Shutdown,
     mut report: impl FnMut(&ItemReport) -> Result<(), Failure>,
-) -> Result<(), Failure> {
+) -> Ended {
     let all = progress.all(run.remaining());
     let bars = progress.clone();
     let warnings = progress.clone();
@@ -36,7 +44,8 @@ pub(crate) async fn run(
         }
     }
     drop(all);
-    if let Some(stopped) = run.stopped().filter(|_| !shutdown.is_asked()) {
+    let stopped = run.stopped().cloned();
+    if let Some(stopped) = stopped.as_ref().filter(|_| !shutdown.is_asked()) {
         progress.warn(
             &format!("{} exports were {}", stopped.left, stopped.why),
             None,
@@ -45,7 +54,7 @@ pub(crate) async fn run(
     if totals.resumable > 0 {
         progress.hint("to continue, run the same command again, or `tulip resume`");
     }
-    match overall_code(&totals.codes) {
+    let result = match overall_code(&totals.codes) {
         // A run that has ended by its time limit was not interrupted by anybody.
         Some(Code::Interrupted) if !shutdown.is_asked() => Err(Failure::reported(Code::Other)),
         _ if shutdown.is_asked() && totals.codes.contains(&Some(Code::Interrupted)) => {
@@ -53,7 +62,8 @@ pub(crate) async fn run(
         }
         Some(code) => Err(Failure::reported(code)),
         None => unreported.map_or(Ok(()), Err),
-    }
+    };
+    Ended { result, stopped }
 }
 
 /// What has failed, and when it is tried again.

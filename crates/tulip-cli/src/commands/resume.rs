@@ -52,9 +52,9 @@ pub(crate) async fn run(
         summary.record(ended);
         report(progress, ended, args.json)
     };
-    let result = fleet::run(run, progress, shutdown, report).await;
+    let ended = fleet::run(run, progress, shutdown, report).await;
     summary.print(progress);
-    result
+    ended.result
 }
 
 fn is_chosen(args: &ResumeArgs, open: &IncompleteExport) -> bool {

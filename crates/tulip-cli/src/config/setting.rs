@@ -89,7 +89,7 @@ impl Setting {
 }
 
 /// All settings, in the order in which they are shown.
-pub(crate) static SETTINGS: [Setting; 33] = [
+pub(crate) static SETTINGS: [Setting; 34] = [
     Setting::new("base_url", Kind::Text(base_url)).or(&["TULIP_BASE_URL", "TULIP_BASE_URL_FILE"]),
     Setting::new("api_key", Kind::Text(api_key))
         .or(&[
@@ -134,6 +134,7 @@ pub(crate) static SETTINGS: [Setting; 33] = [
     Setting::new("allow_empty", Kind::Switch),
     Setting::new("allow_ragged", Kind::Switch),
     Setting::new("allow_missing_final_newline", Kind::Switch),
+    Setting::new("metrics_file", Kind::Path),
     Setting::new("state", Kind::Path).or(&["TULIP_STATE"]),
     Setting::new("resume_within", Kind::Text(duration)),
 ];

@@ -10,6 +10,7 @@ mod fleet;
 mod leaks;
 mod manifest;
 mod messages;
+mod metrics;
 mod output;
 mod plants;
 mod repair;

@@ -49,6 +49,8 @@ fn the_first_signal_ends_an_export_in_order_with_130() {
             "out",
             "--json",
             "--no-state",
+            "--metrics-file",
+            "tulip.prom",
         ];
         let mut child = spawn(&bench, &args);
         bench.block_on(bench.emulator.wait_for_requests(Endpoint::Asset, 1));
@@ -73,7 +75,9 @@ fn the_first_signal_ends_an_export_in_order_with_130() {
         assert_eq!(line["outcome"], "failed_to_store", "{line}");
         assert_eq!(line["error_kind"], "interrupted", "{line}");
         assert_eq!(line["exit_code"], 130, "{line}");
-        assert_eq!(files(bench.folder.path()), Vec::<String>::new());
+        let metrics = std::fs::read_to_string(bench.path("tulip.prom")).unwrap();
+        assert!(metrics.contains("reason=\"interrupted\"} 1\n"), "{metrics}");
+        assert_eq!(files(bench.folder.path()), [bench.path("tulip.prom")]);
     }
 }
 

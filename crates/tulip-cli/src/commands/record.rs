@@ -1,0 +1,94 @@
+//! What a run leaves for monitoring and for people: the files that are written when it ends, however
+//! it ends.
+
+use std::io;
+
+use tulip_archive::Client;
+use tulip_core::Timestamp;
+use tulip_core::sink::{SinkRegistry, SinkUrl};
+use tulip_fleet::{ItemError, ItemReport, Stopped};
+use tulip_report::{ItemSummary, Metrics, MetricsHistory, RunEnd, RunSummary};
+
+use crate::args::RunFiles;
+use crate::failure::{Code, Failure, chain, hint_of};
+use crate::output::plain;
+use crate::output_file::OutputFile;
+use crate::progress::Progress;
+use crate::shutdown::Shutdown;
+
+/// The record of a run, in the making.
+pub(crate) struct RunRecord {
+    metrics: Option<OutputFile>,
+    run: RunSummary,
+}
+
+impl RunRecord {
+    /// Begins the record of a run that exports from `client`'s instance to a target.
+    pub(crate) fn start(files: &RunFiles, client: &Client, to: &SinkUrl) -> Result<Self, Failure> {
+        let prepare = |path: &Option<_>| path.as_deref().map(OutputFile::prepare).transpose();
+        let registry = SinkRegistry::linked().map_err(|error| Failure::usage(error.to_string()))?;
+        let target = registry.shown(to);
+        Ok(Self {
+            metrics: prepare(&files.metrics_file)?,
+            run: RunSummary::starting(client.instance().to_string(), target),
+        })
+    }
+
+    /// Records how an export has ended.
+    pub(crate) fn record(&mut self, ended: &ItemReport) {
+        if self.metrics.is_none() {
+            return;
+        }
+        let mut item = ItemSummary::of(ended);
+        if let Err(ItemError::Failed(error)) = &ended.result {
+            item.error = Some(plain(&chain(error)));
+            item.advice = hint_of(error, ended.source.known_machine());
+        }
+        self.run.items.push(item);
+    }
+
+    /// Records that all exports have been reported, and why some were left.
+    pub(crate) fn ran(&mut self, stopped: Option<Stopped>) {
+        self.run.end = match stopped {
+            Some(_) => RunEnd::Stopped,
+            None => RunEnd::Complete,
+        };
+        self.run.reason = stopped.map(|stopped| stopped.why.reason);
+    }
+
+    /// Writes the files. The result is that of the run, or a failure where it is none and a file
+    /// could not be written: nobody would notice otherwise.
+    pub(crate) fn finish(
+        mut self,
+        result: Result<(), Failure>,
+        progress: &Progress,
+        shutdown: &Shutdown,
+    ) -> Result<(), Failure> {
+        self.run.ended = Timestamp::now();
+        if let Err(failure) = &result {
+            let is_planned = self.run.end != RunEnd::Open;
+            if shutdown.is_asked() {
+                self.run.end = RunEnd::Interrupted;
+            } else if !is_planned {
+                self.run.end = RunEnd::Failed;
+                self.run.reason = Some(plain(&failure.to_string()));
+            }
+        }
+        let mut is_written = true;
+        if let Some(file) = &self.metrics
+            && let Err(error) = self.write_metrics(file)
+        {
+            progress.error(&format!("cannot write {file}: {error}"), None);
+            is_written = false;
+        }
+        match result {
+            Ok(()) if !is_written => Err(Failure::reported(Code::Other)),
+            result => result,
+        }
+    }
+
+    fn write_metrics(&self, file: &OutputFile) -> io::Result<()> {
+        let history = MetricsHistory::read(&file.read()?);
+        file.write(&Metrics::of(&self.run, &history).to_string())
+    }
+}
