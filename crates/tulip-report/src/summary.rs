@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 use tulip_core::Timestamp;
-use tulip_fleet::{ItemError, ItemReport, Outcome};
+use tulip_fleet::{ItemError, ItemReport, Outcome, PhaseSpan};
 
 /// A run and how each of its exports has ended.
 ///
 /// Made from the reports of a run that has just ended, or from what a ledger keeps of an earlier
 /// one. Holds no secret and no signed URL, and serialises.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RunSummary {
     /// The id of the run, where it has one.
@@ -49,7 +49,7 @@ pub enum RunEnd {
 }
 
 /// How one export of a run has ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ItemSummary {
     /// The id of the machine; `None` for an export by job that did not learn it.
@@ -101,6 +101,21 @@ pub struct ItemSummary {
     /// Its records, where it is stored.
     #[serde(default)]
     pub records: Option<u64>,
+    /// What the time was spent on, in order.
+    #[serde(default)]
+    pub phases: Vec<PhaseSummary>,
+}
+
+/// One stay of an export in a phase.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PhaseSummary {
+    /// The [`Phase`](tulip_fleet::Phase), by its stable name.
+    pub phase: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// How long it took.
+    pub seconds: f64,
 }
 
 /// An [`Outcome`] by its stable name.
@@ -167,6 +182,16 @@ impl RunSummary {
     }
 }
 
+impl PhaseSummary {
+    fn of(span: &PhaseSpan) -> Self {
+        Self {
+            phase: span.phase.as_str().to_owned(),
+            started: span.started,
+            seconds: span.took.as_secs_f64(),
+        }
+    }
+}
+
 impl ItemSummary {
     /// An export of nothing in particular that ended so, now. Set the fields that say more.
     #[must_use]
@@ -189,6 +214,7 @@ impl ItemSummary {
             key: None,
             bytes: None,
             records: None,
+            phases: Vec::new(),
         }
     }
 
@@ -217,6 +243,12 @@ impl ItemSummary {
             key: receipt.map(|receipt| receipt.object.key.to_string()),
             bytes: receipt.map(|receipt| receipt.bytes),
             records: receipt.map(|receipt| receipt.records),
+            phases: report
+                .measured
+                .phases
+                .iter()
+                .map(PhaseSummary::of)
+                .collect(),
             ..Self::new(report.outcome())
         }
     }

@@ -135,8 +135,6 @@ pub(crate) struct ExportSettings {
     #[arg(long, value_name = "SIZE", value_parser = values::size, help_heading = "Checks")]
     pub(crate) max_bytes: Option<u64>,
     #[command(flatten)]
-    pub(crate) files: RunFiles,
-    #[command(flatten)]
     pub(crate) state: StateFolder,
     /// Do not remember exports: another run cannot resume them
     #[arg(long, help_heading = "Resume")]
@@ -148,6 +146,8 @@ pub(crate) struct ExportSettings {
     pub(crate) connection: Connection,
     #[command(flatten)]
     pub(crate) downloads: DownloadSettings,
+    #[command(flatten)]
+    pub(crate) files: RunFiles,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]

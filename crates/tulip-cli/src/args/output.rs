@@ -21,4 +21,7 @@ pub(crate) struct RunFiles {
     /// of last success go on from what it holds
     #[arg(long, value_name = "FILE")]
     pub(crate) metrics_file: Option<PathBuf>,
+    /// File to write a report for people to when the run ends, as an HTML page
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
 }

@@ -164,6 +164,7 @@ async fn export(
         Some(manifest) => manifest::write(manifest, &exporter, progress).await,
         None => Ok(()),
     };
+    record.read_back(exporter.sink(), progress, shutdown).await;
     ended.result.and(written)
 }
 

@@ -18,6 +18,7 @@ pub(crate) mod verify;
 
 mod dry_run;
 mod fleet;
+mod read_back;
 mod record;
 mod repair;
 mod report;

@@ -2,13 +2,17 @@
 //! it ends.
 
 use std::io;
+use std::sync::Arc;
 
 use tulip_archive::Client;
 use tulip_core::Timestamp;
-use tulip_core::sink::{SinkRegistry, SinkUrl};
+use tulip_core::sink::{Sink, SinkRegistry, SinkUrl};
 use tulip_fleet::{ItemError, ItemReport, Stopped};
-use tulip_report::{ItemSummary, Metrics, MetricsHistory, RunEnd, RunSummary};
+use tulip_report::{
+    Activity, HtmlReport, ItemSummary, Metrics, MetricsHistory, RunEnd, RunSummary,
+};
 
+use super::read_back;
 use crate::args::RunFiles;
 use crate::failure::{Code, Failure, chain, hint_of};
 use crate::output::plain;
@@ -19,6 +23,9 @@ use crate::shutdown::Shutdown;
 /// The record of a run, in the making.
 pub(crate) struct RunRecord {
     metrics: Option<OutputFile>,
+    report: Option<OutputFile>,
+    /// What the machines did.
+    activity: Vec<(String, Result<Activity, String>)>,
     run: RunSummary,
 }
 
@@ -30,19 +37,21 @@ impl RunRecord {
         let target = registry.shown(to);
         Ok(Self {
             metrics: prepare(&files.metrics_file)?,
+            report: prepare(&files.report)?,
+            activity: Vec::new(),
             run: RunSummary::starting(client.instance().to_string(), target),
         })
     }
 
     /// Records how an export has ended.
     pub(crate) fn record(&mut self, ended: &ItemReport) {
-        if self.metrics.is_none() {
+        if self.metrics.is_none() && self.report.is_none() {
             return;
         }
         let mut item = ItemSummary::of(ended);
         if let Err(ItemError::Failed(error)) = &ended.result {
             item.error = Some(plain(&chain(error)));
-            item.advice = hint_of(error, ended.source.known_machine());
+            item.advice = hint_of(error, None);
         }
         self.run.items.push(item);
     }
@@ -54,6 +63,26 @@ impl RunRecord {
             None => RunEnd::Complete,
         };
         self.run.reason = stopped.map(|stopped| stopped.why.reason);
+    }
+
+    /// Reads what the machines did, where a report is to show it. Nobody who interrupts waits for it.
+    pub(crate) async fn read_back(
+        &mut self,
+        sink: &Arc<dyn Sink>,
+        progress: &Progress,
+        shutdown: &Shutdown,
+    ) {
+        if self.report.is_none() {
+            return;
+        }
+        let read = shutdown.guard(read_back::activities(sink, &self.run)).await;
+        match read {
+            Ok(activity) => self.activity = activity,
+            Err(_) => progress.warn(
+                "the report does not tell what machines did: interrupted",
+                None,
+            ),
+        }
     }
 
     /// Writes the files. The result is that of the run, or a failure where it is none and a file
@@ -75,11 +104,19 @@ impl RunRecord {
             }
         }
         let mut is_written = true;
-        if let Some(file) = &self.metrics
-            && let Err(error) = self.write_metrics(file)
-        {
-            progress.error(&format!("cannot write {file}: {error}"), None);
-            is_written = false;
+        let metrics = self
+            .metrics
+            .as_ref()
+            .map(|file| (file, self.write_metrics(file)));
+        let report = self
+            .report
+            .as_ref()
+            .map(|file| (file, self.write_report(file)));
+        for (file, written) in metrics.into_iter().chain(report) {
+            if let Err(error) = written {
+                progress.error(&format!("cannot write {file}: {error}"), None);
+                is_written = false;
+            }
         }
         match result {
             Ok(()) if !is_written => Err(Failure::reported(Code::Other)),
@@ -90,5 +127,10 @@ impl RunRecord {
     fn write_metrics(&self, file: &OutputFile) -> io::Result<()> {
         let history = MetricsHistory::read(&file.read()?);
         file.write(&Metrics::of(&self.run, &history).to_string())
+    }
+
+    fn write_report(&self, file: &OutputFile) -> io::Result<()> {
+        let report = HtmlReport::new(&self.run).activity(&self.activity, read_back::DAYS);
+        file.write(&report.to_string())
     }
 }

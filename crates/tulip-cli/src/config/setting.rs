@@ -89,7 +89,7 @@ impl Setting {
 }
 
 /// All settings, in the order in which they are shown.
-pub(crate) static SETTINGS: [Setting; 34] = [
+pub(crate) static SETTINGS: [Setting; 35] = [
     Setting::new("base_url", Kind::Text(base_url)).or(&["TULIP_BASE_URL", "TULIP_BASE_URL_FILE"]),
     Setting::new("api_key", Kind::Text(api_key))
         .or(&[
@@ -135,6 +135,7 @@ pub(crate) static SETTINGS: [Setting; 34] = [
     Setting::new("allow_ragged", Kind::Switch),
     Setting::new("allow_missing_final_newline", Kind::Switch),
     Setting::new("metrics_file", Kind::Path),
+    Setting::new("report", Kind::Path),
     Setting::new("state", Kind::Path).or(&["TULIP_STATE"]),
     Setting::new("resume_within", Kind::Text(duration)),
 ];

@@ -45,7 +45,7 @@ impl Leaks {
             .collect();
         let count = jobs.len().to_string();
         let mut args = vec!["export", "--to", "out", "--timeout", "1s"];
-        args.extend(["--metrics-file", "tulip.prom"]);
+        args.extend(["--metrics-file", "tulip.prom", "--report", "report.html"]);
         args.extend(["--read-timeout", "500ms", "--max-bytes", "2MB"]);
         args.extend(["--concurrency", &count, "--job"]);
         args.extend(jobs.iter().map(String::as_str));

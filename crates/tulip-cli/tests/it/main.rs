@@ -12,6 +12,7 @@ mod manifest;
 mod messages;
 mod metrics;
 mod output;
+mod page;
 mod plants;
 mod repair;
 mod resume;

@@ -1,0 +1,52 @@
+//! What machines did, read from the archives that a run has just stored.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use tulip_core::sink::Sink;
+use tulip_core::{ObjectKey, Timestamp};
+use tulip_fleet::Outcome;
+use tulip_report::{Activity, ActivityReader, ItemSummary, RunSummary};
+
+use crate::failure::chain;
+
+/// How many days back the report looks.
+pub(crate) const DAYS: u64 = 7;
+
+/// The largest archive that is read again, in bytes: a report is not worth hours.
+const MAX_BYTES: u64 = 256 << 20;
+
+/// How many archives are read at once.
+const AT_ONCE: usize = 4;
+
+/// What each machine of a run did, by its name, or why its archive does not tell.
+pub(crate) async fn activities(
+    sink: &Arc<dyn Sink>,
+    run: &RunSummary,
+) -> Vec<(String, Result<Activity, String>)> {
+    let items = run.items.iter();
+    let stored = items.filter(|item| item.outcome == Outcome::Stored);
+    let read = stored.map(async |item| (item.name().to_owned(), activity(sink, item).await));
+    stream::iter(read).buffer_unordered(AT_ONCE).collect().await
+}
+
+async fn activity(sink: &Arc<dyn Sink>, item: &ItemSummary) -> Result<Activity, String> {
+    if item.bytes.is_some_and(|bytes| bytes > MAX_BYTES) {
+        return Err(format!("archives of more than {} MiB", MAX_BYTES >> 20));
+    }
+    let gone = || "archives that are no longer there".to_owned();
+    let key = item.key.as_deref().and_then(|key| ObjectKey::new(key).ok());
+    let mut reader = match sink.read(&key.ok_or_else(gone)?).await {
+        Ok(reader) => reader.ok_or_else(gone)?,
+        Err(error) => return Err(chain(&error)),
+    };
+    let until = item.ended;
+    let from = until.as_system_time() - Duration::from_secs(DAYS * 86_400);
+    let mut activity = ActivityReader::new(Timestamp::from(from), until);
+    while let Some(chunk) = reader.next().await.map_err(|error| chain(&error))? {
+        activity.update(&chunk).map_err(|error| error.to_string())?;
+    }
+    activity.finish().map_err(|error| error.to_string())
+}

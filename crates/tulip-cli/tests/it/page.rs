@@ -1,0 +1,40 @@
+//! The page that a run leaves for people, however it ends.
+
+use tulip_core::Credentials;
+use tulip_emulator::{Emulator, JobScript};
+
+use crate::support::{Bench, run};
+
+const EXPORT: [&str; 6] = ["export", "--all", "--to", "out", "--report", "run.html"];
+
+fn page(bench: &Bench) -> String {
+    std::fs::read_to_string(bench.path("run.html")).unwrap()
+}
+
+#[test]
+fn a_run_leaves_a_page_with_its_failures_and_what_its_machines_did() {
+    let bench = Bench::of(Emulator::builder().machines(3).rows(20));
+    let script = JobScript::new().fails("out of <disk>");
+    bench.emulator.script_next_of(&bench.machine(), script);
+    let ran = bench.run(&EXPORT);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let page = page(&bench);
+    for needle in [
+        "Some machines are not exported",
+        "The job failed at Tulip: 1",
+        "out of &#60;disk&#62;",
+        "Timeline",
+        "By the records of 2 archives",
+    ] {
+        assert!(page.contains(needle), "{needle} in {page}");
+    }
+}
+
+#[test]
+fn a_run_without_access_leaves_a_page_that_says_so() {
+    let bench = Bench::of(Emulator::builder().machines(1).rows(20));
+    let wrong = Credentials::new(bench.emulator.credentials().key(), "wrong").unwrap();
+    let ran = run(&mut bench.command_as(&wrong), &EXPORT);
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    assert!(page(&bench).contains("The run failed before its first export"));
+}

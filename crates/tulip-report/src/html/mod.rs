@@ -1,0 +1,158 @@
+//! The report of a run: one page that needs nothing else.
+
+mod failures;
+mod machines;
+mod nights;
+mod states;
+mod timeline;
+mod units;
+
+use std::fmt;
+
+use askama::Template;
+use tulip_fleet::Outcome;
+
+use crate::{Activity, RunEnd, RunSummary};
+
+/// A run as a page for people: self-contained, without scripts, and without a network.
+///
+/// It has a summary, the failures grouped by reason with what to do, a timeline, what the machines
+/// did, the nights with their trend, and every machine. It stays under 1 MB: of very many machines
+/// some tables show only the first, and say so.
+///
+/// ```
+/// use tulip_report::{HtmlReport, RunEnd, RunSummary};
+///
+/// let mut run = RunSummary::starting("https://acme.tulip.co", "/data/<tulip>");
+/// run.end = RunEnd::Complete;
+/// let page = HtmlReport::new(&run).to_string();
+/// assert!(page.contains("/data/&#60;tulip&#62;"));
+/// ```
+#[derive(Debug, Clone)]
+pub struct HtmlReport<'a> {
+    run: &'a RunSummary,
+    earlier: &'a [RunSummary],
+    activity: &'a [(String, Result<Activity, String>)],
+    days: u64,
+}
+
+impl<'a> HtmlReport<'a> {
+    /// A report of this run alone.
+    #[must_use]
+    pub fn new(run: &'a RunSummary) -> Self {
+        Self {
+            run,
+            earlier: &[],
+            activity: &[],
+            days: 0,
+        }
+    }
+
+    /// Compares with earlier runs to the same target.
+    #[must_use]
+    pub fn earlier(mut self, runs: &'a [RunSummary]) -> Self {
+        self.earlier = runs;
+        self
+    }
+
+    /// Shows what machines did in the last `days` days, by the name of each machine; the error says
+    /// why an archive does not tell.
+    #[must_use]
+    pub fn activity(
+        mut self,
+        machines: &'a [(String, Result<Activity, String>)],
+        days: u64,
+    ) -> Self {
+        (self.activity, self.days) = (machines, days);
+        self
+    }
+}
+
+impl fmt::Display for HtmlReport<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let page = Page::of(self);
+        page.render_into(f).map_err(|_| fmt::Error)
+    }
+}
+
+/// What the template shows.
+#[derive(Template)]
+#[template(path = "report.html")]
+struct Page<'a> {
+    run: &'a RunSummary,
+    date: String,
+    started: String,
+    ended: String,
+    took: String,
+    verdict: &'static str,
+    verdict_class: &'static str,
+    outcomes: Vec<(&'static str, String)>,
+    exports: String,
+    bytes: String,
+    records: String,
+    failures: Vec<failures::Group>,
+    timeline: timeline::Timeline,
+    states: Option<states::States>,
+    nights: Vec<nights::Night>,
+    machines: machines::Machines,
+}
+
+impl<'a> Page<'a> {
+    fn of(report: &HtmlReport<'a>) -> Self {
+        let run = report.run;
+        let (verdict, verdict_class) = verdict(run);
+        let outcomes = Outcome::all().map(|outcome| {
+            let count = run.count(outcome) as u64;
+            (words(outcome), units::count(count))
+        });
+        Self {
+            run,
+            date: run.started.date(),
+            started: units::minute(run.started),
+            ended: units::minute(run.ended),
+            took: units::duration(units::between(run.started, run.ended)),
+            verdict,
+            verdict_class,
+            outcomes: outcomes.collect(),
+            exports: units::count(run.items.len() as u64),
+            bytes: units::bytes(run.stored_bytes()),
+            records: units::count(run.stored_records()),
+            failures: failures::groups(run),
+            timeline: timeline::timeline(run),
+            states: states::states(report.activity, report.days),
+            nights: nights::nights(run, report.earlier),
+            machines: machines::machines(run, report.earlier),
+        }
+    }
+}
+
+/// How the run went, in a sentence.
+fn verdict(run: &RunSummary) -> (&'static str, &'static str) {
+    match run.end {
+        RunEnd::Failed => ("The run failed before its first export", "bad"),
+        RunEnd::Interrupted => ("The run was interrupted", "bad"),
+        RunEnd::Open => ("The run has not ended", "bad"),
+        RunEnd::Stopped => ("The run ended early", "bad"),
+        RunEnd::Complete if run.items.is_empty() => ("There was nothing to export", "good"),
+        RunEnd::Complete if run.is_success() => ("Every machine is exported", "good"),
+        RunEnd::Complete if run.items.iter().any(|item| item.outcome.is_success()) => {
+            ("Some machines are not exported", "bad")
+        }
+        RunEnd::Complete => ("No machine is exported", "bad"),
+    }
+}
+
+fn words(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Stored => "stored",
+        Outcome::Unchanged => "unchanged",
+        Outcome::NotStarted => "not started",
+        Outcome::StartUnknown => "start unknown",
+        Outcome::FailedAtTulip => "failed at Tulip",
+        Outcome::FailedToStore => "failed to store",
+        _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,200 @@
+//! What the machines did: the share of each state, and why they were down.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::units;
+use crate::Activity;
+
+/// How many states have a colour of their own.
+const COLOURS: [&str; 5] = ["c1", "c2", "c3", "c4", "c5"];
+
+/// The colour of all other states.
+const OTHER: &str = "c6";
+
+/// How many machines have a row.
+const ROWS: usize = 30;
+
+/// How many reasons are listed.
+const REASONS: usize = 15;
+
+/// The states of all machines, and of those that were down longest.
+pub(super) struct States {
+    pub(super) days: u64,
+    /// How many archives were read.
+    pub(super) read: usize,
+    /// What of the archives could not be read, with how often.
+    pub(super) unread: Vec<(String, usize)>,
+    pub(super) whole: Vec<Share>,
+    pub(super) reasons: Vec<Share>,
+    pub(super) machines: Vec<Row>,
+    pub(super) more: usize,
+}
+
+/// A state or a reason with its time.
+pub(super) struct Share {
+    pub(super) name: String,
+    pub(super) class: &'static str,
+    pub(super) time: String,
+    pub(super) percent: String,
+    /// Where its bar begins and how long it is, of 1000.
+    pub(super) x: String,
+    pub(super) width: String,
+}
+
+pub(super) struct Row {
+    pub(super) name: String,
+    pub(super) shares: Vec<Share>,
+    pub(super) down: String,
+    pub(super) reason: String,
+}
+
+/// The states of machines by their names, over this many days; `None` where no archive was looked at.
+pub(super) fn states(machines: &[(String, Result<Activity, String>)], days: u64) -> Option<States> {
+    if machines.is_empty() {
+        return None;
+    }
+    let (mut all, mut unread) = (Activity::default(), BTreeMap::<_, usize>::new());
+    let mut read = Vec::new();
+    for (name, activity) in machines {
+        match activity {
+            Ok(activity) => {
+                all.add(activity);
+                read.push((name, activity, sum(&activity.reasons)));
+            }
+            Err(why) => *unread.entry(why.clone()).or_default() += 1,
+        }
+    }
+    if all.unread > 0 {
+        let records = "records have times that cannot be read".to_owned();
+        unread.insert(records, usize::try_from(all.unread).unwrap_or(usize::MAX));
+    }
+    let by_time = ranked(&all.states);
+    let classes: BTreeMap<&str, &str> = by_time
+        .iter()
+        .zip(COLOURS)
+        .map(|((name, _), class)| (*name, class))
+        .collect();
+    let class = |name: &str| classes.get(name).copied().unwrap_or(OTHER);
+    read.sort_by_key(|(.., down)| std::cmp::Reverse(*down));
+    let rows = read.iter().take(ROWS).map(|(name, activity, down)| Row {
+        name: units::shortened(name, 40),
+        shares: shares(&by_rank(&activity.states, &by_time), class),
+        down: units::percent(down.as_secs_f64(), sum(&activity.states).as_secs_f64()),
+        reason: ranked(&activity.reasons)
+            .first()
+            .map_or_else(String::new, |(name, _)| units::shortened(name, 60)),
+    });
+    let mut reasons = shares(&ranked(&all.reasons), |_| COLOURS[0]);
+    reasons.truncate(REASONS);
+    Some(States {
+        days,
+        machines: rows.collect(),
+        more: read.len().saturating_sub(ROWS),
+        read: read.len(),
+        unread: unread.into_iter().collect(),
+        whole: shares(&by_time, class),
+        reasons,
+    })
+}
+
+fn sum(times: &BTreeMap<String, Duration>) -> Duration {
+    times.values().sum()
+}
+
+/// The names with their times, the longest first.
+fn ranked(times: &BTreeMap<String, Duration>) -> Vec<(&str, Duration)> {
+    let mut ranked: Vec<_> = times
+        .iter()
+        .map(|(name, time)| (name.as_str(), *time))
+        .collect();
+    ranked.sort_by_key(|(_, time)| std::cmp::Reverse(*time));
+    ranked
+}
+
+/// The times of one machine in the order of all machines, so that bars can be compared.
+fn by_rank<'a>(
+    times: &BTreeMap<String, Duration>,
+    order: &[(&'a str, Duration)],
+) -> Vec<(&'a str, Duration)> {
+    let times = order
+        .iter()
+        .filter_map(|(name, _)| Some((*name, *times.get(*name)?)));
+    times.collect()
+}
+
+fn shares(times: &[(&str, Duration)], class: impl Fn(&str) -> &'static str) -> Vec<Share> {
+    let whole: Duration = times.iter().map(|(_, time)| *time).sum();
+    let whole = whole.as_secs_f64();
+    let mut x = 0.0;
+    let share = |(name, time): &(&str, Duration)| {
+        let width = match whole > 0.0 {
+            true => time.as_secs_f64() / whole * 1000.0,
+            false => 0.0,
+        };
+        let start = x;
+        x += width;
+        Share {
+            name: units::shortened(name, 60),
+            class: class(name),
+            time: units::duration(*time),
+            percent: units::percent(time.as_secs_f64(), whole),
+            x: format!("{start:.0}"),
+            width: format!("{width:.0}"),
+        }
+    };
+    times.iter().map(share).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn activity(states: &[(&str, u64)], reasons: &[(&str, u64)]) -> Activity {
+        let times = |times: &[(&str, u64)]| {
+            let times = times.iter();
+            times
+                .map(|(name, hours)| ((*name).to_owned(), Duration::from_secs(hours * 3600)))
+                .collect()
+        };
+        Activity {
+            states: times(states),
+            reasons: times(reasons),
+            unread: 0,
+        }
+    }
+
+    #[test]
+    fn machines_that_were_down_longest_come_first_in_the_colours_of_all() {
+        let machines = vec![
+            (
+                "fine".to_owned(),
+                Ok(activity(&[("Running", 9), ("Down", 1)], &[("oil", 1)])),
+            ),
+            (
+                "bad".to_owned(),
+                Ok(activity(&[("Running", 4), ("Down", 6)], &[("oil", 6)])),
+            ),
+            ("odd".to_owned(), Err("no column".to_owned())),
+        ];
+        let states = states(&machines, 7).unwrap();
+        let whole = states
+            .whole
+            .iter()
+            .map(|share| (&*share.name, &*share.percent));
+        assert!(whole.eq([("Running", "65 %"), ("Down", "35 %")]));
+        let rows: Vec<_> = states
+            .machines
+            .iter()
+            .map(|row| (&*row.name, &*row.down))
+            .collect();
+        assert_eq!(rows, [("bad", "60 %"), ("fine", "10 %")]);
+        assert_eq!(states.machines[0].shares[1].class, "c2");
+        assert_eq!(states.unread, [("no column".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn without_an_archive_there_is_no_picture() {
+        assert!(states(&[], 7).is_none());
+    }
+}
