@@ -25,10 +25,12 @@ CRATES = {
     "tulip-archive": {"tulip-core", "tulip-http", "tulip-sinks"},
     "tulip-fleet": {"tulip-core", "tulip-http", "tulip-sinks", "tulip-archive"},
     "tulip-report": {"tulip-core", "tulip-archive", "tulip-fleet"},
+    "tulip-ledger": {"tulip-core", "tulip-archive"},
     "tulip-emulator": {"tulip-core"},
     "tulip-test-s3": set(),
     "tulip-cli": {
-        "tulip-core", "tulip-http", "tulip-sinks", "tulip-archive", "tulip-fleet", "tulip-report",
+        "tulip-core", "tulip-http", "tulip-sinks", "tulip-archive", "tulip-fleet", "tulip-ledger",
+        "tulip-report",
         "tulip-emulator",
     },
 }

@@ -38,7 +38,7 @@ pub struct ExporterBuilder {
     allow_empty: bool,
     max_bytes: Option<u64>,
     poll: PollPolicy,
-    state: Option<StateStore>,
+    state: Option<Arc<dyn StateStore>>,
     resume_within: Duration,
 }
 
@@ -188,7 +188,7 @@ impl ExporterBuilder {
     /// Remembers incomplete exports in `store`, so that another run can resume them. By default nothing
     /// is remembered. What cannot be written there ends no export, and is logged.
     #[must_use]
-    pub fn state(mut self, store: StateStore) -> Self {
+    pub fn state(mut self, store: Arc<dyn StateStore>) -> Self {
         self.state = Some(store);
         self
     }

@@ -60,6 +60,9 @@ pub enum ExportErrorKind {
     /// The export that was to be resumed is no longer incomplete: another process has finished or
     /// discarded it.
     NotIncomplete,
+    /// Another process has taken the export over while this one was at it: this one had been taken
+    /// for dead. The other one continues.
+    Fenced,
     /// The caller ended the export.
     Interrupted,
 }
@@ -75,7 +78,7 @@ enum Retry {
 
 /// Every class with its stable name and whether a retry can help: the one place where both are
 /// said.
-const KINDS: [(ExportErrorKind, &str, Retry); 21] = [
+const KINDS: [(ExportErrorKind, &str, Retry); 22] = [
     (
         ExportErrorKind::InvalidRequest,
         "invalid_request",
@@ -132,6 +135,7 @@ const KINDS: [(ExportErrorKind, &str, Retry); 21] = [
         "not_incomplete",
         Retry::Never,
     ),
+    (ExportErrorKind::Fenced, "fenced", Retry::Always),
     (ExportErrorKind::Interrupted, "interrupted", Retry::Always),
 ];
 
@@ -217,7 +221,7 @@ pub enum Advice {
     AllowMissingFinalLineBreak,
     /// [`ExporterBuilder::ragged_records`](crate::ExporterBuilder::ragged_records).
     AllowRagged,
-    /// [`StateStore::discard`](crate::StateStore::discard), where no archive was started after all.
+    /// [`IncompleteExport::discard`](crate::IncompleteExport::discard), where no archive was started after all.
     DiscardStart,
     /// Something else, in words.
     Other(&'static str),
@@ -240,7 +244,7 @@ impl fmt::Display for Advice {
             }
             Self::DiscardStart => {
                 "look in Tulip: export the job by its id, or discard the incomplete export with \
-                 StateStore::discard to start another"
+                 IncompleteExport::discard to start another"
             }
             Self::Other(words) => words,
         })

@@ -20,7 +20,7 @@ mod recovery;
 mod repair;
 mod setup;
 mod source;
-mod state;
+pub mod state;
 mod target;
 mod template;
 mod verify;
@@ -41,7 +41,9 @@ pub use outcome::{CreateOnly, Outcome};
 pub use receipts::{RUNS_FOLDER, ReceiptError};
 pub use repair::Repair;
 pub use source::Source;
-pub use state::{DiscardError, IncompleteExport, StateError, StateStore};
+pub use state::{
+    DiscardError, IncompleteExport, MemoryStateStore, StateError, StateErrorKind, StateStore,
+};
 pub use target::parse_target;
 pub use template::{Field, KeyTemplate, TemplateError};
 pub use verify::{Verification, VerificationStatus, Verifier};

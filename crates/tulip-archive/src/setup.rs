@@ -25,7 +25,7 @@ pub(crate) struct Setup {
     pub(crate) allow_empty: bool,
     pub(crate) max_bytes: Option<u64>,
     pub(crate) poll: PollPolicy,
-    pub(crate) state: Option<StateStore>,
+    pub(crate) state: Option<Arc<dyn StateStore>>,
     pub(crate) resume_within: Duration,
     /// Where archives go: the same place is the same text.
     pub(crate) target: String,

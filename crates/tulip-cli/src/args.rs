@@ -8,6 +8,7 @@ mod export;
 mod install;
 mod output;
 mod resume;
+mod runs;
 mod selection;
 mod target;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub(crate) use self::export::{ExistsRule, ExportArgs, ExportSettings, ManifestRu
 pub(crate) use self::install::{CompletionsArgs, ManArgs};
 pub(crate) use self::output::RunFiles;
 pub(crate) use self::resume::{ResumeArgs, StateFolder};
+pub(crate) use self::runs::{RepairArgs, RunsArgs, RunsCommand};
 pub(crate) use self::selection::SelectionArgs;
 pub(crate) use self::target::{CheckArgs, SinkSettings, SinksArgs, SinksCommand};
 pub(crate) use self::verify::VerifyArgs;
@@ -148,6 +150,8 @@ pub(crate) enum Command {
     Export(Box<ExportArgs>),
     /// Resume or discard unfinished exports
     Resume(ResumeArgs),
+    /// Repair what is remembered between runs
+    Runs(RunsArgs),
     /// Compare stored archives with their receipts, or repair them
     Verify(VerifyArgs),
     /// List the sinks that archives can go to, or check one

@@ -86,7 +86,7 @@ impl std::fmt::Display for Failure {
 /// The exit code of every class of failed export: the one place where it is decided.
 ///
 /// Schedulers treat 2, 3, 4 and 6 as final, so nothing that a retry can mend ends in one of these.
-const CODES: [(ExportErrorKind, Code); 21] = [
+const CODES: [(ExportErrorKind, Code); 22] = [
     (ExportErrorKind::InvalidRequest, Code::Usage),
     (ExportErrorKind::PermissionDenied, Code::Permission),
     (ExportErrorKind::NotFound, Code::Job),
@@ -107,6 +107,7 @@ const CODES: [(ExportErrorKind, Code); 21] = [
     (ExportErrorKind::TooLarge, Code::Other),
     (ExportErrorKind::AlreadyRunning, Code::Other),
     (ExportErrorKind::NotIncomplete, Code::Other),
+    (ExportErrorKind::Fenced, Code::Other),
     (ExportErrorKind::Interrupted, Code::Interrupted),
 ];
 

@@ -1,9 +1,11 @@
 //! Where incomplete exports are remembered.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use etcetera::BaseStrategy as _;
-use tulip_archive::StateStore;
+use tulip_archive::{StateError, StateErrorKind, StateStore};
+use tulip_ledger::SqliteLedger;
 
 use crate::args::StateFolder;
 use crate::failure::{Failure, chain};
@@ -15,22 +17,26 @@ use crate::values;
 pub(crate) fn store(
     folder: &StateFolder,
     progress: &Progress,
-) -> Result<Option<StateStore>, Failure> {
+) -> Result<Option<Arc<dyn StateStore>>, Failure> {
     let place = place(folder);
     if let Place::Named(folder) = &place {
-        let opened = StateStore::open(folder);
-        return opened.map(Some).map_err(|error| {
-            Failure::usage(chain(&error)).with_hint("name a folder that can be written")
-        });
+        return match SqliteLedger::open(folder) {
+            Ok(ledger) => Ok(Some(Arc::new(ledger))),
+            Err(error) => Err(Failure::usage(chain(&error)).with_hint(hint_of(&error))),
+        };
     }
     let opened = match place.path() {
-        Some(folder) => StateStore::open(folder).map_err(|error| chain(&error)),
-        None => Err("no home directory".to_owned()),
+        Some(folder) => {
+            SqliteLedger::open(folder).map_err(|error| (chain(&error), hint_of(&error)))
+        }
+        None => {
+            let hint = "set --state or TULIP_STATE to a folder that can be written, or --no-state";
+            Err(("no home directory".to_owned(), hint))
+        }
     };
     match opened {
-        Ok(store) => Ok(Some(store)),
-        Err(cause) => {
-            let hint = "set --state or TULIP_STATE to a folder that can be written, or --no-state";
+        Ok(ledger) => Ok(Some(Arc::new(ledger))),
+        Err((cause, hint)) => {
             let message = format!("an interrupted run cannot be resumed: {cause}");
             progress.warn(&message, Some(hint));
             Ok(None)
@@ -62,6 +68,18 @@ pub(crate) fn place(folder: &StateFolder) -> Place {
     match named(folder) {
         Some(path) => Place::Named(path),
         None => own().map_or(Place::Nowhere, Place::Own),
+    }
+}
+
+/// What can be done about a state that cannot be used, in the words of the command line.
+pub(crate) fn hint_of(error: &StateError) -> &'static str {
+    match error.kind() {
+        StateErrorKind::Full => "make space, or name another folder with --state",
+        StateErrorKind::Unsupported => "name a folder on a local disk with --state",
+        StateErrorKind::Damaged => "run `tulip runs repair` to keep what can still be read",
+        StateErrorKind::NewerVersion => "update tulip, or name another folder with --state",
+        StateErrorKind::Unavailable => "try again when the other processes have ended",
+        _ => "set --state or TULIP_STATE to a folder that can be written, or --no-state",
     }
 }
 

@@ -3,6 +3,8 @@
 mod api_error;
 mod byte_size;
 mod checksum;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod credentials;
 mod id;
 mod instance;

@@ -47,6 +47,7 @@ pub(super) async fn commit(
         recovery.abort(writer).await;
         return Err(error);
     }
+    recovery.confirm().await?;
     cx.emit(Event::Committing);
     writer.annotate(&Metadata::from([(
         "tulip-checksum".to_owned(),

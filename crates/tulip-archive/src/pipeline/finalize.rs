@@ -107,7 +107,7 @@ async fn write(
         .ok()
         .and_then(|writer| writer.resume_token());
     let stored = recovery.object_stored(sink.as_ref(), receipt, &key, token);
-    stored.await;
+    stored.await?;
     let mut writer = opened.map_err(failed)?;
     match writer.write(json.into()).await {
         Ok(()) => writer.close().await.map(drop).map_err(failed),

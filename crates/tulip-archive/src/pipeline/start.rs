@@ -67,7 +67,7 @@ async fn start_archive(
     loop {
         let ready = async { attempts.ready().await.map_err(not_started) };
         cancellation.guard(ready).await?;
-        recovery.start_requested().await;
+        recovery.start_requested().await?;
         match cancellation.grace(attempt(recovery, &mut attempts)).await {
             Graced::Done(Ok(None)) => {
                 cx.emit(Event::StartRefused);
@@ -102,16 +102,16 @@ async fn attempt(
 ) -> Result<Option<JobId>, ExportError> {
     match attempts.send().await {
         Ok(Some(started)) => {
-            recovery.start_answered(started.id.clone()).await;
+            recovery.start_answered(started.id.clone()).await?;
             Ok(Some(started.id))
         }
         Ok(None) => {
-            recovery.start_refused().await;
+            recovery.start_refused().await?;
             Ok(None)
         }
         Err(error) => {
             if !error.is_outcome_unknown() {
-                recovery.start_refused().await;
+                recovery.start_refused().await?;
             }
             Err(not_started(error))
         }

@@ -133,7 +133,7 @@ pub(super) async fn transfer(
             }
             None => {
                 cx.emit(Event::Downloading { key, length });
-                recovery.object_opened(&cx.setup, key).await;
+                recovery.object_opened(&cx.setup, key).await?;
                 match open::object(cx, cancellation, &started, length).await? {
                     Some(writer) => (writer, cx.setup.inspector(length)),
                     None => return Ok(Moved::Skipped(cx.skipped(key).await)),
@@ -194,7 +194,7 @@ async fn drive(
     loop {
         recovery
             .save_resume_token(transfer.writer.resume_token())
-            .await;
+            .await?;
         match transfer.step().await? {
             Step::Moved => {}
             ended => return Ok(ended),

@@ -1,31 +1,117 @@
-//! Why the state cannot be used.
+//! Why a state store cannot do what it was asked for.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
 
-/// What cannot be remembered, or is not readable.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot {what} the state in {}", path.display())]
-pub struct StateError {
-    path: PathBuf,
-    what: &'static str,
-    source: io::Error,
+/// The class of a [`StateError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StateErrorKind {
+    /// The claim is no longer in force: another process has taken the record over, or it was
+    /// removed. Nothing was changed.
+    Fenced,
+    /// The state may not be read or written, or others could write to it.
+    PermissionDenied,
+    /// There is no space left.
+    Full,
+    /// The store cannot work in this place: its file system has no locks, for example.
+    Unsupported,
+    /// What is stored is damaged.
+    Damaged,
+    /// What is stored was written by a newer version of this software.
+    NewerVersion,
+    /// The store is overloaded, or was locked by others for too long.
+    Unavailable,
+    /// Anything else.
+    Other,
+}
+
+/// Why a [`StateStore`](super::StateStore) failed. Cloning is cheap: one failure can be that of many
+/// writes.
+#[derive(Clone)]
+pub struct StateError(Arc<Inner>);
+
+struct Inner {
+    kind: StateErrorKind,
+    message: String,
+    source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl StateError {
-    pub(super) fn write(path: &Path, source: io::Error) -> Self {
-        Self {
-            path: path.to_owned(),
-            what: "write",
-            source,
-        }
+    /// An error of this class. The message says what happened, and to what.
+    pub fn new(kind: StateErrorKind, message: impl Into<String>) -> Self {
+        Self::of(kind, message.into(), None)
     }
 
-    pub(super) fn read(path: &Path, source: io::Error) -> Self {
-        Self {
-            path: path.to_owned(),
-            what: "read",
+    /// An error of this class with its cause.
+    pub fn with_source(
+        kind: StateErrorKind,
+        message: impl Into<String>,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Self::of(kind, message.into(), Some(source.into()))
+    }
+
+    /// A claim that is no longer in force.
+    #[must_use]
+    pub fn fenced() -> Self {
+        Self::new(
+            StateErrorKind::Fenced,
+            "another process has taken the record over",
+        )
+    }
+
+    fn of(
+        kind: StateErrorKind,
+        message: String,
+        source: Option<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            kind,
+            message,
             source,
-        }
+        }))
+    }
+
+    /// The class of the failure.
+    #[must_use]
+    pub fn kind(&self) -> StateErrorKind {
+        self.0.kind
+    }
+
+    /// Whether the claim is no longer in force.
+    #[must_use]
+    pub fn is_fenced(&self) -> bool {
+        self.0.kind == StateErrorKind::Fenced
+    }
+
+    /// Whether the same call can succeed later without anybody changing anything.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.0.kind == StateErrorKind::Unavailable
+    }
+}
+
+impl fmt::Debug for StateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StateError")
+            .field("kind", &self.0.kind)
+            .field("message", &self.0.message)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl fmt::Display for StateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl StdError for StateError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        let source = self.0.source.as_deref()?;
+        Some(source)
     }
 }

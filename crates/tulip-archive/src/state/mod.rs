@@ -1,13 +1,22 @@
 //! Incomplete exports, remembered so that the next run can resume them.
+//!
+//! A [`StateStore`] keeps one record for each. [`MemoryStateStore`] is one that ends with the process;
+//! the crate `tulip-ledger` has one in a file.
 
-mod entry;
+mod claimed;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 mod error;
-mod journal;
+mod incomplete;
+mod memory;
 mod record;
 mod store;
 
-pub(crate) use entry::Entry;
-pub use error::StateError;
-pub(crate) use record::{Identity, PendingReceipt, Settings, StagedObject, StagedPart, Start};
-pub(crate) use store::Found;
-pub use store::{DiscardError, IncompleteExport, StateStore};
+pub(crate) use claimed::{ClaimedRecord, RecordOutcome};
+pub use error::{StateError, StateErrorKind};
+pub use incomplete::{DiscardError, IncompleteExport};
+pub use memory::MemoryStateStore;
+pub(crate) use record::{
+    ExportSettings, Identity, PendingReceipt, StagedObject, StagedPart, Start,
+};
+pub use store::{Claim, ClaimOutcome, Holder, StateStore, StoredRecord};

@@ -1,4 +1,4 @@
-//! What is remembered of one export. No URL of an archive and no secret is in it.
+//! The record of one export. No URL of an archive and no secret is in it.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -6,13 +6,14 @@ use tulip_core::sink::StaleUpload;
 use tulip_core::{Checksum, ChecksumAlgorithm, JobId, MachineId, ObjectKey, Receipt, Timestamp};
 use tulip_http::Position;
 
+use super::{StateError, StateErrorKind};
 use crate::{FramingRules, IfExists, Source};
 
-/// The form of the files that are written. One that this version does not know is left alone.
-pub(crate) const VERSION: u32 = 1;
+/// The form of the records that are written. One that this version does not know is left alone.
+const VERSION: u32 = 1;
 
-/// The hexadecimal digits of an export's name.
-pub(super) const ID_LENGTH: usize = 32;
+/// The hexadecimal digits of a record's id.
+const ID_LENGTH: usize = 32;
 
 /// What makes two exports the same one, done twice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +35,7 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// A short name of its own for each identity.
+    /// The id of the record: another one for each identity.
     pub(crate) fn id(&self) -> String {
         let parts = [
             Some(self.instance.as_str()),
@@ -64,7 +65,7 @@ impl Identity {
 
 /// How an export was asked for, beside its identity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Settings {
+pub(crate) struct ExportSettings {
     /// The target's URL with all options that are no secrets, where a registry has made the sink of
     /// one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -139,7 +140,7 @@ pub(crate) struct Record {
     pub(crate) version: u32,
     #[serde(flatten)]
     pub(crate) identity: Identity,
-    pub(crate) settings: Settings,
+    pub(crate) settings: ExportSettings,
     pub(crate) began: Timestamp,
     pub(crate) start: Start,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -148,8 +149,36 @@ pub(crate) struct Record {
     pub(crate) pending: Option<PendingReceipt>,
 }
 
+/// What every form of a record has.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
+
 impl Record {
-    pub(crate) fn new(identity: Identity, settings: Settings, began: Timestamp) -> Self {
+    /// The record with this id, from the text that was saved.
+    pub(super) fn parse(id: &str, text: &str) -> Result<Self, StateError> {
+        if let Ok(Versioned { version }) = serde_json::from_str(text)
+            && version != VERSION
+        {
+            let what = format!(
+                "the record {id} of an incomplete export has version {version}, this software \
+                 reads version {VERSION}"
+            );
+            return Err(StateError::new(StateErrorKind::NewerVersion, what));
+        }
+        let damaged = |source: Box<dyn std::error::Error + Send + Sync>| {
+            let what = format!("the record {id} of an incomplete export is damaged");
+            StateError::with_source(StateErrorKind::Damaged, what, source)
+        };
+        let record: Self = serde_json::from_str(text).map_err(|error| damaged(error.into()))?;
+        match record.identity.id() == id {
+            true => Ok(record),
+            false => Err(damaged("it is that of another export".into())),
+        }
+    }
+
+    pub(crate) fn new(identity: Identity, settings: ExportSettings, began: Timestamp) -> Self {
         let start = match &identity.job {
             Some(job) => Start::Known { job: job.clone() },
             None => Start::None,
@@ -245,5 +274,30 @@ mod tests {
         assert_eq!(ids.len(), all.len());
         let labelled = identity(Some("j"), Some("m"), "file:///a");
         assert_eq!(labelled.id(), identity(Some("j"), None, "file:///a").id());
+    }
+
+    #[test]
+    fn a_text_that_is_no_record_of_ours_says_what_it_is() {
+        let identity = identity(None, Some("m"), "file:///a");
+        let id = identity.id();
+        let settings = ExportSettings {
+            url: None,
+            machine_name: None,
+            machine_type: None,
+            digest: ChecksumAlgorithm::default(),
+            if_exists: IfExists::default(),
+            repairs: false,
+            framing: FramingRules::default(),
+            allow_empty: false,
+            max_bytes: None,
+        };
+        let record = Record::new(identity, settings, Timestamp::now());
+        let text = serde_json::to_string(&record).unwrap();
+        assert_eq!(Record::parse(&id, &text).unwrap(), record);
+        let kind = |id: &str, text: &str| Record::parse(id, text).unwrap_err().kind();
+        assert_eq!(kind("0", &text), StateErrorKind::Damaged);
+        assert_eq!(kind(&id, &text[1..]), StateErrorKind::Damaged);
+        let newer = r#"{"version": 2, "what": "this version does not know"}"#;
+        assert_eq!(kind(&id, newer), StateErrorKind::NewerVersion);
     }
 }

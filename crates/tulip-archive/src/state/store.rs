@@ -1,379 +1,141 @@
-//! The folder of records.
+//! The contract of what keeps the records of incomplete exports.
 
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use std::fmt;
 
-use serde::Deserialize;
-use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::task::spawn_blocking;
-use tulip_core::sink::{Sink, SinkError, SinkErrorKind, SinkUrl, SinkUrlError};
-use tulip_core::{JobId, ObjectKey, Timestamp};
+use tulip_core::Timestamp;
+use tulip_core::sink::async_trait;
 
-use super::Identity;
-use super::entry::Entry;
-use super::error::StateError;
-use super::journal::{self, Journal, Taken};
-use super::record::{ID_LENGTH, Record, Settings, Start, VERSION};
-use crate::Source;
+use super::StateError;
 
-/// A record is locked for a moment also by whoever only looks, so a lock is tried this often.
-const LOOKS: u32 = 4;
-const LOOK_AGAIN: Duration = Duration::from_millis(25);
-
-/// Remembers open exports in a folder, one small file each, so that they outlast the process.
+/// Keeps the records of incomplete exports, so that another run can resume them.
 ///
-/// The files hold no secret and no URL of an archive, and only their owner can read them. An
-/// [`Exporter`](crate::Exporter) that was given a store attaches to the job that an earlier run of
-/// the same export has started instead of starting another, resumes its download, and removes
-/// what cannot be resumed. The folder must lie on a file system that
-/// knows locks; several processes can share it.
-#[derive(Debug, Clone)]
-pub struct StateStore {
-    folder: PathBuf,
-    turns: Arc<Semaphore>,
+/// A record is a text of at most some kilobytes that the store does not look into, under an id that
+/// is made of the characters `0-9a-f`. A process works on a record only while it has claimed it.
+///
+/// # Contract
+/// - At most one claim of a record is in force. It ends with [`StateStore::release`],
+///   [`StateStore::remove`], or the process, however that ends.
+/// - Each claim has a higher [`Claim::attempt`] than every earlier one of that record, also where the
+///   record was removed in between. A call with a claim that is not in force changes nothing and
+///   fails as [`Fenced`](super::StateErrorKind::Fenced). So a process that was taken for dead can do
+///   no harm when it continues.
+/// - Calls with one claim take effect in the order in which they are made. Dropping the future of one
+///   does not undo it.
+/// - What was saved as durable outlasts a loss of power, the rest at least the process.
+///
+/// The suite in `state::conformance`, behind the feature `conformance`, checks this.
+#[async_trait]
+pub trait StateStore: fmt::Debug + Send + Sync {
+    /// Claims the record `id` for this process. Where there is none, `new` is stored and claimed, if
+    /// it is given.
+    ///
+    /// # Errors
+    /// [`StateError`] when the store cannot tell or write.
+    async fn claim(&self, id: &str, new: Option<String>) -> Result<ClaimOutcome, StateError>;
+
+    /// Replaces a record. What must not be forgotten, whatever happens to the machine, is `durable`.
+    ///
+    /// # Errors
+    /// [`StateError`], of which [`StateError::is_fenced`] says that another process has it.
+    async fn save(&self, claim: &Claim, record: String, durable: bool) -> Result<(), StateError>;
+
+    /// Removes a record, which ends the claim.
+    ///
+    /// # Errors
+    /// [`StateError`], of which [`StateError::is_fenced`] says that another process has it.
+    async fn remove(&self, claim: &Claim) -> Result<(), StateError>;
+
+    /// Ends the claim and leaves the record for another. Returns at once; a claim of the same
+    /// process that is asked for afterwards finds the record free.
+    fn release(&self, claim: Claim);
+
+    /// All records, in any order.
+    ///
+    /// # Errors
+    /// [`StateError`] when they cannot be read.
+    async fn list(&self) -> Result<Vec<StoredRecord>, StateError>;
 }
 
-/// How the files' names end: lines of JSON, each of which is all that is known by then.
-const FORM: &str = "jsonl";
-
-/// Whether a file can be one of ours, by its name: the folder may hold others.
-fn is_of_an_export(path: &Path) -> bool {
-    let id = path.file_stem().and_then(|stem| stem.to_str());
-    path.extension().is_some_and(|extension| extension == FORM)
-        && id.is_some_and(|id| {
-            id.len() == ID_LENGTH && id.bytes().all(|byte| byte.is_ascii_hexdigit())
-        })
-}
-
-/// Exports that may look for their records at once: of thousands that start together most wait for
-/// a thread anyway, and take less memory before they do.
-const TURNS: usize = 32;
-
-/// Why an open export was not given up.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DiscardError {
-    /// What it has left in its sink stays.
-    #[error("what it has left stays")]
-    Sink(#[from] SinkError),
-    /// It cannot be forgotten.
-    #[error("it cannot be forgotten")]
-    State(#[from] StateError),
-}
-
-/// An export that is not finished.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct IncompleteExport {
-    /// Whether a process is at it now.
-    pub running: bool,
+/// A record that belongs to this process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
     id: String,
-    record: Record,
+    attempt: u64,
 }
 
-/// What comes of asking for an export's record.
-pub(crate) enum Found {
-    /// It is ours until it is dropped.
-    Entry(Box<Entry>),
-    /// Another run has it.
-    Busy,
-    /// It is not open, or no more.
-    Nothing,
-}
-
-impl StateStore {
-    /// A store in `folder`, which is created where it is missing.
-    ///
-    /// # Errors
-    /// [`StateError`] when it cannot be created, or others can write to it: what lies there
-    /// decides which files are removed.
-    pub fn open(folder: impl Into<PathBuf>) -> Result<Self, StateError> {
-        let folder = folder.into();
-        let failed = |error| StateError::write(&folder, error);
-        journal::create_folder(&folder).map_err(failed)?;
-        journal::check_owner(&folder).map_err(failed)?;
-        let turns = Arc::new(Semaphore::new(TURNS));
-        Ok(Self { folder, turns })
+impl Claim {
+    /// The claim of the record `id` with this attempt number, for implementers of [`StateStore`].
+    pub fn new(id: impl Into<String>, attempt: u64) -> Self {
+        let id = id.into();
+        Self { id, attempt }
     }
 
-    /// Waits until this export may look for its record.
-    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        // Nobody closes the semaphore.
-        self.turns.acquire().await.ok()
-    }
-
-    /// Where the files lie.
+    /// The id of the record.
     #[must_use]
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
-    /// The exports that are open, the oldest first. A file that cannot be read as one is left out.
-    ///
-    /// # Errors
-    /// [`StateError`] when the folder, or a file in it, cannot be read.
-    pub fn list(&self) -> Result<Vec<IncompleteExport>, StateError> {
-        let failed = |error| StateError::read(&self.folder, error);
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir(&self.folder).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            if is_of_an_export(&path) {
-                found.extend(Self::look(&path)?);
-            }
-        }
-        found.sort_by_key(|open| (open.record.began, open.id.clone()));
-        Ok(found)
-    }
-
-    fn look(path: &Path) -> Result<Option<IncompleteExport>, StateError> {
-        let failed = |error| StateError::read(path, error);
-        // Taken while it is read, so that it is not one that was finished meanwhile.
-        let (running, content) = match Journal::take(path, false).map_err(failed)? {
-            Taken::Ours(journal, content) => {
-                // Whoever made it was killed before it had written a line.
-                if journal::lines(&content).next().is_none() {
-                    journal.remove().map_err(failed)?;
-                }
-                (false, content)
-            }
-            Taken::Busy => (true, journal::read(path).map_err(failed)?),
-            Taken::Missing => return Ok(None),
-        };
-        let record = understand(path, &content).unwrap_or_else(|error| {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            let cause = cause.unwrap_or_default();
-            tracing::warn!(%error, cause, "ignoring a state file: {error}: {cause}");
-            None
-        });
-        let id = path.file_stem().and_then(|stem| stem.to_str());
-        Ok(record.zip(id).map(|(record, id)| IncompleteExport {
-            running,
-            id: id.to_owned(),
-            record,
-        }))
-    }
-
-    /// The record of an export, new or old.
-    pub(crate) async fn begin(
-        &self,
-        identity: Identity,
-        settings: Settings,
-        began: Timestamp,
-    ) -> Result<Found, StateError> {
-        self.find(identity, settings, Some(began)).await
-    }
-
-    /// The record of an open export, if it still is one.
-    pub(crate) async fn reopen(
-        &self,
-        identity: Identity,
-        settings: Settings,
-    ) -> Result<Found, StateError> {
-        self.find(identity, settings, None).await
-    }
-
-    /// The record of an export; one that is not there is made where it begins now.
-    async fn find(
-        &self,
-        identity: Identity,
-        settings: Settings,
-        begins: Option<Timestamp>,
-    ) -> Result<Found, StateError> {
-        for _ in 0..LOOKS {
-            let (store, identity, settings) = (self.clone(), identity.clone(), settings.clone());
-            let found = spawn_blocking(move || store.find_now(identity, settings, begins)).await;
-            let failed = |error| StateError::write(&self.folder, io::Error::other(error));
-            match found.map_err(failed)?? {
-                Found::Busy => tokio::time::sleep(LOOK_AGAIN).await,
-                found => return Ok(found),
-            }
-        }
-        Ok(Found::Busy)
-    }
-
-    fn find_now(
-        &self,
-        identity: Identity,
-        settings: Settings,
-        begins: Option<Timestamp>,
-    ) -> Result<Found, StateError> {
-        let id = identity.id();
-        let path = self.folder.join(format!("{id}.{FORM}"));
-        let failed = |error| StateError::write(&path, error);
-        let (journal, content) = match Journal::take(&path, begins.is_some()).map_err(failed)? {
-            Taken::Ours(journal, content) => (journal, content),
-            Taken::Busy => return Ok(Found::Busy),
-            Taken::Missing => return Ok(Found::Nothing),
-        };
-        let old = understand(&path, &content)?.filter(|record| record.identity.id() == id);
-        let entry = match (old, begins) {
-            (Some(old), _) => Entry::old(path, journal, Record { settings, ..old }),
-            (None, Some(began)) => {
-                let record = Record::new(identity, settings, began);
-                Entry::create(path.clone(), journal, record).map_err(failed)?
-            }
-            (None, None) => return Ok(Found::Nothing),
-        };
-        Ok(Found::Entry(Box::new(entry)))
-    }
-
-    /// Gives up an open export: removes what it has left in `sink`, which must be the one that it
-    /// wrote to, then forgets it. Tells whether it did: not where a process is at it. A job that
-    /// was started continues at Tulip.
-    ///
-    /// # Errors
-    /// [`DiscardError`] when something stays. The export stays open then.
-    pub async fn discard(
-        &self,
-        open: &IncompleteExport,
-        sink: &dyn Sink,
-    ) -> Result<bool, DiscardError> {
-        let entry = match self.take(open).await? {
-            Found::Entry(entry) => entry,
-            Found::Busy => return Ok(false),
-            Found::Nothing => return Ok(true),
-        };
-        let record = &entry.record;
-        for staged in record.staged() {
-            match sink.discard(&staged.key, &staged.left).await {
-                Err(error) if error.kind() != SinkErrorKind::Unsupported => {
-                    return Err(error.into());
-                }
-                _ => {}
-            }
-        }
-        entry.remove().await?;
-        Ok(true)
-    }
-
-    /// Forgets an open export, whatever it has left in its sink: see
-    /// [`IncompleteExport::has_left_something`]. Tells whether it did: not where a process is at it.
-    ///
-    /// # Errors
-    /// [`StateError`] when its file cannot be removed.
-    pub async fn forget(&self, open: &IncompleteExport) -> Result<bool, StateError> {
-        match self.take(open).await? {
-            Found::Entry(entry) => entry.remove().await.map(|()| true),
-            Found::Busy => Ok(false),
-            Found::Nothing => Ok(true),
-        }
-    }
-
-    async fn take(&self, open: &IncompleteExport) -> Result<Found, StateError> {
-        let record = open.record.clone();
-        self.reopen(record.identity, record.settings).await
+    /// A number that is higher with each claim of the record.
+    #[must_use]
+    pub fn attempt(&self) -> u64 {
+        self.attempt
     }
 }
 
-/// What every form of a record has.
-#[derive(Deserialize)]
-struct Versioned {
-    version: u32,
+/// What comes of asking for a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClaimOutcome {
+    /// The record was there, and is ours now.
+    Found {
+        /// What every write to it needs.
+        claim: Claim,
+        /// The record as it was saved last.
+        record: String,
+    },
+    /// The record was stored just now, and is ours.
+    Created(Claim),
+    /// A process works on it, if the store can tell which.
+    Busy(Option<Holder>),
+    /// There is none, and none was to be stored.
+    Missing,
 }
 
-/// The record in a file, if there is one that this version understands.
-fn understand(path: &Path, content: &[u8]) -> Result<Option<Record>, StateError> {
-    for line in journal::lines(content) {
-        if let Ok(Versioned { version }) = serde_json::from_slice(line)
-            && version != VERSION
-        {
-            let foreign = format!("it has version {version}, this tulip reads version {VERSION}");
-            return Err(StateError::read(path, io::Error::other(foreign)));
-        }
-        match serde_json::from_slice(line) {
-            Ok(record) => return Ok(Some(record)),
-            // Such a line can only be left by a machine that lost its power.
-            Err(error) => {
-                let path = path.display();
-                tracing::warn!(%path, %error, "ignoring a damaged line of {path}: {error}");
-            }
-        }
-    }
-    Ok(None)
+/// The process that works on something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Holder {
+    /// Its id in its system.
+    pub pid: u32,
+    /// The name of the machine or container.
+    pub host: String,
+    /// When it opened the store.
+    pub since: Timestamp,
 }
 
-impl IncompleteExport {
-    /// What is exported.
-    #[must_use]
-    pub fn source(&self) -> Option<Source> {
-        self.record.source()
+impl Holder {
+    /// The process with this id on `host`, which has opened the store at `since`.
+    pub fn new(pid: u32, host: impl Into<String>, since: Timestamp) -> Self {
+        let host = host.into();
+        Self { pid, host, since }
     }
+}
 
-    /// The job, once it is known.
-    #[must_use]
-    pub fn job(&self) -> Option<&JobId> {
-        self.record.job()
+/// `process 4711 on plant-7 since 2026-11-28T01:00:00Z`
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pid, host, since } = self;
+        write!(f, "process {pid} on {host} since {since}")
     }
+}
 
-    /// Whether Tulip was asked for an archive and the answer was lost: it may have been started.
-    #[must_use]
-    pub fn is_start_unknown(&self) -> bool {
-        matches!(self.record.start, Start::Asked { .. })
-    }
-
-    /// When the first run began.
-    #[must_use]
-    pub fn began(&self) -> Timestamp {
-        self.record.began
-    }
-
-    /// The base URL of the instance.
-    #[must_use]
-    pub fn instance(&self) -> &str {
-        &self.record.identity.instance
-    }
-
-    /// The workspace, for an account token.
-    #[must_use]
-    pub fn workspace(&self) -> Option<&str> {
-        self.record.identity.workspace.as_deref()
-    }
-
-    /// Where the archive goes, without options that could be secrets.
-    #[must_use]
-    pub fn target(&self) -> &str {
-        &self.record.identity.target
-    }
-
-    /// The same as a URL, where the sink was made of one.
-    ///
-    /// # Errors
-    /// [`SinkUrlError`] when it no longer is one.
-    pub fn target_url(&self) -> Result<Option<SinkUrl>, SinkUrlError> {
-        let url = self.record.settings.url.as_deref();
-        url.map(SinkUrl::parse).transpose()
-    }
-
-    /// The object, once it was opened.
-    #[must_use]
-    pub fn key(&self) -> Option<&ObjectKey> {
-        self.record.object.as_ref().map(|object| &object.key)
-    }
-
-    /// Whether something may be left in the sink, for [`StateStore::discard`] to remove.
-    #[must_use]
-    pub fn has_left_something(&self) -> bool {
-        self.record.has_left_something()
-    }
-
-    pub(crate) fn identity(&self) -> &Identity {
-        &self.record.identity
-    }
-
-    /// Bytes of it that need not be downloaded again.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        let kept = self
-            .record
-            .object
-            .as_ref()
-            .and_then(|object| object.part.as_ref());
-        kept.map_or(0, |part| part.bytes)
-    }
-
-    pub(crate) fn settings(&self) -> &Settings {
-        &self.record.settings
-    }
+/// A record, as [`StateStore::list`] shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRecord {
+    /// Its id.
+    pub id: String,
+    /// The record as it was saved last.
+    pub record: String,
+    /// Whether a process works on it.
+    pub is_claimed: bool,
 }

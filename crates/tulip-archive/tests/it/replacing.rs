@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use tulip_archive::{Advice, CreateOnly, ExportErrorKind, Exporter, IfExists, Outcome, Source};
+use tulip_archive::{
+    Advice, CreateOnly, ExportErrorKind, Exporter, IfExists, Outcome, Source, StateStore as _,
+};
 use tulip_core::sink::{
     Capabilities, OpenOptions, Sink, SinkError, SinkErrorKind, SinkReader, SinkWriter,
     StoredObject, async_trait,
@@ -242,10 +244,13 @@ async fn an_archive_without_records_replaces_none_that_has_some() {
 #[tokio::test]
 async fn a_receipt_that_an_earlier_run_owes_is_written_without_another_download() {
     let bench = Bench::start().await;
-    let state = tempfile::TempDir::new().unwrap();
-    let store = tulip_archive::StateStore::open(state.path()).unwrap();
+    let state = tulip_archive::MemoryStateStore::new();
     let builder = bench.exporter().name("latest.csv".parse().unwrap());
-    let exporter = builder.state(store).build().await.unwrap();
+    let exporter = builder
+        .state(Arc::new(state.clone()))
+        .build()
+        .await
+        .unwrap();
     let machine = Source::machine(bench.emulator.machine_ids()[0].clone());
     // Nothing can be renamed to the name of a folder.
     let key = ObjectKey::new("latest.csv").unwrap();
@@ -266,5 +271,5 @@ async fn a_receipt_that_an_earlier_run_owes_is_written_without_another_download(
     let requests = bench.emulator.requests();
     assert_eq!(requests.count(Endpoint::Asset), 1);
     assert_eq!(requests.count(Endpoint::Start), 1);
-    assert_eq!(std::fs::read_dir(state.path()).unwrap().count(), 0);
+    assert_eq!(state.list().await.unwrap(), []);
 }

@@ -1,8 +1,8 @@
 use static_assertions::assert_impl_all;
 use tulip_archive::poll::{PollError, PollPolicy, Poller};
 use tulip_archive::{
-    Export, ExportError, Exporter, ExporterBuilder, IncompleteExport, Inspector, Outcome, Source,
-    StateStore, Verifier,
+    Export, ExportError, Exporter, ExporterBuilder, IncompleteExport, Inspector, MemoryStateStore,
+    Outcome, Source, Verifier,
 };
 use tulip_emulator::JobScript;
 
@@ -18,7 +18,7 @@ assert_impl_all!(PollPolicy: Send, Sync, Copy);
 assert_impl_all!(Inspector: Send, Sync, Clone);
 assert_impl_all!(Outcome: Send, Sync, Clone);
 assert_impl_all!(ExporterBuilder: Send, std::fmt::Debug);
-assert_impl_all!(StateStore: Send, Sync, Clone, std::fmt::Debug);
+assert_impl_all!(MemoryStateStore: Send, Sync, Clone, std::fmt::Debug);
 assert_impl_all!(IncompleteExport: Send, Sync, Clone, std::fmt::Debug);
 assert_impl_all!(Verifier: Send, Sync, Clone, std::fmt::Debug);
 

@@ -12,6 +12,7 @@ pub(crate) mod machines;
 pub(crate) mod man;
 mod manifest;
 pub(crate) mod resume;
+pub(crate) mod runs;
 pub(crate) mod sinks;
 pub(crate) mod status;
 pub(crate) mod verify;

@@ -1,5 +1,6 @@
 //! `tulip resume`
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::Serialize;
@@ -29,8 +30,9 @@ pub(crate) async fn run(
         let what = "no state folder";
         return Err(Failure::usage(what).with_hint("set --state or TULIP_STATE"));
     };
-    let open = store.list();
-    let mut open = open.map_err(|error| Failure::other(chain(&error)))?;
+    let open = IncompleteExport::list(store.as_ref()).await;
+    let mut open =
+        open.map_err(|error| Failure::other(chain(&error)).with_hint(state::hint_of(&error)))?;
     open.retain(|open| is_chosen(&args, open));
     if args.discard {
         return discard(&args, &store, open, progress, shutdown).await;
@@ -70,7 +72,7 @@ fn is_chosen(args: &ResumeArgs, open: &IncompleteExport) -> bool {
 /// The exports that can be resumed with this client, and those that cannot.
 async fn plan(
     args: &ResumeArgs,
-    store: &StateStore,
+    store: &Arc<dyn StateStore>,
     client: &Client,
     open: &[IncompleteExport],
 ) -> Result<Plan, Failure> {
@@ -130,7 +132,7 @@ fn target_of(open: &IncompleteExport, client: &Client) -> Result<SinkUrl, NotSta
 
 async fn discard(
     args: &ResumeArgs,
-    store: &StateStore,
+    store: &Arc<dyn StateStore>,
     open: Vec<IncompleteExport>,
     progress: &Progress,
     shutdown: &Shutdown,
@@ -179,19 +181,22 @@ async fn discard(
 
 async fn discard_one(
     args: &ResumeArgs,
-    store: &StateStore,
+    store: &Arc<dyn StateStore>,
     registry: &SinkRegistry,
     open: &IncompleteExport,
 ) -> Result<bool, String> {
     let url = open.target_url().ok().flatten();
     let Some(url) = url.filter(|_| open.has_left_something()) else {
-        return store.forget(open).await.map_err(|error| chain(&error));
+        return open
+            .forget(store.clone())
+            .await
+            .map_err(|error| chain(&error));
     };
     let in_words = |failure: Failure| failure.to_string();
     let url = target::with_options(url, &args.sink).map_err(in_words)?;
     let sink = target::connect(registry, &url, args.connection.ca_file.clone()).await;
     let sink = sink.map_err(in_words)?;
-    let discarded = store.discard(open, sink.as_ref()).await;
+    let discarded = open.discard(store.clone(), sink.as_ref()).await;
     discarded.map_err(|error| chain(&error))
 }
 

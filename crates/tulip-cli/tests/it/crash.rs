@@ -216,11 +216,10 @@ impl Crash {
     }
 
     fn check_nothing_left(&self, when: &str) {
-        assert_eq!(
-            files(self.bench.state.path()),
-            Vec::<String>::new(),
-            "{when}"
-        );
+        assert_eq!(self.bench.remembered(), Vec::<String>::new(), "{when}");
+        let database = self.bench.state.path().join("tulip.db");
+        let database = database.display().to_string();
+        assert_eq!(files(self.bench.state.path()), [database], "{when}");
         match &self.store {
             Store::Folder => {
                 let there = files(&self.bench.folder.path().join("out"));
@@ -235,8 +234,7 @@ impl Crash {
 
     /// Whether a run that was killed had done everything before.
     fn is_done(&self) -> bool {
-        let remembered = files(self.bench.state.path());
-        !remembered.iter().any(|file| file.ends_with(".jsonl"))
+        self.bench.remembered().is_empty()
             && self.newest().is_some_and(|(job, content)| {
                 let receipt = self.object(&format!("_{KEY}.receipt.json")).unwrap();
                 let receipt: Value = serde_json::from_slice(&receipt).unwrap();

@@ -17,6 +17,7 @@ mod plants;
 mod repair;
 mod resume;
 mod retry;
+mod runs;
 mod s3;
 mod selection;
 mod shard;

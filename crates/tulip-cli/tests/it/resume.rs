@@ -58,7 +58,7 @@ fn what_is_open_is_given_up_only_where_it_is_asked_for() {
     assert_eq!(bench.run(&["resume", "--list", "--json"]).json().len(), 1);
     let ran = bench.run(&["resume", "--discard", "--all"]);
     assert!(ran.stdout.starts_with("discarded machine"), "{ran:?}");
-    assert_eq!(files(bench.state.path()), Vec::<String>::new());
+    assert_eq!(bench.remembered(), Vec::<String>::new());
     assert_eq!(
         files(&bench.folder.path().join("out")),
         Vec::<String>::new()
@@ -82,7 +82,7 @@ fn options_of_a_target_are_remembered_and_can_be_said_anew() {
         let ran = bench.run(&[resume, &["--sink-option", "memory=30MiB"]].concat());
         assert_eq!(ran.code, Some(0), "{ran:?}");
         assert!(!ran.stderr.contains("twice"), "{ran:?}");
-        assert_eq!(files(bench.state.path()), Vec::<String>::new());
+        assert_eq!(bench.remembered(), Vec::<String>::new());
     }
     assert_eq!(bench.emulator.requests().count(Endpoint::Start), 2);
 }
@@ -136,7 +136,7 @@ fn without_state_nothing_is_remembered() {
         stderr.starts_with("error: cannot write the state in /proc/nowhere: "),
         "{stderr}"
     );
-    assert!(stderr.contains("hint: name a folder"), "{stderr}");
+    assert!(stderr.contains("hint: set --state"), "{stderr}");
 }
 
 #[test]

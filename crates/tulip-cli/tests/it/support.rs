@@ -6,6 +6,7 @@ use std::process::Output;
 use assert_cmd::Command;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use tulip_archive::StateStore as _;
 use tulip_core::{Credentials, JobId, MachineId};
 use tulip_emulator::{Emulator, EmulatorBuilder, JobScript};
 
@@ -133,6 +134,13 @@ impl Bench {
 
     pub(crate) fn machine(&self) -> MachineId {
         self.emulator.machine_ids()[0].clone()
+    }
+
+    /// The records of incomplete exports that runs have left.
+    pub(crate) fn remembered(&self) -> Vec<String> {
+        let ledger = tulip_ledger::SqliteLedger::open(self.state.path()).unwrap();
+        let records = self.block_on(ledger.list()).unwrap();
+        records.into_iter().map(|stored| stored.record).collect()
     }
 
     pub(crate) fn path(&self, below: &str) -> String {

@@ -21,7 +21,7 @@ async fn a_cancelled_export_goes_on_with_its_job_and_its_bytes() {
     assert_eq!(it.starts(), 1);
     let sent = it.bench.emulator.requests().asset_bytes - before;
     assert!(sent < whole.len() as u64 - 4_000_000, "{sent}");
-    assert!(it.state_files().is_empty());
+    assert!(it.records().await.is_empty());
 }
 
 /// A dropped future leaves what a killed process does.
@@ -157,13 +157,12 @@ async fn what_a_run_has_staged_of_a_receipt_is_removed_by_the_next() {
     exporter.export(it.source()).await.unwrap_err();
     std::fs::remove_dir(&in_the_way).unwrap();
 
-    let state = it.state_files().remove(0);
-    let remembered = std::fs::read_to_string(&state).unwrap();
-    let mut record: Value = serde_json::from_str(remembered.lines().last().unwrap()).unwrap();
+    let stored = it.records().await.remove(0);
+    let mut record: Value = serde_json::from_str(&stored.record).unwrap();
     let name = staged_name(receipt, 7);
     std::fs::write(it.bench.folder.path().join(&name), b"{").unwrap();
     record["pending"]["staged"]["left"]["resume_token"] = name.into();
-    std::fs::write(&state, format!("{record}\n")).unwrap();
+    it.put(&stored.id, &record.to_string()).await;
 
     let (outcome, _) = it.run(it.builder()).await;
     assert!(matches!(outcome, Outcome::Exported { .. }), "{outcome:?}");
@@ -171,20 +170,19 @@ async fn what_a_run_has_staged_of_a_receipt_is_removed_by_the_next() {
     assert_eq!(it.starts(), 1);
 }
 
-/// The process ends between the receipt and the last line of the state.
+/// The process ends between the receipt and the removal of the record.
 #[tokio::test]
 async fn an_export_that_was_done_and_not_forgotten_is_found_done() {
     let it = Resumable::start().await;
     let exporter = it.exporter().await;
     let export = it.wait_in(&exporter, JobScript::new().rows(50)).await;
-    let record = it.state_files().remove(0);
-    let remembered = std::fs::read(&record).unwrap();
+    let remembered = it.records().await.remove(0);
     it.release();
     export.await.unwrap().unwrap();
-    std::fs::write(&record, remembered).unwrap();
+    it.put(&remembered.id, &remembered.record).await;
     let (outcome, told) = it.run(it.builder()).await;
     assert!(matches!(outcome, Outcome::Unchanged { .. }));
     assert_eq!(told, ["attached", "unchanged"]);
     assert_eq!(it.starts(), 1);
-    assert!(it.state_files().is_empty());
+    assert!(it.records().await.is_empty());
 }

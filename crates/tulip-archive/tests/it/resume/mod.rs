@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::sync::oneshot;
+use tulip_archive::state::{ClaimOutcome, StoredRecord};
 use tulip_archive::{
     Event, ExportError, ExportErrorKind, Exporter, ExporterBuilder, IncompleteExport, KeyTemplate,
-    MachineId, Outcome, Source, StateStore,
+    MachineId, MemoryStateStore, Outcome, Source, StateStore,
 };
 use tulip_emulator::{Endpoint, Fault, JobScript, Reply};
 
@@ -24,7 +25,7 @@ const MANY_ROWS: u64 = 420_000;
 
 struct Resumable {
     bench: Bench,
-    state: TempDir,
+    state: MemoryStateStore,
     machine: MachineId,
 }
 
@@ -39,13 +40,36 @@ impl Resumable {
         let machine = bench.emulator.machine_ids()[0].clone();
         Self {
             bench,
-            state: TempDir::new().unwrap(),
+            state: MemoryStateStore::new(),
             machine,
         }
     }
 
-    fn store(&self) -> StateStore {
-        StateStore::open(self.state.path()).unwrap()
+    fn store(&self) -> Arc<dyn StateStore> {
+        Arc::new(self.state.clone())
+    }
+
+    async fn list(&self) -> Vec<IncompleteExport> {
+        IncompleteExport::list(&self.state).await.unwrap()
+    }
+
+    /// The records as they are stored.
+    async fn records(&self) -> Vec<StoredRecord> {
+        self.state.list().await.unwrap()
+    }
+
+    /// Puts a record in the place of that with its id, or beside others.
+    async fn put(&self, id: &str, text: &str) {
+        let new = Some(text.to_owned());
+        let claim = match self.state.claim(id, new).await.unwrap() {
+            ClaimOutcome::Created(claim) | ClaimOutcome::Found { claim, .. } => claim,
+            other => panic!("{other:?}"),
+        };
+        self.state
+            .save(&claim, text.to_owned(), true)
+            .await
+            .unwrap();
+        self.state.release(claim);
     }
 
     fn builder(&self) -> ExporterBuilder {
@@ -61,18 +85,11 @@ impl Resumable {
 
     async fn discard(&self, open: &IncompleteExport) -> bool {
         let sink = self.exporter().await.sink().clone();
-        self.store().discard(open, sink.as_ref()).await.unwrap()
+        open.discard(self.store(), sink.as_ref()).await.unwrap()
     }
 
     fn source(&self) -> Source {
         Source::machine(self.machine.clone())
-    }
-
-    fn state_files(&self) -> Vec<PathBuf> {
-        let entries = std::fs::read_dir(self.state.path()).unwrap();
-        let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-        files.sort();
-        files
     }
 
     fn starts(&self) -> usize {

@@ -23,12 +23,12 @@ async fn a_start_whose_answer_was_lost_is_followed_by_no_other() {
     }
     assert_eq!(it.starts(), 1);
     // The person has looked.
-    let open = it.store().list().unwrap().remove(0);
+    let open = it.list().await.remove(0);
     assert!(open.is_start_unknown() && !open.running && open.job().is_none());
     assert!(it.discard(&open).await);
     exporter.export(it.source()).await.unwrap();
     assert_eq!(it.starts(), 2);
-    assert!(it.state_files().is_empty());
+    assert!(it.records().await.is_empty());
 }
 
 #[tokio::test]
@@ -39,7 +39,7 @@ async fn a_start_that_was_refused_or_never_sent_leaves_nothing() {
     let exporter = it.exporter().await;
     let error = exporter.export(it.source()).await.unwrap_err();
     assert_eq!(error.kind(), ExportErrorKind::PermissionDenied);
-    assert!(it.state_files().is_empty());
+    assert!(it.records().await.is_empty());
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn a_job_that_has_failed_is_not_gone_on_with() {
     let exporter = it.exporter().await;
     let error = exporter.export(it.source()).await.unwrap_err();
     assert_eq!(error.kind(), ExportErrorKind::JobFailed);
-    assert!(it.state_files().is_empty());
+    assert!(it.records().await.is_empty());
     exporter.export(it.source()).await.unwrap();
     assert_eq!(it.starts(), 2);
 }
@@ -109,19 +109,13 @@ async fn a_start_that_is_waited_for_after_a_429_blocks_nobody() {
         .wait_for_requests(Endpoint::Start, 1)
         .await;
     // What has been refused is taken back, however soon the run ends behind it.
-    while it
-        .store()
-        .list()
-        .unwrap()
-        .iter()
-        .any(|open| open.is_start_unknown())
-    {
+    while it.list().await.iter().any(|open| open.is_start_unknown()) {
         tokio::task::yield_now().await;
     }
     drop(end);
     let error = export.await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ExportErrorKind::Interrupted);
-    let open = it.store().list().unwrap();
+    let open = it.list().await;
     assert!(
         open.iter()
             .all(|open| !open.is_start_unknown() && open.job().is_none())
@@ -138,20 +132,13 @@ async fn a_start_recorded_by_a_clock_that_was_ahead_counts_from_now() {
         .fail_next(Endpoint::Start, 1, Fault::LostReply);
     let exporter = it.exporter().await;
     exporter.export(it.source()).await.unwrap_err();
-    let file = it.state_files().remove(0);
-    let record = std::fs::read_to_string(&file).unwrap();
+    let stored = it.records().await.remove(0);
     let year = Timestamp::now().date()[..4].to_owned();
-    std::fs::write(&file, record.replace(&format!("\"{year}-"), "\"9000-")).unwrap();
+    let ahead = stored.record.replace(&format!("\"{year}-"), "\"9000-");
+    it.put(&stored.id, &ahead).await;
     let error = exporter.export(it.source()).await.unwrap_err();
     assert_eq!(error.kind(), ExportErrorKind::StartUnknown);
-    let open = it.store().list().unwrap().remove(0);
+    let open = it.list().await.remove(0);
     assert!(open.began() <= Timestamp::now(), "{}", open.began());
-    assert!(
-        !std::fs::read_to_string(&file)
-            .unwrap()
-            .lines()
-            .last()
-            .unwrap()
-            .contains("\"9000-")
-    );
+    assert!(!it.records().await[0].record.contains("\"9000-"));
 }

@@ -4,8 +4,10 @@ use std::fs::{File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
-use tulip_archive::{StateError, StateStore};
+use tulip_archive::{IncompleteExport, StateError};
+use tulip_ledger::SqliteLedger;
 
 use super::check::Check;
 use super::findings::Findings;
@@ -79,14 +81,19 @@ fn unusable(place: &Place, reason: &str, findings: &mut Findings) {
 /// What the folder remembers, or why there cannot be a state in it.
 fn look(folder: &Path) -> Result<Result<usize, StateError>, String> {
     let _missing = MissingFolders::of(folder);
-    let store = StateStore::open(folder).map_err(|error| chain(&error))?;
+    SqliteLedger::create_folder(folder).map_err(|error| chain(&error))?;
     try_file(folder).map_err(|error| format!("cannot use {}: {error}", folder.display()))?;
-    Ok(unfinished(&store))
+    Ok(unfinished(folder))
 }
 
-/// How many exports are not finished.
-fn unfinished(store: &StateStore) -> Result<usize, StateError> {
-    store.list().map(|exports| exports.len())
+/// How many exports are not finished. A database that is missing is not created.
+fn unfinished(folder: &Path) -> Result<usize, StateError> {
+    if !SqliteLedger::exists(folder) {
+        return Ok(0);
+    }
+    let ledger = SqliteLedger::open(folder)?;
+    let incomplete = Handle::current().block_on(IncompleteExport::list(&ledger))?;
+    Ok(incomplete.len())
 }
 
 fn try_file(folder: &Path) -> io::Result<()> {

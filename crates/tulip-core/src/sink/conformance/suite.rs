@@ -1,4 +1,4 @@
-//! What the cases of the suite are run on, and what comes of one.
+//! What the cases of the suite are run on.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -8,10 +8,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::ObjectKey;
+use crate::conformance::Failure;
 use crate::sink::Sink;
-
-/// Why a case failed, in words.
-pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// A sink, and a look at it from outside.
 #[async_trait]
@@ -40,18 +38,6 @@ pub trait Fixture: Send + Sync {
         let _ = folder;
         None
     }
-}
-
-/// How a case went.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CaseResult {
-    /// The sink keeps the promise.
-    Passed,
-    /// It does not, and how that showed.
-    Failed(String),
-    /// It could not be checked, and why.
-    Skipped(String),
 }
 
 /// One run of the suite: a fixture, and keys that no other run has.

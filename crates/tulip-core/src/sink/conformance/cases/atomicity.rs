@@ -1,9 +1,10 @@
 //! When an object can be seen.
 
 use super::{Result, holds, no_leftovers, open, store, write};
+use crate::conformance::CaseResult;
 use crate::sink::WriteMode;
 use crate::sink::conformance::content::{LARGE, bytes};
-use crate::sink::conformance::suite::{CaseResult, Suite};
+use crate::sink::conformance::suite::Suite;
 
 const SIZES: [(&str, usize); 2] = [("small", 11), ("large", LARGE)];
 

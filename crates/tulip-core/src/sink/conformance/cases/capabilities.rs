@@ -2,8 +2,9 @@
 
 use super::{Result, check, failed, holds, open, put, skipped, store, write};
 use crate::ObjectKey;
+use crate::conformance::CaseResult;
 use crate::sink::conformance::content::{LARGE, bytes};
-use crate::sink::conformance::suite::{CaseResult, Suite};
+use crate::sink::conformance::suite::Suite;
 use crate::sink::{SinkErrorKind, StoredObject, WriteMode};
 
 pub(crate) async fn probe(suite: &Suite<'_>) -> Result {

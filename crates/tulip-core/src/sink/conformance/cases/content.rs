@@ -3,9 +3,10 @@
 use bytes::Bytes;
 
 use super::{Result, check, failed, holds, open, store, write};
+use crate::conformance::CaseResult;
 use crate::sink::WriteMode;
 use crate::sink::conformance::content::{LARGE, bytes};
-use crate::sink::conformance::suite::{CaseResult, Suite};
+use crate::sink::conformance::suite::Suite;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;

@@ -1,9 +1,10 @@
 //! What follows a failure.
 
 use super::{Result, check, failed, holds};
+use crate::conformance::CaseResult;
 use crate::sink::OpenOptions;
 use crate::sink::conformance::content::bytes;
-use crate::sink::conformance::suite::{CaseResult, Suite};
+use crate::sink::conformance::suite::Suite;
 
 /// How much is written before a sink is believed not to fail.
 const CHUNKS: usize = 64;

@@ -1,8 +1,9 @@
 //! What an object is called.
 
 use super::{Result, holds, store};
+use crate::conformance::CaseResult;
 use crate::sink::conformance::content::bytes;
-use crate::sink::conformance::suite::{CaseResult, Suite};
+use crate::sink::conformance::suite::Suite;
 
 /// Names that something on the way could take for something else, and their twins.
 const NAMES: [&str; 16] = [

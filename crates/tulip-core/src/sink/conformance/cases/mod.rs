@@ -10,8 +10,9 @@ pub(super) mod recovery;
 use bytes::Bytes;
 
 use super::content::difference;
-use super::suite::{CaseResult, Failure, Suite};
+use super::suite::Suite;
 use crate::ObjectKey;
+use crate::conformance::{CaseResult, Failure};
 use crate::sink::{OpenOptions, SinkError, SinkWriter, StoredObject, WriteMode};
 
 type Result<T = CaseResult> = std::result::Result<T, Failure>;

@@ -1,8 +1,9 @@
 //! What outlasts a writer: objects that can be read again, and what can be resumed or removed.
 
 use super::{Result, check, failed, holds, no_leftovers, open, skipped, store, write};
+use crate::conformance::CaseResult;
 use crate::sink::conformance::content::{LARGE, bytes, difference};
-use crate::sink::conformance::suite::{CaseResult, Suite};
+use crate::sink::conformance::suite::Suite;
 use crate::sink::{Listed, OpenOptions, SinkErrorKind, SinkReader, StaleUpload, WriteMode};
 use crate::{ObjectKey, Timestamp};
 

@@ -1,0 +1,135 @@
+//! What an earlier run of the same export has left, and what this one leaves for the next.
+
+mod job;
+mod object;
+mod open;
+mod receipt;
+
+use tokio::time::Instant;
+use tracing::warn;
+use tulip_core::sink::Sink;
+use tulip_core::{JobId, Timestamp};
+
+use crate::state::{ClaimedRecord, Start, StateError};
+use crate::{ExportError, ExportErrorKind, Outcome};
+
+pub(crate) use object::ResumedObject;
+
+/// The memory of one export that outlasts its process: the only code that touches the state store.
+///
+/// Without a store, or where it cannot be used, every method does nothing and nothing is found. That
+/// something cannot be saved ends no export, with one exception: once another process has taken the
+/// export over, every method that saves fails as [`Fenced`](ExportErrorKind::Fenced), and nothing
+/// that the other process may use is removed.
+pub(crate) struct Recovery {
+    claimed: Option<ClaimedRecord>,
+    /// When the export began, in this run or in the one that is resumed.
+    began: Timestamp,
+    /// The job, once it is known.
+    job: Option<JobId>,
+    /// Whether an earlier run has left something to resume.
+    is_resumed: bool,
+    /// Whether another process has taken the export over.
+    is_fenced: bool,
+    /// Whether the sink can keep a part of an object for another run.
+    sink_resumes: bool,
+    last_checkpoint: Option<Instant>,
+}
+
+impl Recovery {
+    /// The job, once it is known.
+    pub(crate) fn job(&self) -> Option<&JobId> {
+        self.job.as_ref()
+    }
+
+    /// When the export began, in this run or in the one that is resumed.
+    pub(crate) fn began(&self) -> Timestamp {
+        self.began
+    }
+
+    /// Whether an earlier run has left a job to resume.
+    pub(crate) fn is_resumed(&self) -> bool {
+        self.is_resumed
+    }
+
+    /// Makes sure that no other process has taken the export over, before something that cannot be
+    /// taken back.
+    pub(crate) async fn confirm(&mut self) -> Result<(), ExportError> {
+        self.save(false).await.map(drop)
+    }
+
+    /// Forgets the export, or leaves it for the next run.
+    pub(crate) async fn settle(&mut self, sink: &dyn Sink, result: &Result<Outcome, ExportError>) {
+        let Some(claimed) = &self.claimed else {
+            return;
+        };
+        if let Err(error) = result
+            && is_incomplete(claimed, error)
+        {
+            self.claimed = None;
+            return;
+        }
+        if self.discard_stale(sink).await.is_err() {
+            return;
+        }
+        if let Some(claimed) = self.claimed.take()
+            && let Err(error) = claimed.remove().await
+        {
+            not_remembered(&error);
+        }
+    }
+
+    /// Saves what is remembered, and tells whether it could.
+    async fn save(&mut self, durable: bool) -> Result<bool, ExportError> {
+        if self.is_fenced {
+            return Err(fenced());
+        }
+        let Some(claimed) = &mut self.claimed else {
+            return Ok(false);
+        };
+        let was_saved = claimed.is_saved;
+        match claimed.save(durable).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_fenced() => {
+                self.is_fenced = true;
+                self.claimed = None;
+                Err(fenced())
+            }
+            Err(error) => {
+                if was_saved {
+                    not_remembered(&error);
+                }
+                Ok(false)
+            }
+        }
+    }
+}
+
+/// Whether another run can make something of what this one leaves.
+fn is_incomplete(claimed: &ClaimedRecord, error: &ExportError) -> bool {
+    let archive_is_bad = matches!(
+        error.kind(),
+        ExportErrorKind::Incomplete
+            | ExportErrorKind::NotAnArchive
+            | ExportErrorKind::JobFailed
+            | ExportErrorKind::NotFound
+    );
+    let record = &claimed.record;
+    let has_started = match &record.start {
+        Start::None => false,
+        Start::Asked { .. } => return true,
+        Start::Known { .. } => record.identity.job.is_none() || record.has_left_something(),
+    };
+    !archive_is_bad && (has_started || error.is_retryable())
+}
+
+fn fenced() -> ExportError {
+    let what = "another process has taken this export over, so this one has ended";
+    ExportError::new(ExportErrorKind::Fenced, what)
+}
+
+fn not_remembered(error: &StateError) {
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    let cause = cause.unwrap_or_default();
+    warn!(%error, cause, "this export cannot be resumed later: {error}: {cause}");
+}

@@ -1,0 +1,249 @@
+//! The object while it is written: what is kept of it, and what is removed.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{info, warn};
+use tulip_core::sink::{OpenOptions, Sink, SinkErrorKind, SinkReader, SinkWriter, StaleUpload};
+use tulip_core::{ObjectKey, Timestamp};
+use tulip_http::Position;
+
+use super::Recovery;
+use crate::inspect::Inspector;
+use crate::setup::Setup;
+use crate::state::{ClaimedRecord, StagedObject, StagedPart};
+use crate::{ExportError, ExportErrorKind};
+
+/// Bytes between two checkpoints, and the least time between them. One costs a write of the
+/// record and a moment in which no byte moves; what a killed run had written behind its last
+/// one is downloaded again.
+const CHECKPOINT_EVERY: u64 = 32 * 1024 * 1024;
+const CHECKPOINT_INTERVAL: Duration = Duration::from_millis(500);
+
+/// What an earlier run has written of the object, checked, and a writer behind it.
+pub(crate) struct ResumedObject {
+    pub(crate) writer: Box<dyn SinkWriter>,
+    pub(crate) inspector: Inspector,
+    pub(crate) position: Position,
+}
+
+impl Recovery {
+    /// What an earlier run has written of the object, if it is still what it was.
+    pub(crate) async fn resume_object(
+        &mut self,
+        setup: &Setup,
+        key: &ObjectKey,
+        options: &OpenOptions,
+    ) -> Option<ResumedObject> {
+        let object = self.object()?.clone();
+        let part = object.part.filter(|_| object.key == *key)?;
+        if !self.sink_resumes {
+            return None;
+        }
+        let resumed = setup.sink.resume(key, options, &object.left, part.bytes);
+        let mut resumed = match resumed.await {
+            Ok(resumed) => resumed?,
+            Err(error) => {
+                warn!(%key, %error, "cannot resume {key}, starting over: {error}");
+                return None;
+            }
+        };
+        match reread(resumed.kept.as_mut(), setup.inspector(part.length), &part).await {
+            Ok(inspector) => {
+                info!(%key, bytes = part.bytes, "resuming download");
+                Some(ResumedObject {
+                    writer: resumed.writer,
+                    inspector,
+                    position: part.position(),
+                })
+            }
+            Err(why) => {
+                warn!(%key, why, "cannot resume {key}, starting over: {why}");
+                None
+            }
+        }
+    }
+
+    /// An object is about to be opened; what an earlier run has left of one is removed before.
+    pub(crate) async fn object_opened(
+        &mut self,
+        setup: &Setup,
+        key: &ObjectKey,
+    ) -> Result<(), ExportError> {
+        self.discard_stale(setup.sink.as_ref()).await?;
+        if let Some(claimed) = &mut self.claimed {
+            claimed.record.object = Some(StagedObject {
+                key: key.clone(),
+                left: StaleUpload::new(Timestamp::now()),
+                part: None,
+            });
+        }
+        self.save(false).await.map(drop)
+    }
+
+    /// The writer's resume token, once it has one.
+    pub(crate) async fn save_resume_token(
+        &mut self,
+        token: Option<String>,
+    ) -> Result<(), ExportError> {
+        match self.object_mut() {
+            Some(object) if object.left.resume_token.is_none() && token.is_some() => {
+                object.left.resume_token = token;
+                self.save(false).await.map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn object_mut(&mut self) -> Option<&mut StagedObject> {
+        self.claimed.as_mut()?.record.object.as_mut()
+    }
+
+    fn object(&self) -> Option<&StagedObject> {
+        self.claimed.as_ref()?.record.object.as_ref()
+    }
+
+    /// Whether it is time for another checkpoint.
+    pub(crate) fn is_checkpoint_due(&self, bytes: u64) -> bool {
+        let Some(object) = self.object().filter(|_| self.sink_resumes) else {
+            return false;
+        };
+        let kept = object.part.as_ref().map_or(0, |part| part.bytes);
+        bytes >= kept.saturating_add(CHECKPOINT_EVERY)
+            && self
+                .last_checkpoint
+                .is_none_or(|last| last.elapsed() >= CHECKPOINT_INTERVAL)
+    }
+
+    /// Has the sink keep what was written, and remembers what that is. Tells whether it did.
+    pub(crate) async fn checkpoint(
+        &mut self,
+        writer: &mut dyn SinkWriter,
+        inspector: &Inspector,
+        position: Option<Position>,
+    ) -> Result<bool, ExportError> {
+        let (Some(position), Ok(checksum)) = (position, inspector.crc()) else {
+            return Ok(false);
+        };
+        let kept = writer.checkpoint().await;
+        self.last_checkpoint = Some(Instant::now());
+        let kept = kept.map_err(|error| ExportError::sink("could not store archive", error))?;
+        match (kept, self.object_mut()) {
+            (Some(bytes), Some(object)) if bytes == inspector.bytes() => {
+                object.part = Some(StagedPart {
+                    bytes,
+                    checksum,
+                    etag: position.etag,
+                    length: position.length,
+                });
+                self.save(false).await
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Leaves what was written for the next run, or removes it, as `error` wants it.
+    pub(crate) async fn leave(
+        &mut self,
+        mut writer: Box<dyn SinkWriter>,
+        inspector: &Inspector,
+        position: Option<Position>,
+        error: &ExportError,
+    ) {
+        let is_sound = matches!(
+            error.kind(),
+            ExportErrorKind::Interrupted
+                | ExportErrorKind::Download
+                | ExportErrorKind::Api
+                | ExportErrorKind::PermissionDenied
+        );
+        if is_sound && self.claimed.is_some() && self.sink_resumes {
+            // A write that was cut short leaves what the last checkpoint has kept.
+            let kept = self.checkpoint(writer.as_mut(), inspector, position).await;
+            if self.has_checkpoint() || matches!(kept, Ok(true)) {
+                return;
+            }
+        }
+        self.abort(writer).await;
+    }
+
+    /// Whether another run would find a part of the object.
+    fn has_checkpoint(&self) -> bool {
+        let is_saved = self
+            .claimed
+            .as_ref()
+            .is_some_and(|claimed| claimed.is_saved);
+        is_saved && self.object().is_some_and(|object| object.part.is_some())
+    }
+
+    /// Removes what was written.
+    pub(crate) async fn abort(&mut self, writer: Box<dyn SinkWriter>) {
+        // What was kept is the other process's now, and a dropped writer leaves that.
+        if self.confirm().await.is_err() {
+            return;
+        }
+        if let Err(left) = writer.abort().await {
+            // Another run finds it by its token.
+            warn!(error = %left, "could not remove staged data: {left}");
+            return;
+        }
+        if let Some(claimed) = &mut self.claimed {
+            claimed.record.object = None;
+        }
+        // Where it is taken over now, the next step notices.
+        let _ = self.save(false).await;
+    }
+
+    /// Removes what earlier writers of the object and of its receipt have left.
+    pub(super) async fn discard_stale(&mut self, sink: &dyn Sink) -> Result<(), ExportError> {
+        let has_left = |claimed: &ClaimedRecord| claimed.record.has_left_something();
+        if !self.claimed.as_ref().is_some_and(has_left) {
+            return Ok(());
+        }
+        self.confirm().await?;
+        let Some(claimed) = &mut self.claimed else {
+            return Ok(());
+        };
+        let object = claimed.record.object.take();
+        let pending = claimed.record.pending.take().map(|pending| pending.staged);
+        for staged in [object, pending].into_iter().flatten() {
+            discard(sink, &staged).await;
+        }
+        Ok(())
+    }
+}
+
+/// Removes what an earlier writer has left.
+pub(super) async fn discard(sink: &dyn Sink, staged: &StagedObject) {
+    let key = &staged.key;
+    match sink.discard(key, &staged.left).await {
+        Ok(()) => {}
+        Err(error) if error.kind() == SinkErrorKind::Unsupported => {
+            info!(%key, %error, "did not look for staged data of an earlier run");
+        }
+        Err(error) => {
+            warn!(%key, %error, "could not remove staged data of {key}: {error}");
+        }
+    }
+}
+
+/// Feeds what is kept to an inspector, which then stands where the one of the earlier run stood.
+async fn reread(
+    reader: &mut dyn SinkReader,
+    mut inspector: Inspector,
+    part: &StagedPart,
+) -> Result<Inspector, &'static str> {
+    while let Ok(chunk) = reader.next().await {
+        let Some(chunk) = chunk else {
+            let same = inspector.bytes() == part.bytes
+                && inspector.crc().is_ok_and(|crc| crc == part.checksum);
+            return same
+                .then_some(inspector)
+                .ok_or("the staged data has changed");
+        };
+        if inspector.update(&chunk).is_err() {
+            return Err("the staged data has changed");
+        }
+    }
+    Err("the staged data cannot be read")
+}

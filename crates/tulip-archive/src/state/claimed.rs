@@ -1,0 +1,132 @@
+//! The record of an export that this process works on.
+
+use std::sync::Arc;
+
+use tulip_core::Timestamp;
+
+use super::record::{ExportSettings, Identity, Record};
+use super::store::{Claim, ClaimOutcome, Holder, StateStore};
+use super::{StateError, StateErrorKind};
+
+/// A record and the claim to it, which is released when this is dropped.
+#[derive(Debug)]
+pub(crate) struct ClaimedRecord {
+    store: Arc<dyn StateStore>,
+    /// `None` once the record is removed.
+    claim: Option<Claim>,
+    pub(crate) record: Record,
+    /// Whether an earlier run has left it.
+    pub(crate) is_old: bool,
+    /// Whether another run would find it as it is.
+    pub(crate) is_saved: bool,
+}
+
+/// What comes of asking for the record of an export.
+pub(crate) enum RecordOutcome {
+    /// It is ours until it is dropped.
+    Claimed(Box<ClaimedRecord>),
+    /// Another run has it.
+    Busy(Option<Holder>),
+    /// The export is not incomplete, or no more.
+    Missing,
+}
+
+impl ClaimedRecord {
+    /// Claims the record of an export; where there is none, one that begins now is stored.
+    pub(crate) async fn open_or_create(
+        store: Arc<dyn StateStore>,
+        identity: Identity,
+        settings: ExportSettings,
+        began: Timestamp,
+    ) -> Result<RecordOutcome, StateError> {
+        Self::claim(store, Record::new(identity, settings, began), true).await
+    }
+
+    /// Claims the record of an export, if there is one.
+    pub(crate) async fn open(
+        store: Arc<dyn StateStore>,
+        identity: Identity,
+        settings: ExportSettings,
+    ) -> Result<RecordOutcome, StateError> {
+        let record = Record::new(identity, settings, Timestamp::now());
+        Self::claim(store, record, false).await
+    }
+
+    async fn claim(
+        store: Arc<dyn StateStore>,
+        new: Record,
+        creates: bool,
+    ) -> Result<RecordOutcome, StateError> {
+        let id = new.identity.id();
+        let text = creates.then(|| text_of(&new)).transpose()?;
+        let (claim, found) = match store.claim(&id, text).await? {
+            ClaimOutcome::Found { claim, record } => (claim, Some(record)),
+            ClaimOutcome::Created(claim) => (claim, None),
+            ClaimOutcome::Busy(holder) => return Ok(RecordOutcome::Busy(holder)),
+            ClaimOutcome::Missing => return Ok(RecordOutcome::Missing),
+        };
+        let mut claimed = Self {
+            store,
+            claim: Some(claim),
+            is_old: false,
+            is_saved: true,
+            record: new,
+        };
+        let Some(found) = found else {
+            return Ok(RecordOutcome::Claimed(Box::new(claimed)));
+        };
+        match Record::parse(&id, &found) {
+            Ok(old) => {
+                let settings = claimed.record.settings.clone();
+                claimed.record = Record { settings, ..old };
+                claimed.is_old = true;
+            }
+            // It is kept for those who understand it.
+            Err(error) if error.kind() == StateErrorKind::NewerVersion => return Err(error),
+            Err(_) if !creates => return Ok(RecordOutcome::Missing),
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                let cause = cause.unwrap_or_default();
+                tracing::warn!(%error, cause, "replacing it: {error}: {cause}");
+                claimed.save(false).await?;
+            }
+        }
+        Ok(RecordOutcome::Claimed(Box::new(claimed)))
+    }
+
+    /// Saves the record. What must not be forgotten, whatever happens to the machine, is `durable`.
+    ///
+    /// # Cancellation
+    /// As [`StateStore`] says, the record is saved also when this is dropped.
+    pub(crate) async fn save(&mut self, durable: bool) -> Result<(), StateError> {
+        self.is_saved = false;
+        let claim = self.claim.as_ref().ok_or_else(StateError::fenced)?;
+        let text = text_of(&self.record)?;
+        self.store.save(claim, text, durable).await?;
+        self.is_saved = true;
+        Ok(())
+    }
+
+    /// Forgets the export.
+    pub(crate) async fn remove(mut self) -> Result<(), StateError> {
+        if let Some(claim) = &self.claim {
+            self.store.remove(claim).await?;
+        }
+        self.claim = None;
+        Ok(())
+    }
+}
+
+impl Drop for ClaimedRecord {
+    fn drop(&mut self) {
+        if let Some(claim) = self.claim.take() {
+            self.store.release(claim);
+        }
+    }
+}
+
+fn text_of(record: &Record) -> Result<String, StateError> {
+    serde_json::to_string(record).map_err(|error| {
+        StateError::with_source(StateErrorKind::Other, "cannot write the record", error)
+    })
+}

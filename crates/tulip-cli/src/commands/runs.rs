@@ -1,0 +1,59 @@
+//! `tulip runs`
+
+use serde::Serialize;
+use tulip_ledger::SqliteLedger;
+
+use crate::args::{RepairArgs, RunsArgs, RunsCommand};
+use crate::failure::{Failure, chain};
+use crate::progress::Progress;
+use crate::{output, state};
+
+pub(crate) fn run(args: &RunsArgs, progress: &Progress) -> Result<(), Failure> {
+    match &args.command {
+        RunsCommand::Repair(args) => repair(args, progress),
+    }
+}
+
+/// What a repair has found, as `--json` prints it.
+#[derive(Serialize)]
+struct Shown {
+    moved_to: String,
+    exports: usize,
+    incomplete: bool,
+    damage: Vec<String>,
+}
+
+fn repair(args: &RepairArgs, progress: &Progress) -> Result<(), Failure> {
+    let place = state::place(&args.state);
+    let Some(folder) = place.path() else {
+        return Err(Failure::usage("no state folder").with_hint("set --state or TULIP_STATE"));
+    };
+    let repaired = SqliteLedger::repair(folder)
+        .map_err(|error| Failure::other(chain(&error)).with_hint(state::hint_of(&error)))?;
+    let shown = Shown {
+        moved_to: output::plain(&repaired.moved_to.to_string_lossy()),
+        exports: repaired.exports,
+        incomplete: repaired.is_incomplete,
+        damage: repaired
+            .damage
+            .iter()
+            .map(|line| output::plain(line))
+            .collect(),
+    };
+    if args.json {
+        return output::json(&shown);
+    }
+    for line in &shown.damage {
+        progress.say(&format!("damage: {line}"));
+    }
+    let exports = shown.exports;
+    output::line(&format!(
+        "kept {exports} unfinished exports; the old database is {}",
+        shown.moved_to
+    ))?;
+    if shown.incomplete {
+        let hint = "look in Tulip for archives that were started and not stored";
+        progress.warn("some of the old database could not be read", Some(hint));
+    }
+    Ok(())
+}

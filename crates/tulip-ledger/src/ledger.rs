@@ -1,0 +1,106 @@
+//! The ledger, as its caller sees it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tulip_archive::StateError;
+use tulip_archive::state::{Claim, ClaimOutcome, StateStore, StoredRecord};
+use tulip_core::sink::async_trait;
+
+use crate::database::Session;
+use crate::repair::{self, Repaired};
+use crate::writer::Writer;
+use crate::{error, exports, folder, schema};
+
+/// Remembers incomplete exports in an SQLite database, so that they outlast the process. Cloning is
+/// cheap; the last clone that is dropped waits for what is queued, and closes the database.
+#[derive(Debug, Clone)]
+pub struct SqliteLedger {
+    writer: Arc<Writer>,
+}
+
+impl SqliteLedger {
+    /// The ledger in `folder`, which is created where it is missing.
+    ///
+    /// # Errors
+    /// [`StateError`] when it cannot be created or used, when others can write to the folder (what
+    /// lies there decides which files are removed), or when the database is damaged or of a newer
+    /// version.
+    pub fn open(folder: impl Into<PathBuf>) -> Result<Self, StateError> {
+        let folder = folder.into();
+        Self::create_folder(&folder)?;
+        let writer = Arc::new(Writer::start(&folder)?);
+        Ok(Self { writer })
+    }
+
+    /// Creates `folder` where it is missing, for its user alone, and nothing in it.
+    ///
+    /// # Errors
+    /// [`StateError`] when it cannot be created, or others can write to it.
+    pub fn create_folder(folder: &Path) -> Result<(), StateError> {
+        let ready = folder::create(folder).and_then(|()| folder::check_owner(folder));
+        ready.map_err(|error| error::files(folder, error))
+    }
+
+    /// Whether there is a database in `folder`.
+    #[must_use]
+    pub fn exists(folder: &Path) -> bool {
+        folder.join(schema::FILE).exists()
+    }
+
+    /// Where the files lie.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.writer.folder()
+    }
+
+    /// Moves a damaged database in `folder` aside, and brings what can still be read into a new one.
+    /// Also one that is not damaged. The file that was moved is kept.
+    ///
+    /// # Errors
+    /// [`StateError`] when another process uses it, when it is of a newer version, or the new one
+    /// cannot be written.
+    pub fn repair(folder: impl Into<PathBuf>) -> Result<Repaired, StateError> {
+        let folder = folder.into();
+        Self::create_folder(&folder)?;
+        repair::repair(&folder)
+    }
+}
+
+#[async_trait]
+impl StateStore for SqliteLedger {
+    async fn claim(&self, id: &str, new: Option<String>) -> Result<ClaimOutcome, StateError> {
+        let id = id.to_owned();
+        let work = move |session: &mut Session<'_>| exports::claim(session, &id, new.as_deref());
+        self.writer.call(false, work).await
+    }
+
+    async fn save(&self, claim: &Claim, record: String, durable: bool) -> Result<(), StateError> {
+        let claim = claim.clone();
+        let work = move |session: &mut Session<'_>| exports::save(session, &claim, &record);
+        in_force(self.writer.call(durable, work).await?)
+    }
+
+    async fn remove(&self, claim: &Claim) -> Result<(), StateError> {
+        let claim = claim.clone();
+        let work = move |session: &mut Session<'_>| exports::remove(session, &claim);
+        in_force(self.writer.call(false, work).await?)
+    }
+
+    fn release(&self, claim: Claim) {
+        self.writer
+            .send(move |session| exports::release(session, &claim));
+    }
+
+    async fn list(&self) -> Result<Vec<StoredRecord>, StateError> {
+        let work = |session: &mut Session<'_>| exports::list(session);
+        self.writer.call(false, work).await
+    }
+}
+
+fn in_force(done: bool) -> Result<(), StateError> {
+    match done {
+        true => Ok(()),
+        false => Err(StateError::fenced()),
+    }
+}

@@ -1,0 +1,173 @@
+//! One thread that writes for all exports of a process.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use tokio::sync::oneshot;
+use tulip_archive::{StateError, StateErrorKind};
+
+use crate::database::{Database, Session};
+use crate::error;
+
+/// As many writes as go into one transaction: more would only make the first ones wait.
+const BATCH: usize = 1024;
+
+/// Hands work to the thread. Dropping it does what is queued, then closes the database.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    queue: Option<Sender<Box<dyn Task>>>,
+    thread: Option<JoinHandle<()>>,
+    folder: PathBuf,
+}
+
+impl Writer {
+    /// Opens the database in `folder`, for a thread of its own.
+    pub(crate) fn start(folder: &Path) -> Result<Self, StateError> {
+        let database = Database::open(folder)?;
+        let (queue, tasks) = channel();
+        let thread = std::thread::Builder::new()
+            .name("tulip-ledger".to_owned())
+            .spawn(move || run(database, &tasks));
+        let thread = thread.map_err(|error| error::files(folder, error))?;
+        Ok(Self {
+            queue: Some(queue),
+            thread: Some(thread),
+            folder: folder.to_owned(),
+        })
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Queues work, and waits until it is committed. What is not `durable` need only outlast the
+    /// process. Work can be done twice, after a transaction that failed.
+    ///
+    /// # Cancellation
+    /// What is queued is done.
+    pub(crate) async fn call<T: Send + 'static>(
+        &self,
+        durable: bool,
+        work: impl FnMut(&mut Session<'_>) -> Result<T, StateError> + Send + 'static,
+    ) -> Result<T, StateError> {
+        let (reply, answer) = oneshot::channel();
+        self.queue(Box::new(Call {
+            durable,
+            work,
+            done: None,
+            reply,
+        }));
+        answer.await.unwrap_or_else(|_| Err(self.has_ended()))
+    }
+
+    /// Queues work that nobody waits for.
+    pub(crate) fn send(
+        &self,
+        work: impl FnMut(&mut Session<'_>) -> Result<(), StateError> + Send + 'static,
+    ) {
+        let (reply, _) = oneshot::channel();
+        self.queue(Box::new(Call {
+            durable: false,
+            work,
+            done: None,
+            reply,
+        }));
+    }
+
+    fn queue(&self, task: Box<dyn Task>) {
+        // Where the thread has ended, the reply is dropped with the task.
+        if let Some(queue) = &self.queue {
+            let _ = queue.send(task);
+        }
+    }
+
+    fn has_ended(&self) -> StateError {
+        error::unusable(StateErrorKind::Other, &self.folder, "is closed")
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            // It has panicked at worst, and then nobody is left to be told.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Something to do in a transaction.
+trait Task: Send {
+    fn is_durable(&self) -> bool;
+
+    /// Does it, and keeps the result until the transaction is committed.
+    fn run(&mut self, session: &mut Session<'_>) -> Result<(), StateError>;
+
+    /// Answers, with the error if the transaction failed.
+    fn answer(self: Box<Self>, committed: Result<(), StateError>);
+}
+
+struct Call<W, T> {
+    durable: bool,
+    work: W,
+    done: Option<T>,
+    reply: oneshot::Sender<Result<T, StateError>>,
+}
+
+impl<T: Send, W: FnMut(&mut Session<'_>) -> Result<T, StateError> + Send> Task for Call<W, T> {
+    fn is_durable(&self) -> bool {
+        self.durable
+    }
+
+    fn run(&mut self, session: &mut Session<'_>) -> Result<(), StateError> {
+        self.done = Some((self.work)(session)?);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), StateError>) {
+        let ended = || StateError::new(StateErrorKind::Other, "the state is closed");
+        let Self { done, reply, .. } = *self;
+        // Nobody waits where the future was dropped.
+        let _ = reply.send(committed.and_then(|()| done.ok_or_else(ended)));
+    }
+}
+
+fn run(mut database: Database, tasks: &Receiver<Box<dyn Task>>) {
+    while let Ok(first) = tasks.recv() {
+        let mut batch = vec![first];
+        batch.extend(tasks.try_iter().take(BATCH - 1));
+        commit(&mut database, batch);
+    }
+    if let Err(error) = database.close() {
+        tracing::debug!(%error, "the state was not closed in order: {error}");
+    }
+}
+
+/// Does what has queued up in one transaction, which is synced to disk once. Where that fails, each
+/// on its own: one that cannot be done must not take the others with it.
+fn commit(database: &mut Database, mut batch: Vec<Box<dyn Task>>) {
+    let committed = attempt(database, &mut batch);
+    if committed.is_err() && batch.len() > 1 {
+        for task in batch {
+            let mut one = vec![task];
+            let committed = attempt(database, &mut one);
+            answer(one, &committed);
+        }
+    } else {
+        answer(batch, &committed);
+    }
+}
+
+fn attempt(database: &mut Database, batch: &mut [Box<dyn Task>]) -> Result<(), StateError> {
+    let durable = batch.iter().any(|task| task.is_durable());
+    database.transaction(durable, |session| {
+        batch.iter_mut().try_for_each(|task| task.run(session))
+    })
+}
+
+fn answer(batch: Vec<Box<dyn Task>>, committed: &Result<(), StateError>) {
+    for task in batch {
+        task.answer(committed.clone());
+    }
+}

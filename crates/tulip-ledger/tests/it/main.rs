@@ -1,0 +1,8 @@
+//! The ledger, on real files.
+#![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
+
+mod conformance;
+mod folder;
+mod processes;
+mod repair;
+mod support;

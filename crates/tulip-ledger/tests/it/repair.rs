@@ -1,0 +1,91 @@
+//! Databases that are damaged, and what is kept of them.
+
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+
+use tulip_archive::{StateErrorKind, StateStore as _};
+use tulip_ledger::SqliteLedger;
+
+use crate::support::{Bench, create, id, records};
+
+/// A database with so many records, closed.
+async fn filled(count: u64) -> Bench {
+    let bench = Bench::new();
+    let ledger = bench.open();
+    for number in 0..count {
+        let record = format!(
+            "{{\"number\": {number}, \"text\": \"{}\"}}",
+            "x".repeat(700)
+        );
+        create(&ledger, number, &record).await;
+    }
+    bench
+}
+
+#[tokio::test]
+async fn a_sound_database_is_repaired_without_a_loss() {
+    let bench = filled(20).await;
+    let before = records(&bench.open()).await;
+    let repaired = SqliteLedger::repair(bench.path()).unwrap();
+    assert_eq!((repaired.exports, repaired.is_incomplete), (20, false));
+    assert!(repaired.damage.is_empty(), "{repaired:?}");
+    assert!(repaired.moved_to.exists());
+    let ledger = bench.open();
+    assert_eq!(records(&ledger).await, before);
+    // Claims go on to count.
+    let claim = create(&ledger, 99, "{}").await;
+    assert!(claim.attempt() > 20, "{claim:?}");
+}
+
+#[tokio::test]
+async fn records_on_sound_pages_are_kept_and_the_loss_is_told() {
+    let bench = filled(200).await;
+    let size = std::fs::metadata(bench.database()).unwrap().len();
+    let mut file = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(bench.database())
+        .unwrap();
+    // A page in the middle of the table.
+    let page = size / 4096 / 2 * 4096;
+    file.seek(SeekFrom::Start(page)).unwrap();
+    file.write_all(&[0xff; 4096]).unwrap();
+    drop(file);
+    let ledger = bench.open();
+    let error = ledger.list().await.unwrap_err();
+    assert_eq!(error.kind(), StateErrorKind::Damaged, "{error:?}");
+    drop(ledger);
+
+    let repaired = SqliteLedger::repair(bench.path()).unwrap();
+    assert!(repaired.is_incomplete && !repaired.damage.is_empty());
+    let kept = records(&bench.open()).await;
+    assert_eq!(kept.len(), repaired.exports);
+    assert!((100..200).contains(&kept.len()), "{}", kept.len());
+    // From both ends.
+    assert_eq!(kept[0].0, id(0));
+    assert_eq!(kept.last().unwrap().0, id(199));
+    let mut moved = [0; 6];
+    let mut old = std::fs::File::open(&repaired.moved_to).unwrap();
+    old.read_exact(&mut moved).unwrap();
+    assert_eq!(&moved, b"SQLite");
+}
+
+#[tokio::test]
+async fn what_is_no_database_makes_room_for_one() {
+    let bench = Bench::new();
+    std::fs::write(bench.database(), "not a database".repeat(100)).unwrap();
+    let repaired = SqliteLedger::repair(bench.path()).unwrap();
+    assert_eq!((repaired.exports, repaired.is_incomplete), (0, true));
+    let claim = create(&bench.open(), 1, "{}").await;
+    // Above all that may have been given before.
+    assert!(claim.attempt() > 1 << 31, "{claim:?}");
+}
+
+#[tokio::test]
+async fn a_ledger_that_is_used_is_not_repaired() {
+    let bench = filled(1).await;
+    let ledger = bench.open();
+    let error = SqliteLedger::repair(bench.path()).unwrap_err();
+    assert_eq!(error.kind(), StateErrorKind::Unavailable);
+    assert!(error.is_retryable());
+    assert_eq!(records(&ledger).await.len(), 1);
+}
