@@ -58,6 +58,8 @@ impl RunRecord {
 
     /// Records that all exports have been reported, and why some were left.
     pub(crate) fn ran(&mut self, stopped: Option<Stopped>) {
+        // What is read back for the report is no part of the run.
+        self.run.ended = Timestamp::now();
         self.run.end = match stopped {
             Some(_) => RunEnd::Stopped,
             None => RunEnd::Complete,
@@ -93,9 +95,11 @@ impl RunRecord {
         progress: &Progress,
         shutdown: &Shutdown,
     ) -> Result<(), Failure> {
-        self.run.ended = Timestamp::now();
+        let is_planned = self.run.end != RunEnd::Open;
+        if !is_planned {
+            self.run.ended = Timestamp::now();
+        }
         if let Err(failure) = &result {
-            let is_planned = self.run.end != RunEnd::Open;
             if shutdown.is_asked() {
                 self.run.end = RunEnd::Interrupted;
             } else if !is_planned {

@@ -77,7 +77,9 @@ pub(super) fn states(machines: &[(String, Result<Activity, String>)], days: u64)
         .collect();
     let class = |name: &str| classes.get(name).copied().unwrap_or(OTHER);
     read.sort_by_key(|(.., down)| std::cmp::Reverse(*down));
-    let rows = read.iter().take(ROWS).map(|(name, activity, down)| Row {
+    let were_down = read.iter().filter(|(.., down)| !down.is_zero());
+    let more = were_down.clone().count().saturating_sub(ROWS);
+    let rows = were_down.take(ROWS).map(|(name, activity, down)| Row {
         name: units::shortened(name, 40),
         shares: shares(&by_rank(&activity.states, &by_time), class),
         down: units::percent(down.as_secs_f64(), sum(&activity.states).as_secs_f64()),
@@ -90,7 +92,7 @@ pub(super) fn states(machines: &[(String, Result<Activity, String>)], days: u64)
     Some(States {
         days,
         machines: rows.collect(),
-        more: read.len().saturating_sub(ROWS),
+        more,
         read: read.len(),
         unread: unread.into_iter().collect(),
         whole: shares(&by_time, class),
@@ -175,6 +177,7 @@ mod tests {
                 "bad".to_owned(),
                 Ok(activity(&[("Running", 4), ("Down", 6)], &[("oil", 6)])),
             ),
+            ("never".to_owned(), Ok(activity(&[("Running", 0)], &[]))),
             ("odd".to_owned(), Err("no column".to_owned())),
         ];
         let states = states(&machines, 7).unwrap();
