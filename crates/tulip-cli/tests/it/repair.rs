@@ -74,7 +74,7 @@ fn what_is_damaged_cut_or_missing_is_exported_again_and_nothing_else() {
     let now = fs::metadata(path("fine")).unwrap().modified().unwrap();
     assert_eq!(now, untouched);
     assert_eq!(bench.run(&["verify", "out"]).code, Some(0));
-    assert_eq!(files(bench.state.path()), Vec::<String>::new());
+    assert_eq!(bench.remembered(), Vec::<String>::new());
 }
 
 #[test]
