@@ -57,6 +57,7 @@ impl Cause {
             | Kind::AlreadyExists
             | Kind::AlreadyRunning
             | Kind::NotIncomplete
+            | Kind::Fenced
             | Kind::Interrupted => None,
             Kind::PermissionDenied => Some(Self { kind, detail }),
             _ => Some(Self { kind, detail: None }),
@@ -212,6 +213,7 @@ mod tests {
             ExportErrorKind::NotFound,
             ExportErrorKind::InvalidRequest,
             ExportErrorKind::AlreadyRunning,
+            ExportErrorKind::Fenced,
             ExportErrorKind::Interrupted,
         ] {
             assert_eq!(Cause::new(kind, None), None, "{kind}");

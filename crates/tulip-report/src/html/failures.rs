@@ -170,6 +170,10 @@ fn words(kind: Option<Kind>) -> (&'static str, &'static str) {
             "Wait for it to end, or end it.",
         ),
         Kind::NotIncomplete => ("Another process has finished it", "Nothing has to be done."),
+        Kind::Fenced => (
+            "Another process has taken the export over",
+            "Nothing has to be done: the other process continues it.",
+        ),
         Kind::Interrupted => (
             "The run was interrupted",
             "Run the same export again: it resumes what was started.",
