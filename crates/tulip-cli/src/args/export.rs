@@ -116,8 +116,8 @@ pub(crate) struct ExportSettings {
     /// Maximum time of each machine, with all attempts; 0 takes as long as it takes
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = values::duration, help_heading = "Limits")]
     pub(crate) machine_timeout: Duration,
-    /// Number of times to try each export; 1 does not retry
-    #[arg(long, value_name = "N", default_value = "3", value_parser = values::attempts, help_heading = "Limits")]
+    /// Number of times to try each export; 3 suits a nightly run, 1 does not retry
+    #[arg(long, value_name = "N", default_value = "1", value_parser = values::attempts, help_heading = "Limits")]
     pub(crate) attempts: NonZeroU32,
     /// Pause before a failed job is started again; it doubles with each attempt
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = values::duration, help_heading = "Limits")]

@@ -79,14 +79,9 @@ pub(crate) fn with_default_signals(
     unsafe { command.pre_exec(restore) }
 }
 
-/// Runs the command. An export is tried once, unless a test says otherwise: before it is tried again
-/// a job that failed rests for a minute.
+/// Runs the command.
 pub(crate) fn run(command: &mut Command, args: &[&str]) -> Ran {
-    command.args(args);
-    if args.first() == Some(&"export") && !args.contains(&"--attempts") {
-        command.args(["--attempts", "1"]);
-    }
-    command.output().unwrap().into()
+    command.args(args).output().unwrap().into()
 }
 
 impl Bench {
