@@ -90,7 +90,8 @@ impl Default for RetryByOutcome {
 }
 
 impl RetryByOutcome {
-    /// Tries each export at most this often, with the first time; 0 counts as 1.
+    /// Tries each export at most this often, with the first time; 0 counts as 1. With 1 a store that
+    /// is down is not waited for.
     #[must_use]
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts.max(1);
@@ -127,7 +128,8 @@ impl RetryPolicy for RetryByOutcome {
     fn probe(&mut self, failed_probes: u32) -> Option<Duration> {
         let doubled = 2_u32.saturating_pow(failed_probes.min(16));
         let pause = FIRST_PROBE.saturating_mul(doubled).min(MAX_PROBE_PAUSE);
-        (failed_probes < PROBES).then_some(pause)
+        // Where nothing is tried again, nothing waits for the store either.
+        (self.attempts > 1 && failed_probes < PROBES).then_some(pause)
     }
 }
 
@@ -181,6 +183,12 @@ mod tests {
                 assert_eq!(when(Outcome::StartUnknown, kind, can_help), None, "{kind}");
             }
         }
+    }
+
+    #[test]
+    fn without_another_attempt_no_store_is_waited_for() {
+        assert!(RetryByOutcome::default().probe(0).is_some());
+        assert_eq!(RetryByOutcome::default().attempts(1).probe(0), None);
     }
 
     #[test]
