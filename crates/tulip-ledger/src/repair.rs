@@ -1,5 +1,6 @@
 //! A damaged database, moved aside, and what of it can still be read.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -41,7 +42,7 @@ pub(crate) fn repair(folder: &Path) -> Result<Repaired, StateError> {
     let mut connection = schema::open(folder)?;
     let failed = |error| error::database(folder, error);
     let transaction = connection.transaction().map_err(failed)?;
-    for (id, attempt, record) in &old.exports {
+    for (id, attempt, record) in old.exports.values() {
         transaction
             .execute(
                 "INSERT OR IGNORE INTO export (id, attempt, process, record)
@@ -86,7 +87,8 @@ fn move_aside(folder: &Path) -> io::Result<PathBuf> {
 /// What could be read.
 #[derive(Debug, Default)]
 struct Salvage {
-    exports: Vec<Export>,
+    /// By their ids.
+    exports: BTreeMap<String, Export>,
     last_attempt: Option<i64>,
     damage: Vec<String>,
     is_incomplete: bool,
@@ -130,9 +132,7 @@ impl Salvage {
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let export: Export = (row.get(0)?, row.get(1)?, row.get(2)?);
-            if !self.exports.iter().any(|(id, ..)| *id == export.0) {
-                self.exports.push(export);
-            }
+            self.exports.insert(export.0.clone(), export);
         }
         Ok(())
     }
@@ -147,7 +147,7 @@ impl Salvage {
 
     /// A number that no claim has had.
     fn last_attempt(&self) -> i64 {
-        let highest = self.exports.iter().map(|(_, attempt, _)| *attempt).max();
+        let highest = self.exports.values().map(|(_, attempt, _)| *attempt).max();
         let known = self.last_attempt.max(highest).unwrap_or_default();
         match self.last_attempt {
             Some(_) => known,
