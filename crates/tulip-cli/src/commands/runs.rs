@@ -28,6 +28,11 @@ fn repair(args: &RepairArgs, progress: &Progress) -> Result<(), Failure> {
     let Some(folder) = place.path() else {
         return Err(Failure::usage("no state folder").with_hint("set --state or TULIP_STATE"));
     };
+    if !SqliteLedger::exists(folder) {
+        let folder = output::plain(&folder.to_string_lossy());
+        let what = format!("there is no database in {folder}: nothing to repair");
+        return Err(Failure::usage(what).with_hint("name its folder with --state"));
+    }
     let repaired = SqliteLedger::repair(folder)
         .map_err(|error| Failure::other(chain(&error)).with_hint(state::hint_of(&error)))?;
     let shown = Shown {

@@ -46,3 +46,15 @@ fn a_repair_keeps_what_can_be_resumed() {
     assert_eq!(bench.run(&["resume"]).code, Some(0));
     assert_eq!(bench.emulator.requests().starts(&machine), 1);
 }
+
+#[test]
+fn where_there_is_no_state_nothing_is_repaired_and_nothing_made() {
+    let bench = Bench::start();
+    let ran = bench.run(&["runs", "repair", "--state", "nowhere"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(
+        ran.stderr.contains("there is no database in nowhere"),
+        "{ran:?}"
+    );
+    assert!(!bench.folder.path().join("nowhere").exists());
+}
