@@ -25,7 +25,7 @@ CRATES = {
     "tulip-archive": {"tulip-core", "tulip-http", "tulip-sinks"},
     "tulip-fleet": {"tulip-core", "tulip-http", "tulip-sinks", "tulip-archive"},
     "tulip-report": {"tulip-core", "tulip-archive", "tulip-fleet"},
-    "tulip-ledger": {"tulip-core", "tulip-archive"},
+    "tulip-ledger": {"tulip-core", "tulip-archive", "tulip-fleet"},
     "tulip-emulator": {"tulip-core"},
     "tulip-test-s3": set(),
     "tulip-cli": {

@@ -64,6 +64,8 @@ pub(crate) struct Engine {
 #[derive(Debug, Clone, Copy)]
 enum End {
     Interrupted,
+    /// Another process has taken the run over.
+    Fenced,
     TimeLimit,
 }
 
@@ -109,6 +111,11 @@ impl Engine {
         }
     }
 
+    /// Starts no more: another process has taken the run over. What is under way notices by itself.
+    pub(crate) fn fenced(&mut self) {
+        self.ended.get_or_insert(End::Fenced);
+    }
+
     /// Why no more exports are to be started, where the run is to end early.
     pub(crate) fn ended(&self) -> Option<NotStarted> {
         if self.ended.is_none() && self.store.is_given_up() {
@@ -119,6 +126,10 @@ impl Engine {
         }
         Some(match self.ended? {
             End::Interrupted => NotStarted::interrupted(),
+            End::Fenced => NotStarted::new(
+                ExportErrorKind::Fenced,
+                "not started: another process has taken this run over",
+            ),
             End::TimeLimit => NotStarted::new(
                 ExportErrorKind::DeadlineExceeded,
                 "not started: the time limit of the run was reached",

@@ -6,6 +6,7 @@ mod budget;
 mod collision;
 mod engine;
 mod error;
+pub mod ledger;
 mod manifest;
 mod many;
 mod outcome;
@@ -21,11 +22,12 @@ mod shard;
 mod sources;
 mod stop;
 mod store_gate;
+mod summary;
 
 pub use breaker::CircuitBreaker;
 pub use collision::{Collision, CollisionAdvice, Collisions};
 pub use error::PlanError;
-pub use manifest::{Counts, Manifest, ManifestEntry, ManifestObject};
+pub use manifest::{Manifest, ManifestEntry, ManifestObject};
 pub use many::export_many;
 pub use outcome::Outcome;
 pub use phase::{Measured, Phase, PhaseSpan};
@@ -40,5 +42,6 @@ pub use selection::{
 pub use shard::{Shard, ShardError};
 pub use sources::{deduplicate, sources_of};
 pub use stop::{NeverStop, StopPolicy};
+pub use summary::{Counts, ItemSummary, PhaseSummary, RunEnd, RunSummary};
 
 pub use tulip_archive as archive;

@@ -1,16 +1,12 @@
 //! What a run leaves at the target for loaders: one object that tells what is there, and whether it
 //! is all of it.
 
-use std::process;
-use std::time::SystemTime;
-
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 use tulip_archive::core::sink::{OpenOptions, Sink, SinkError, SinkErrorKind};
 use tulip_archive::core::{Timestamp, Tool};
-use tulip_archive::{Checksum, ExportErrorKind, JobId, MachineId, ObjectKey, RUNS_FOLDER};
+use tulip_archive::{Checksum, JobId, MachineId, ObjectKey, RUNS_FOLDER};
 
-use crate::{ItemError, ItemReport, Outcome, Shard};
+use crate::{Counts, ItemSummary, RunSummary};
 
 /// The version of the manifest's fields. Fields may be added to it.
 const VERSION: u32 = 1;
@@ -42,28 +38,6 @@ pub struct Manifest {
     pub exports: Vec<ManifestEntry>,
 }
 
-/// How many exports of a run have ended in each way.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Counts {
-    /// Stored by this run.
-    pub stored: usize,
-    /// At the target before.
-    pub unchanged: usize,
-    /// Without a job.
-    pub not_started: usize,
-    /// It is not known whether a job was started.
-    pub start_unknown: usize,
-    /// The job gave no archive.
-    pub failed_at_tulip: usize,
-    /// The archive is not stored.
-    pub failed_to_store: usize,
-    /// Bytes of the objects whose receipts the run has seen.
-    pub bytes: u64,
-    /// Records in these objects.
-    pub records: u64,
-}
-
 /// One export of a run.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
@@ -76,7 +50,7 @@ pub struct ManifestEntry {
     pub machine_type: Option<String>,
     /// The job, where one is known.
     pub job: Option<JobId>,
-    /// How the export has ended: [`Outcome::as_str`].
+    /// How the export has ended: [`Outcome::as_str`](crate::Outcome::as_str).
     pub outcome: &'static str,
     /// How often it was tried.
     pub attempts: u32,
@@ -84,8 +58,8 @@ pub struct ManifestEntry {
     pub object: Option<ManifestObject>,
     /// What went wrong, on one line.
     pub error: Option<String>,
-    /// The class of that: [`ExportErrorKind::as_str`].
-    pub error_kind: Option<&'static str>,
+    /// The class of that: [`ExportErrorKind::as_str`](tulip_archive::ExportErrorKind::as_str).
+    pub error_kind: Option<String>,
     /// Tulip's `errorUniqueID`.
     pub error_unique_id: Option<String>,
 }
@@ -108,38 +82,26 @@ pub struct ManifestObject {
 }
 
 impl Manifest {
-    /// The manifest of a run that begins now. `tool` is the program that runs it.
+    /// The manifest of a run that has ended. `tool` is the program that ran it.
     #[must_use]
-    pub fn begin(tool: Tool, shard: Option<Shard>) -> Self {
-        let started = Timestamp::now();
+    pub fn of(run: &RunSummary, tool: Tool) -> Self {
+        let mut items: Vec<_> = run.items.iter().collect();
+        items.sort_by_key(|item| item.ended);
         Self {
             version: VERSION,
-            run: run_id(started, shard),
-            started,
-            ended: started,
-            whole: true,
-            shard: shard.map(|shard| shard.to_string()),
+            run: run.id.clone(),
+            started: run.started,
+            ended: items.last().map_or(run.ended, |last| last.ended),
+            whole: run.items.iter().all(|item| item.outcome.is_success()),
+            shard: run.shard.clone(),
             tool,
-            counts: Counts::default(),
-            exports: Vec::new(),
+            counts: run.counts(),
+            exports: items.into_iter().map(ManifestEntry::of).collect(),
         }
     }
 
-    /// Records how an export has ended.
-    pub fn record(&mut self, report: &ItemReport) {
-        let outcome = report.outcome();
-        let entry = ManifestEntry::of(report);
-        if let Some(object) = &entry.object {
-            self.counts.bytes += object.bytes.unwrap_or_default();
-            self.counts.records += object.records.unwrap_or_default();
-        }
-        *self.counts.of(outcome) += 1;
-        self.whole &= outcome.is_success();
-        self.ended = self.ended.max(report.ended);
-        self.exports.push(entry);
-    }
-
-    /// Where it is stored. Two runs never have the same key.
+    /// Where it is stored. Two runs never have the same key; a run that is continued replaces its
+    /// manifest.
     ///
     /// # Errors
     /// [`SinkError`] where [`Manifest::run`], which a caller may have changed, cannot be part of a
@@ -175,91 +137,31 @@ impl Manifest {
     }
 }
 
-impl Counts {
-    fn of(&mut self, outcome: Outcome) -> &mut usize {
-        match outcome {
-            Outcome::Stored => &mut self.stored,
-            Outcome::Unchanged => &mut self.unchanged,
-            Outcome::NotStarted => &mut self.not_started,
-            Outcome::StartUnknown => &mut self.start_unknown,
-            Outcome::FailedAtTulip => &mut self.failed_at_tulip,
-            Outcome::FailedToStore => &mut self.failed_to_store,
-        }
-    }
-}
-
 impl ManifestEntry {
-    fn of(report: &ItemReport) -> Self {
-        let source = &report.source;
-        let error = report.result.as_ref().err();
+    fn of(item: &ItemSummary) -> Self {
         Self {
-            machine: source.known_machine().cloned(),
-            machine_name: source.machine_name().map(str::to_owned),
-            machine_type: source.machine_type().map(str::to_owned),
-            job: report.job().cloned(),
-            outcome: report.outcome().as_str(),
-            attempts: report.attempts,
-            object: report.result.as_ref().ok().and_then(ManifestObject::of),
-            error: error.map(one_line),
-            error_kind: error.map(ItemError::kind).map(ExportErrorKind::as_str),
-            error_unique_id: error
-                .and_then(ItemError::error_unique_id)
-                .map(str::to_owned),
+            machine: item.machine.clone(),
+            machine_name: item.machine_name.clone(),
+            machine_type: item.machine_type.clone(),
+            job: item.job.clone(),
+            outcome: item.outcome.as_str(),
+            attempts: item.attempts,
+            object: item.key.as_ref().map(|key| ManifestObject::of(item, key)),
+            error: item.error.clone(),
+            error_kind: item.error_kind.clone(),
+            error_unique_id: item.error_unique_id.clone(),
         }
     }
 }
 
 impl ManifestObject {
-    fn of(done: &tulip_archive::Outcome) -> Option<Self> {
-        match (done, done.receipt()) {
-            (_, Some(receipt)) => Some(Self {
-                key: receipt.object.key.clone(),
-                receipt: Some(receipt.object.key.receipt()),
-                bytes: Some(receipt.bytes),
-                records: Some(receipt.records),
-                checksum: Some(receipt.checksum.clone()),
-            }),
-            (
-                tulip_archive::Outcome::Skipped {
-                    key, has_receipt, ..
-                },
-                None,
-            ) => Some(Self {
-                key: key.clone(),
-                receipt: has_receipt.then(|| key.receipt()),
-                bytes: None,
-                records: None,
-                checksum: None,
-            }),
-            _ => None,
+    fn of(item: &ItemSummary, key: &ObjectKey) -> Self {
+        Self {
+            key: key.clone(),
+            receipt: item.has_receipt.then(|| key.receipt()),
+            bytes: item.bytes,
+            records: item.records,
+            checksum: item.checksum.clone(),
         }
-    }
-}
-
-/// An error with its causes, without line breaks.
-fn one_line(error: &ItemError) -> String {
-    let mut text = error.to_string();
-    let mut next = std::error::Error::source(error);
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text.replace(char::is_control, " ")
-}
-
-/// The time of the start, so that names sort by it, and something that no other run has.
-fn run_id(started: Timestamp, shard: Option<Shard>) -> String {
-    let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let nanos = nanos.unwrap_or_default().as_nanos();
-    let unique = Sha256::digest(format!("{nanos} {}", process::id()));
-    let unique: String = unique.iter().take(4).map(|b| format!("{b:02x}")).collect();
-    let (date, time) = (started.date(), started.compact_time());
-    match shard {
-        Some(shard) => format!(
-            "{date}T{time}Z-{unique}-{}of{}",
-            shard.number(),
-            shard.count()
-        ),
-        None => format!("{date}T{time}Z-{unique}"),
     }
 }

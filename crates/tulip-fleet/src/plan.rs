@@ -1,12 +1,14 @@
 //! What a run exports: every source once, under keys that can be used and do not collide.
 
+use std::collections::HashSet;
+
 use tulip_archive::{
     Export, ExportError, Exporter, Field, IncompleteExport, JobId, KeyTemplate, ObjectKey, Source,
 };
 use tulip_core::sink::Capabilities;
 
 use crate::collision::Keyed;
-use crate::{Collisions, ItemReport, PlanError, deduplicate};
+use crate::{Collisions, ItemReport, ItemSummary, PlanError, deduplicate};
 
 /// One export of a plan.
 #[derive(Debug)]
@@ -118,6 +120,30 @@ impl Plan {
     pub fn with_ended(mut self, report: ItemReport) -> Self {
         self.ended.push(report);
         self
+    }
+
+    /// The same plan without the exports that a run has finished before, which this one continues.
+    #[must_use]
+    pub fn without(mut self, finished: &[ItemSummary]) -> Self {
+        let finished: HashSet<String> = finished.iter().map(ItemSummary::id).collect();
+        self.items
+            .retain(|item| !finished.contains(&ItemSummary::waiting(&item.source).id()));
+        self.ended
+            .retain(|report| !finished.contains(&ItemSummary::of(report).id()));
+        self
+    }
+
+    /// Every export of the plan, for a ledger: those that failed before they could be started as they
+    /// have ended, the others as they wait.
+    #[must_use]
+    pub fn summaries(&self) -> Vec<ItemSummary> {
+        let waiting = self
+            .items
+            .iter()
+            .map(|item| ItemSummary::waiting(&item.source));
+        waiting
+            .chain(self.ended.iter().map(ItemSummary::of))
+            .collect()
     }
 
     /// The exports to be run.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::pending;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use tulip_archive::{Event, Source};
 
 use crate::attempt::{Attempt, Ended, Observer};
 use crate::engine::{Engine, Limits};
+use crate::ledger::RunLog;
 use crate::queue::{Earlier, Queue, Queued};
 use crate::retry::{FailedAttempt, Retry, RetryByOutcome, RetryPolicy};
 use crate::{CircuitBreaker, ItemReport, NotStarted, Plan, StopPolicy};
@@ -46,6 +48,7 @@ pub struct Run {
     observe: Box<dyn FnMut(&Source) -> Observer + Send>,
     on_retry: Box<dyn FnMut(&Retry<'_>) + Send>,
     shutdown: BoxFuture<'static, ()>,
+    log: Option<Arc<RunLog>>,
     /// What the stream makes of these when it is polled first.
     engine: Option<Engine>,
     stopped: Option<Stopped>,
@@ -89,6 +92,7 @@ impl Run {
             observe: Box::new(|_| Box::new(|_| {})),
             on_retry: Box::new(|_| {}),
             shutdown: pending().boxed(),
+            log: None,
             engine: None,
             stopped: None,
         }
@@ -161,6 +165,14 @@ impl Run {
     /// reported as interrupted.
     pub fn until(mut self, shutdown: impl Future<Output = ()> + Send + 'static) -> Self {
         self.shutdown = shutdown.boxed();
+        self
+    }
+
+    /// Records in a ledger when each export is taken up, when its job is known, and how it ends. Where
+    /// another process has taken the run over, it ends early, and its exports as
+    /// [`ExportErrorKind::Fenced`](tulip_archive::ExportErrorKind::Fenced).
+    pub fn log(mut self, log: Arc<RunLog>) -> Self {
+        self.log = Some(log);
         self
     }
 
@@ -244,7 +256,7 @@ impl Run {
             };
             if let Some(queued) = self.queue.pop() {
                 let observer = (self.observe)(&queued.item.source);
-                let attempt = Attempt::new(queued, engine);
+                let attempt = Attempt::new(queued, engine, self.log.clone());
                 self.running.spawn(attempt.run(observer, turns));
             }
         }
@@ -272,6 +284,9 @@ impl Run {
     /// Has a failed export wait for another attempt, or hands its report out.
     fn conclude(&mut self, engine: &mut Engine, ended: Ended) -> Option<ItemReport> {
         // The turns end here, so that no other export is taken up before the policy has seen this.
+        if ended.is_fenced() {
+            engine.fenced();
+        }
         let (item, tries, report, _turns) = ended.into_parts();
         if report.is_store_down() {
             engine.store_is_down(item.exporter(), self.retries.as_mut());

@@ -84,6 +84,10 @@ impl Database {
 }
 
 impl Session<'_> {
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder
+    }
+
     /// The id of this process.
     pub(crate) fn process(&self) -> &str {
         self.process
@@ -135,6 +139,10 @@ impl Session<'_> {
         self.run(|transaction| {
             transaction.execute(
                 "UPDATE export SET process = NULL WHERE process = ?1",
+                [process],
+            )?;
+            transaction.execute(
+                "UPDATE run SET process = NULL WHERE process = ?1",
                 [process],
             )?;
             transaction.execute("DELETE FROM process WHERE id = ?1", [process])?;

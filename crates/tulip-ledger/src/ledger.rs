@@ -6,13 +6,15 @@ use std::sync::Arc;
 use tulip_archive::StateError;
 use tulip_archive::state::{Claim, ClaimOutcome, StateStore, StoredRecord};
 use tulip_core::sink::async_trait;
+use tulip_fleet::ledger::{Begun, Ledger, NewRun, RunOverview};
+use tulip_fleet::{ItemSummary, RunEnd, RunSummary};
 
 use crate::database::Session;
 use crate::repair::{self, Repaired};
 use crate::writer::Writer;
-use crate::{error, exports, folder, schema};
+use crate::{error, exports, folder, runs, schema};
 
-/// Remembers incomplete exports in an SQLite database, so that they outlast the process. Cloning is
+/// Remembers incomplete exports and runs in an SQLite database, so that they outlast the process. Cloning is
 /// cheap; the last clone that is dropped waits for what is queued, and closes the database.
 #[derive(Debug, Clone)]
 pub struct SqliteLedger {
@@ -94,6 +96,54 @@ impl StateStore for SqliteLedger {
 
     async fn list(&self) -> Result<Vec<StoredRecord>, StateError> {
         let work = |session: &mut Session<'_>| exports::list(session);
+        self.writer.call(false, work).await
+    }
+}
+
+#[async_trait]
+impl Ledger for SqliteLedger {
+    async fn begin(&self, new: NewRun) -> Result<Begun, StateError> {
+        let work = move |session: &mut Session<'_>| runs::begin(session, &new);
+        self.writer.call(true, work).await
+    }
+
+    async fn record(&self, claim: &Claim, item: ItemSummary) -> Result<(), StateError> {
+        let claim = claim.clone();
+        let work = move |session: &mut Session<'_>| runs::record(session, &claim, &item);
+        in_force(self.writer.call(false, work).await?)
+    }
+
+    async fn end(
+        &self,
+        claim: &Claim,
+        end: RunEnd,
+        reason: Option<String>,
+    ) -> Result<(), StateError> {
+        let claim = claim.clone();
+        let work =
+            move |session: &mut Session<'_>| runs::end(session, &claim, end, reason.as_deref());
+        in_force(self.writer.call(true, work).await?)
+    }
+
+    fn release(&self, claim: Claim) {
+        self.writer
+            .send(move |session| runs::release(session, &claim));
+    }
+
+    async fn runs(&self) -> Result<Vec<RunOverview>, StateError> {
+        let work = |session: &mut Session<'_>| runs::list(session);
+        self.writer.call(false, work).await
+    }
+
+    async fn run(&self, id: &str) -> Result<Option<RunSummary>, StateError> {
+        let id = id.to_owned();
+        let work = move |session: &mut Session<'_>| runs::find(session, &id);
+        self.writer.call(false, work).await
+    }
+
+    async fn remove(&self, id: &str) -> Result<bool, StateError> {
+        let id = id.to_owned();
+        let work = move |session: &mut Session<'_>| runs::remove(session, &id);
         self.writer.call(false, work).await
     }
 }

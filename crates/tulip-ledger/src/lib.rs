@@ -7,6 +7,7 @@ mod folder;
 mod ledger;
 mod process;
 mod repair;
+mod runs;
 mod schema;
 mod writer;
 

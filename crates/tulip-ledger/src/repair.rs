@@ -5,7 +5,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OpenFlags, params_from_iter};
 use tulip_archive::{StateError, StateErrorKind};
 use tulip_core::Timestamp;
 
@@ -19,14 +20,47 @@ pub struct Repaired {
     pub moved_to: PathBuf,
     /// How many incomplete exports were brought into the new one.
     pub exports: usize,
+    /// How many runs were.
+    pub runs: usize,
     /// What is wrong with the old one, as SQLite says. Empty where nothing was found.
     pub damage: Vec<String>,
     /// Whether some of the old one could not be read.
     pub is_incomplete: bool,
 }
 
-/// A row of the table of incomplete exports.
-type Export = (String, i64, String);
+/// A table that is kept. What claims a row is not: no process lives.
+struct Table {
+    name: &'static str,
+    columns: &'static [&'static str],
+    /// How many columns make the key, from the first.
+    key: usize,
+}
+
+const EXPORT: Table = Table {
+    name: "export",
+    columns: &["id", "attempt", "record"],
+    key: 1,
+};
+
+const RUN: Table = Table {
+    name: "run",
+    columns: &[
+        "id", "attempt", "command", "instance", "target", "shard", "started", "ended", "end",
+        "reason",
+    ],
+    key: 1,
+};
+
+const ITEM: Table = Table {
+    name: "item",
+    columns: &[
+        "run", "id", "outcome", "is_open", "bytes", "records", "record",
+    ],
+    key: 2,
+};
+
+/// The rows of a table by their keys.
+type Rows = BTreeMap<Vec<String>, Vec<Value>>;
 
 pub(crate) fn repair(folder: &Path) -> Result<Repaired, StateError> {
     let failed = |error| error::files(folder, error);
@@ -42,14 +76,12 @@ pub(crate) fn repair(folder: &Path) -> Result<Repaired, StateError> {
     let mut connection = schema::open(folder)?;
     let failed = |error| error::database(folder, error);
     let transaction = connection.transaction().map_err(failed)?;
-    for (id, attempt, record) in old.exports.values() {
-        transaction
-            .execute(
-                "INSERT OR IGNORE INTO export (id, attempt, process, record)
-                    VALUES (?1, ?2, NULL, ?3)",
-                params![id, attempt, record],
-            )
-            .map_err(failed)?;
+    for (table, rows) in [
+        (&EXPORT, &old.exports),
+        (&RUN, &old.runs),
+        (&ITEM, &old.items),
+    ] {
+        table.insert(&transaction, rows).map_err(failed)?;
     }
     // Above every number that was ever given, also where the last one could not be read.
     transaction
@@ -59,6 +91,7 @@ pub(crate) fn repair(folder: &Path) -> Result<Repaired, StateError> {
     Ok(Repaired {
         moved_to,
         exports: old.exports.len(),
+        runs: old.runs.len(),
         damage: old.damage,
         is_incomplete: old.is_incomplete,
     })
@@ -87,8 +120,9 @@ fn move_aside(folder: &Path) -> io::Result<PathBuf> {
 /// What could be read.
 #[derive(Debug, Default)]
 struct Salvage {
-    /// By their ids.
-    exports: BTreeMap<String, Export>,
+    exports: Rows,
+    runs: Rows,
+    items: Rows,
     last_attempt: Option<i64>,
     damage: Vec<String>,
     is_incomplete: bool,
@@ -111,15 +145,9 @@ impl Salvage {
             Ok(damage) => self.damage = damage,
             Err(error) => self.lost(&error),
         }
-        // From both ends: a damaged page stops each of them.
-        for order in ["ASC", "DESC"] {
-            let sql = format!("SELECT id, attempt, record FROM export ORDER BY id {order}");
-            if let Err(error) = self.read_exports(connection, &sql) {
-                self.lost(&error);
-            } else {
-                break;
-            }
-        }
+        self.exports = self.read_table(connection, &EXPORT);
+        self.runs = self.read_table(connection, &RUN);
+        self.items = self.read_table(connection, &ITEM);
         let last = connection.query_row("SELECT last FROM attempt", [], |row| row.get(0));
         match last {
             Ok(last) => self.last_attempt = Some(last),
@@ -127,14 +155,24 @@ impl Salvage {
         }
     }
 
-    fn read_exports(&mut self, connection: &Connection, sql: &str) -> rusqlite::Result<()> {
-        let mut statement = connection.prepare(sql)?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let export: Export = (row.get(0)?, row.get(1)?, row.get(2)?);
-            self.exports.insert(export.0.clone(), export);
+    /// The rows of a table from both ends: a damaged page stops each of them.
+    fn read_table(&mut self, connection: &Connection, table: &Table) -> Rows {
+        let mut rows = Rows::new();
+        // A database of an older version has fewer tables.
+        let exists = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1";
+        let found = connection
+            .prepare(exists)
+            .and_then(|mut statement| statement.exists([table.name]));
+        if found == Ok(false) {
+            return rows;
         }
-        Ok(())
+        for order in ["ASC", "DESC"] {
+            match table.read(connection, order, &mut rows) {
+                Ok(()) => break,
+                Err(error) => self.lost(&error),
+            }
+        }
+        rows
     }
 
     fn lost(&mut self, error: &rusqlite::Error) {
@@ -147,12 +185,51 @@ impl Salvage {
 
     /// A number that no claim has had.
     fn last_attempt(&self) -> i64 {
-        let highest = self.exports.values().map(|(_, attempt, _)| *attempt).max();
+        // The second column of both.
+        let rows = self.exports.values().chain(self.runs.values());
+        let highest = rows.filter_map(|row| match row.get(1) {
+            Some(Value::Integer(attempt)) => Some(*attempt),
+            _ => None,
+        });
+        let highest = highest.max();
         let known = self.last_attempt.max(highest).unwrap_or_default();
         match self.last_attempt {
             Some(_) => known,
             None => known.saturating_add(1 << 32),
         }
+    }
+}
+
+impl Table {
+    fn read(&self, connection: &Connection, order: &str, rows: &mut Rows) -> rusqlite::Result<()> {
+        let (columns, name) = (self.columns.join(", "), self.name);
+        let key: Vec<_> = self.columns[..self.key]
+            .iter()
+            .map(|column| format!("{column} {order}"))
+            .collect();
+        let sql = format!("SELECT {columns} FROM {name} ORDER BY {}", key.join(", "));
+        let mut statement = connection.prepare(&sql)?;
+        let mut found = statement.query([])?;
+        while let Some(row) = found.next()? {
+            let key = (0..self.key).map(|at| row.get(at));
+            let values = (0..self.columns.len()).map(|at| row.get(at));
+            rows.insert(
+                key.collect::<rusqlite::Result<_>>()?,
+                values.collect::<rusqlite::Result<_>>()?,
+            );
+        }
+        Ok(())
+    }
+
+    fn insert(&self, connection: &Connection, rows: &Rows) -> rusqlite::Result<()> {
+        let (columns, name) = (self.columns.join(", "), self.name);
+        let places = vec!["?"; self.columns.len()].join(", ");
+        let sql = format!("INSERT OR IGNORE INTO {name} ({columns}) VALUES ({places})");
+        let mut statement = connection.prepare(&sql)?;
+        for row in rows.values() {
+            statement.execute(params_from_iter(row))?;
+        }
+        Ok(())
     }
 }
 

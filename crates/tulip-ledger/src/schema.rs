@@ -12,7 +12,7 @@ use crate::{error, folder};
 pub(crate) const FILE: &str = "tulip.db";
 
 /// The version of the tables. A database with a higher one is left alone.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// Marks the file as one of ours: "Tulp".
 const APPLICATION: i64 = 0x5475_6c70;
@@ -20,7 +20,10 @@ const APPLICATION: i64 = 0x5475_6c70;
 /// How long a transaction waits for those of other processes.
 const BUSY: Duration = Duration::from_secs(30);
 
-const TABLES: &str = "
+/// What leads from each version to the next, from an empty database to [`VERSION`].
+const STEPS: [&str; 2] = [EXPORTS, RUNS];
+
+const EXPORTS: &str = "
     -- The last attempt number that was given to a claim.
     CREATE TABLE attempt (last INTEGER NOT NULL) STRICT;
     INSERT INTO attempt (last) VALUES (0);
@@ -37,6 +40,35 @@ const TABLES: &str = "
         attempt INTEGER NOT NULL,
         process TEXT,
         record TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+";
+
+const RUNS: &str = "
+    -- Runs, each claimed by the process that works on it.
+    CREATE TABLE run (
+        id TEXT PRIMARY KEY,
+        attempt INTEGER NOT NULL,
+        process TEXT,
+        command TEXT NOT NULL,
+        instance TEXT NOT NULL,
+        target TEXT NOT NULL,
+        shard TEXT,
+        started TEXT NOT NULL,
+        ended TEXT NOT NULL,
+        end TEXT NOT NULL,
+        reason TEXT
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX run_of_command ON run (command, started);
+    -- The exports of a run. What stands beside the record is there to be counted.
+    CREATE TABLE item (
+        run TEXT NOT NULL,
+        id TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        is_open INTEGER NOT NULL,
+        bytes INTEGER,
+        records INTEGER,
+        record TEXT NOT NULL,
+        PRIMARY KEY (run, id)
     ) STRICT, WITHOUT ROWID;
 ";
 
@@ -95,15 +127,19 @@ fn check_version(connection: &Connection, folder: &Path) -> Result<(), StateErro
     Ok(())
 }
 
+/// Brings the tables to this version.
 fn create_tables(connection: &mut Connection) -> rusqlite::Result<()> {
-    if version(connection)? != 0 {
+    if version(connection)? >= VERSION {
         return Ok(());
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
     let transaction =
         connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    if version(&transaction)? == 0 {
-        transaction.execute_batch(TABLES)?;
+    let from = usize::try_from(version(&transaction)?).unwrap_or_default();
+    for step in STEPS.iter().skip(from) {
+        transaction.execute_batch(step)?;
+    }
+    if from < STEPS.len() {
         transaction.pragma_update(None, "application_id", APPLICATION)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
     }

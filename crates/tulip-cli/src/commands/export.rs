@@ -59,7 +59,7 @@ pub(crate) async fn run(
         let previews = previews.map_err(fleet::refused)?;
         return dry_run::print(&previews, &selected.missing, progress, args.json);
     }
-    let mut record = RunRecord::start(&settings.files, &client, &url)?;
+    let mut record = RunRecord::start(&settings.files, &client, &url, args.shard)?;
     let result = export(
         &args,
         &client,
@@ -148,22 +148,15 @@ async fn export(
                 .cooldown(settings.retry_delay),
         );
     let mut summary = Summary::start();
-    let mut manifest = manifest::begin(args.manifest, run.remaining(), args.shard);
     let report = |ended: &ItemReport| {
         summary.record(ended);
-        if let Some(manifest) = &mut manifest {
-            manifest.record(ended);
-        }
         record.record(ended);
         report(ended)
     };
     let ended = fleet::run(run, progress, shutdown, report).await;
     summary.print(progress);
     record.ran(ended.stopped);
-    let written = match &manifest {
-        Some(manifest) => manifest::write(manifest, &exporter, progress).await,
-        None => Ok(()),
-    };
+    let written = manifest::write(args.manifest, record.run(), &exporter, progress).await;
     record.read_back(exporter.sink(), progress, shutdown).await;
     ended.result.and(written)
 }

@@ -39,9 +39,8 @@ pub(crate) async fn run(
     while let Some(ended) = run.next().await {
         all.one_more(ended.result.is_err());
         totals.record(&ended);
-        if unreported.is_none() {
-            unreported = report(&ended).err();
-        }
+        // Each is handed on, also where nobody reads what is printed: it may be recorded, too.
+        unreported = report(&ended).err().or(unreported);
     }
     drop(all);
     let stopped = run.stopped().cloned();

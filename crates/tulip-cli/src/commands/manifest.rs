@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tulip_archive::Exporter;
 use tulip_core::Tool;
-use tulip_fleet::{Manifest, Shard};
+use tulip_fleet::{Manifest, RunSummary};
 
 use crate::args::ManifestRule;
 use crate::failure::{Code, Failure, chain};
@@ -13,23 +13,24 @@ use crate::progress::Progress;
 /// How long a store may take for the manifest: a run that was interrupted should end soon.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The manifest of a run of so many exports, where it is to have one.
-pub(crate) fn begin(rule: ManifestRule, exports: usize, shard: Option<Shard>) -> Option<Manifest> {
-    let tool = || Tool::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
-    let is_wanted = match rule {
-        ManifestRule::Auto => exports > 1,
-        ManifestRule::Always => true,
-        ManifestRule::Never => false,
-    };
-    is_wanted.then(|| Manifest::begin(tool(), shard))
-}
-
-/// Writes it, once every export has ended. Loaders wait for it, so a run without it has failed.
+/// Writes the manifest of a run that has ended, where it is to have one. Loaders wait for it, so a
+/// run without it has failed.
 pub(crate) async fn write(
-    manifest: &Manifest,
+    rule: ManifestRule,
+    run: &RunSummary,
     exporter: &Exporter,
     progress: &Progress,
 ) -> Result<(), Failure> {
+    let is_wanted = match rule {
+        ManifestRule::Auto => run.items.len() > 1,
+        ManifestRule::Always => true,
+        ManifestRule::Never => false,
+    };
+    if !is_wanted {
+        return Ok(());
+    }
+    let tool = Tool::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+    let manifest = Manifest::of(run, tool);
     let written = tokio::time::timeout(LIMIT, manifest.write(exporter.sink().as_ref())).await;
     let why = match written {
         Ok(Ok(key)) => {

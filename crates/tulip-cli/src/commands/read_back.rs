@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
+use tulip_core::Timestamp;
 use tulip_core::sink::Sink;
-use tulip_core::{ObjectKey, Timestamp};
-use tulip_fleet::Outcome;
-use tulip_report::{Activity, ActivityReader, ItemSummary, RunSummary};
+use tulip_fleet::{ItemSummary, Outcome, RunSummary};
+use tulip_report::{Activity, ActivityReader};
 
 use crate::failure::chain;
 
@@ -37,8 +37,7 @@ async fn activity(sink: &Arc<dyn Sink>, item: &ItemSummary) -> Result<Activity, 
         return Err(format!("archives of more than {} MiB", MAX_BYTES >> 20));
     }
     let gone = || "archives that are no longer there".to_owned();
-    let key = item.key.as_deref().and_then(|key| ObjectKey::new(key).ok());
-    let mut reader = match sink.read(&key.ok_or_else(gone)?).await {
+    let mut reader = match sink.read(item.key.as_ref().ok_or_else(gone)?).await {
         Ok(reader) => reader.ok_or_else(gone)?,
         Err(error) => return Err(chain(&error)),
     };

@@ -7,14 +7,12 @@ use std::sync::Arc;
 use tulip_archive::Client;
 use tulip_core::Timestamp;
 use tulip_core::sink::{Sink, SinkRegistry, SinkUrl};
-use tulip_fleet::{ItemError, ItemReport, Stopped};
-use tulip_report::{
-    Activity, HtmlReport, ItemSummary, Metrics, MetricsHistory, RunEnd, RunSummary,
-};
+use tulip_fleet::{ItemError, ItemReport, ItemSummary, RunEnd, RunSummary, Shard, Stopped};
+use tulip_report::{Activity, HtmlReport, Metrics, MetricsHistory};
 
 use super::read_back;
 use crate::args::RunFiles;
-use crate::failure::{Code, Failure, chain, hint_of};
+use crate::failure::{Code, Failure, hint_of};
 use crate::output::plain;
 use crate::output_file::OutputFile;
 use crate::progress::Progress;
@@ -30,8 +28,13 @@ pub(crate) struct RunRecord {
 }
 
 impl RunRecord {
-    /// Begins the record of a run that exports from `client`'s instance to a target.
-    pub(crate) fn start(files: &RunFiles, client: &Client, to: &SinkUrl) -> Result<Self, Failure> {
+    /// Begins the record of a run that exports a part of `client`'s instance to a target.
+    pub(crate) fn start(
+        files: &RunFiles,
+        client: &Client,
+        to: &SinkUrl,
+        shard: Option<Shard>,
+    ) -> Result<Self, Failure> {
         let prepare = |path: &Option<_>| path.as_deref().map(OutputFile::prepare).transpose();
         let registry = SinkRegistry::linked().map_err(|error| Failure::usage(error.to_string()))?;
         let target = registry.shown(to);
@@ -39,21 +42,22 @@ impl RunRecord {
             metrics: prepare(&files.metrics_file)?,
             report: prepare(&files.report)?,
             activity: Vec::new(),
-            run: RunSummary::starting(client.instance().to_string(), target),
+            run: RunSummary::starting(client.instance().to_string(), target).in_shard(shard),
         })
     }
 
     /// Records how an export has ended.
     pub(crate) fn record(&mut self, ended: &ItemReport) {
-        if self.metrics.is_none() && self.report.is_none() {
-            return;
-        }
         let mut item = ItemSummary::of(ended);
         if let Err(ItemError::Failed(error)) = &ended.result {
-            item.error = Some(plain(&chain(error)));
             item.advice = hint_of(error, None);
         }
         self.run.items.push(item);
+    }
+
+    /// The run, as far as it is known.
+    pub(crate) fn run(&self) -> &RunSummary {
+        &self.run
     }
 
     /// Records that all exports have been reported, and why some were left.

@@ -324,7 +324,12 @@ fn a_reader_that_leaves_costs_no_archive() {
         .env("TULIP_API_SECRET", credentials.expose_secret())
         .stdout(writer);
     assert_eq!(command.status().unwrap().code(), Some(1));
-    assert_eq!(files(bench.folder.path()).len(), 7);
+    let files = files(bench.folder.path());
+    assert_eq!(files.len(), 7);
+    let manifest = files.iter().find(|name| name.contains("_runs"));
+    let manifest = std::fs::read(manifest.unwrap()).unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    assert_eq!(manifest["counts"]["stored"], 3);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 mod budget;
+mod ledger;
 mod plan;
 mod preview;
 mod retry;

@@ -1,10 +1,11 @@
-//! The contract of a state store.
+//! The contracts of a state store and of a ledger of runs.
 
 use std::sync::Arc;
 
 use tulip_archive::StateStore;
-use tulip_archive::state::conformance::{self, Fixture};
+use tulip_archive::state::conformance as state;
 use tulip_core::sink::async_trait;
+use tulip_fleet::ledger::{Ledger, conformance as runs};
 use tulip_ledger::SqliteLedger;
 
 use crate::support::Bench;
@@ -16,8 +17,25 @@ struct InFolder {
     lock: String,
 }
 
+impl InFolder {
+    fn new() -> Self {
+        let bench = Bench::new();
+        let ledger = bench.open();
+        let lock = bench.locks().remove(0);
+        Self {
+            bench,
+            ledger,
+            lock,
+        }
+    }
+
+    fn presume_dead(&self) {
+        std::fs::remove_file(self.bench.path().join(&self.lock)).unwrap();
+    }
+}
+
 #[async_trait]
-impl Fixture for InFolder {
+impl state::Fixture for InFolder {
     fn store(&self) -> Arc<dyn StateStore> {
         Arc::new(self.ledger.clone())
     }
@@ -27,22 +45,39 @@ impl Fixture for InFolder {
     }
 
     async fn presume_dead(&self) {
-        std::fs::remove_file(self.bench.path().join(&self.lock)).unwrap();
+        self.presume_dead();
+    }
+}
+
+#[async_trait]
+impl runs::Fixture for InFolder {
+    fn ledger(&self) -> Arc<dyn Ledger> {
+        Arc::new(self.ledger.clone())
+    }
+
+    async fn another_process(&self) -> Arc<dyn Ledger> {
+        Arc::new(self.bench.open())
+    }
+
+    async fn presume_dead(&self) {
+        self.presume_dead();
     }
 }
 
 #[tokio::test]
 async fn the_ledger_keeps_the_contract_of_a_state_store() {
-    let bench = Bench::new();
-    let ledger = bench.open();
-    let lock = bench.locks().remove(0);
-    let fixture = InFolder {
-        bench,
-        ledger,
-        lock,
-    };
-    let report = conformance::run(&fixture).await;
+    let fixture = InFolder::new();
+    let report = state::run(&fixture).await;
     report.assert_passed();
     assert_eq!(report.cases().len(), 6);
     assert_eq!(fixture.ledger.list().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn the_ledger_keeps_the_contract_of_runs() {
+    let fixture = InFolder::new();
+    let report = runs::run(&fixture).await;
+    report.assert_passed();
+    assert_eq!(report.cases().len(), 8);
+    assert_eq!(fixture.ledger.runs().await.unwrap(), []);
 }

@@ -37,6 +37,59 @@ async fn a_sound_database_is_repaired_without_a_loss() {
 }
 
 #[tokio::test]
+async fn runs_and_their_exports_are_kept_and_can_be_continued() {
+    use tulip_fleet::ledger::{Begun, Continue, Ledger as _, NewRun};
+    use tulip_fleet::{ItemSummary, Outcome, RunSummary};
+    let bench = filled(1).await;
+    let mut item = ItemSummary::new(Outcome::Stored);
+    item.machine = Some("m1".parse().unwrap());
+    let mut run = RunSummary::starting("https://acme.tulip.co", "/data");
+    run.items = vec![item];
+    let new = NewRun::new(run.clone(), "export --all");
+    let begun = bench.open().begin(new.clone()).await.unwrap();
+    let Begun::Claimed { claim, .. } = begun else {
+        panic!("{begun:?}");
+    };
+    let repaired = SqliteLedger::repair(bench.path()).unwrap();
+    assert_eq!((repaired.runs, repaired.is_incomplete), (1, false));
+    let ledger = bench.open();
+    let new = new.continuing(Continue::Latest(run.started));
+    let begun = ledger.begin(new).await.unwrap();
+    let Begun::Claimed {
+        claim: next,
+        run: kept,
+    } = begun
+    else {
+        panic!("{begun:?}");
+    };
+    assert!(next.attempt() > claim.attempt());
+    assert_eq!((&kept.id, &kept.items), (&run.id, &run.items));
+}
+
+#[tokio::test]
+async fn a_database_of_the_first_version_is_brought_up_and_keeps_its_records() {
+    let bench = filled(3).await;
+    let before = records(&bench.open()).await;
+    let old = rusqlite::Connection::open(bench.database()).unwrap();
+    old.execute_batch("DROP TABLE run; DROP TABLE item; PRAGMA user_version = 1")
+        .unwrap();
+    drop(old);
+    let repaired = SqliteLedger::repair(bench.path()).unwrap();
+    let counts = (repaired.exports, repaired.runs, repaired.is_incomplete);
+    assert_eq!(counts, (3, 0, false), "{repaired:?}");
+    let old = rusqlite::Connection::open(bench.database()).unwrap();
+    old.execute_batch("DROP TABLE run; DROP TABLE item; PRAGMA user_version = 1")
+        .unwrap();
+    drop(old);
+    let ledger = bench.open();
+    assert_eq!(records(&ledger).await, before);
+    assert_eq!(
+        tulip_fleet::ledger::Ledger::runs(&ledger).await.unwrap(),
+        []
+    );
+}
+
+#[tokio::test]
 async fn records_on_sound_pages_are_kept_and_the_loss_is_told() {
     let bench = filled(200).await;
     let size = std::fs::metadata(bench.database()).unwrap().len();

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use tulip_archive::ExportErrorKind as Kind;
+use tulip_fleet::{ItemSummary, RunSummary};
 
 use super::units;
-use crate::{ItemSummary, RunSummary};
 
 /// How many machines of a group are listed.
 const LISTED: usize = 50;

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
+use tulip_archive::MachineId;
+use tulip_fleet::{ItemSummary, RunSummary};
+
 use super::units;
-use crate::{ItemSummary, RunSummary};
 
 /// How many bytes of the page the rows may take.
 const ROOM: usize = 720_000;
@@ -32,7 +34,7 @@ pub(super) struct Row {
 
 /// The machines of a run: those that failed first, then by size.
 pub(super) fn machines(run: &RunSummary, earlier: &[RunSummary]) -> Machines {
-    let mut before: HashMap<&str, u64> = HashMap::new();
+    let mut before: HashMap<&MachineId, u64> = HashMap::new();
     let mut runs: Vec<_> = earlier.iter().collect();
     runs.sort_by_key(|run| run.started);
     for item in runs.iter().flat_map(|run| &run.items) {
@@ -60,10 +62,10 @@ pub(super) fn machines(run: &RunSummary, earlier: &[RunSummary]) -> Machines {
     }
 }
 
-fn row(item: &ItemSummary, before: &HashMap<&str, u64>) -> Row {
+fn row(item: &ItemSummary, before: &HashMap<&MachineId, u64>) -> Row {
     let earlier = item
         .machine
-        .as_deref()
+        .as_ref()
         .and_then(|machine| before.get(machine));
     let change = earlier.zip(item.records);
     Row {

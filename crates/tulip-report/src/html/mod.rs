@@ -10,9 +10,9 @@ mod units;
 use std::fmt;
 
 use askama::Template;
-use tulip_fleet::Outcome;
+use tulip_fleet::{Outcome, RunEnd, RunSummary};
 
-use crate::{Activity, RunEnd, RunSummary};
+use crate::Activity;
 
 /// A run as a page for people: self-contained, without scripts, and without a network.
 ///
@@ -21,7 +21,8 @@ use crate::{Activity, RunEnd, RunSummary};
 /// some tables show only the first, and say so.
 ///
 /// ```
-/// use tulip_report::{HtmlReport, RunEnd, RunSummary};
+/// use tulip_fleet::{RunEnd, RunSummary};
+/// use tulip_report::HtmlReport;
 ///
 /// let mut run = RunSummary::starting("https://acme.tulip.co", "/data/<tulip>");
 /// run.end = RunEnd::Complete;
@@ -138,7 +139,7 @@ fn verdict(run: &RunSummary) -> (&'static str, &'static str) {
         RunEnd::Complete if run.items.iter().any(|item| item.outcome.is_success()) => {
             ("Some machines are not exported", "bad")
         }
-        RunEnd::Complete => ("No machine is exported", "bad"),
+        _ => ("No machine is exported", "bad"),
     }
 }
 

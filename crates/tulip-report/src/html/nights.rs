@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use tulip_fleet::RunSummary;
+
 use super::units;
-use crate::RunSummary;
 
 /// How many nights are shown.
 const NIGHTS: usize = 30;
@@ -75,10 +76,9 @@ pub(super) fn nights(run: &RunSummary, earlier: &[RunSummary]) -> Vec<Night> {
 
 #[cfg(test)]
 mod tests {
-    use tulip_fleet::Outcome;
+    use tulip_fleet::{ItemSummary, Outcome};
 
     use super::*;
-    use crate::ItemSummary;
 
     #[test]
     fn runs_of_one_day_are_one_night_and_each_tells_its_change() {

@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tulip_fleet::{ItemSummary, PhaseSummary};
+
 use super::*;
-use crate::{ItemSummary, PhaseSummary};
 
 /// A run over so many machines, of which every fiftieth has failed.
 fn plant(machines: usize, name: impl Fn(usize) -> String) -> RunSummary {
@@ -12,15 +13,11 @@ fn plant(machines: usize, name: impl Fn(usize) -> String) -> RunSummary {
     run.ended = "2026-11-28T02:00:00Z".parse().unwrap();
     let item = |at: usize| {
         let mut item = ItemSummary::new(Outcome::Stored);
-        item.machine = Some(format!("g56RCoZCtzv7b{at:04}"));
+        item.machine = Some(format!("g56RCoZCtzv7b{at:04}").parse().unwrap());
         item.machine_name = Some(name(at));
         item.ended = run.ended;
         (item.bytes, item.records) = (Some(1_000_000 + at as u64), Some(12_345));
-        let phase = |phase: &str, seconds: f64| PhaseSummary {
-            phase: phase.to_owned(),
-            started: run.started,
-            seconds,
-        };
+        let phase = |phase: &str, seconds: f64| PhaseSummary::new(phase, run.started, seconds);
         item.phases = vec![
             phase("waiting_to_start", 600.0),
             phase("pending", 900.0),

@@ -1,7 +1,8 @@
 //! When each machine waited, was pending at Tulip, was downloaded and was stored.
 
+use tulip_fleet::{ItemSummary, PhaseSummary, RunSummary};
+
 use super::units;
-use crate::{ItemSummary, PhaseSummary, RunSummary};
 
 /// How many machines have a row.
 const ROWS: usize = 60;
@@ -101,10 +102,9 @@ mod tests {
         run.ended = "2026-11-28T01:01:40Z".parse().unwrap();
         let mut item = ItemSummary::new(Outcome::Stored);
         item.ended = run.ended;
-        let phase = |name: &str, second: u32, seconds: f64| PhaseSummary {
-            phase: name.to_owned(),
-            started: format!("2026-11-28T01:00:{second:02}Z").parse().unwrap(),
-            seconds,
+        let phase = |name: &str, second: u32, seconds: f64| {
+            let started = format!("2026-11-28T01:00:{second:02}Z").parse().unwrap();
+            PhaseSummary::new(name, started, seconds)
         };
         item.phases = vec![
             phase("waiting_to_start", 0, 20.0),

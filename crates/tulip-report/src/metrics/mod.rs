@@ -6,11 +6,10 @@ mod text;
 use std::collections::BTreeMap;
 
 use tulip_core::Timestamp;
-use tulip_fleet::Outcome;
+use tulip_fleet::{Outcome, RunSummary};
 
 use self::families::Family;
 use self::text::{Writer, label, series};
-use crate::RunSummary;
 
 /// The upper bounds of the buckets of durations, in seconds.
 const BUCKETS: [f64; 10] = [
@@ -225,7 +224,7 @@ impl Page<'_> {
             let Some(id) = &item.machine else {
                 continue;
             };
-            let machine = machines.entry(id.clone()).or_insert_with(|| Machine {
+            let machine = machines.entry(id.to_string()).or_insert_with(|| Machine {
                 name: String::new(),
                 success: 0.0,
             });

@@ -1,7 +1,8 @@
 use std::time::{Duration, UNIX_EPOCH};
 
+use tulip_fleet::{ItemSummary, RunEnd};
+
 use super::*;
-use crate::{ItemSummary, RunEnd};
 
 fn at(seconds: u64) -> Timestamp {
     Timestamp::from(UNIX_EPOCH + Duration::from_secs(seconds))
@@ -9,7 +10,7 @@ fn at(seconds: u64) -> Timestamp {
 
 fn item(machine: &str, outcome: Outcome, ended: u64) -> ItemSummary {
     let mut item = ItemSummary::new(outcome);
-    item.machine = Some(machine.to_owned());
+    item.machine = Some(machine.parse().unwrap());
     item.machine_name = Some(format!("Mill {machine}"));
     item.started = Some(at(ended - 30));
     item.ended = at(ended);

@@ -1,0 +1,69 @@
+//! What a run writes into its ledger.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tracing::warn;
+use tulip_archive::state::{Claim, StateError};
+
+use super::contract::Ledger;
+use crate::{ItemSummary, RunEnd};
+
+/// A run in a ledger, as the process writes to it that has claimed it. Dropping it leaves the run for
+/// another process to continue.
+pub struct RunLog {
+    ledger: Arc<dyn Ledger>,
+    claim: Claim,
+    /// Whether it was told that the ledger cannot be written.
+    has_warned: AtomicBool,
+}
+
+impl RunLog {
+    /// The run that this process has claimed.
+    #[must_use]
+    pub fn new(ledger: Arc<dyn Ledger>, claim: Claim) -> Self {
+        Self {
+            ledger,
+            claim,
+            has_warned: AtomicBool::new(false),
+        }
+    }
+
+    /// Records how the run has ended, once all its exports have.
+    ///
+    /// # Errors
+    /// [`StateError`] of [`Ledger::end`].
+    pub async fn end(&self, end: RunEnd, reason: Option<String>) -> Result<(), StateError> {
+        self.ledger.end(&self.claim, end, reason).await
+    }
+
+    /// Records what has become of an export, and tells whether the run is still this process's. That
+    /// something cannot be written ends no export.
+    pub(crate) async fn record(&self, item: ItemSummary) -> bool {
+        match self.ledger.record(&self.claim, item).await {
+            Ok(()) => true,
+            Err(error) if error.is_fenced() => false,
+            Err(error) => {
+                if !self.has_warned.swap(true, Ordering::Relaxed) {
+                    let cause = std::error::Error::source(&error).map(ToString::to_string);
+                    let cause = cause.unwrap_or_default();
+                    warn!(%error, cause, "this run cannot be continued later: {error}: {cause}");
+                }
+                true
+            }
+        }
+    }
+}
+
+impl Drop for RunLog {
+    fn drop(&mut self) {
+        self.ledger.release(self.claim.clone());
+    }
+}
+
+impl fmt::Debug for RunLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RunLog").field(&self.claim).finish()
+    }
+}

@@ -1,0 +1,14 @@
+//! What survives a run: which exports it has planned, started and finished.
+//!
+//! A [`Ledger`] keeps it. [`MemoryLedger`] is one that ends with the process; the crate
+//! `tulip-ledger` has one in a file.
+
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+mod contract;
+mod log;
+mod memory;
+
+pub use contract::{Begun, Continue, Ledger, NewRun, RunOverview};
+pub use log::RunLog;
+pub use memory::MemoryLedger;

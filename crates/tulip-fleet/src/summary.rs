@@ -1,0 +1,523 @@
+//! What is known of a run and of its exports, in plain values.
+
+use std::collections::hash_map::RandomState;
+use std::error::Error as StdError;
+use std::hash::{BuildHasher as _, Hasher as _};
+
+use serde::{Deserialize, Serialize};
+use tulip_archive::core::Timestamp;
+use tulip_archive::{Checksum, ExportErrorKind, JobId, MachineId, ObjectKey, Source};
+
+use crate::{ItemError, ItemReport, Outcome, PhaseSpan, Shard};
+
+/// A run and how each of its exports has ended.
+///
+/// Made from the reports of a run that has just ended, or from what a ledger keeps of an earlier
+/// one. Holds no secret and no signed URL, and serialises.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RunSummary {
+    /// The id of the run, which begins with the time of its start. No other run has the same.
+    pub id: String,
+    /// The Tulip instance.
+    pub instance: String,
+    /// Where the archives go: a path or a URL without any secret.
+    pub target: String,
+    /// The part of the machines that the run exports, such as `2/3`; `None` for all.
+    #[serde(default)]
+    pub shard: Option<String>,
+    /// When the run started.
+    pub started: Timestamp,
+    /// When it ended; for one that is still open, when it was last heard of.
+    pub ended: Timestamp,
+    /// How it ended.
+    pub end: RunEnd,
+    /// Why it ended early or could not start, in words.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Its exports, in no particular order.
+    pub items: Vec<ItemSummary>,
+}
+
+/// How a run has ended, whatever came of its exports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RunEnd {
+    /// Every export was tried.
+    Complete,
+    /// It ended early: its time limit was over, or every export would have failed.
+    Stopped,
+    /// Somebody interrupted it.
+    Interrupted,
+    /// It failed before its first export: the machines could not be listed, for example.
+    Failed,
+    /// It has not ended: it is under way, or was killed.
+    Open,
+}
+
+/// Every end with its stable name.
+const ENDS: [(RunEnd, &str); 5] = [
+    (RunEnd::Complete, "complete"),
+    (RunEnd::Stopped, "stopped"),
+    (RunEnd::Interrupted, "interrupted"),
+    (RunEnd::Failed, "failed"),
+    (RunEnd::Open, "open"),
+];
+
+impl RunEnd {
+    /// The stable name in lower case, for example `complete`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        let found = ENDS.iter().find(|(end, _)| *end == self);
+        found.map_or("other", |(_, name)| *name)
+    }
+
+    /// The end with this stable name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let found = ENDS.iter().find(|(_, known)| *known == name);
+        found.map(|(end, _)| *end)
+    }
+}
+
+/// How one export of a run has ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ItemSummary {
+    /// The id of the machine; `None` for an export by job that did not learn it.
+    #[serde(default)]
+    pub machine: Option<MachineId>,
+    /// The name of the machine, where it is known. Any text.
+    #[serde(default)]
+    pub machine_name: Option<String>,
+    /// The name of the machine's type, where it is known. Any text.
+    #[serde(default)]
+    pub machine_type: Option<String>,
+    /// The job, where one is known.
+    #[serde(default)]
+    pub job: Option<JobId>,
+    /// Whether the job was named by the caller, and not started by the export.
+    #[serde(default)]
+    pub is_by_job: bool,
+    /// How the export ended, or would end if nobody continued the run.
+    #[serde(with = "outcome")]
+    pub outcome: Outcome,
+    /// Whether the export has not ended: it waits for its turn, is under way, or was left by a run
+    /// that ended early.
+    #[serde(default)]
+    pub is_open: bool,
+    /// The [`ExportErrorKind`] of a failure, by its stable name.
+    #[serde(default)]
+    pub error_kind: Option<String>,
+    /// What went wrong, with its causes, on one line.
+    #[serde(default)]
+    pub error: Option<String>,
+    /// What can be done about it, where that is known better than from the kind alone.
+    #[serde(default)]
+    pub advice: Option<String>,
+    /// Tulip's `errorUniqueID`.
+    #[serde(default)]
+    pub error_unique_id: Option<String>,
+    /// Whether the same export can succeed later without any change.
+    #[serde(default)]
+    pub retryable: bool,
+    /// Whether a job was started whose archive is still worth fetching.
+    #[serde(default)]
+    pub job_is_pending: bool,
+    /// How often the run has tried the export; 0 where it did not.
+    pub attempts: u32,
+    /// How often the download was started, where the archive was stored.
+    #[serde(default)]
+    pub download_attempts: u32,
+    /// When the export was taken up; `None` where it was not.
+    #[serde(default)]
+    pub started: Option<Timestamp>,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// The key of the object, where an archive is stored.
+    #[serde(default)]
+    pub key: Option<ObjectKey>,
+    /// Whether the object has a receipt beside it.
+    #[serde(default)]
+    pub has_receipt: bool,
+    /// The bytes of the archive, where its receipt is known.
+    #[serde(default)]
+    pub bytes: Option<u64>,
+    /// Its records, the header not counted.
+    #[serde(default)]
+    pub records: Option<u64>,
+    /// Its checksum.
+    #[serde(default)]
+    pub checksum: Option<Checksum>,
+    /// What the time was spent on, in order.
+    #[serde(default)]
+    pub phases: Vec<PhaseSummary>,
+}
+
+/// One stay of an export in a phase.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PhaseSummary {
+    /// The [`Phase`](crate::Phase), by its stable name.
+    pub phase: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// How many exports of a run have ended in each way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Stored by this run.
+    pub stored: usize,
+    /// At the target before.
+    pub unchanged: usize,
+    /// Without a job.
+    pub not_started: usize,
+    /// It is not known whether a job was started.
+    pub start_unknown: usize,
+    /// The job gave no archive.
+    pub failed_at_tulip: usize,
+    /// The archive is not stored.
+    pub failed_to_store: usize,
+    /// Bytes of the objects whose receipts the run has seen.
+    pub bytes: u64,
+    /// Records in these objects.
+    pub records: u64,
+}
+
+impl Counts {
+    /// Counts so many exports that have ended so.
+    pub fn add(&mut self, outcome: Outcome, exports: usize) {
+        *match outcome {
+            Outcome::Stored => &mut self.stored,
+            Outcome::Unchanged => &mut self.unchanged,
+            Outcome::NotStarted => &mut self.not_started,
+            Outcome::StartUnknown => &mut self.start_unknown,
+            Outcome::FailedAtTulip => &mut self.failed_at_tulip,
+            Outcome::FailedToStore => &mut self.failed_to_store,
+        } += exports;
+    }
+
+    /// How many exports there are.
+    #[must_use]
+    pub fn exports(&self) -> usize {
+        let failed = self.start_unknown + self.failed_at_tulip + self.failed_to_store;
+        self.stored + self.unchanged + self.not_started + failed
+    }
+}
+
+/// An [`Outcome`] by its stable name.
+mod outcome {
+    use crate::Outcome;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(outcome: &Outcome, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(outcome.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Outcome, D::Error> {
+        let name = String::deserialize(from)?;
+        let unknown = || serde::de::Error::custom(format!("unknown outcome {name:?}"));
+        Outcome::from_name(&name).ok_or_else(unknown)
+    }
+}
+
+impl RunSummary {
+    /// A run without exports that starts now, under an id of its own. Set the fields that say
+    /// otherwise.
+    #[must_use]
+    pub fn starting(instance: impl Into<String>, target: impl Into<String>) -> Self {
+        let now = Timestamp::now();
+        Self {
+            id: run_id(now),
+            instance: instance.into(),
+            target: target.into(),
+            shard: None,
+            started: now,
+            ended: now,
+            end: RunEnd::Open,
+            reason: None,
+            items: Vec::new(),
+        }
+    }
+
+    /// The same run for one part of the machines, which its id ends in.
+    #[must_use]
+    pub fn in_shard(mut self, shard: Option<Shard>) -> Self {
+        if let Some(shard) = shard {
+            self.id = format!("{}-{}of{}", self.id, shard.number(), shard.count());
+            self.shard = Some(shard.to_string());
+        }
+        self
+    }
+
+    /// Whether the run is complete and every archive is at the target.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        self.end == RunEnd::Complete && self.items.iter().all(|item| item.outcome.is_success())
+    }
+
+    /// How many exports have ended in each way. One that is open counts as it would end now.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for item in &self.items {
+            counts.add(item.outcome, 1);
+            counts.bytes += item.bytes.unwrap_or_default();
+            counts.records += item.records.unwrap_or_default();
+        }
+        counts
+    }
+
+    /// How many exports have ended so.
+    #[must_use]
+    pub fn count(&self, outcome: Outcome) -> usize {
+        let ended = self.items.iter().filter(|item| item.outcome == outcome);
+        ended.count()
+    }
+
+    /// The bytes of all archives that this run has stored.
+    #[must_use]
+    pub fn stored_bytes(&self) -> u64 {
+        self.stored().filter_map(|item| item.bytes).sum()
+    }
+
+    /// The records of all archives that this run has stored.
+    #[must_use]
+    pub fn stored_records(&self) -> u64 {
+        self.stored().filter_map(|item| item.records).sum()
+    }
+
+    fn stored(&self) -> impl Iterator<Item = &ItemSummary> {
+        let items = self.items.iter();
+        items.filter(|item| item.outcome == Outcome::Stored)
+    }
+}
+
+impl PhaseSummary {
+    /// A stay of so many seconds.
+    pub fn new(phase: impl Into<String>, started: Timestamp, seconds: f64) -> Self {
+        Self {
+            phase: phase.into(),
+            started,
+            seconds,
+        }
+    }
+
+    fn of(span: &PhaseSpan) -> Self {
+        Self::new(span.phase.as_str(), span.started, span.took.as_secs_f64())
+    }
+}
+
+impl ItemSummary {
+    /// An export of nothing in particular that ended so, now. Set the fields that say more.
+    #[must_use]
+    pub fn new(outcome: Outcome) -> Self {
+        Self {
+            machine: None,
+            machine_name: None,
+            machine_type: None,
+            job: None,
+            is_by_job: false,
+            outcome,
+            is_open: false,
+            error_kind: None,
+            error: None,
+            advice: None,
+            error_unique_id: None,
+            retryable: false,
+            job_is_pending: false,
+            attempts: 1,
+            download_attempts: 0,
+            started: None,
+            ended: Timestamp::now(),
+            key: None,
+            has_receipt: false,
+            bytes: None,
+            records: None,
+            checksum: None,
+            phases: Vec::new(),
+        }
+    }
+
+    /// An export that waits for its turn.
+    #[must_use]
+    pub fn waiting(source: &Source) -> Self {
+        let why = "not started: the run ended before its turn";
+        Self {
+            attempts: 0,
+            ..Self::open(source, None, why)
+        }
+    }
+
+    /// An export that is under way, with the job of its own that it has started.
+    pub(crate) fn running(
+        source: &Source,
+        job: Option<&JobId>,
+        (attempts, started): (u32, Timestamp),
+    ) -> Self {
+        let why = "the run ended before this export did";
+        Self {
+            attempts,
+            started: Some(started),
+            ..Self::open(source, job, why)
+        }
+    }
+
+    /// An export that would end so if the run ended now.
+    fn open(source: &Source, job: Option<&JobId>, why: &str) -> Self {
+        let outcome = match job {
+            Some(_) => Outcome::FailedToStore,
+            None => Outcome::NotStarted,
+        };
+        Self {
+            is_open: true,
+            job: job.or(source.known_job()).cloned(),
+            error_kind: Some(ExportErrorKind::Interrupted.as_str().to_owned()),
+            error: Some(why.to_owned()),
+            retryable: true,
+            job_is_pending: job.is_some(),
+            ..Self::new(outcome).of_source(source)
+        }
+    }
+
+    fn of_source(mut self, source: &Source) -> Self {
+        self.machine = source.known_machine().cloned();
+        self.machine_name = source.machine_name().map(str::to_owned);
+        self.machine_type = source.machine_type().map(str::to_owned);
+        self.is_by_job = source.known_job().is_some();
+        self
+    }
+
+    /// What a report tells of an export.
+    #[must_use]
+    pub fn of(report: &ItemReport) -> Self {
+        let (done, error) = (report.result.as_ref().ok(), report.result.as_ref().err());
+        let receipt = done.and_then(|done| done.receipt());
+        let mut item = Self {
+            job: report.job().cloned(),
+            error_kind: error.map(|error| error.kind().as_str().to_owned()),
+            error: error.map(one_line),
+            error_unique_id: error
+                .and_then(ItemError::error_unique_id)
+                .map(str::to_owned),
+            retryable: error.is_some_and(ItemError::is_retryable),
+            job_is_pending: report.job_to_fetch().is_some(),
+            attempts: report.attempts,
+            download_attempts: receipt.map_or(0, |receipt| receipt.attempts),
+            started: report.started,
+            ended: report.ended,
+            key: receipt.map(|receipt| receipt.object.key.clone()),
+            has_receipt: receipt.is_some(),
+            bytes: receipt.map(|receipt| receipt.bytes),
+            records: receipt.map(|receipt| receipt.records),
+            checksum: receipt.map(|receipt| receipt.checksum.clone()),
+            phases: report
+                .measured
+                .phases
+                .iter()
+                .map(PhaseSummary::of)
+                .collect(),
+            ..Self::new(report.outcome()).of_source(&report.source)
+        };
+        if let Some(receipt) = receipt {
+            item.machine = item.machine.or_else(|| receipt.machine.clone());
+        }
+        if let Some(tulip_archive::Outcome::Skipped {
+            key, has_receipt, ..
+        }) = done
+        {
+            (item.key, item.has_receipt) = (Some(key.clone()), *has_receipt);
+        }
+        item
+    }
+
+    /// What the export is called within its run, such as `machine/g56RCoZCtzv7borvp`: no other
+    /// export of the run has the same id.
+    #[must_use]
+    pub fn id(&self) -> String {
+        match (&self.job, &self.machine) {
+            (_, Some(machine)) if !self.is_by_job => format!("machine/{machine}"),
+            (Some(job), _) => format!("job/{job}"),
+            (None, _) => String::new(),
+        }
+    }
+
+    /// What to call the export: the machine's name, or else its id, or else the job.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let id = || self.machine.as_ref().map(MachineId::as_str);
+        let job = || self.job.as_ref().map(JobId::as_str);
+        let name = self.machine_name.as_deref().or_else(id);
+        name.or_else(job).unwrap_or("unknown")
+    }
+}
+
+/// The time of the start, so that ids sort by it, and something that no other run has.
+fn run_id(started: Timestamp) -> String {
+    // Hashers have random keys.
+    let unique = RandomState::new().build_hasher().finish();
+    let unique = unique & 0xffff_ffff;
+    format!(
+        "{}T{}Z-{unique:08x}",
+        started.date(),
+        started.compact_time()
+    )
+}
+
+/// An error with its causes, without line breaks.
+fn one_line(error: &ItemError) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text.replace(char::is_control, " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(outcomes: &[Outcome]) -> RunSummary {
+        let mut run = RunSummary::starting("https://acme.tulip.co", "/data");
+        run.end = RunEnd::Complete;
+        run.items = outcomes.iter().copied().map(ItemSummary::new).collect();
+        run
+    }
+
+    #[test]
+    fn a_run_succeeds_only_if_it_is_complete_and_every_archive_is_there() {
+        assert!(run(&[]).is_success());
+        let mut both = run(&[Outcome::Stored, Outcome::Unchanged]);
+        assert!(both.is_success());
+        both.end = RunEnd::Stopped;
+        assert!(!both.is_success());
+        assert!(!run(&[Outcome::Stored, Outcome::NotStarted]).is_success());
+    }
+
+    #[test]
+    fn only_what_this_run_has_stored_counts_as_its_bytes() {
+        let mut run = run(&[Outcome::Stored, Outcome::Unchanged]);
+        for item in &mut run.items {
+            (item.bytes, item.records) = (Some(100), Some(7));
+        }
+        assert_eq!((run.stored_bytes(), run.stored_records()), (100, 7));
+    }
+
+    #[test]
+    fn every_outcome_survives_json_and_an_unknown_one_is_refused() {
+        for outcome in Outcome::all() {
+            let run = run(&[outcome]);
+            let json = serde_json::to_string(&run).unwrap();
+            assert_eq!(serde_json::from_str::<RunSummary>(&json).unwrap(), run);
+            let other = json.replace(outcome.as_str(), "lost");
+            assert!(serde_json::from_str::<RunSummary>(&other).is_err());
+        }
+    }
+}
