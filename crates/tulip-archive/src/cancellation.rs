@@ -1,5 +1,6 @@
 //! Ending an export in order.
 
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -8,10 +9,45 @@ use crate::{ExportError, ExportErrorKind};
 /// How long work that leaves traces may go on once the export is to end.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// Why a caller ends an export: see [`Export::until`](crate::Export::until).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EndReason {
+    /// Somebody wants to stop. The export ends as [`ExportErrorKind::Interrupted`].
+    Interrupted,
+    /// A time limit of the caller was reached. The export ends as
+    /// [`ExportErrorKind::DeadlineExceeded`], and its message begins with these words, which say
+    /// which limit: `the time limit of the run was reached`.
+    TimeLimit(Cow<'static, str>),
+}
+
+/// A future that tells nothing more, such as that of a `CancellationToken`, interrupts.
+impl From<()> for EndReason {
+    fn from((): ()) -> Self {
+        Self::Interrupted
+    }
+}
+
+impl EndReason {
+    /// The error of an export that has ended for this reason.
+    pub(crate) fn error(&self) -> ExportError {
+        match self {
+            Self::Interrupted => {
+                let what = "the export was cancelled; nothing was stored";
+                ExportError::new(ExportErrorKind::Interrupted, what)
+            }
+            Self::TimeLimit(limit) => {
+                let what = format!("{limit}; nothing was stored");
+                ExportError::new(ExportErrorKind::DeadlineExceeded, what)
+            }
+        }
+    }
+}
+
 /// The caller's wish to end an export, once it comes.
-pub(crate) struct Cancellation {
-    /// `None` once it has completed.
-    requested: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+pub(crate) enum Cancellation {
+    Waiting(Pin<Box<dyn Future<Output = EndReason> + Send>>),
+    Requested(EndReason),
 }
 
 /// What came of work that may take a little longer than the wish to end.
@@ -19,16 +55,20 @@ pub(crate) enum Graced<T> {
     /// It was done before.
     Done(T),
     /// It was done in the time that was left.
-    DoneLate(T),
+    DoneLate(T, EndReason),
     /// It was not done, and is dropped.
-    Dropped,
+    Dropped(EndReason),
 }
 
 impl Cancellation {
-    pub(crate) fn new(requested: impl Future<Output = ()> + Send + 'static) -> Self {
-        Self {
-            requested: Some(Box::pin(requested)),
-        }
+    pub(crate) fn new<R: Into<EndReason>>(
+        requested: impl Future<Output = R> + Send + 'static,
+    ) -> Self {
+        Self::Waiting(Box::pin(async { requested.await.into() }))
+    }
+
+    pub(crate) fn never() -> Self {
+        Self::Waiting(Box::pin(std::future::pending()))
     }
 
     /// Runs `work`, which is dropped when the export is to end.
@@ -38,7 +78,7 @@ impl Cancellation {
     ) -> Result<T, ExportError> {
         tokio::select! {
             biased;
-            () = self.wait() => Err(interrupted()),
+            reason = self.wait() => Err(reason.error()),
             result = work => result,
         }
     }
@@ -46,28 +86,26 @@ impl Cancellation {
     /// Runs `work`, which has a few seconds more when the export is to end.
     pub(crate) async fn grace<T>(&mut self, work: impl Future<Output = T>) -> Graced<T> {
         let mut work = std::pin::pin!(work);
-        tokio::select! {
+        let reason = tokio::select! {
             biased;
-            () = self.wait() => {}
+            reason = self.wait() => reason,
             value = &mut work => return Graced::Done(value),
-        }
+        };
         match tokio::time::timeout(GRACE, work).await {
-            Ok(value) => Graced::DoneLate(value),
-            Err(_) => Graced::Dropped,
+            Ok(value) => Graced::DoneLate(value, reason),
+            Err(_) => Graced::Dropped(reason),
         }
     }
 
-    async fn wait(&mut self) {
-        if let Some(requested) = &mut self.requested {
-            requested.await;
-            self.requested = None;
+    async fn wait(&mut self) -> EndReason {
+        if let Self::Waiting(requested) = self {
+            *self = Self::Requested(requested.await);
+        }
+        match self {
+            Self::Requested(reason) => reason.clone(),
+            Self::Waiting(_) => std::future::pending().await,
         }
     }
-}
-
-pub(crate) fn interrupted() -> ExportError {
-    let what = "the export was cancelled; nothing was stored";
-    ExportError::new(ExportErrorKind::Interrupted, what)
 }
 
 #[cfg(test)]
@@ -89,11 +127,25 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_time_limit_is_a_deadline_and_says_which() {
+        let limit = EndReason::TimeLimit("the time limit of the night was reached".into());
+        let mut cancellation = Cancellation::new(std::future::ready(limit.clone()));
+        let error = cancellation.guard(never()).await.unwrap_err();
+        assert_eq!(error.kind(), ExportErrorKind::DeadlineExceeded);
+        let what = "the time limit of the night was reached; nothing was stored";
+        assert_eq!(error.to_string(), what);
+        assert!(error.is_retryable());
+        let dropped = cancellation.grace(never()).await;
+        assert!(matches!(dropped, Graced::Dropped(reason) if reason == limit));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn work_that_leaves_traces_has_a_little_longer() {
         let half = GRACE / 2;
         let mut cancellation = Cancellation::new(tokio::time::sleep(half));
         let late = cancellation.grace(tokio::time::sleep(2 * half)).await;
-        assert!(matches!(late, Graced::DoneLate(())));
-        assert!(matches!(cancellation.grace(never()).await, Graced::Dropped));
+        assert!(matches!(late, Graced::DoneLate((), EndReason::Interrupted)));
+        let dropped = cancellation.grace(never()).await;
+        assert!(matches!(dropped, Graced::Dropped(_)));
     }
 }

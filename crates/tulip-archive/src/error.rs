@@ -24,7 +24,8 @@ pub enum ExportErrorKind {
     NotFound,
     /// The job failed at Tulip, or is complete and has no archive that can be downloaded.
     JobFailed,
-    /// The job was not complete by the deadline. It continues at Tulip.
+    /// The job was not complete by the deadline, or the caller ended the export because a time limit
+    /// was reached. A job that was started continues at Tulip.
     DeadlineExceeded,
     /// Tulip was asked to start an archive, and whether it did is not known. No other start is
     /// sent by itself.
@@ -63,7 +64,7 @@ pub enum ExportErrorKind {
     /// Another process has taken the export over while this one was at it: this one had been taken
     /// for dead. The other one continues.
     Fenced,
-    /// The caller ended the export.
+    /// Somebody ended the export.
     Interrupted,
 }
 

@@ -8,7 +8,7 @@ use tracing::{Instrument as _, debug, info, info_span};
 use tulip_core::JobId;
 
 use crate::admission::Admission;
-use crate::cancellation::Cancellation;
+use crate::cancellation::{Cancellation, EndReason};
 use crate::context::Context;
 use crate::pipeline;
 use crate::setup::Setup;
@@ -78,7 +78,7 @@ impl Export {
             source,
             job: None,
             observer: Box::new(|_| {}),
-            cancellation: Cancellation::new(std::future::pending()),
+            cancellation: Cancellation::never(),
             admission: None,
             resumes,
         }
@@ -105,10 +105,12 @@ impl Export {
         self
     }
 
-    /// Ends the export with [`ExportErrorKind::Interrupted`](crate::ExportErrorKind::Interrupted)
-    /// when `shutdown` completes, after removing what the sink has staged, or keeping it for another
-    /// run. A commit that is under way is finished first, and a start that is under way has five
-    /// seconds to learn its job.
+    /// Ends the export when `end` completes, after removing what the sink has staged, or keeping it
+    /// for another run. A commit that is under way is finished first, and a start that is under way
+    /// has five seconds to learn its job.
+    ///
+    /// The export fails with [`ExportErrorKind::Interrupted`](crate::ExportErrorKind::Interrupted),
+    /// unless `end` gives another [`EndReason`].
     ///
     /// Any future will do, so that no runtime's type is part of this signature. Give it that of a
     /// `CancellationToken` of `tokio_util`, which completes only when the token is cancelled:
@@ -138,8 +140,11 @@ impl Export {
     ///     }
     /// }
     /// ```
-    pub fn until(mut self, shutdown: impl Future<Output = ()> + Send + 'static) -> Self {
-        self.cancellation = Cancellation::new(shutdown);
+    pub fn until<R: Into<EndReason>>(
+        mut self,
+        end: impl Future<Output = R> + Send + 'static,
+    ) -> Self {
+        self.cancellation = Cancellation::new(end);
         self
     }
 }

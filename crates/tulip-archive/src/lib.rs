@@ -30,6 +30,7 @@ use tulip_sinks as _;
 
 pub use admission::{Admission, Permit, Turn};
 pub use builder::ExporterBuilder;
+pub use cancellation::EndReason;
 pub use csv::{FinalLineBreak, Framing, FramingError, FramingRules, RaggedRecords};
 pub use error::{Advice, ExportError, ExportErrorKind};
 pub use event::Event;

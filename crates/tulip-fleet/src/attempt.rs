@@ -6,7 +6,7 @@ use futures_util::future::{BoxFuture, FutureExt as _, Shared};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tulip_archive::core::Timestamp;
-use tulip_archive::{Admission, Event, ExportErrorKind, JobId};
+use tulip_archive::{Admission, EndReason, Event, ExportErrorKind, JobId};
 
 use crate::engine::Engine;
 use crate::ledger::RunLog;
@@ -21,7 +21,7 @@ pub(crate) struct Attempt {
     item: Item,
     tries: Tries,
     job: Option<JobId>,
-    end: Shared<BoxFuture<'static, ()>>,
+    end: Shared<BoxFuture<'static, EndReason>>,
     log: Option<Arc<RunLog>>,
 }
 

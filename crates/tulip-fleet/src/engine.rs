@@ -9,7 +9,7 @@ use futures_util::future::{BoxFuture, FutureExt as _, Shared};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tulip_archive::core::Timestamp;
-use tulip_archive::{Admission, ExportErrorKind, Exporter};
+use tulip_archive::{Admission, EndReason, ExportErrorKind, Exporter};
 
 use crate::budget::Budget;
 use crate::phase::Stopwatch;
@@ -67,6 +67,16 @@ enum End {
     /// Another process has taken the run over.
     Fenced,
     TimeLimit,
+}
+
+impl From<End> for EndReason {
+    fn from(end: End) -> Self {
+        match end {
+            // An export that was taken over notices by itself, and is not ended from here.
+            End::Interrupted | End::Fenced => Self::Interrupted,
+            End::TimeLimit => Self::TimeLimit("the time limit of the run was reached".into()),
+        }
+    }
 }
 
 impl Engine {
@@ -137,14 +147,22 @@ impl Engine {
         })
     }
 
-    /// Completes when an export that was taken up at this time is to end.
-    pub(crate) fn end_of(&self, taken_up: Instant) -> impl Future<Output = ()> + Send + use<> {
-        let run = self.end.clone().map(drop);
+    /// Completes when an export that was taken up at this time is to end, and says why.
+    pub(crate) fn end_of(
+        &self,
+        taken_up: Instant,
+    ) -> impl Future<Output = EndReason> + Send + use<> {
+        let run = self.end.clone().map(EndReason::from);
         let limit = self.item_time_limit;
         let deadline = limit.and_then(|limit| taken_up.checked_add(limit));
         async move {
             match deadline {
-                Some(deadline) => drop(tokio::time::timeout_at(deadline, run).await),
+                Some(deadline) => match tokio::time::timeout_at(deadline, run).await {
+                    Ok(reason) => reason,
+                    Err(_) => {
+                        EndReason::TimeLimit("the time limit of each export was reached".into())
+                    }
+                },
                 None => run.await,
             }
         }
@@ -175,17 +193,24 @@ impl Engine {
     }
 }
 
-async fn end(shutdown: BoxFuture<'static, ()>, limit: Option<Duration>) -> End {
+/// Completes when the run is to end. The clock of its limit is set going now.
+fn end(
+    shutdown: BoxFuture<'static, ()>,
+    limit: Option<Duration>,
+) -> impl Future<Output = End> + Send + use<> {
+    let limit = limit.map(tokio::time::sleep);
     let limit = async {
         match limit {
-            Some(limit) => tokio::time::sleep(limit).await,
+            Some(limit) => limit.await,
             None => std::future::pending().await,
         }
     };
-    tokio::select! {
-        biased;
-        () = shutdown => End::Interrupted,
-        () = limit => End::TimeLimit,
+    async {
+        tokio::select! {
+            biased;
+            () = shutdown => End::Interrupted,
+            () = limit => End::TimeLimit,
+        }
     }
 }
 
@@ -199,4 +224,46 @@ async fn acquired(pending: Arc<Semaphore>) -> OwnedSemaphorePermit {
 
 fn one_more(pending: Arc<Semaphore>) -> BoxFuture<'static, OwnedSemaphorePermit> {
     acquired(pending).boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn engine(run: u32, item: u32, shutdown: u32) -> Engine {
+        let limit = |minutes: u32| (minutes > 0).then_some(MINUTE * minutes);
+        let limits = Limits {
+            time_limit: limit(run),
+            item_time_limit: limit(item),
+            ..Limits::default()
+        };
+        let shutdown = match limit(shutdown) {
+            Some(after) => tokio::time::sleep(after).boxed(),
+            None => std::future::pending().boxed(),
+        };
+        Engine::new(&limits, shutdown)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whatever_comes_first_ends_an_export_and_is_named() {
+        let of_run = EndReason::TimeLimit("the time limit of the run was reached".into());
+        let of_item = EndReason::TimeLimit("the time limit of each export was reached".into());
+        for (run, item, shutdown, minutes, reason) in [
+            (5, 0, 0, 5, of_run.clone()),
+            (5, 3, 0, 5, of_run),
+            (9, 3, 0, 6, of_item.clone()),
+            (0, 3, 0, 6, of_item),
+            (9, 4, 5, 5, EndReason::Interrupted),
+            (0, 0, 5, 5, EndReason::Interrupted),
+        ] {
+            let engine = engine(run, item, shutdown);
+            let began = Instant::now();
+            // The export is taken up later than the run began.
+            tokio::time::sleep(3 * MINUTE).await;
+            let ended = engine.end_of(Instant::now()).await;
+            assert_eq!((ended, began.elapsed()), (reason, MINUTE * minutes));
+        }
+    }
 }

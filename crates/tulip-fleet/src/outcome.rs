@@ -4,6 +4,8 @@ use std::fmt;
 
 use tulip_archive::{ExportError, ExportErrorKind};
 
+use crate::{Measured, Phase};
+
 /// How an export of a run has ended. Each ends in exactly one of these.
 ///
 /// What went wrong exactly is the [`ExportErrorKind`] of the report's error; this tells how far the
@@ -21,11 +23,12 @@ pub enum Outcome {
     /// Tulip was asked to start a job and whether it did is not known. No other start is sent for
     /// an hour.
     StartUnknown,
-    /// A job was started and gave no archive: it failed, was not complete by the deadline, or its
+    /// A job was started and gave no archive: it failed, was not complete by a deadline, or its
     /// status could not be had.
     FailedAtTulip,
     /// The job gave an archive, which is not stored: it could not be downloaded, was not whole, or
-    /// the store failed. Also where the export was interrupted after its job was started.
+    /// the store failed. Also where the export was interrupted after its job was started, or a time
+    /// limit was reached after the job was complete.
     FailedToStore,
 }
 
@@ -73,15 +76,24 @@ impl Outcome {
         }
     }
 
-    pub(crate) fn of_failure(error: &ExportError) -> Self {
-        Self::of_kind(error.kind(), error.job().is_some())
+    pub(crate) fn of_failure(error: &ExportError, measured: &Measured) -> Self {
+        let last = measured.phases.last().map(|span| span.phase);
+        Self::of_kind(error.kind(), error.job().is_some(), last)
     }
 
-    fn of_kind(kind: ExportErrorKind, has_job: bool) -> Self {
+    fn of_kind(kind: ExportErrorKind, has_job: bool, last: Option<Phase>) -> Self {
         use ExportErrorKind as Kind;
         match kind {
             Kind::StartUnknown => Self::StartUnknown,
             _ if !has_job => Self::NotStarted,
+            Kind::DeadlineExceeded
+                if matches!(
+                    last,
+                    Some(Phase::WaitingToDownload | Phase::Downloading | Phase::Storing)
+                ) =>
+            {
+                Self::FailedToStore
+            }
             Kind::JobFailed
             | Kind::NotFound
             | Kind::PermissionDenied
@@ -117,20 +129,34 @@ mod tests {
                 ExportErrorKind::StartUnknown => Outcome::StartUnknown,
                 _ => Outcome::NotStarted,
             };
-            assert_eq!(Outcome::of_kind(kind, false), expected, "{kind}");
+            assert_eq!(Outcome::of_kind(kind, false, None), expected, "{kind}");
         }
     }
 
     #[test]
     fn with_a_job_a_failure_is_tulips_or_the_stores_and_never_a_success() {
         for kind in ExportErrorKind::all() {
-            let outcome = Outcome::of_kind(kind, true);
+            let outcome = Outcome::of_kind(kind, true, None);
             assert!(!outcome.is_success(), "{kind}");
             assert_ne!(outcome, Outcome::NotStarted, "{kind}");
         }
-        let of = |kind| Outcome::of_kind(kind, true);
+        let of = |kind| Outcome::of_kind(kind, true, None);
         assert_eq!(of(ExportErrorKind::JobFailed), Outcome::FailedAtTulip);
         assert_eq!(of(ExportErrorKind::StoreFull), Outcome::FailedToStore);
         assert_eq!(of(ExportErrorKind::Incomplete), Outcome::FailedToStore);
+    }
+
+    #[test]
+    fn a_deadline_is_tulips_until_the_job_is_complete() {
+        for phase in Phase::all() {
+            let expected = match phase {
+                Phase::WaitingToDownload | Phase::Downloading | Phase::Storing => {
+                    Outcome::FailedToStore
+                }
+                _ => Outcome::FailedAtTulip,
+            };
+            let outcome = Outcome::of_kind(ExportErrorKind::DeadlineExceeded, true, Some(phase));
+            assert_eq!(outcome, expected, "{phase}");
+        }
     }
 }

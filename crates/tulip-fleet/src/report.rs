@@ -143,7 +143,7 @@ impl ItemReport {
     pub fn outcome(&self) -> Outcome {
         match &self.result {
             Ok(done) => Outcome::of_success(done),
-            Err(ItemError::Failed(error)) => Outcome::of_failure(error),
+            Err(ItemError::Failed(error)) => Outcome::of_failure(error, &self.measured),
             Err(ItemError::NotStarted(_)) => Outcome::NotStarted,
         }
     }

@@ -117,16 +117,17 @@ impl Run {
         self
     }
 
-    /// Ends the run after this time, as [`Run::until`] does; `None` sets no limit. Exports that were
-    /// not taken up are reported with
-    /// [`ExportErrorKind::DeadlineExceeded`](tulip_archive::ExportErrorKind::DeadlineExceeded).
+    /// Ends the run after this time, as [`Run::until`] does, but each export with
+    /// [`ExportErrorKind::DeadlineExceeded`](tulip_archive::ExportErrorKind::DeadlineExceeded);
+    /// `None` sets no limit.
     pub fn time_limit(mut self, limit: Option<Duration>) -> Self {
         self.limits.time_limit = limit;
         self
     }
 
-    /// Ends each export after this time, with all its attempts and the pauses between them, as
-    /// [`Run::until`] does; `None` sets no limit. The time begins when the run takes the export up.
+    /// Ends each export after this time, with all its attempts and the pauses between them, with
+    /// [`ExportErrorKind::DeadlineExceeded`](tulip_archive::ExportErrorKind::DeadlineExceeded);
+    /// `None` sets no limit. The time begins when the run takes the export up.
     pub fn item_time_limit(mut self, limit: Option<Duration>) -> Self {
         self.limits.item_time_limit = limit;
         self

@@ -6,7 +6,7 @@ use tulip_core::sink::{OpenOptions, SinkWriter};
 use tulip_http::Download;
 
 use super::start::Started;
-use crate::cancellation::{Cancellation, Graced, interrupted};
+use crate::cancellation::{Cancellation, Graced};
 use crate::context::Context;
 use crate::inspect::Inspector;
 use crate::recovery::{Recovery, ResumedObject};
@@ -48,16 +48,16 @@ pub(super) async fn object(
         Graced::Done(Ok(writer)) => Ok(Some(writer)),
         Graced::Done(Err(error)) if error.is_already_exists() && setup.skips() => Ok(None),
         Graced::Done(Err(error)) => Err(ExportError::sink("could not store archive", error)),
-        Graced::DoneLate(opened) => {
+        Graced::DoneLate(opened, reason) => {
             if let Ok(writer) = opened
                 && let Err(error) = writer.abort().await
             {
                 let location = sink.location(&started.key);
                 warn!(location, %error, "could not remove staged data of {location}: {error}");
             }
-            Err(interrupted())
+            Err(reason.error())
         }
-        Graced::Dropped => Err(interrupted()),
+        Graced::Dropped(reason) => Err(reason.error()),
     }
 }
 

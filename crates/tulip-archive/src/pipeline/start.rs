@@ -6,7 +6,7 @@ use tulip_core::{JobId, MachineId, ObjectKey};
 use tulip_http::StartAttempts;
 
 use super::plan::{Plan, already_there};
-use crate::cancellation::{Cancellation, Graced, interrupted};
+use crate::cancellation::{Cancellation, Graced};
 use crate::context::Context;
 use crate::recovery::Recovery;
 use crate::source::Start;
@@ -79,12 +79,16 @@ async fn start_archive(
                 return Ok(job);
             }
             Graced::Done(Err(error)) => return Err(error),
-            Graced::DoneLate(Ok(job)) => return Err(interrupted().with_job(job.as_ref())),
-            Graced::DoneLate(Err(error)) if error.kind() == ExportErrorKind::StartUnknown => {
+            Graced::DoneLate(Ok(job), reason) => {
+                return Err(reason.error().with_job(job.as_ref()));
+            }
+            Graced::DoneLate(Err(error), _) if error.kind() == ExportErrorKind::StartUnknown => {
                 return Err(error);
             }
-            Graced::DoneLate(Err(_)) => return Err(interrupted()),
-            Graced::Dropped => return Err(unknown("it was interrupted before Tulip had answered")),
+            Graced::DoneLate(Err(_), reason) => return Err(reason.error()),
+            Graced::Dropped(_) => {
+                return Err(unknown("the export was ended before Tulip had answered"));
+            }
         }
     }
 }

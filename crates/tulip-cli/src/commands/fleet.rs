@@ -54,8 +54,6 @@ pub(crate) async fn run(
         progress.hint("to continue, run the same command again, or `tulip resume`");
     }
     let result = match overall_code(&totals.codes) {
-        // A run that has ended by its time limit was not interrupted by anybody.
-        Some(Code::Interrupted) if !shutdown.is_asked() => Err(Failure::reported(Code::Other)),
         _ if shutdown.is_asked() && totals.codes.contains(&Some(Code::Interrupted)) => {
             Err(Failure::interrupted())
         }

@@ -84,6 +84,40 @@ fn a_job_that_failed_or_is_unknown_is_4_and_a_missed_deadline_is_1() {
 }
 
 #[test]
+fn a_time_limit_of_the_run_or_of_a_machine_is_a_deadline_and_not_an_interruption() {
+    for (option, says) in [
+        ("--run-timeout", "the time limit of the run was reached"),
+        (
+            "--machine-timeout",
+            "the time limit of each export was reached",
+        ),
+    ] {
+        let bench = Bench::start();
+        let pending = JobScript::new().pending_until_released();
+        bench.emulator.set_default_script(pending);
+        let machine = bench.machine();
+        let args = ["export", "--machine", machine.as_str(), "--to", "out"];
+        let args = [&args[..], &[option, "1s", "--json"]].concat();
+        let ran = bench.run(&args);
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        let line: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!(line["error_kind"], "deadline_exceeded", "{line}");
+        assert_eq!(line["outcome"], "failed_at_tulip", "{line}");
+        assert_eq!(
+            (&line["exit_code"], &line["retryable"]),
+            (&1.into(), &true.into())
+        );
+        assert!(line["error"].as_str().unwrap().contains(says), "{line}");
+        // The next run resumes the job that was started.
+        let job = line["job"].as_str().unwrap().parse().unwrap();
+        bench.emulator.release(&job);
+        let ran = bench.run(&args[..5]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert_eq!(bench.emulator.requests().count(Endpoint::Start), 1);
+    }
+}
+
+#[test]
 fn a_target_that_cannot_be_written_is_5_and_nothing_is_asked_of_tulip() {
     let bench = Bench::start();
     std::fs::write(bench.path("file"), "x").unwrap();

@@ -112,5 +112,12 @@ async fn the_time_limit_ends_the_run_in_order() {
     assert_eq!(stopped.why.kind, ExportErrorKind::DeadlineExceeded);
     let untried = reports.iter().filter(|report| report.attempts == 0);
     assert_eq!(untried.count(), stopped.left);
+    for report in &reports {
+        let error = report.result.as_ref().unwrap_err();
+        assert_eq!(error.kind(), ExportErrorKind::DeadlineExceeded);
+        assert!(error.is_retryable());
+        let limit = "the time limit of the run was reached";
+        assert!(error.to_string().contains(limit), "{error}");
+    }
     assert_eq!(bench.archives(), 0);
 }

@@ -207,7 +207,12 @@ async fn the_deadline_of_an_export_ends_it_and_no_other() {
     let reports = all(run.item_time_limit(Some(Duration::from_secs(5)))).await;
     assert_eq!(count(&reports, Outcome::Stored), 1);
     let cut = reports.iter().find_map(|report| report.failure()).unwrap();
-    assert_eq!(cut.kind(), ExportErrorKind::Interrupted);
+    assert_eq!(cut.kind(), ExportErrorKind::DeadlineExceeded);
+    let limit = "the time limit of each export was reached";
+    assert!(cut.to_string().contains(limit), "{cut}");
+    // The job continues at Tulip.
+    assert!(cut.job().is_some() && cut.is_retryable());
+    assert_eq!(count(&reports, Outcome::FailedAtTulip), 1);
 }
 
 #[tokio::test]
