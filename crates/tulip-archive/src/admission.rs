@@ -15,9 +15,10 @@ pub type Turn<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// An export waits for its turn as long as that takes, or until it is cancelled; the time does not
 /// count towards its deadline.
 pub trait Admission: fmt::Debug + Send + Sync {
-    /// Waits until one request to start a job may be sent. Also called before a start that was
-    /// refused is sent again.
-    fn start(&self) -> Turn<'_, ()>;
+    /// Waits until one request to start a job may be sent. The permit is dropped once the request
+    /// has been answered: it may be sent long after its turn has come, where Tulip asks everybody to
+    /// wait. Also called before a start that was refused is sent again.
+    fn start(&self) -> Turn<'_, Permit>;
 
     /// Waits until the archive may be downloaded. The job is complete then, and no longer pending at
     /// Tulip. The permit is dropped once the export has ended.

@@ -26,9 +26,10 @@ impl Context {
     }
 
     /// Waits for the turn to send a start.
-    pub(crate) async fn turn_to_start(&mut self) {
-        if let Some(admission) = &self.admission {
-            admission.start().await;
+    pub(crate) async fn turn_to_start(&mut self) -> Option<Permit> {
+        match &self.admission {
+            Some(admission) => Some(admission.start().await),
+            None => None,
         }
     }
 

@@ -20,6 +20,7 @@ mod run;
 mod selection;
 mod shard;
 mod sources;
+mod start_rate;
 mod stop;
 mod store_gate;
 mod summary;

@@ -6,6 +6,7 @@ use tulip_core::{JobId, MachineId, ObjectKey};
 use tulip_http::StartAttempts;
 
 use super::plan::{Plan, already_there};
+use crate::admission::Permit;
 use crate::cancellation::{Cancellation, Graced};
 use crate::context::Context;
 use crate::recovery::Recovery;
@@ -59,7 +60,7 @@ async fn start_archive(
     recovery: &mut Recovery,
     machine: &MachineId,
 ) -> Result<JobId, ExportError> {
-    cancellation.guard(turn(cx)).await?;
+    let mut turn = cancellation.guard(turn_to_start(cx)).await?;
     let limit = cx.setup.poll.time_limit();
     let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
     let client = cx.setup.client.with_deadline(deadline);
@@ -71,7 +72,9 @@ async fn start_archive(
         match cancellation.grace(attempt(recovery, &mut attempts)).await {
             Graced::Done(Ok(None)) => {
                 cx.emit(Event::StartRefused);
-                cancellation.guard(turn(cx)).await?;
+                // The next attempt is another request, which must not wait for its own turn to end.
+                drop(turn);
+                turn = cancellation.guard(turn_to_start(cx)).await?;
             }
             Graced::Done(Ok(Some(job))) => {
                 info!(%job, "started job");
@@ -94,9 +97,8 @@ async fn start_archive(
 }
 
 /// Waits for the turn to send a start.
-async fn turn(cx: &mut Context) -> Result<(), ExportError> {
-    cx.turn_to_start().await;
-    Ok(())
+async fn turn_to_start(cx: &mut Context) -> Result<Option<Permit>, ExportError> {
+    Ok(cx.turn_to_start().await)
 }
 
 /// Sends one start and records what came of it.

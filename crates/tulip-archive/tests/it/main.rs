@@ -1,6 +1,7 @@
 //! The whole path against a Tulip emulator over loopback.
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
+mod admission;
 mod embed;
 mod export;
 mod interrupted;
