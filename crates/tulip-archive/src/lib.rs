@@ -15,6 +15,7 @@ mod inspect;
 mod outcome;
 mod pipeline;
 pub mod poll;
+mod read_back;
 mod receipts;
 mod recovery;
 mod repair;

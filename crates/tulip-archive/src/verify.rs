@@ -5,9 +5,10 @@ use std::sync::Arc;
 use tulip_core::sink::{Sink, SinkError};
 use tulip_core::{ObjectKey, Receipt};
 
-use crate::inspect::{Inspection, Inspector};
+use crate::ChecksumAlgorithm;
+use crate::inspect::Inspection;
+use crate::read_back::read_back;
 use crate::receipts::{RUNS_FOLDER, ReceiptError, read_receipt};
-use crate::{ChecksumAlgorithm, FinalLineBreak, FramingRules, RaggedRecords};
 
 /// Reads what a sink holds and compares it with the receipts beside it.
 ///
@@ -154,30 +155,11 @@ impl Verifier {
             }
             Err(ReceiptError::Read(error)) => return Err(error),
         };
-        let Some(mut reader) = self.sink.read(&key).await? else {
-            return Ok(self.checked(key, Some(receipt), VerificationStatus::Missing));
-        };
         let algorithm = receipt.checksum.algorithm();
-        // What was accepted when it was stored is accepted now: its checksum tells whether it is
-        // still the same.
-        let rules = FramingRules::new()
-            .with_final_line_break(FinalLineBreak::Optional)
-            .with_ragged(RaggedRecords::Allow);
-        let mut inspector = Inspector::new(algorithm, rules);
-        let mut broken = None;
-        while let Some(chunk) = reader.next().await? {
-            if let Err(error) = inspector.update(&chunk) {
-                broken = Some(error.to_string());
-                break;
-            }
-        }
-        let found = match broken {
-            Some(error) => Err(error),
-            None => inspector.finish().map_err(|error| error.to_string()),
-        };
-        let status = match found {
-            Ok(found) => compare(&found, &receipt, algorithm),
-            Err(error) => VerificationStatus::Mismatched(error),
+        let status = match read_back(self.sink.as_ref(), &key, algorithm).await? {
+            Some(Ok(found)) => compare(&found, &receipt, algorithm),
+            Some(Err(error)) => VerificationStatus::Mismatched(error.to_string()),
+            None => VerificationStatus::Missing,
         };
         Ok(self.checked(key, Some(receipt), status))
     }

@@ -1,18 +1,17 @@
 //! The object, made visible whole.
 
 use tracing::info;
-use tulip_core::ObjectKey;
-use tulip_core::sink::{Metadata, Sink, SinkError, StoredObject};
+use tulip_core::sink::{Metadata, StoredObject};
 
 use super::start::Started;
 use super::transfer::Transferred;
 use crate::context::Context;
-use crate::inspect::{Inspection, Inspector};
+use crate::inspect::Inspection;
+use crate::read_back::read_back;
 use crate::receipts::{ReceiptError, read_receipt};
 use crate::recovery::Recovery;
 use crate::{
-    Advice, CreateOnly, Event, ExportError, ExportErrorKind, FinalLineBreak, FramingRules,
-    IfExists, Outcome, RaggedRecords,
+    Advice, CreateOnly, Event, ExportError, ExportErrorKind, IfExists, Outcome,
 };
 
 /// An object that is stored, without its receipt.
@@ -134,34 +133,14 @@ async fn stored_all_the_same(
         .and_then(|checksum| inspection.agrees_with(checksum));
     let is_ours = match agrees {
         Some(agrees) => agrees,
-        None if can.read => reads_the_same(sink, &started.key, inspection)
-            .await
-            .unwrap_or(false),
+        None if can.read => {
+            let algorithm = inspection.checksum.algorithm();
+            let read = read_back(sink, &started.key, algorithm).await.ok()??;
+            read.is_ok_and(|read| read.checksum == inspection.checksum)
+        }
         None => false,
     };
     is_ours.then_some(found)
-}
-
-async fn reads_the_same(
-    sink: &dyn Sink,
-    key: &ObjectKey,
-    inspection: &Inspection,
-) -> Result<bool, SinkError> {
-    let Some(mut reader) = sink.read(key).await? else {
-        return Ok(false);
-    };
-    let algorithm = inspection.checksum.algorithm();
-    let rules = FramingRules::new()
-        .with_final_line_break(FinalLineBreak::Optional)
-        .with_ragged(RaggedRecords::Allow);
-    let mut inspector = Inspector::new(algorithm, rules);
-    while let Some(chunk) = reader.next().await? {
-        if inspector.update(&chunk).is_err() {
-            return Ok(false);
-        }
-    }
-    let found = inspector.finish();
-    Ok(found.is_ok_and(|found| found.checksum == inspection.checksum))
 }
 
 /// Holds what the store says it keeps against what was sent.
