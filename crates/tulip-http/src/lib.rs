@@ -5,6 +5,7 @@ mod advice;
 mod api;
 mod builder;
 mod client;
+mod deadline;
 mod download;
 mod endpoint;
 mod error;

@@ -14,6 +14,7 @@ use tulip_core::{ArchiveJob, Credentials, InstanceUrl, JobId, MachineType, Works
 
 use super::reply;
 use crate::Endpoint;
+use crate::deadline;
 use crate::error::{Error, ErrorKind};
 use crate::retry::{RetryLoop, RetryPolicy};
 use crate::transport::{BuildError, Failure, HttpOptions, Proxies, RateLimitGate};
@@ -186,7 +187,7 @@ impl Api {
             let failed = |error| Error::from_failure(Failure::new(error), endpoint.clone());
             request.send().await.map_err(failed)
         };
-        self.until_deadline(sent, endpoint).await
+        deadline::until(self.deadline, || endpoint.clone(), sent).await
     }
 
     /// Reads a reply whose head is there.
@@ -199,24 +200,8 @@ impl Api {
         if !response.status().is_success() {
             return Err(reply::refusal(response, endpoint, &scrub, self.deadline).await);
         }
-        self.until_deadline(reply::json(response, endpoint, &scrub), endpoint)
-            .await
-    }
-
-    async fn until_deadline<T>(
-        &self,
-        work: impl Future<Output = Result<T, Error>>,
-        endpoint: &Endpoint,
-    ) -> Result<T, Error> {
-        let Some(deadline) = self.deadline else {
-            return work.await;
-        };
-        tokio::time::timeout_at(deadline, work)
-            .await
-            .unwrap_or_else(|_| {
-                let error = Error::new(ErrorKind::Timeout, endpoint.clone());
-                Err(error.with_found("the deadline passed before it answered"))
-            })
+        let json = reply::json(response, endpoint, &scrub);
+        deadline::until(self.deadline, || endpoint.clone(), json).await
     }
 
     /// A server that echoes the request must not make us show the secret.

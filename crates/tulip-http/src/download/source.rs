@@ -13,6 +13,7 @@ use super::read_ahead::Splitting;
 use super::request::RangeRequest;
 use super::response::RangeResponse;
 use crate::Endpoint;
+use crate::deadline;
 use crate::error::{Error, ErrorKind};
 use crate::retry::{RetryLoop, RetryPolicy};
 use crate::transport::{RateLimitGate, RateLimitGates};
@@ -140,15 +141,8 @@ impl AssetSource {
             }
             Ok(response)
         };
-        let Some(deadline) = self.options.deadline else {
-            return fetched.await;
-        };
-        tokio::time::timeout_at(deadline, fetched)
-            .await
-            .unwrap_or_else(|_| {
-                let error = Error::new(ErrorKind::Timeout, Endpoint::asset(&signed.url));
-                Err(error.with_found("the deadline passed before it answered"))
-            })
+        let endpoint = || Endpoint::asset(&signed.url);
+        deadline::until(self.options.deadline, endpoint, fetched).await
     }
 
     /// An error of the asset's host.
