@@ -10,9 +10,7 @@ use crate::inspect::Inspection;
 use crate::read_back::read_back;
 use crate::receipts::{ReceiptError, read_receipt};
 use crate::recovery::Recovery;
-use crate::{
-    Advice, CreateOnly, Event, ExportError, ExportErrorKind, IfExists, Outcome,
-};
+use crate::{Advice, CreateOnly, Event, ExportError, ExportErrorKind, IfExists, Outcome};
 
 /// An object that is stored, without its receipt.
 pub(crate) struct Committed {

@@ -23,7 +23,7 @@ async fn with_previous() -> (Bench, Vec<u8>) {
 }
 
 async fn latest(bench: &Bench) -> Exporter {
-    latest_by(bench, bench.impatient()).await
+    latest_by(bench, bench.without_retries()).await
 }
 
 async fn latest_by(bench: &Bench, client: Client) -> Exporter {
@@ -41,7 +41,7 @@ fn is_untouched(bench: &Bench, previous: &[u8]) {
 #[tokio::test]
 async fn a_download_that_breaks_off_or_stalls_leaves_the_previous_object() {
     let (bench, previous) = with_previous().await;
-    let (patient, restless) = (bench.impatient(), bench.restless());
+    let (client, short_timeout) = (bench.without_retries(), bench.with_short_read_timeout());
     for fault in [
         Fault::Cut { after: 100 },
         Fault::Cut { after: 8_000_000 },
@@ -51,8 +51,8 @@ async fn a_download_that_breaks_off_or_stalls_leaves_the_previous_object() {
         let job = bench.job(JobScript::new().rows(ROWS));
         bench.emulator.fail_next(Endpoint::Asset, 1, fault.clone());
         let client = match fault {
-            Fault::Stall { .. } => &restless,
-            _ => &patient,
+            Fault::Stall { .. } => &short_timeout,
+            _ => &client,
         };
         let exporter = latest_by(&bench, client.clone()).await;
         let export = exporter.export(Source::job(job.clone()));
@@ -319,11 +319,11 @@ fn dropping_an_export_in_its_download_leaves_the_previous_object() {
             .fail_next(Endpoint::Asset, 1, Fault::Stall { after: 8_000_000 });
         let (reached, far) = oneshot::channel::<()>();
         let mut reached = Some(reached);
-        let patient = Exporter::builder(bench.client())
+        let exporter = Exporter::builder(bench.client())
             .to(bench.folder.path().to_str().unwrap())
             .name(KeyTemplate::parse("latest.csv").unwrap());
-        let patient = patient.build().await.unwrap();
-        let export = patient.export(Source::job(job)).on_event(move |event| {
+        let exporter = exporter.build().await.unwrap();
+        let export = exporter.export(Source::job(job)).on_event(move |event| {
             if matches!(event, Event::Progress { bytes, .. } if bytes > 5_000_000) {
                 drop(reached.take());
             }

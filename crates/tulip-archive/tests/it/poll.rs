@@ -109,7 +109,7 @@ async fn the_deadline_brings_one_last_call_and_then_an_error() {
 async fn an_api_that_has_answered_before_is_asked_again_after_a_failure() {
     let bench = Bench::start().await;
     let job = bench.job(JobScript::new().pending_polls(1));
-    let mut poller = Poller::new(&bench.impatient(), job, fast());
+    let mut poller = Poller::new(&bench.without_retries(), job, fast());
     assert!(matches!(
         poller.next().await,
         Some(Ok(PollState::InProgress { .. }))
@@ -141,7 +141,7 @@ async fn an_odd_reply_among_good_ones_is_asked_again() {
         Reply::html(403, "<title>Blocked</title>"),
     ] {
         let job = bench.job(JobScript::new().pending_polls(1));
-        let mut poller = Poller::new(&bench.impatient(), job, fast());
+        let mut poller = Poller::new(&bench.without_retries(), job, fast());
         assert!(matches!(
             poller.next().await,
             Some(Ok(PollState::InProgress { .. }))
@@ -156,7 +156,7 @@ async fn an_odd_reply_among_good_ones_is_asked_again() {
         // On the first call it says that the base URL is wrong.
         bench.emulator.fail_next(Endpoint::Status, 1, odd);
         let job = bench.job(JobScript::new());
-        let first = Poller::new(&bench.impatient(), job, fast());
+        let first = Poller::new(&bench.without_retries(), job, fast());
         let error = first.until_complete().await.unwrap_err();
         assert!(matches!(error, PollError::Status { .. }), "{error:?}");
     }
@@ -171,7 +171,7 @@ async fn an_api_that_never_answered_is_given_up() {
         1,
         Reply::error(500, "InternalError", "no"),
     );
-    let error = Poller::new(&bench.impatient(), job, fast())
+    let error = Poller::new(&bench.without_retries(), job, fast())
         .until_complete()
         .await
         .unwrap_err();

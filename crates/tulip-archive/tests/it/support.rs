@@ -41,7 +41,7 @@ impl Bench {
     }
 
     /// A client for which the first failure is the last.
-    pub(crate) fn impatient(&self) -> Client {
+    pub(crate) fn without_retries(&self) -> Client {
         Client::builder(self.settings())
             .retry(NoRetry)
             .build()
@@ -50,7 +50,7 @@ impl Bench {
 
     /// A client that also gives up on a silent server, after a time that passes on a busy machine
     /// too: only for tests in which a stall is what ends the export.
-    pub(crate) fn restless(&self) -> Client {
+    pub(crate) fn with_short_read_timeout(&self) -> Client {
         let builder = Client::builder(self.settings()).retry(NoRetry);
         builder
             .read_timeout(Duration::from_secs(1))

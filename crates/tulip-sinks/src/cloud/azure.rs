@@ -78,8 +78,8 @@ fn clients(target: CloudUrl<'_>, options: &NetworkOptions) -> Result<Clients, Si
     let connector = connector(options, None)?;
     let build = |builder: MicrosoftAzureBuilder| builder.build().map_err(connection::refused);
     let plain = builder.with_http_connector(connector.clone());
-    let impatient = build(plain.clone().with_retry(connection::impatient_retries()))?;
-    let credentials = impatient.credentials().clone();
+    let fail_fast = build(plain.clone().with_retry(connection::fail_fast_retries()))?;
+    let credentials = fail_fast.credentials().clone();
     let shared = plain
         .with_credentials(credentials.clone())
         .with_retry(connection::retries());
@@ -95,7 +95,7 @@ fn clients(target: CloudUrl<'_>, options: &NetworkOptions) -> Result<Clients, Si
             uploads: None,
         },
         lister: store,
-        impatient: Arc::new(impatient),
+        fail_fast: Arc::new(fail_fast),
         probe_needs_part: true,
         create_only: CreateOnly {
             // Conditions are an old part of the protocol.

@@ -12,8 +12,8 @@ use super::stale_uploads::StaleUploads;
 pub(super) struct Clients {
     pub(super) store: StoreClient,
     pub(super) lister: Arc<dyn PaginatedListStore>,
-    /// The same store by fewer retries, for whoever waits for an answer.
-    pub(super) impatient: Arc<dyn ObjectStore>,
+    /// The same store with fewer retries, for probes and lookups that somebody waits for.
+    pub(super) fail_fast: Arc<dyn ObjectStore>,
     /// Whether asking for an upload asks the store for nothing; only a part does.
     pub(super) probe_needs_part: bool,
     pub(super) create_only: CreateOnly,

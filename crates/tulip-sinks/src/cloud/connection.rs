@@ -25,8 +25,8 @@ pub(super) fn retries() -> RetryConfig {
     }
 }
 
-/// The same while somebody waits for an answer.
-pub(super) fn impatient_retries() -> RetryConfig {
+/// The same for what somebody waits for.
+pub(super) fn fail_fast_retries() -> RetryConfig {
     RetryConfig {
         max_retries: 1,
         ..retries()

@@ -36,8 +36,8 @@ pub(super) struct StoreClient {
 #[derive(Clone)]
 pub(super) struct Destination {
     pub(super) store: StoreClient,
-    /// The same store by fewer retries, to look whether an object has arrived.
-    pub(super) witness: Arc<dyn ObjectStore>,
+    /// The same store with fewer retries, to look whether an object has arrived.
+    pub(super) fail_fast: Arc<dyn ObjectStore>,
     pub(super) path: Path,
     pub(super) strategy: CommitStrategy,
     pub(super) mode: WriteMode,
@@ -69,7 +69,7 @@ pub(super) struct PartSink {
 impl Destination {
     pub(super) fn new(
         store: StoreClient,
-        witness: Arc<dyn ObjectStore>,
+        fail_fast: Arc<dyn ObjectStore>,
         path: Path,
         mut metadata: ObjectMetadata,
         location: String,
@@ -78,7 +78,7 @@ impl Destination {
         metadata.set_token(&token);
         Self {
             store,
-            witness,
+            fail_fast,
             path,
             strategy: CommitStrategy::Complete,
             mode: WriteMode::Overwrite,
@@ -230,7 +230,7 @@ impl Destination {
         content: Option<&PutPayload>,
     ) -> Option<StoredObject> {
         let head = GetOptions::new().with_head(true);
-        let found = self.witness.get_opts(path, head).await.ok()?;
+        let found = self.fail_fast.get_opts(path, head).await.ok()?;
         if found.meta.size != bytes {
             return None;
         }
@@ -244,7 +244,7 @@ impl Destination {
 
     /// Whether the object at `path` has exactly these bytes.
     async fn holds(&self, path: &Path, content: &PutPayload) -> bool {
-        let Ok(found) = self.witness.get(path).await else {
+        let Ok(found) = self.fail_fast.get(path).await else {
             return false;
         };
         match found.bytes().await {

@@ -60,9 +60,9 @@ fn clients(target: CloudUrl<'_>, options: &NetworkOptions) -> Result<Clients, Si
     let connector = connector(options, None)?;
     let builder = builder.with_http_connector(connector.clone());
     let build = |builder: GoogleCloudStorageBuilder| builder.build().map_err(connection::refused);
-    let impatient = build(builder.clone().with_retry(connection::impatient_retries()))?;
+    let fail_fast = build(builder.clone().with_retry(connection::fail_fast_retries()))?;
     let shared = builder
-        .with_credentials(impatient.credentials().clone())
+        .with_credentials(fail_fast.credentials().clone())
         .with_retry(connection::retries());
     let store = Arc::new(build(shared)?);
     let listing = GcsListing {
@@ -77,7 +77,7 @@ fn clients(target: CloudUrl<'_>, options: &NetworkOptions) -> Result<Clients, Si
     Ok(Clients {
         store: client.clone(),
         lister: store,
-        impatient: Arc::new(impatient),
+        fail_fast: Arc::new(fail_fast),
         probe_needs_part: false,
         create_only: CreateOnly {
             rule: target.create_rule(is_google)?,

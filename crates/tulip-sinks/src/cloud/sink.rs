@@ -125,9 +125,9 @@ impl CloudSink {
             true => CommitStrategy::CopyFrom(self.staging(key)?),
             false => CommitStrategy::Complete,
         };
-        let witness = self.clients.impatient.clone();
+        let fail_fast = self.clients.fail_fast.clone();
         let (path, location) = (self.path(key)?, self.location(key));
-        let mut destination = Destination::new(store.clone(), witness, path, metadata, location);
+        let mut destination = Destination::new(store.clone(), fail_fast, path, metadata, location);
         destination.strategy = strategy;
         destination.mode = options.mode;
         destination.announced = options.size_hint;
@@ -163,7 +163,7 @@ impl CloudSink {
     /// will be used.
     async fn try_writing(&self, mode: WriteMode, part: usize) -> Result<Probe, SinkError> {
         let probe = UploadProbe {
-            store: self.clients.impatient.clone(),
+            store: self.clients.fail_fast.clone(),
             uploads: self.clients.stale_uploads.clone(),
             path: self.parse(PROBE)?,
             part: part.max(usize::from(self.clients.probe_needs_part)),

@@ -77,16 +77,16 @@ fn clients(target: CloudUrl<'_>, options: &NetworkOptions) -> Result<Clients, Si
     let plain = connector
         .clone()
         .intercepted(S3Interceptor { creates: false });
-    let impatient = config
+    let fail_fast = config
         .builder
         .clone()
         .with_http_connector(plain.clone())
-        .with_retry(connection::impatient_retries());
-    let impatient = build(impatient)?;
+        .with_retry(connection::fail_fast_retries());
+    let fail_fast = build(fail_fast)?;
     // One set of credentials, renewed once for all.
     let shared = config
         .builder
-        .with_credentials(impatient.credentials().clone())
+        .with_credentials(fail_fast.credentials().clone())
         .with_retry(connection::retries());
     let store = Arc::new(build(shared.clone().with_http_connector(plain))?);
     let listing = S3Listing(store.clone());
@@ -99,7 +99,7 @@ fn clients(target: CloudUrl<'_>, options: &NetworkOptions) -> Result<Clients, Si
             uploads: Some((store.clone(), uploads.clone())),
         },
         lister: store,
-        impatient: Arc::new(impatient),
+        fail_fast: Arc::new(fail_fast),
         probe_needs_part: false,
         create_only: CreateOnly {
             rule: target.create_rule(config.is_amazon)?,
