@@ -20,7 +20,7 @@ pub enum ErrorKind {
     /// Nothing came for longer than the limit, or too little for too long.
     Timeout,
     /// The connection broke before the reply was whole.
-    Interrupted,
+    ConnectionLost,
     /// 400: headers, query or body could not be parsed.
     BadRequest,
     /// 401: no or unusable authentication.
@@ -190,7 +190,7 @@ impl Error {
         match self.0.kind {
             ErrorKind::Connect
             | ErrorKind::Timeout
-            | ErrorKind::Interrupted
+            | ErrorKind::ConnectionLost
             | ErrorKind::RateLimited
             | ErrorKind::AssetChanged
             | ErrorKind::Server => true,
@@ -243,7 +243,7 @@ impl Error {
             Some(_) => true,
             None => matches!(
                 self.0.kind,
-                ErrorKind::Timeout | ErrorKind::Interrupted | ErrorKind::InvalidReply
+                ErrorKind::Timeout | ErrorKind::ConnectionLost | ErrorKind::InvalidReply
             ),
         }
     }
@@ -308,7 +308,7 @@ impl Error {
             (ErrorKind::Connect, _) => f.write_str("could not connect"),
             (ErrorKind::Tls, _) => f.write_str("could not make a trusted TLS connection"),
             (ErrorKind::Timeout, _) => f.write_str("timed out"),
-            (ErrorKind::Interrupted, _) => {
+            (ErrorKind::ConnectionLost, _) => {
                 f.write_str("connection lost before the reply was complete")
             }
             (ErrorKind::BadRequest, _) => f.write_str("bad request"),
@@ -359,7 +359,7 @@ impl From<FailureKind> for ErrorKind {
             FailureKind::Connect => Self::Connect,
             FailureKind::Tls => Self::Tls,
             FailureKind::Timeout => Self::Timeout,
-            FailureKind::Interrupted => Self::Interrupted,
+            FailureKind::ConnectionLost => Self::ConnectionLost,
             FailureKind::Unreadable => Self::InvalidReply,
             FailureKind::AddressRefused => Self::AddressRefused,
         }
@@ -368,7 +368,7 @@ impl From<FailureKind> for ErrorKind {
 
 impl TransportError {
     /// The class of the failure: [`ErrorKind::Tls`], [`ErrorKind::Connect`],
-    /// [`ErrorKind::Timeout`], [`ErrorKind::Interrupted`] or [`ErrorKind::InvalidReply`];
+    /// [`ErrorKind::Timeout`], [`ErrorKind::ConnectionLost`] or [`ErrorKind::InvalidReply`];
     /// [`ErrorKind::UnexpectedStatus`] where there is a [`status`](Self::status).
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

@@ -94,7 +94,7 @@ fn suspicion(error: &Error) -> Suspicion {
         ErrorKind::NotAnArchive
         | ErrorKind::Server
         | ErrorKind::Timeout
-        | ErrorKind::Interrupted => Suspicion::Passing,
+        | ErrorKind::ConnectionLost => Suspicion::Passing,
         _ => Suspicion::None,
     }
 }

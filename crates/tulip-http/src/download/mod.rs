@@ -179,7 +179,7 @@ impl Download {
     /// # Errors
     /// The last failure, when trying again was given up: [`ErrorKind::Timeout`] when nothing came
     /// for longer than the read timeout, or less than the minimum rate;
-    /// [`ErrorKind::Interrupted`] when the connection broke, [`ErrorKind::AssetRefused`] when fresh
+    /// [`ErrorKind::ConnectionLost`] when the connection broke, [`ErrorKind::AssetRefused`] when fresh
     /// URLs were refused as well, [`ErrorKind::AssetChanged`] when the archive kept changing,
     /// [`ErrorKind::NotAnArchive`] when something else came instead; or any of a call for its
     /// status.

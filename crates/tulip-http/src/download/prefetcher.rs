@@ -130,7 +130,7 @@ impl Prefetcher {
                     }
                     None => {
                         let why = "the task that fetched it has ended";
-                        return Err(Ended::Failed(self.source.error(ErrorKind::Interrupted, why)));
+                        return Err(Ended::Failed(self.source.error(ErrorKind::ConnectionLost, why)));
                     }
                 },
                 // There is a connection for another range.

@@ -151,7 +151,7 @@ impl AssetSource {
     }
 
     pub(super) fn ended_early(&self) -> Error {
-        self.error(ErrorKind::Interrupted, "the reply ended early")
+        self.error(ErrorKind::ConnectionLost, "the reply ended early")
     }
 
     /// A host that brings next to nothing.

@@ -12,7 +12,7 @@ pub(crate) enum FailureKind {
     Connect,
     Tls,
     Timeout,
-    Interrupted,
+    ConnectionLost,
     /// What answered does not speak HTTP, or has a head too large to be held.
     Unreadable,
     AddressRefused,
@@ -61,7 +61,7 @@ fn kind_of(error: &reqwest::Error) -> FailureKind {
     } else if error.is_timeout() {
         FailureKind::Timeout
     } else {
-        FailureKind::Interrupted
+        FailureKind::ConnectionLost
     }
 }
 

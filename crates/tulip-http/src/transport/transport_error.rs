@@ -55,7 +55,7 @@ impl TransportError {
     }
 
     pub(super) fn interrupted(cause: &str) -> Self {
-        Self::new(FailureKind::Interrupted, cause.to_owned())
+        Self::new(FailureKind::ConnectionLost, cause.to_owned())
     }
 
     /// The server has answered with this status, and when.

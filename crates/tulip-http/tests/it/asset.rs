@@ -265,7 +265,7 @@ async fn an_archive_that_keeps_changing_or_breaking_is_given_up() {
             reply("412 Precondition Failed", "", ""),
             ErrorKind::AssetChanged,
         ),
-        (broken("", "State\nDown\n", 6), ErrorKind::Interrupted),
+        (broken("", "State\nDown\n", 6), ErrorKind::ConnectionLost),
     ] {
         let first = broken(TAG, "State\nDown\n", 6);
         let turns = [first.clone(), second.clone()].into_iter().cycle().take(40);
@@ -274,7 +274,7 @@ async fn an_archive_that_keeps_changing_or_breaking_is_given_up() {
         let error = read_all(download).await.unwrap_err();
         assert!(error.is_retryable(), "{error}");
         assert!(
-            [kind, ErrorKind::Interrupted].contains(&error.kind()),
+            [kind, ErrorKind::ConnectionLost].contains(&error.kind()),
             "{error}"
         );
         assert!(server.requests().len() <= 8, "{}", server.requests().len());
@@ -297,7 +297,7 @@ async fn a_host_that_never_gets_anywhere_is_given_up() {
         let server = Server::start(turns).await;
         let download = open(&api(), resource(&server)).await.unwrap();
         let error = read_all(download).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Interrupted);
+        assert_eq!(error.kind(), ErrorKind::ConnectionLost);
         assert!(server.requests().len() < 20, "{}", server.requests().len());
     }
 }
@@ -449,7 +449,7 @@ async fn a_body_shorter_than_announced_is_an_error() {
     let asset = open(&api(), resource(&server)).await.unwrap();
     assert_eq!(
         read(asset).await.unwrap_err().kind(),
-        ErrorKind::Interrupted
+        ErrorKind::ConnectionLost
     );
 }
 
@@ -482,7 +482,7 @@ async fn a_transfer_coding_that_is_not_chunked_cannot_hide_that_bytes_are_missin
         Ok(download) => read(download).await.unwrap_err(),
         Err(error) => error,
     };
-    assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
+    assert_eq!(error.kind(), ErrorKind::ConnectionLost, "{error}");
     let server = Server::start([head("identity", 11)]).await;
     let download = open(&api(), resource(&server)).await.unwrap();
     assert_eq!(read(download).await.unwrap(), b"State\nDown\n");

@@ -30,7 +30,7 @@ pub(super) fn from_store(error: StoreError, what: impl Into<String>) -> SinkErro
 /// taken effect.
 pub(super) fn is_broken_connection(error: &StoreError) -> bool {
     find::<TransportError>(error)
-        .is_some_and(|transport| transport.kind() == ErrorKind::Interrupted)
+        .is_some_and(|transport| transport.kind() == ErrorKind::ConnectionLost)
 }
 
 /// What is shown of a store's words.

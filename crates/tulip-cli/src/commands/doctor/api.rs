@@ -51,7 +51,7 @@ fn answered(instance: &InstanceUrl, findings: &mut Findings) {
 /// Finds where the way ends. A refusal by Tulip itself is given back: it is about the token.
 pub(super) fn failed(error: Error, client: &Client, findings: &mut Findings) -> Option<Error> {
     match error.kind() {
-        ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Interrupted => {
+        ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::ConnectionLost => {
             no_connection(error, client, findings);
             return None;
         }
