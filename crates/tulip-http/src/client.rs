@@ -12,7 +12,7 @@ use tulip_core::{
 };
 
 use crate::Endpoint;
-use crate::api::{Api, Probe, Settings, SettingsError, StartAttempts};
+use crate::api::{Api, ApiProbe, Settings, SettingsError, StartAttempts};
 use crate::builder::ClientBuilder;
 use crate::download::{Download, DownloadOptions, Position, Renewal, UrlRenewer};
 use crate::error::{Error, ErrorKind};
@@ -107,7 +107,7 @@ impl Client {
 
     /// Asks Tulip for the machines, once and without a retry, and tells what that has shown: for
     /// who wants to know whether everything between here and Tulip works. Needs `machines:read`.
-    pub async fn probe(&self) -> Probe {
+    pub async fn probe(&self) -> ApiProbe {
         self.api.probe().await
     }
 

@@ -13,7 +13,7 @@ mod retry;
 mod transport;
 
 pub use advice::Advice;
-pub use api::{Probe, Settings, SettingsError, StartAttempts};
+pub use api::{ApiProbe, Settings, SettingsError, StartAttempts};
 pub use builder::ClientBuilder;
 pub use client::{Client, FromEnvError};
 pub use download::{Download, Piece, Position};

@@ -7,6 +7,6 @@ mod settings;
 mod start;
 
 pub(crate) use calls::{Api, ApiOptions};
-pub use probe::Probe;
+pub use probe::ApiProbe;
 pub use settings::{Settings, SettingsError};
 pub use start::StartAttempts;

@@ -12,7 +12,7 @@ use crate::transport::date;
 /// What one call to Tulip has shown. It is sent once, starts nothing, and is not retried.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Probe {
+pub struct ApiProbe {
     /// The machine types, as [`Client::machines`](crate::Client::machines) gives them.
     pub machines: Result<Vec<MachineType>, Error>,
     /// How many seconds the clock of this machine is ahead of the one that answered; negative
@@ -23,21 +23,21 @@ pub struct Probe {
 
 impl Api {
     /// Asks for the machines, once.
-    pub(crate) async fn probe(&self) -> Probe {
+    pub(crate) async fn probe(&self) -> ApiProbe {
         let endpoint = Endpoint::Machines;
         let answered = async {
             let _slot = self.slot(&endpoint).await?;
             self.send(&endpoint).await
         };
         match answered.await {
-            Err(error) => Probe {
+            Err(error) => ApiProbe {
                 machines: Err(error),
                 clock_skew: None,
             },
             Ok(response) => {
                 let date = date(response.headers());
                 let now = SystemTime::now();
-                Probe {
+                ApiProbe {
                     clock_skew: date.map(|date| seconds_ahead(now, date)),
                     machines: self.read(response, &endpoint).await,
                 }
