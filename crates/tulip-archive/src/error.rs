@@ -37,7 +37,7 @@ pub enum ExportErrorKind {
     /// What was downloaded is no CSV archive: an error document, a page, compressed data.
     NotAnArchive,
     /// The archive that was downloaded is not whole.
-    Incomplete,
+    IncompleteArchive,
     /// The archive has more bytes than [`max_bytes`](crate::ExporterBuilder::max_bytes) allows.
     TooLarge,
     /// The archive has no records, and would replace one that has some; see
@@ -60,7 +60,7 @@ pub enum ExportErrorKind {
     AlreadyRunning,
     /// The export that was to be resumed is no longer incomplete: another process has finished or
     /// discarded it.
-    NotIncomplete,
+    NothingToResume,
     /// Another process has taken the export over while this one was at it: this one had been taken
     /// for dead. The other one continues.
     Fenced,
@@ -105,7 +105,11 @@ const KINDS: [(ExportErrorKind, &str, Retry); 22] = [
         "not_an_archive",
         Retry::Depends,
     ),
-    (ExportErrorKind::Incomplete, "incomplete", Retry::Always),
+    (
+        ExportErrorKind::IncompleteArchive,
+        "incomplete_archive",
+        Retry::Always,
+    ),
     (ExportErrorKind::TooLarge, "too_large", Retry::Never),
     (ExportErrorKind::EmptyArchive, "empty_archive", Retry::Never),
     (
@@ -132,8 +136,8 @@ const KINDS: [(ExportErrorKind, &str, Retry); 22] = [
         Retry::Always,
     ),
     (
-        ExportErrorKind::NotIncomplete,
-        "not_incomplete",
+        ExportErrorKind::NothingToResume,
+        "nothing_to_resume",
         Retry::Never,
     ),
     (ExportErrorKind::Fenced, "fenced", Retry::Always),

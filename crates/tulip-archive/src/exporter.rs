@@ -33,7 +33,7 @@ impl Exporter {
     /// An incomplete export of an earlier run, whatever else this exporter is set up for; it
     /// must go to the same target, which [`ExporterBuilder::settings_of`] and [`IncompleteExport::target_url`] tell.
     /// It uses the job that was started, however old that is, and ends with
-    /// [`ExportErrorKind::NotIncomplete`](crate::ExportErrorKind::NotIncomplete) where another process has finished it. `None` where it does
+    /// [`ExportErrorKind::NothingToResume`](crate::ExportErrorKind::NothingToResume) where another process has finished it. `None` where it does
     /// not tell what it exports.
     pub fn resume(&self, open: &IncompleteExport) -> Option<Export> {
         let source = open.source()?;

@@ -103,10 +103,10 @@ const CODES: [(ExportErrorKind, Code); 22] = [
     (ExportErrorKind::Api, Code::Other),
     (ExportErrorKind::Download, Code::Other),
     (ExportErrorKind::NotAnArchive, Code::Other),
-    (ExportErrorKind::Incomplete, Code::Other),
+    (ExportErrorKind::IncompleteArchive, Code::Other),
     (ExportErrorKind::TooLarge, Code::Other),
     (ExportErrorKind::AlreadyRunning, Code::Other),
-    (ExportErrorKind::NotIncomplete, Code::Other),
+    (ExportErrorKind::NothingToResume, Code::Other),
     (ExportErrorKind::Fenced, Code::Other),
     (ExportErrorKind::Interrupted, Code::Interrupted),
 ];

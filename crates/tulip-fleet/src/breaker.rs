@@ -56,7 +56,7 @@ impl Cause {
             | Kind::NotFound
             | Kind::AlreadyExists
             | Kind::AlreadyRunning
-            | Kind::NotIncomplete
+            | Kind::NothingToResume
             | Kind::Fenced
             | Kind::Interrupted => None,
             Kind::PermissionDenied => Some(Self { kind, detail }),

@@ -143,7 +143,10 @@ mod tests {
         let of = |kind| Outcome::of_kind(kind, true, None);
         assert_eq!(of(ExportErrorKind::JobFailed), Outcome::FailedAtTulip);
         assert_eq!(of(ExportErrorKind::StoreFull), Outcome::FailedToStore);
-        assert_eq!(of(ExportErrorKind::Incomplete), Outcome::FailedToStore);
+        assert_eq!(
+            of(ExportErrorKind::IncompleteArchive),
+            Outcome::FailedToStore
+        );
     }
 
     #[test]

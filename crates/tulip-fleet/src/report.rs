@@ -176,7 +176,7 @@ impl ItemReport {
         let error = self.failure()?;
         let is_archive_bad = matches!(
             error.kind(),
-            Kind::Incomplete | Kind::NotAnArchive | Kind::JobFailed | Kind::NotFound
+            Kind::IncompleteArchive | Kind::NotAnArchive | Kind::JobFailed | Kind::NotFound
         );
         let job = error.job().filter(|_| !is_archive_bad)?;
         self.source.known_job().is_none().then_some(job)

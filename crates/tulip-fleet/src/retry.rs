@@ -150,7 +150,7 @@ fn when(outcome: Outcome, kind: ExportErrorKind, can_help: bool) -> Option<When>
         // The store was down: the export waits for it, and for nothing else.
         (_, Kind::StoreUnavailable | Kind::Store) => Some(When::AtOnce),
         (Outcome::NotStarted, Kind::Api) => Some(When::AtOnce),
-        (_, Kind::Api | Kind::Download | Kind::NotAnArchive | Kind::Incomplete) => {
+        (_, Kind::Api | Kind::Download | Kind::NotAnArchive | Kind::IncompleteArchive) => {
             Some(When::Cooled)
         }
         // The deadline that the caller has set, another writer, the end of the run.
@@ -213,7 +213,11 @@ mod tests {
             (Outcome::FailedAtTulip, Kind::Api, Some(When::Cooled)),
             (Outcome::FailedAtTulip, Kind::DeadlineExceeded, None),
             (Outcome::FailedToStore, Kind::Download, Some(When::Cooled)),
-            (Outcome::FailedToStore, Kind::Incomplete, Some(When::Cooled)),
+            (
+                Outcome::FailedToStore,
+                Kind::IncompleteArchive,
+                Some(When::Cooled),
+            ),
             (
                 Outcome::FailedToStore,
                 Kind::StoreUnavailable,

@@ -101,7 +101,7 @@ impl<S: ByteSource> Transfer<S> {
         let bytes = self.inspector.bytes();
         match self.source.length() {
             Some(length) if length != bytes => Err(ExportError::new(
-                ExportErrorKind::Incomplete,
+                ExportErrorKind::IncompleteArchive,
                 format!("{bytes} bytes arrived of {length} announced"),
             )),
             _ => Ok(Step::Whole),
@@ -235,7 +235,7 @@ fn not_whole(error: FramingError) -> ExportError {
         | FramingError::WideEncoding { .. }
         | FramingError::NulByte { .. }
         | FramingError::ControlZ { .. } => ExportErrorKind::NotAnArchive,
-        _ => ExportErrorKind::Incomplete,
+        _ => ExportErrorKind::IncompleteArchive,
     };
     let advice = match error {
         FramingError::OpenRecord {
@@ -362,7 +362,7 @@ mod tests {
     async fn fewer_bytes_than_announced_and_more_than_allowed_are_errors() {
         let (mut short, _) = transfer(&["a,b\n"], Some(5), None);
         let error = run(&mut short).await.unwrap_err();
-        assert_eq!(error.kind(), ExportErrorKind::Incomplete);
+        assert_eq!(error.kind(), ExportErrorKind::IncompleteArchive);
         let (mut long, written) = transfer(&["a,b\n", "1,2\n"], None, Some(7));
         let error = run(&mut long).await.unwrap_err();
         assert_eq!(error.kind(), ExportErrorKind::TooLarge);

@@ -109,7 +109,7 @@ impl Recovery {
 fn is_incomplete(claimed: &ClaimedRecord, error: &ExportError) -> bool {
     let archive_is_bad = matches!(
         error.kind(),
-        ExportErrorKind::Incomplete
+        ExportErrorKind::IncompleteArchive
             | ExportErrorKind::NotAnArchive
             | ExportErrorKind::JobFailed
             | ExportErrorKind::NotFound

@@ -65,7 +65,7 @@ impl Recovery {
             Ok(RecordOutcome::Missing) => {
                 let what = "it is no longer incomplete: another process has finished or \
                     discarded it";
-                return Err(ExportError::new(ExportErrorKind::NotIncomplete, what));
+                return Err(ExportError::new(ExportErrorKind::NothingToResume, what));
             }
             Err(error) => {
                 not_remembered(&error);

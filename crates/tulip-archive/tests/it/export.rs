@@ -231,7 +231,7 @@ async fn an_archive_that_ends_without_a_line_break_is_taken_on_request_alone() {
     let job = bench.job(unended.clone());
     let strict = bench.exporter().build().await.unwrap();
     let error = strict.export(Source::job(job.clone())).await.unwrap_err();
-    assert_eq!(error.kind(), ExportErrorKind::Incomplete);
+    assert_eq!(error.kind(), ExportErrorKind::IncompleteArchive);
     assert!(
         error.to_string().contains("without a line break"),
         "{error}"
@@ -243,7 +243,7 @@ async fn an_archive_that_ends_without_a_line_break_is_taken_on_request_alone() {
     // Nothing announced the length, so nothing shows that the end is the end.
     let chunked = bench.job(unended.chunked().without_ranges());
     let error = lenient.export(Source::job(chunked)).await.unwrap_err();
-    assert_eq!(error.kind(), ExportErrorKind::Incomplete);
+    assert_eq!(error.kind(), ExportErrorKind::IncompleteArchive);
 }
 
 #[tokio::test]

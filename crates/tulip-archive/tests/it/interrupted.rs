@@ -188,7 +188,10 @@ async fn a_length_that_is_not_met_leaves_the_previous_object() {
                 .declared_length(declared),
         );
         let error = exporter.export(Source::job(job)).await.unwrap_err();
-        let expected = [ExportErrorKind::Download, ExportErrorKind::Incomplete];
+        let expected = [
+            ExportErrorKind::Download,
+            ExportErrorKind::IncompleteArchive,
+        ];
         assert!(expected.contains(&error.kind()), "{error}");
         is_untouched(&bench, &previous);
     }
@@ -227,7 +230,7 @@ proptest! {
                     let header = whole.iter().position(|byte| *byte == b'\n').unwrap() as u64 + 1;
                     let expected = match cut == header {
                         true => ExportErrorKind::EmptyArchive,
-                        false => ExportErrorKind::Incomplete,
+                        false => ExportErrorKind::IncompleteArchive,
                     };
                     assert_eq!(error.kind(), expected, "cut at {cut}: {error}");
                     is_untouched(&bench, &previous);

@@ -129,7 +129,7 @@ fn words(kind: Option<Kind>) -> (&'static str, &'static str) {
             "What was downloaded is no archive",
             "Look for a proxy or a sign-in page between here and the archive's host.",
         ),
-        Kind::Incomplete => (
+        Kind::IncompleteArchive => (
             "The archive was cut off",
             "Export the machine again. If it always happens, tell Tulip's support.",
         ),
@@ -169,7 +169,7 @@ fn words(kind: Option<Kind>) -> (&'static str, &'static str) {
             "Another process is exporting the same",
             "Wait for it to end, or end it.",
         ),
-        Kind::NotIncomplete => ("Another process has finished it", "Nothing has to be done."),
+        Kind::NothingToResume => ("Another process has finished it", "Nothing has to be done."),
         Kind::Fenced => (
             "Another process has taken the export over",
             "Nothing has to be done: the other process continues it.",

@@ -39,7 +39,7 @@ async fn what_is_resumed_goes_on_however_old_it_is_and_starts_nothing() {
     assert_eq!(resumed.receipt().unwrap().job, *open.job().unwrap());
     // Somebody else has listed it too.
     let error = exporter.resume(&open).unwrap().await.unwrap_err();
-    assert_eq!(error.kind(), ExportErrorKind::NotIncomplete);
+    assert_eq!(error.kind(), ExportErrorKind::NothingToResume);
     assert_eq!(it.starts(), 1);
     assert!(it.records().await.is_empty());
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tulip_archive::ExportErrorKind::{self, Download, Incomplete, NotAnArchive, TooLarge};
+use tulip_archive::ExportErrorKind::{self, Download, IncompleteArchive, NotAnArchive, TooLarge};
 use tulip_emulator::{Fault, Reply};
 
 use super::{BUSY, megabytes, times};
@@ -201,13 +201,13 @@ fn lengths() -> Vec<Row> {
             let whole = draw.archive.len();
             let at = draw.archive.cut(&mut draw.rng, 0..whole);
             let script = draw.script().truncated(at);
-            Plan::fails(draw, script, Incomplete, true).asked(1..=1)
+            Plan::fails(draw, script, IncompleteArchive, true).asked(1..=1)
         }),
         large("truncated behind a part", &BOTH_WAYS, |draw| {
             let bytes = draw.behind_a_part()..draw.archive.len();
             let at = draw.archive.cut(&mut draw.rng, bytes);
             let script = draw.script().truncated(at);
-            Plan::fails(draw, script, Incomplete, true).asked(1..=1)
+            Plan::fails(draw, script, IncompleteArchive, true).asked(1..=1)
         }),
         row("more is announced than comes", &ALL, |draw| {
             let more = draw.archive.len() + draw.rng.u64(1..5_000);
@@ -221,7 +221,7 @@ fn lengths() -> Vec<Row> {
             let less = draw.archive.cut(&mut draw.rng, 1..whole);
             let script = draw.script().declared_length(less);
             let announces = draw.column.1.announces();
-            Plan::exports_if(!announces, draw, script, Incomplete, true).asked(1..=1)
+            Plan::exports_if(!announces, draw, script, IncompleteArchive, true).asked(1..=1)
         }),
         row("more than is allowed", &ALL, |draw| {
             let most = draw.rng.u64(1..draw.archive.len());
@@ -301,7 +301,7 @@ fn strangers() -> Vec<Row> {
         }),
         row("empty reply", &SINKS, |draw| {
             let script = draw.script().asset_faults([Reply::new(200)]);
-            Plan::fails(draw, script, Incomplete, true).asked(1..=1)
+            Plan::fails(draw, script, IncompleteArchive, true).asked(1..=1)
         }),
         row("stalls before the head, for ever", &SINKS, |draw| {
             let script = draw.script().asset_always(Fault::Stall { after: 0 });

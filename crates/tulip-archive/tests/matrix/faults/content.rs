@@ -1,6 +1,6 @@
 //! What can come as an archive and is none, or not a whole one.
 
-use tulip_archive::ExportErrorKind::{Download, EmptyArchive, Incomplete, NotAnArchive};
+use tulip_archive::ExportErrorKind::{Download, EmptyArchive, IncompleteArchive, NotAnArchive};
 use tulip_emulator::{ContentFault, Fault, Reply};
 
 use super::times;
@@ -73,13 +73,13 @@ fn endings() -> Vec<Row> {
         rows.push(row(format!("{what} behind it"), &BOTH_WAYS, move |draw| {
             let fault = ContentFault::Appended(text.into());
             let script = draw.script().content_fault(fault);
-            Plan::fails(draw, script, Incomplete, true)
+            Plan::fails(draw, script, IncompleteArchive, true)
         }));
     }
     rows.extend([
         row("the last record lacks a field", &BOTH_WAYS, |draw| {
             let script = draw.script().content_fault(ContentFault::Ragged);
-            Plan::fails(draw, script, Incomplete, true)
+            Plan::fails(draw, script, IncompleteArchive, true)
         }),
         row("NULs behind it", &BOTH_WAYS, |draw| {
             let nuls = ContentFault::Nuls(draw.rng.usize(1..5_000));

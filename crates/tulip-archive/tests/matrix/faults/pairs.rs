@@ -1,6 +1,8 @@
 //! Two things at once: the host and the sink.
 
-use tulip_archive::ExportErrorKind::{Download, Incomplete, Store, StoreFull, StoreUnavailable};
+use tulip_archive::ExportErrorKind::{
+    Download, IncompleteArchive, Store, StoreFull, StoreUnavailable,
+};
 use tulip_core::sink::SinkErrorKind::{Other, StorageFull, Unavailable};
 use tulip_emulator::{Fault, Reply};
 
@@ -63,7 +65,7 @@ pub(super) fn rows() -> Vec<Row> {
                 let bytes = draw.behind_a_part()..draw.archive.len();
                 let at = draw.archive.cut(&mut draw.rng, bytes);
                 let script = draw.script().truncated(at);
-                let plan = Plan::fails(draw, script, Incomplete, true);
+                let plan = Plan::fails(draw, script, IncompleteArchive, true);
                 plan.weak(Weakness::Abort)
             },
         ),

@@ -1,7 +1,7 @@
 //! What a bucket's server can refuse.
 
 use tulip_archive::ExportErrorKind::{
-    Download, Incomplete, Store, StoreFull, StorePermissionDenied, StoreUnavailable,
+    Download, IncompleteArchive, Store, StoreFull, StorePermissionDenied, StoreUnavailable,
 };
 use tulip_emulator::Fault;
 use tulip_test_s3::{Refusal, Seen};
@@ -72,7 +72,7 @@ pub(super) fn rows() -> Vec<Row> {
             let at = draw.behind_a_part();
             let at = draw.archive.cut(&mut draw.rng, at..whole);
             let script = draw.script().truncated(at);
-            let plan = Plan::fails(draw, script, Incomplete, true).leaves_an_upload();
+            let plan = Plan::fails(draw, script, IncompleteArchive, true).leaves_an_upload();
             plan.refused(|seen| aborts(seen).then_some(DENIED))
         }),
         large("abort: 503 once", &BUCKET_ONCE, |draw| {
