@@ -49,10 +49,9 @@ pub enum ExportErrorKind {
     StorePermissionDenied,
     /// The store has no space left, or a quota is used up.
     StoreFull,
-    /// The store cannot be reached, or is overloaded; or what it says it keeps is not what was sent.
-    /// Sending it again can help.
+    /// The store cannot be reached, or is overloaded.
     StoreUnavailable,
-    /// The store failed or refused in another way.
+    /// The store failed or refused in another way, or keeps other bytes than were sent.
     Store,
     /// Another writer has replaced the object since it was stored.
     Conflict,
@@ -267,6 +266,11 @@ impl ExportError {
             advice: None,
             cause: None,
         }))
+    }
+
+    pub(crate) fn retryable(mut self) -> Self {
+        self.0.retryable = true;
+        self
     }
 
     pub(crate) fn with_advice(mut self, advice: Advice) -> Self {

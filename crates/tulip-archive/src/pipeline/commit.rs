@@ -158,7 +158,7 @@ fn check_stored(
                 "{location} holds other bytes than were sent: the store computed {kept}; \
                  do not use it, export it again"
             );
-            Err(ExportError::new(ExportErrorKind::StoreUnavailable, what))
+            Err(ExportError::new(ExportErrorKind::Store, what).retryable())
         }
         _ => Ok(()),
     }

@@ -284,7 +284,7 @@ async fn a_store_that_computes_another_checksum_has_other_bytes() {
         let machine = bench.emulator.machine_ids()[0].clone();
         let exported = exporter.unwrap().export(Source::machine(machine)).await;
         let error = exported.unwrap_err();
-        assert_eq!(error.kind(), ExportErrorKind::StoreUnavailable);
+        assert_eq!(error.kind(), ExportErrorKind::Store);
         assert!(error.is_retryable());
         assert!(error.to_string().contains("other bytes"), "{error}");
         // No receipt vouches for it.

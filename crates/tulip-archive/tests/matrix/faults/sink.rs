@@ -100,7 +100,7 @@ pub(super) fn rows() -> Vec<Row> {
         }),
         row("another checksum computed", &SINKS, |draw| {
             let plan = Plan::exports(draw, draw.script()).weak(Weakness::Garbled);
-            plan.although_stored(ExportErrorKind::StoreUnavailable, true)
+            plan.although_stored(ExportErrorKind::Store, true)
         }),
     ]);
     rows
