@@ -22,14 +22,32 @@ const MAX_BYTES: u64 = 256 << 20;
 const AT_ONCE: usize = 4;
 
 /// What each machine of a run did, by its name, or why its archive does not tell.
-pub(crate) async fn activities(
-    sink: &Arc<dyn Sink>,
-    run: &RunSummary,
-) -> Vec<(String, Result<Activity, String>)> {
+pub(crate) type Activities = Vec<(String, Result<Activity, String>)>;
+
+/// The machines of a run, of which nothing has been read.
+pub(crate) fn unread(run: &RunSummary) -> Activities {
+    let why = "archives that were left when the run was interrupted";
+    stored(run)
+        .map(|item| (item.name().to_owned(), Err(why.to_owned())))
+        .collect()
+}
+
+/// Reads what the machines of a run did. What is not read by the time that the future is dropped
+/// stays as it is.
+pub(crate) async fn read(sink: &Arc<dyn Sink>, run: &RunSummary, into: &mut Activities) {
+    let read = stored(run).zip(into.iter_mut()).map(async |(item, read)| {
+        read.1 = activity(sink, item).await;
+    });
+    stream::iter(read)
+        .buffer_unordered(AT_ONCE)
+        .collect::<()>()
+        .await;
+}
+
+/// The exports whose archives can be read.
+fn stored(run: &RunSummary) -> impl Iterator<Item = &ItemSummary> {
     let items = run.items.iter();
-    let stored = items.filter(|item| item.outcome == Outcome::Stored);
-    let read = stored.map(async |item| (item.name().to_owned(), activity(sink, item).await));
-    stream::iter(read).buffer_unordered(AT_ONCE).collect().await
+    items.filter(|item| item.outcome == Outcome::Stored)
 }
 
 async fn activity(sink: &Arc<dyn Sink>, item: &ItemSummary) -> Result<Activity, String> {

@@ -8,9 +8,9 @@ use tulip_archive::Client;
 use tulip_core::Timestamp;
 use tulip_core::sink::{Sink, SinkRegistry, SinkUrl};
 use tulip_fleet::{ItemError, ItemReport, ItemSummary, RunEnd, RunSummary, Shard, Stopped};
-use tulip_report::{Activity, HtmlReport, Metrics, MetricsHistory};
+use tulip_report::{HtmlReport, Metrics, MetricsHistory};
 
-use super::read_back;
+use super::{read_back, target};
 use crate::args::RunFiles;
 use crate::failure::{Code, Failure, hint_of};
 use crate::output::plain;
@@ -23,7 +23,7 @@ pub(crate) struct RunRecord {
     metrics: Option<OutputFile>,
     report: Option<OutputFile>,
     /// What the machines did.
-    activity: Vec<(String, Result<Activity, String>)>,
+    activity: read_back::Activities,
     run: RunSummary,
 }
 
@@ -37,7 +37,7 @@ impl RunRecord {
     ) -> Result<Self, Failure> {
         let prepare = |path: &Option<_>| path.as_deref().map(OutputFile::prepare).transpose();
         let registry = SinkRegistry::linked().map_err(|error| Failure::usage(error.to_string()))?;
-        let target = registry.shown(to);
+        let target = target::shown(&registry, to);
         Ok(Self {
             metrics: prepare(&files.metrics_file)?,
             report: prepare(&files.report)?,
@@ -81,13 +81,11 @@ impl RunRecord {
         if self.report.is_none() {
             return;
         }
-        let read = shutdown.guard(read_back::activities(sink, &self.run)).await;
-        match read {
-            Ok(activity) => self.activity = activity,
-            Err(_) => progress.warn(
-                "the report does not tell what machines did: interrupted",
-                None,
-            ),
+        self.activity = read_back::unread(&self.run);
+        let reading = read_back::read(sink, &self.run, &mut self.activity);
+        if shutdown.guard(reading).await.is_err() {
+            let what = "the report does not tell what all machines did: interrupted";
+            progress.warn(what, None);
         }
     }
 

@@ -1,9 +1,14 @@
 //! The page that a run leaves for people, however it ends.
 
+#[cfg(unix)]
+use std::io::{BufRead as _, BufReader};
+
 use tulip_core::Credentials;
 use tulip_emulator::{Emulator, JobScript};
 
 use crate::support::{Bench, run};
+#[cfg(unix)]
+use crate::support::{signal, spawn};
 
 const EXPORT: [&str; 6] = ["export", "--all", "--to", "out", "--report", "run.html"];
 
@@ -25,6 +30,33 @@ fn a_run_leaves_a_page_with_its_failures_and_what_its_machines_did() {
         "out of &#60;disk&#62;",
         "Timeline",
         "By the records of 2 archives",
+    ] {
+        assert!(page.contains(needle), "{needle} in {page}");
+    }
+    // A folder is shown as everywhere else.
+    assert!(!page.contains("file://"), "{page}");
+    assert!(page.contains(&bench.path("out")), "{page}");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_page_of_an_interrupted_run_says_which_archives_were_not_read() {
+    let bench = Bench::of(Emulator::builder().machines(2).rows(20));
+    let pending = JobScript::new().pending_until_released();
+    bench.emulator.script_next_of(&bench.machine(), pending);
+    let mut child = spawn(&bench, &EXPORT);
+    // The other machine's archive is stored.
+    let mut line = String::new();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    stdout.read_line(&mut line).unwrap();
+    assert!(line.starts_with("exported "), "{line}");
+    signal(&child, "INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let page = page(&bench);
+    for needle in [
+        "The run was interrupted",
+        "By the records of 0 archives",
+        "Not read, 1: archives that were left when the run was interrupted",
     ] {
         assert!(page.contains(needle), "{needle} in {page}");
     }

@@ -2,35 +2,11 @@
 #![cfg(unix)]
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use tulip_emulator::{Endpoint, Fault, JobScript};
 
-use crate::support::{Bench, bare, files, run, with_default_signals};
-
-fn spawn(bench: &Bench, args: &[&str]) -> Child {
-    let credentials = bench.emulator.credentials();
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("tulip"));
-    with_default_signals(&mut command)
-        .args(args)
-        .env_clear()
-        .current_dir(bench.folder.path())
-        .env("TULIP_STATE", bench.state.path())
-        .env("TULIP_BASE_URL", bench.emulator.base_url().to_string())
-        .env("TULIP_API_KEY", credentials.key())
-        .env("TULIP_API_SECRET", credentials.expose_secret())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
-fn signal(child: &Child, name: &str) {
-    let sent = Command::new("/bin/sh")
-        .args(["-c", &format!("kill -{name} {}", child.id())])
-        .status();
-    assert!(sent.unwrap().success());
-}
+use crate::support::{Bench, bare, files, run, signal, spawn, with_default_signals};
 
 #[test]
 fn the_first_signal_ends_an_export_in_order_with_130() {

@@ -161,3 +161,30 @@ pub(crate) fn files(folder: &Path) -> Vec<String> {
 pub(crate) fn elsewhere() -> tulip_emulator::Reply {
     tulip_emulator::Reply::redirect(302, "file:///elsewhere")
 }
+
+/// The command as a process that a test can send signals to.
+#[cfg(unix)]
+pub(crate) fn spawn(bench: &Bench, args: &[&str]) -> std::process::Child {
+    let credentials = bench.emulator.credentials();
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("tulip"));
+    with_default_signals(&mut command)
+        .args(args)
+        .env_clear()
+        .current_dir(bench.folder.path())
+        .env("TULIP_STATE", bench.state.path())
+        .env("TULIP_BASE_URL", bench.emulator.base_url().to_string())
+        .env("TULIP_API_KEY", credentials.key())
+        .env("TULIP_API_SECRET", credentials.expose_secret())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+#[cfg(unix)]
+pub(crate) fn signal(child: &std::process::Child, name: &str) {
+    let sent = std::process::Command::new("/bin/sh")
+        .args(["-c", &format!("kill -{name} {}", child.id())])
+        .status();
+    assert!(sent.unwrap().success());
+}

@@ -33,6 +33,8 @@ pub struct Activity {
     pub states: BTreeMap<String, Duration>,
     /// The time for each downtime reason.
     pub reasons: BTreeMap<String, Duration>,
+    /// The part of the time in each state that has a downtime reason.
+    pub with_reason: BTreeMap<String, Duration>,
     /// Records whose times could not be read.
     pub unread: u64,
 }
@@ -175,13 +177,11 @@ impl ActivityReader {
             return Ok(());
         }
         let state = field(columns.state).filter(|state| !state.is_empty());
-        add(
-            &mut self.activity.states,
-            state.unwrap_or("no state"),
-            within,
-        );
+        let state = state.unwrap_or("no state");
+        let state = add(&mut self.activity.states, state, within);
         let reason = columns.reason.and_then(field);
         if let Some(reason) = reason.filter(|reason| !reason.is_empty()) {
+            add(&mut self.activity.with_reason, state, within);
             add(&mut self.activity.reasons, reason, within);
         }
         Ok(())
@@ -197,16 +197,21 @@ impl Activity {
         for (reason, time) in &other.reasons {
             add(&mut self.reasons, reason, *time);
         }
+        for (state, time) in &other.with_reason {
+            add(&mut self.with_reason, state, *time);
+        }
         self.unread += other.unread;
     }
 }
 
-fn add(times: &mut BTreeMap<String, Duration>, name: &str, time: Duration) {
+/// Adds a time, and tells the name that it is kept by.
+fn add<'a>(times: &mut BTreeMap<String, Duration>, name: &'a str, time: Duration) -> &'a str {
     let end = name.floor_char_boundary(NAME_LENGTH);
     let name = &name[..end];
     let is_known = times.contains_key(name) || times.len() < MAX_NAMES;
     let name = if is_known { name } else { OTHER };
     *times.entry(name.to_owned()).or_default() += time;
+    name
 }
 
 #[cfg(test)]

@@ -39,6 +39,7 @@ fn times_within_the_window_are_added_up_by_state_and_reason() {
         [("Down", 3), ("Idle", 4), ("Running", 6)]
     );
     assert_eq!(hours(&activity.reasons), [("no oil, \"again\"", 2)]);
+    assert_eq!(hours(&activity.with_reason), [("Down", 2)]);
     assert_eq!(activity.unread, 1);
 }
 

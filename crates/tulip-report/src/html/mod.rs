@@ -1,5 +1,6 @@
 //! The report of a run: one page that needs nothing else.
 
+mod downtime;
 mod failures;
 mod machines;
 mod nights;

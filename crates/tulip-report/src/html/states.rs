@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::downtime::DownStates;
 use super::units;
 use crate::Activity;
 
@@ -18,6 +19,9 @@ const ROWS: usize = 30;
 /// How many reasons are listed.
 const REASONS: usize = 15;
 
+/// What downtime without a reason is called.
+const NO_REASON: &str = "no reason given";
+
 /// The states of all machines, and of those that were down longest.
 pub(super) struct States {
     pub(super) days: u64,
@@ -26,6 +30,8 @@ pub(super) struct States {
     /// What of the archives could not be read, with how often.
     pub(super) unread: Vec<(String, usize)>,
     pub(super) whole: Vec<Share>,
+    /// The states that count as downtime.
+    pub(super) down: Vec<String>,
     pub(super) reasons: Vec<Share>,
     pub(super) machines: Vec<Row>,
     pub(super) more: usize,
@@ -60,7 +66,7 @@ pub(super) fn states(machines: &[(String, Result<Activity, String>)], days: u64)
         match activity {
             Ok(activity) => {
                 all.add(activity);
-                read.push((name, activity, sum(&activity.reasons)));
+                read.push((name, activity));
             }
             Err(why) => *unread.entry(why.clone()).or_default() += 1,
         }
@@ -76,28 +82,53 @@ pub(super) fn states(machines: &[(String, Result<Activity, String>)], days: u64)
         .map(|((name, _), class)| (*name, class))
         .collect();
     let class = |name: &str| classes.get(name).copied().unwrap_or(OTHER);
-    read.sort_by_key(|(.., down)| std::cmp::Reverse(*down));
-    let were_down = read.iter().filter(|(.., down)| !down.is_zero());
-    let more = were_down.clone().count().saturating_sub(ROWS);
-    let rows = were_down.take(ROWS).map(|(name, activity, down)| Row {
-        name: units::shortened(name, 40),
-        shares: shares(&by_rank(&activity.states, &by_time), class),
-        down: units::percent(down.as_secs_f64(), sum(&activity.states).as_secs_f64()),
-        reason: ranked(&activity.reasons)
-            .first()
-            .map_or_else(String::new, |(name, _)| units::shortened(name, 60)),
-    });
-    let mut reasons = shares(&ranked(&all.reasons), |_| COLOURS[0]);
+    let down = DownStates::of(&all);
+    let read_archives = read.len();
+    let mut were_down: Vec<_> = read
+        .into_iter()
+        .map(|(name, activity)| (name, activity, down.downtime(activity)))
+        .filter(|(.., time)| !time.is_zero())
+        .collect();
+    were_down.sort_by_key(|(.., time)| std::cmp::Reverse(*time));
+    let more = were_down.len().saturating_sub(ROWS);
+    let rows = were_down
+        .iter()
+        .take(ROWS)
+        .map(|(name, activity, time)| Row {
+            name: units::shortened(name, 40),
+            shares: shares(&by_rank(&activity.states, &by_time), class),
+            down: units::percent(time.as_secs_f64(), sum(&activity.states).as_secs_f64()),
+            reason: reasons(activity, &down)
+                .first()
+                .map_or_else(String::new, |(name, _)| units::shortened(name, 60)),
+        });
+    let mut reasons = shares(&reasons(&all, &down), |_| COLOURS[0]);
     reasons.truncate(REASONS);
     Some(States {
         days,
         machines: rows.collect(),
         more,
-        read: read.len(),
+        read: read_archives,
+        down: down
+            .names()
+            .iter()
+            .map(|name| units::shortened(name, 60))
+            .collect(),
         unread: unread.into_iter().collect(),
         whole: shares(&by_time, class),
         reasons,
     })
+}
+
+/// Why machines were down, the longest first, with what has no reason.
+fn reasons<'a>(activity: &'a Activity, down: &DownStates<'_>) -> Vec<(&'a str, Duration)> {
+    let mut reasons = ranked(&activity.reasons);
+    let without = down.without_reason(activity);
+    if !without.is_zero() {
+        reasons.push((NO_REASON, without));
+        reasons.sort_by_key(|(_, time)| std::cmp::Reverse(*time));
+    }
+    reasons
 }
 
 fn sum(times: &BTreeMap<String, Duration>) -> Duration {
@@ -162,8 +193,40 @@ mod tests {
         Activity {
             states: times(states),
             reasons: times(reasons),
+            with_reason: BTreeMap::new(),
             unread: 0,
         }
+    }
+
+    #[test]
+    fn downtime_without_a_reason_counts_and_is_listed_as_such() {
+        let machines = vec![
+            ("told".to_owned(), {
+                let mut told = activity(&[("Running", 9), ("Down", 1)], &[("oil", 1)]);
+                told.with_reason = activity(&[("Down", 1)], &[]).states;
+                Ok(told)
+            }),
+            (
+                "untold".to_owned(),
+                Ok(activity(&[("Running", 6), ("Down", 4)], &[])),
+            ),
+        ];
+        let states = states(&machines, 7).unwrap();
+        assert_eq!(states.down, ["Down"]);
+        let rows: Vec<_> = states
+            .machines
+            .iter()
+            .map(|row| (&*row.name, &*row.down, &*row.reason))
+            .collect();
+        assert_eq!(
+            rows,
+            [("untold", "40 %", NO_REASON), ("told", "10 %", "oil")]
+        );
+        let reasons = states
+            .reasons
+            .iter()
+            .map(|share| (&*share.name, &*share.percent));
+        assert!(reasons.eq([(NO_REASON, "80 %"), ("oil", "20 %")]));
     }
 
     #[test]
@@ -171,11 +234,11 @@ mod tests {
         let machines = vec![
             (
                 "fine".to_owned(),
-                Ok(activity(&[("Running", 9), ("Down", 1)], &[("oil", 1)])),
+                Ok(activity(&[("Running", 9), ("Down", 1)], &[])),
             ),
             (
                 "bad".to_owned(),
-                Ok(activity(&[("Running", 4), ("Down", 6)], &[("oil", 6)])),
+                Ok(activity(&[("Running", 4), ("Down", 6)], &[])),
             ),
             ("never".to_owned(), Ok(activity(&[("Running", 0)], &[]))),
             ("odd".to_owned(), Err("no column".to_owned())),

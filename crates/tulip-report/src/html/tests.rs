@@ -50,6 +50,7 @@ fn did(machines: usize, name: impl Fn(usize) -> String) -> Vec<(String, Result<A
     let activity = Activity {
         states: times("State"),
         reasons: times("Reason"),
+        with_reason: times("State"),
         unread: 0,
     };
     (0..machines)

@@ -30,7 +30,8 @@ const KEPT: f64 = 30.0 * 86_400.0;
 /// when the run is over. Holds no secret and no URL but the target's.
 ///
 /// ```
-/// use tulip_report::{Metrics, MetricsHistory, RunEnd, RunSummary};
+/// use tulip_fleet::{RunEnd, RunSummary};
+/// use tulip_report::{Metrics, MetricsHistory};
 ///
 /// let mut run = RunSummary::starting("https://acme.tulip.co", "/data/tulip");
 /// run.end = RunEnd::Complete;
