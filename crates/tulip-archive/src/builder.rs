@@ -12,6 +12,7 @@ use tulip_http::Client;
 
 use crate::poll::PollPolicy;
 use crate::setup::Setup;
+use crate::state::Unremembered;
 use crate::{
     ExportError, ExportErrorKind, Exporter, FinalLineBreak, FramingRules, IfExists,
     IncompleteExport, KeyTemplate, RaggedRecords, StateStore, parse_target,
@@ -256,6 +257,7 @@ impl ExporterBuilder {
             max_bytes: self.max_bytes,
             poll: self.poll,
             state: self.state,
+            unremembered: Unremembered::default(),
             resume_within: self.resume_within,
             target,
             url,

@@ -9,6 +9,7 @@ use tulip_core::{ChecksumAlgorithm, ObjectKey};
 use tulip_http::Client;
 
 use crate::poll::PollPolicy;
+use crate::state::Unremembered;
 use crate::{ExportError, ExportErrorKind, FramingRules, IfExists, KeyTemplate, StateStore};
 
 /// How exports are made, where they go, and what is known of that place.
@@ -26,6 +27,7 @@ pub(crate) struct Setup {
     pub(crate) max_bytes: Option<u64>,
     pub(crate) poll: PollPolicy,
     pub(crate) state: Option<Arc<dyn StateStore>>,
+    pub(crate) unremembered: Unremembered,
     pub(crate) resume_within: Duration,
     /// Where archives go: the same place is the same text.
     pub(crate) target: String,

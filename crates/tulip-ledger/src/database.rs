@@ -33,6 +33,7 @@ impl Database {
     /// Opens the database in `folder` and registers this process, which frees what dead ones have
     /// claimed.
     pub(crate) fn open(folder: &Path) -> Result<Self, StateError> {
+        process::check_locks(folder)?;
         let mut connection = schema::open(folder)?;
         let process = register(&mut connection, folder)?;
         Ok(Self {

@@ -57,6 +57,19 @@ impl Drop for Process {
     }
 }
 
+/// Makes sure that files in `folder` can be locked. Without locks the database would take every
+/// process for a busy one, and wait for it.
+pub(crate) fn check_locks(folder: &Path) -> Result<(), StateError> {
+    let path = folder.join(format!(".locks-{:016x}", fastrand::u64(..)));
+    let created = folder::create_private(&path).map_err(|error| error::files(folder, error))?;
+    let locked = created.map_or(Ok(()), |file| file.try_lock());
+    let _ = fs::remove_file(&path);
+    match locked {
+        Ok(()) | Err(TryLockError::WouldBlock) => Ok(()),
+        Err(TryLockError::Error(error)) => Err(error::lock(folder, error)),
+    }
+}
+
 /// Whether the process with this id lives. The file of one that does not is removed.
 pub(crate) fn is_alive(folder: &Path, id: &str) -> Result<bool, StateError> {
     let path = path_of(folder, id);

@@ -6,11 +6,10 @@ mod open;
 mod receipt;
 
 use tokio::time::Instant;
-use tracing::warn;
 use tulip_core::sink::Sink;
 use tulip_core::{JobId, Timestamp};
 
-use crate::state::{ClaimedRecord, Start, StateError};
+use crate::state::{ClaimedRecord, Start, Unremembered};
 use crate::{ExportError, ExportErrorKind, Outcome};
 
 pub(crate) use object::ResumedObject;
@@ -34,6 +33,7 @@ pub(crate) struct Recovery {
     /// Whether the sink can keep a part of an object for another run.
     sink_resumes: bool,
     last_checkpoint: Option<Instant>,
+    unremembered: Unremembered,
 }
 
 impl Recovery {
@@ -75,7 +75,7 @@ impl Recovery {
         if let Some(claimed) = self.claimed.take()
             && let Err(error) = claimed.remove().await
         {
-            not_remembered(&error);
+            self.unremembered.tell(&error);
         }
     }
 
@@ -97,7 +97,7 @@ impl Recovery {
             }
             Err(error) => {
                 if was_saved {
-                    not_remembered(&error);
+                    self.unremembered.tell(&error);
                 }
                 Ok(false)
             }
@@ -126,10 +126,4 @@ fn is_incomplete(claimed: &ClaimedRecord, error: &ExportError) -> bool {
 fn fenced() -> ExportError {
     let what = "another process has taken this export over, so this one has ended";
     ExportError::new(ExportErrorKind::Fenced, what)
-}
-
-fn not_remembered(error: &StateError) {
-    let cause = std::error::Error::source(error).map(ToString::to_string);
-    let cause = cause.unwrap_or_default();
-    warn!(%error, cause, "this export cannot be resumed later: {error}: {cause}");
 }

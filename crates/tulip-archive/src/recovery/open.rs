@@ -6,7 +6,7 @@ use std::time::Duration;
 use tracing::{info, warn};
 use tulip_core::Timestamp;
 
-use super::{Recovery, not_remembered};
+use super::Recovery;
 use crate::context::Context;
 use crate::setup::Setup;
 use crate::state::{
@@ -34,6 +34,7 @@ impl Recovery {
             is_fenced: false,
             sink_resumes: cx.setup.sink.capabilities().resume,
             last_checkpoint: None,
+            unremembered: cx.setup.unremembered.clone(),
         };
         if let Some(state) = cx.setup.state.clone() {
             recovery.find(cx, state, resumes).await?;
@@ -68,7 +69,7 @@ impl Recovery {
                 return Err(ExportError::new(ExportErrorKind::NothingToResume, what));
             }
             Err(error) => {
-                not_remembered(&error);
+                self.unremembered.tell(&error);
                 return Ok(());
             }
         };

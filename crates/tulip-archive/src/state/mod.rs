@@ -11,6 +11,7 @@ mod incomplete;
 mod memory;
 mod record;
 mod store;
+mod unremembered;
 
 pub(crate) use claimed::{ClaimedRecord, RecordOutcome};
 pub use error::{StateError, StateErrorKind};
@@ -20,3 +21,4 @@ pub(crate) use record::{
     ExportSettings, Identity, PendingReceipt, StagedObject, StagedPart, Start,
 };
 pub use store::{Claim, ClaimOutcome, Holder, StateStore, StoredRecord};
+pub(crate) use unremembered::Unremembered;

@@ -4,6 +4,8 @@
 mod bad_input;
 mod config;
 mod crash;
+#[cfg(target_os = "linux")]
+mod disks;
 mod doctor;
 mod exit_codes;
 mod fleet;
@@ -22,5 +24,7 @@ mod s3;
 mod selection;
 mod shard;
 mod signals;
+#[cfg(target_os = "linux")]
+mod state;
 mod stdout;
 mod support;

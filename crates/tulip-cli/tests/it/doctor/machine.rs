@@ -4,6 +4,8 @@ use assert_cmd::Command;
 use tulip_test_s3::{KEY_ID, S3Server, S3ServerBuilder, SECRET};
 
 use super::{assert_fails, assert_warns};
+#[cfg(target_os = "linux")]
+use crate::disks::SmallDisk;
 use crate::support::{Bench, run};
 
 #[test]
@@ -120,6 +122,36 @@ fn folders_that_take_no_files() {
     let command = &mut bench.command();
     command.env("TULIP_STATE", "/proc/tulip");
     assert_fails(command, &[], "state", "/proc/tulip");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn disks_that_are_full_or_read_only() {
+    let bench = Bench::start();
+    let folder = bench.folder.path().join("disk");
+    let Some(disk) = SmallDisk::mount(&folder) else {
+        return;
+    };
+    let filler = disk.fill();
+    let to = &["--to", "disk"];
+    assert_fails(&mut bench.command(), to, "target", "no space left");
+    let mut command = bench.command();
+    command.env("TULIP_STATE", &folder);
+    assert_fails(&mut command, &[], "state", "No space left");
+    // Nothing of the doctor's is left.
+    let left = std::fs::read_dir(&folder).unwrap();
+    assert_eq!(left.count(), 1);
+    std::fs::remove_file(filler).unwrap();
+    disk.make_read_only();
+    assert_fails(
+        &mut bench.command(),
+        to,
+        "target",
+        "cannot write into the folder",
+    );
+    let mut command = bench.command();
+    command.env("TULIP_STATE", &folder);
+    assert_fails(&mut command, &[], "state", "Read-only");
 }
 
 #[test]
