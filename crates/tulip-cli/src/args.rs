@@ -7,6 +7,7 @@ mod emulator;
 mod export;
 mod install;
 mod output;
+mod report;
 mod resume;
 mod runs;
 mod selection;
@@ -29,8 +30,9 @@ pub(crate) use self::emulator::{DemoArgs, EmulateArgs};
 pub(crate) use self::export::{ExistsRule, ExportArgs, ExportSettings, ManifestRule};
 pub(crate) use self::install::{CompletionsArgs, ManArgs};
 pub(crate) use self::output::RunFiles;
+pub(crate) use self::report::ReportArgs;
 pub(crate) use self::resume::{ResumeArgs, StateFolder};
-pub(crate) use self::runs::{RepairArgs, RunsArgs, RunsCommand};
+pub(crate) use self::runs::{PruneArgs, RepairArgs, RunsArgs, RunsCommand, ShowRunArgs};
 pub(crate) use self::selection::SelectionArgs;
 pub(crate) use self::target::{CheckArgs, SinkSettings, SinksArgs, SinksCommand};
 pub(crate) use self::verify::VerifyArgs;
@@ -150,8 +152,10 @@ pub(crate) enum Command {
     Export(Box<ExportArgs>),
     /// Resume or discard unfinished exports
     Resume(ResumeArgs),
-    /// Repair what is remembered between runs
+    /// List runs, show or forget one, repair the database
     Runs(RunsArgs),
+    /// Write the report of a run as an HTML page
+    Report(ReportArgs),
     /// Compare stored archives with their receipts, or repair them
     Verify(VerifyArgs),
     /// List the sinks that archives can go to, or check one
@@ -205,6 +209,7 @@ impl Command {
             Self::Export(args) => Some(&mut args.settings.sink),
             Self::Resume(args) => Some(&mut args.sink),
             Self::Verify(args) => Some(&mut args.sink),
+            Self::Report(args) => Some(&mut args.sink),
             Self::Doctor(args) => Some(&mut args.sink),
             Self::Sinks(SinksArgs {
                 command: Some(SinksCommand::Check(args)),

@@ -99,7 +99,8 @@ fn run(cli: Cli, matches: &ArgMatches, progress: &Progress) -> Result<(), Failur
             Command::Machines(args) => commands::machines::run(args, &shutdown).await,
             Command::Export(args) => commands::export::run(*args, progress, &shutdown).await,
             Command::Resume(args) => commands::resume::run(args, progress, &shutdown).await,
-            Command::Runs(args) => commands::runs::run(&args, progress),
+            Command::Runs(args) => commands::runs::run(args, progress).await,
+            Command::Report(args) => commands::page::run(args, &shutdown).await,
             Command::Verify(args) => commands::verify::run(args, progress, &shutdown).await,
             Command::Doctor(args) => {
                 let file = commands::doctor::ConfigFile { config, failure };

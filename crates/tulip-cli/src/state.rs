@@ -1,10 +1,9 @@
-//! Where incomplete exports are remembered.
+//! Where runs and incomplete exports are remembered.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use etcetera::BaseStrategy as _;
-use tulip_archive::{StateError, StateErrorKind, StateStore};
+use tulip_archive::{StateError, StateErrorKind};
 use tulip_ledger::SqliteLedger;
 
 use crate::args::StateFolder;
@@ -17,11 +16,11 @@ use crate::values;
 pub(crate) fn store(
     folder: &StateFolder,
     progress: &Progress,
-) -> Result<Option<Arc<dyn StateStore>>, Failure> {
+) -> Result<Option<SqliteLedger>, Failure> {
     let place = place(folder);
     if let Place::Named(folder) = &place {
         return match SqliteLedger::open(folder) {
-            Ok(ledger) => Ok(Some(Arc::new(ledger))),
+            Ok(ledger) => Ok(Some(ledger)),
             Err(error) => Err(Failure::usage(chain(&error)).with_hint(hint_of(&error))),
         };
     }
@@ -35,13 +34,28 @@ pub(crate) fn store(
         }
     };
     match opened {
-        Ok(ledger) => Ok(Some(Arc::new(ledger))),
+        Ok(ledger) => Ok(Some(ledger)),
         Err((cause, hint)) => {
             let message = format!("an interrupted run cannot be resumed: {cause}");
             progress.warn(&message, Some(hint));
             Ok(None)
         }
     }
+}
+
+/// The store that is there; `None` where nothing was ever remembered. Nothing is made.
+pub(crate) fn existing(folder: &StateFolder) -> Result<Option<SqliteLedger>, Failure> {
+    let place = place(folder);
+    let Some(folder) = place.path() else {
+        return Err(Failure::usage("no state folder").with_hint("set --state or TULIP_STATE"));
+    };
+    if !SqliteLedger::exists(folder) {
+        return Ok(None);
+    }
+    let opened = SqliteLedger::open(folder);
+    opened
+        .map(Some)
+        .map_err(|error| Failure::usage(chain(&error)).with_hint(hint_of(&error)))
 }
 
 /// The folder of the state, and who has chosen it.

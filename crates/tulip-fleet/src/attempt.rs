@@ -45,7 +45,7 @@ impl Attempt {
                     started: (Timestamp::now(), Instant::now()),
                     stopwatch: engine.stopwatch(),
                 };
-                (tries, None)
+                (tries, queued.item.job.clone())
             }
         };
         tries.attempts += 1;

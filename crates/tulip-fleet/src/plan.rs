@@ -1,7 +1,8 @@
 //! What a run exports: every source once, under keys that can be used and do not collide.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
+use tulip_archive::core::Timestamp;
 use tulip_archive::{
     Export, ExportError, Exporter, Field, IncompleteExport, JobId, KeyTemplate, ObjectKey, Source,
 };
@@ -16,6 +17,8 @@ pub struct Item {
     pub(crate) source: Source,
     key: Option<ObjectKey>,
     exporter: Exporter,
+    /// A job that was started for it before, and whose archive can be fetched.
+    pub(crate) job: Option<JobId>,
     /// What an earlier run has left, where the item is to finish that.
     incomplete: Option<Box<IncompleteExport>>,
 }
@@ -33,6 +36,7 @@ impl Item {
     fn new(exporter: &Exporter, source: Source, key: Option<ObjectKey>) -> Self {
         Self {
             exporter: exporter.clone(),
+            job: None,
             incomplete: None,
             source,
             key,
@@ -107,6 +111,7 @@ impl Plan {
         if let Some(source) = incomplete.source() {
             self.items.push(Item {
                 exporter: exporter.clone(),
+                job: None,
                 incomplete: Some(Box::new(incomplete.clone())),
                 source,
                 key: incomplete.key().cloned(),
@@ -122,14 +127,25 @@ impl Plan {
         self
     }
 
-    /// The same plan without the exports that a run has finished before, which this one continues.
+    /// The same plan as the continuation of a run that has left these exports: without those that it
+    /// has stored or found unchanged, and with the jobs that it has started since then for others, if
+    /// their archives can still be fetched. So no archive is started twice, also where the run was
+    /// killed between storing one and recording that.
     #[must_use]
-    pub fn without(mut self, finished: &[ItemSummary]) -> Self {
-        let finished: HashSet<String> = finished.iter().map(ItemSummary::id).collect();
-        self.items
-            .retain(|item| !finished.contains(&ItemSummary::waiting(&item.source).id()));
+    pub fn continuing(mut self, left: &[ItemSummary], since: Timestamp) -> Self {
+        let left: HashMap<String, &ItemSummary> =
+            left.iter().map(|item| (item.id(), item)).collect();
+        let is_finished = |id: &str| left.get(id).is_some_and(|item| item.outcome.is_success());
         self.ended
-            .retain(|report| !finished.contains(&ItemSummary::of(report).id()));
+            .retain(|report| !is_finished(&ItemSummary::of(report).id()));
+        self.items.retain_mut(|item| {
+            let id = ItemSummary::waiting(&item.source).id();
+            let started = left.get(&id).filter(|item| {
+                item.job_is_pending && item.started.is_some_and(|started| started >= since)
+            });
+            item.job = started.and_then(|item| item.job.clone());
+            !is_finished(&id)
+        });
         self
     }
 

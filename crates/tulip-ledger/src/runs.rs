@@ -22,11 +22,17 @@ pub(crate) fn begin(session: &mut Session<'_>, new: &NewRun) -> Result<Begun, St
         return Ok(busy);
     }
     let attempt = session.next_attempt()?;
-    let id = match &continued {
-        Some(id) => take(session, id, attempt)?,
-        None => insert(session, new, attempt)?,
+    let (id, mut run) = match &continued {
+        Some(id) => {
+            let left = find(session, id)?.ok_or_else(|| damaged(session, "a run is gone"))?;
+            (take(session, id, attempt)?, left)
+        }
+        None => (insert(session, new, attempt)?, new.run.clone()),
     };
-    let run = find(session, id)?.ok_or_else(|| damaged(session, "a run is gone"))?;
+    (run.end, run.reason) = (RunEnd::Open, None);
+    if continued.is_none() {
+        run.items.clear();
+    }
     for (item_id, item) in &planned {
         put(session, "INSERT OR IGNORE", id, item_id, item)?;
     }

@@ -18,14 +18,16 @@ use crate::values;
 #[derive(Debug, Args)]
 #[command(override_usage = "\
 tulip export --all --to <URL> [OPTIONS]
+       tulip export --retry-failed [<RUN>] --to <URL> [OPTIONS]
        tulip export --machine <MACHINE>... --to <URL> [OPTIONS]
        tulip export --job <JOB>... --to <URL> [OPTIONS]")]
 #[command(after_long_help = "\
 Exporting by machine starts a new archive at Tulip, which is expensive there.
 Each archive is a full snapshot. A failed export leaves the target as it was.
-An export that ends before it is done is remembered: the same command resumes
-its job and its download. An archive of a job that is already stored is not
-downloaded again. One failed export does not stop the others, unless the first
+A run that ends before it is done is remembered: the same command continues it,
+resumes its jobs and downloads, and does not export again what it has stored.
+An archive of a job that is already stored is not downloaded again. Two runs do
+not export the same machines to the same target at a time. One failed export does not stop the others, unless the first
 five all fail in the same way.
 
 Fields of --name: {machine} {machine_name} {machine_type} {job} {workspace}
@@ -65,6 +67,9 @@ pub(crate) struct ExportArgs {
     /// With --to -: file of the receipt
     #[arg(long, value_name = "FILE", help_heading = "Target")]
     pub(crate) receipt: Option<String>,
+    /// Wait while another run exports the same machines to the same target
+    #[arg(long, conflicts_with = "no_state", help_heading = "Limits")]
+    pub(crate) wait: bool,
     /// Print what would be started and stored, and change nothing
     #[arg(short = 'n', long, help_heading = "Output")]
     pub(crate) dry_run: bool,
@@ -136,10 +141,10 @@ pub(crate) struct ExportSettings {
     pub(crate) max_bytes: Option<u64>,
     #[command(flatten)]
     pub(crate) state: StateFolder,
-    /// Do not remember exports: another run cannot resume them
+    /// Do not remember runs and exports: another run cannot continue them
     #[arg(long, help_heading = "Resume")]
     pub(crate) no_state: bool,
-    /// Maximum age of an earlier job to resume; 0 starts another
+    /// Maximum age of an earlier run and job to continue; 0 starts others
     #[arg(long, value_name = "DURATION", default_value = "12h", value_parser = values::duration, help_heading = "Resume")]
     pub(crate) resume_within: Duration,
     #[command(flatten)]

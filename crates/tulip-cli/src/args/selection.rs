@@ -27,6 +27,16 @@ pub(crate) struct SelectionArgs {
     /// Start archives of all machines and export them
     #[arg(long, conflicts_with_all = ["machine", "machines_from"])]
     pub(crate) all: bool,
+    /// Export again what an earlier run to this target has not stored, as a part of that run: its id
+    /// or the beginning of it; without one, the latest
+    #[arg(
+        long,
+        value_name = "RUN",
+        num_args = 0..=1,
+        default_missing_value = "last",
+        conflicts_with_all = ["job", "machine", "all", "machines_from", "machine_type", "include", "exclude", "shard", "no_state"]
+    )]
+    pub(crate) retry_failed: Option<String>,
     /// Export the machines in this file, one id or name a line; - reads stdin
     #[arg(long, value_name = "FILE")]
     pub(crate) machines_from: Option<PathBuf>,

@@ -104,8 +104,14 @@ fn lines_of_help_are_sentences_without_an_end() {
 #[test]
 fn only_commands_that_download_take_options_of_downloads() {
     for command in commands() {
-        let name = command.get_name().to_owned();
-        let downloads = ["export", "resume", "show", "verify"].contains(&name.as_str());
+        let name = command.get_bin_name().unwrap_or_default();
+        let downloads = [
+            "tulip export",
+            "tulip resume",
+            "tulip config show",
+            "tulip verify",
+        ];
+        let downloads = downloads.contains(&name);
         for option in ["min_rate", "allow_http", "allow_network"] {
             let takes = command.get_arguments().any(|arg| arg.get_id() == option);
             assert_eq!(takes, downloads, "{name} --{option}");

@@ -65,7 +65,7 @@ pub(crate) async fn run(
                 rows.push(row(ended, outcome));
                 Ok(())
             }
-            Err(_) => report::report(progress, ended, false),
+            Err(_) => report::report(progress, None, ended, false),
         }
     };
     let ended = fleet::run(run, progress, shutdown, report).await;

@@ -1,17 +1,22 @@
 //! `tulip export`
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
+use serde_json::json;
 use tulip_archive::poll::PollPolicy;
 use tulip_archive::{Client, Exporter, ExporterBuilder, FinalLineBreak, IfExists, RaggedRecords};
 use tulip_core::sink::SinkUrl;
-use tulip_fleet::{ItemReport, Plan, PlanError, RetryByOutcome, Run, preview};
+use tulip_fleet::ledger::NewRun;
+use tulip_fleet::{ItemReport, Plan, PlanError, RetryByOutcome, Run, RunSummary, preview};
+use tulip_ledger::SqliteLedger;
 
 use super::record::RunRecord;
 use super::report::report;
+use super::selection::{self, Selected};
 use super::summary::Summary;
-use super::{dry_run, fleet, manifest, selection, target};
-use crate::args::{ExistsRule, ExportArgs, ManifestRule};
+use super::{dry_run, fleet, ledger, manifest, runs, target};
+use crate::args::{ExistsRule, ExportArgs, ExportSettings, ManifestRule};
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::shutdown::Shutdown;
@@ -29,6 +34,24 @@ pub(crate) async fn run(
     if settings.timeout.is_zero() {
         progress.say("no deadline: waiting for each job as long as it takes");
     }
+    let builder = builder(settings, &client, &url);
+    let mut record = RunRecord::start(&settings.files, &client, &url, args.shard)?;
+    let export = Export {
+        args: &args,
+        client,
+        url,
+        progress,
+        shutdown,
+    };
+    if args.dry_run {
+        return export.preview(builder, &record).await;
+    }
+    let result = export.run(builder, &mut record).await;
+    record.finish(result, progress, shutdown)
+}
+
+/// An exporter as the command line asks for it.
+fn builder(settings: &ExportSettings, client: &Client, url: &SinkUrl) -> ExporterBuilder {
     let mut builder = Exporter::builder(client.clone())
         .to_url(url.clone())
         .checksum(settings.digest)
@@ -37,11 +60,11 @@ pub(crate) async fn run(
             ExistsRule::Overwrite => IfExists::Overwrite,
             ExistsRule::Fail => IfExists::Fail,
         })
-        .poll(PollPolicy::default().deadline(values::no_limit_if_zero(settings.timeout)));
+        .poll(PollPolicy::default().deadline(values::no_limit_if_zero(settings.timeout)))
+        .allow_empty(settings.allow_empty);
     if let Some(template) = &settings.name {
         builder = builder.name(template.clone());
     }
-    builder = builder.allow_empty(settings.allow_empty);
     if settings.allow_ragged {
         builder = builder.ragged_records(RaggedRecords::Allow);
     }
@@ -51,114 +74,202 @@ pub(crate) async fn run(
     if let Some(bytes) = settings.max_bytes {
         builder = builder.max_bytes(bytes);
     }
-    if args.dry_run {
-        let exporter = builder.build().await?;
-        let selected = selection::select(&args.selection, &client, shutdown).await?;
-        let selected = selected.in_shard(args.shard);
-        let previews = shutdown.guard(preview(&exporter, selected.sources)).await?;
-        let previews = previews.map_err(fleet::refused)?;
-        return dry_run::print(&previews, &selected.missing, progress, args.json);
-    }
-    let mut record = RunRecord::start(&settings.files, &client, &url, args.shard)?;
-    let result = export(
-        &args,
-        &client,
-        &url,
-        builder,
-        &mut record,
-        progress,
-        shutdown,
-    )
-    .await;
-    record.finish(result, progress, shutdown)
+    builder
 }
 
-async fn export(
-    args: &ExportArgs,
-    client: &Client,
-    url: &SinkUrl,
-    mut builder: ExporterBuilder,
-    record: &mut RunRecord,
-    progress: &Progress,
-    shutdown: &Shutdown,
-) -> Result<(), Failure> {
-    let settings = &args.settings;
-    let is_stdout = url.scheme() == stdout::SCHEME;
-    // What is on stdout cannot be continued by another run.
-    if !is_stdout
-        && !settings.no_state
-        && let Some(store) = state::store(&settings.state, progress)?
-    {
-        builder = builder.state(store).resume_within(settings.resume_within);
+/// What an export works with.
+struct Export<'a> {
+    args: &'a ExportArgs,
+    client: Client,
+    url: SinkUrl,
+    progress: &'a Progress,
+    shutdown: &'a Shutdown,
+}
+
+impl Export<'_> {
+    fn is_to_stdout(&self) -> bool {
+        self.url.scheme() == stdout::SCHEME
     }
-    let exporter = builder.build().await?;
-    // A target that cannot be written ends everything before Tulip is asked for anything.
-    shutdown.finish(exporter.probe()).await??;
-    let selected = selection::select(&args.selection, client, shutdown).await?;
-    let selected = selected.in_shard(args.shard);
-    let archives = selected.sources.len() + selected.missing.len();
-    if is_stdout && archives != 1 {
-        let what = format!("--to - takes one archive, and {archives} are selected");
-        return Err(Failure::usage(what).with_hint("name one with --machine or --job"));
+
+    /// Tells what would be exported.
+    async fn preview(&self, builder: ExporterBuilder, record: &RunRecord) -> Result<(), Failure> {
+        let exporter = builder.build().await?;
+        let ledger = match self.args.selection.retry_failed {
+            Some(_) => state::existing(&self.args.settings.state)?,
+            None => None,
+        };
+        let selected = self.select(ledger.as_ref(), record.run()).await?;
+        let previews = self.shutdown.guard(preview(&exporter, selected.sources));
+        let previews = previews.await?.map_err(fleet::refused)?;
+        dry_run::print(&previews, &selected.missing, self.progress, self.args.json)
     }
-    if selected.is_empty() {
-        let what = match args.shard {
+
+    /// What is to be exported.
+    async fn select(
+        &self,
+        ledger: Option<&SqliteLedger>,
+        run: &RunSummary,
+    ) -> Result<Selected, Failure> {
+        let selection = &self.args.selection;
+        let Some(name) = &selection.retry_failed else {
+            let selected = selection::select(selection, &self.client, self.shutdown).await?;
+            return Ok(selected.in_shard(self.args.shard));
+        };
+        let Some(ledger) = ledger else {
+            return Err(Failure::usage("no run is remembered"));
+        };
+        let is_here =
+            |other: &RunSummary| (&other.instance, &other.target) == (&run.instance, &run.target);
+        let earlier = runs::find::run(ledger, name, is_here).await?;
+        if !is_here(&earlier) {
+            let what = format!(
+                "run {} exported {} to {}, not {} to {}",
+                earlier.id, earlier.instance, earlier.target, run.instance, run.target
+            );
+            return Err(Failure::usage(what));
+        }
+        selection::left_by(&earlier, &self.client, self.shutdown).await
+    }
+
+    async fn run(
+        &self,
+        mut builder: ExporterBuilder,
+        record: &mut RunRecord,
+    ) -> Result<(), Failure> {
+        let Self {
+            args,
+            progress,
+            shutdown,
+            ..
+        } = *self;
+        let settings = &args.settings;
+        // What is on stdout cannot be continued by another run.
+        let ledger = match self.is_to_stdout() || settings.no_state {
+            true => None,
+            false => state::store(&settings.state, progress)?,
+        };
+        if let Some(ledger) = &ledger {
+            let store = Arc::new(ledger.clone());
+            builder = builder.state(store).resume_within(settings.resume_within);
+        }
+        let exporter = builder.build().await?;
+        // A target that cannot be written ends everything before Tulip is asked for anything.
+        shutdown.finish(exporter.probe()).await??;
+        let selected = self.select(ledger.as_ref(), record.run()).await?;
+        if self.is_empty(&selected)? {
+            record.ran(None);
+            return Ok(());
+        }
+        let plan = shutdown
+            .guard(Plan::new(&exporter, selected.sources))
+            .await?;
+        let mut plan = match plan {
+            Ok(plan) => selected.missing.into_iter().fold(plan, Plan::with_ended),
+            Err(error) => return Err(self.refused(error, record)?),
+        };
+        let mut open = None;
+        if let Some(ledger) = ledger {
+            let mut run = record.run().clone();
+            run.items = plan.summaries();
+            let name = settings.name.as_ref().map(ToString::to_string);
+            let command = json!({
+                "selection": selected.request,
+                "name": name,
+                "shard": run.shard,
+            });
+            let continues = ledger::continues(selected.run, settings.resume_within);
+            let new = NewRun::new(run, command.to_string()).continuing(continues);
+            open = ledger::begin(ledger, new, args.wait, progress, shutdown).await?;
+        }
+        if let Some(open) = &open {
+            let since = ledger::since(settings.resume_within);
+            plan = plan.continuing(&open.run.items, since);
+            let left = plan.items().len() + plan.ended().len();
+            open.tell(&record.run().id, left, progress);
+            record.continues(&open.run);
+        }
+        let mut run = self.configured(Run::new(plan));
+        if let Some(open) = &open {
+            run = run.log(open.log.clone());
+        }
+        let mut summary = Summary::start();
+        let id = open.is_some().then(|| record.run().id.clone());
+        let report = |ended: &ItemReport| {
+            summary.record(ended);
+            record.record(ended);
+            report(progress, id.as_deref(), ended, args.json)
+        };
+        let ended = fleet::run(run, progress, shutdown, report).await;
+        summary.print(progress);
+        record.ran(ended.stopped);
+        let written = manifest::write(args.manifest, record.run(), &exporter, progress).await;
+        if let Some(open) = &open {
+            let run = record.run();
+            open.end(run.end, run.reason.clone(), progress).await;
+            if let Err(failure) = record.compare(open.ledger()).await {
+                let what = format!("the report shows no earlier runs: {failure}");
+                progress.warn(&what, None);
+            }
+        }
+        record.read_back(exporter.sink(), progress, shutdown).await;
+        ended.result.and(written)
+    }
+
+    /// Whether there is nothing to export, which is said; too much for one stream is refused.
+    fn is_empty(&self, selected: &Selected) -> Result<bool, Failure> {
+        let archives = selected.sources.len() + selected.missing.len();
+        if self.is_to_stdout() && archives != 1 {
+            let what = format!("--to - takes one archive, and {archives} are selected");
+            return Err(Failure::usage(what).with_hint("name one with --machine or --job"));
+        }
+        if !selected.is_empty() {
+            return Ok(false);
+        }
+        if let Some(run) = &selected.run {
+            let what = format!("every export of run {run} is stored: nothing to retry");
+            self.progress.say(&what);
+            return Ok(true);
+        }
+        let what = match self.args.shard {
             Some(shard) => format!("no machine is in shard {shard}: nothing to export"),
             None => "the instance has no machines: nothing to export".to_owned(),
         };
-        progress.warn(&what, None);
-        record.ran(None);
-        return Ok(());
+        self.progress.warn(&what, None);
+        Ok(true)
     }
-    let report = |ended: &ItemReport| report(progress, ended, args.json);
-    let plan = match shutdown
-        .guard(Plan::new(&exporter, selected.sources))
-        .await?
-    {
-        Ok(plan) => selected.missing.into_iter().fold(plan, Plan::with_ended),
-        Err(error) => {
-            // In text one error covers all of them.
-            if let PlanError::Collisions(found) = &error {
-                found
-                    .reports()
-                    .iter()
-                    .for_each(|ended| record.record(ended));
-                if args.json {
-                    found.reports().iter().try_for_each(report)?;
+
+    /// A plan that is refused. In text one error covers all of its exports.
+    fn refused(&self, error: PlanError, record: &mut RunRecord) -> Result<Failure, Failure> {
+        if let PlanError::Collisions(found) = &error {
+            for ended in &found.reports() {
+                record.record(ended);
+                if self.args.json {
+                    report(self.progress, None, ended, true)?;
                 }
             }
-            return Err(fleet::refused(error));
         }
-    };
-    // A second attempt could only write behind what the first has written.
-    let attempts = if is_stdout {
-        1
-    } else {
-        settings.attempts.get()
-    };
-    let run = Run::new(plan)
-        .concurrency(settings.concurrency.get())
-        .max_pending(settings.max_pending.get())
-        .start_rate(NonZeroUsize::new(settings.start_rate))
-        .time_limit(values::no_limit_if_zero(settings.run_timeout))
-        .item_time_limit(values::no_limit_if_zero(settings.machine_timeout))
-        .retry_policy(
-            RetryByOutcome::default()
-                .attempts(attempts)
-                .cooldown(settings.retry_delay),
-        );
-    let mut summary = Summary::start();
-    let report = |ended: &ItemReport| {
-        summary.record(ended);
-        record.record(ended);
-        report(ended)
-    };
-    let ended = fleet::run(run, progress, shutdown, report).await;
-    summary.print(progress);
-    record.ran(ended.stopped);
-    let written = manifest::write(args.manifest, record.run(), &exporter, progress).await;
-    record.read_back(exporter.sink(), progress, shutdown).await;
-    ended.result.and(written)
+        Ok(fleet::refused(error))
+    }
+
+    /// A run within the limits of the command line.
+    fn configured(&self, run: Run) -> Run {
+        let settings = &self.args.settings;
+        // A second attempt could only write behind what the first has written.
+        let attempts = match self.is_to_stdout() {
+            true => 1,
+            false => settings.attempts.get(),
+        };
+        run.concurrency(settings.concurrency.get())
+            .max_pending(settings.max_pending.get())
+            .start_rate(NonZeroUsize::new(settings.start_rate))
+            .time_limit(values::no_limit_if_zero(settings.run_timeout))
+            .item_time_limit(values::no_limit_if_zero(settings.machine_timeout))
+            .retry_policy(
+                RetryByOutcome::default()
+                    .attempts(attempts)
+                    .cooldown(settings.retry_delay),
+            )
+    }
 }
 
 /// The target, and what only standard output takes, or does not.

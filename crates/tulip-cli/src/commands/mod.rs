@@ -11,6 +11,7 @@ pub(crate) mod export;
 pub(crate) mod machines;
 pub(crate) mod man;
 mod manifest;
+pub(crate) mod page;
 pub(crate) mod resume;
 pub(crate) mod runs;
 pub(crate) mod sinks;
@@ -19,6 +20,7 @@ pub(crate) mod verify;
 
 mod dry_run;
 mod fleet;
+mod ledger;
 mod read_back;
 mod record;
 mod repair;

@@ -4,13 +4,14 @@
 use std::io;
 use std::sync::Arc;
 
-use tulip_archive::Client;
+use tulip_archive::{Client, ExportErrorKind};
 use tulip_core::Timestamp;
 use tulip_core::sink::{Sink, SinkRegistry, SinkUrl};
 use tulip_fleet::{ItemError, ItemReport, ItemSummary, RunEnd, RunSummary, Shard, Stopped};
+use tulip_ledger::SqliteLedger;
 use tulip_report::{HtmlReport, Metrics, MetricsHistory};
 
-use super::{read_back, target};
+use super::{ledger, read_back, target};
 use crate::args::RunFiles;
 use crate::failure::{Code, Failure, hint_of};
 use crate::output::plain;
@@ -24,6 +25,8 @@ pub(crate) struct RunRecord {
     report: Option<OutputFile>,
     /// What the machines did.
     activity: read_back::Activities,
+    /// Runs before, to the same target.
+    earlier: Vec<RunSummary>,
     run: RunSummary,
 }
 
@@ -42,6 +45,7 @@ impl RunRecord {
             metrics: prepare(&files.metrics_file)?,
             report: prepare(&files.report)?,
             activity: Vec::new(),
+            earlier: Vec::new(),
             run: RunSummary::starting(client.instance().to_string(), target).in_shard(shard),
         })
     }
@@ -60,15 +64,32 @@ impl RunRecord {
         &self.run
     }
 
+    /// The run continues this one, whose exports that are stored or unchanged are a part of it.
+    pub(crate) fn continues(&mut self, run: &RunSummary) {
+        self.run = run.clone();
+        self.run.items.retain(|item| item.outcome.is_success());
+    }
+
     /// Records that all exports have been reported, and why some were left.
     pub(crate) fn ran(&mut self, stopped: Option<Stopped>) {
         // What is read back for the report is no part of the run.
         self.run.ended = Timestamp::now();
+        let interrupted = ExportErrorKind::Interrupted.as_str();
+        let mut kinds = self.run.items.iter().map(|item| item.error_kind.as_deref());
         self.run.end = match stopped {
+            _ if kinds.any(|kind| kind == Some(interrupted)) => RunEnd::Interrupted,
             Some(_) => RunEnd::Stopped,
             None => RunEnd::Complete,
         };
         self.run.reason = stopped.map(|stopped| stopped.why.reason);
+    }
+
+    /// Reads earlier runs to the same target, where a report is to compare with them.
+    pub(crate) async fn compare(&mut self, ledger: &SqliteLedger) -> Result<(), Failure> {
+        if self.report.is_some() {
+            self.earlier = ledger::earlier(ledger, &self.run).await?;
+        }
+        Ok(())
     }
 
     /// Reads what the machines did, where a report is to show it. Nobody who interrupts waits for it.
@@ -136,7 +157,9 @@ impl RunRecord {
     }
 
     fn write_report(&self, file: &OutputFile) -> io::Result<()> {
-        let report = HtmlReport::new(&self.run).activity(&self.activity, read_back::DAYS);
+        let report = HtmlReport::new(&self.run)
+            .earlier(&self.earlier)
+            .activity(&self.activity, read_back::DAYS);
         file.write(&report.to_string())
     }
 }

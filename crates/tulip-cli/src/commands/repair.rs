@@ -99,7 +99,7 @@ impl<'a> Repairs<'a> {
         if !args.dry_run
             && let Some(store) = state::store(&args.state, progress)?
         {
-            builder = builder.state(store);
+            builder = builder.state(Arc::new(store));
         }
         let exporter = builder.build().await?;
         Ok(Self {

@@ -11,10 +11,15 @@ use crate::output::{self, plain};
 use crate::progress::Progress;
 use crate::stdout;
 
-/// Tells how an export has ended.
-pub(crate) fn report(progress: &Progress, ended: &ItemReport, json: bool) -> Result<(), Failure> {
+/// Tells how an export of a run has ended.
+pub(crate) fn report(
+    progress: &Progress,
+    run: Option<&str>,
+    ended: &ItemReport,
+    json: bool,
+) -> Result<(), Failure> {
     match json {
-        true => progress.beside(|| output::json(&Line::of(ended))),
+        true => progress.beside(|| output::json(&Line::of(run, ended))),
         false => say(progress, ended),
     }
 }
@@ -82,6 +87,7 @@ fn fetch_hint(ended: &ItemReport) -> Option<String> {
 /// docs/operations.md.
 #[derive(Serialize)]
 struct Line<'a> {
+    run: Option<&'a str>,
     machine: Option<&'a MachineId>,
     machine_name: Option<&'a str>,
     job: Option<&'a JobId>,
@@ -123,7 +129,7 @@ impl Span {
 }
 
 impl<'a> Line<'a> {
-    fn of(ended: &'a ItemReport) -> Self {
+    fn of(run: Option<&'a str>, ended: &'a ItemReport) -> Self {
         let (done, error) = (ended.result.as_ref().ok(), ended.result.as_ref().err());
         let receipt = done.and_then(Outcome::receipt);
         let has_receipt = |done: &Outcome| match done {
@@ -132,6 +138,7 @@ impl<'a> Line<'a> {
         };
         let machine = ended.source.known_machine();
         Self {
+            run,
             machine: machine.or(receipt.and_then(|receipt| receipt.machine.as_ref())),
             machine_name: ended.source.machine_name(),
             job: ended.job(),

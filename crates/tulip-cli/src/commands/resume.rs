@@ -30,6 +30,7 @@ pub(crate) async fn run(
         let what = "no state folder";
         return Err(Failure::usage(what).with_hint("set --state or TULIP_STATE"));
     };
+    let store: Arc<dyn StateStore> = Arc::new(store);
     let open = IncompleteExport::list(store.as_ref()).await;
     let mut open =
         open.map_err(|error| Failure::other(chain(&error)).with_hint(state::hint_of(&error)))?;
@@ -52,7 +53,7 @@ pub(crate) async fn run(
     let mut summary = Summary::start();
     let report = |ended: &ItemReport| {
         summary.record(ended);
-        report(progress, ended, args.json)
+        report(progress, None, ended, args.json)
     };
     let ended = fleet::run(run, progress, shutdown, report).await;
     summary.print(progress);

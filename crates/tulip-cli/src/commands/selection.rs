@@ -3,9 +3,12 @@
 use std::io::Read as _;
 use std::path::Path;
 
+use serde_json::json;
 use tulip_archive::{ExportErrorKind, Source};
 use tulip_core::{Machine, MachineId};
-use tulip_fleet::{ItemReport, NotStarted, Selection, SelectionError, Shard, parse_machine_list};
+use tulip_fleet::{
+    Glob, ItemReport, NotStarted, RunSummary, Selection, SelectionError, Shard, parse_machine_list,
+};
 use tulip_http::Client;
 
 use crate::args::SelectionArgs;
@@ -17,6 +20,10 @@ pub(crate) struct Selected {
     pub(crate) sources: Vec<Source>,
     /// Machines that the instance does not have: each is a failure of its own.
     pub(crate) missing: Vec<ItemReport>,
+    /// What was asked for, in words that are the same whenever the same is asked for.
+    pub(crate) request: String,
+    /// The earlier run that this is to be a part of.
+    pub(crate) run: Option<String>,
 }
 
 impl Selected {
@@ -34,6 +41,44 @@ impl Selected {
     }
 }
 
+/// The exports of an earlier run that it has not stored, as a part of that run.
+pub(crate) async fn left_by(
+    run: &RunSummary,
+    client: &Client,
+    shutdown: &Shutdown,
+) -> Result<Selected, Failure> {
+    let left = run.items.iter().filter(|item| !item.outcome.is_success());
+    let (by_job, by_machine): (Vec<_>, Vec<_>) = left.partition(|item| item.is_by_job);
+    let jobs = by_job.into_iter().filter_map(|item| item.job.clone());
+    let mut selected = Selected {
+        sources: jobs.map(Source::job).collect(),
+        missing: Vec::new(),
+        request: String::new(),
+        run: Some(run.id.clone()),
+    };
+    if by_machine.is_empty() {
+        return Ok(selected);
+    }
+    let listing = shutdown.guard(client.machines()).await??;
+    let machines = by_machine
+        .into_iter()
+        .filter_map(|item| item.machine.as_ref());
+    let selection = machines.fold(Selection::all(), |all, machine| {
+        all.machine(machine.as_str())
+    });
+    let gone = match selection.select(&listing) {
+        Ok(found) => {
+            selected.sources.extend(found.sources);
+            found.not_found
+        }
+        Err(SelectionError::NotFound { wanted }) => wanted,
+        Err(error) => return Err(failure(error)),
+    };
+    let gone = gone.iter().map(|machine| missing(machine));
+    selected.missing = gone.collect::<Result<_, _>>()?;
+    Ok(selected)
+}
+
 /// Asks the instance for its machines, unless jobs are exported, and selects.
 pub(crate) async fn select(
     args: &SelectionArgs,
@@ -44,23 +89,44 @@ pub(crate) async fn select(
         return Ok(Selected {
             sources: args.job.iter().cloned().map(Source::job).collect(),
             missing: Vec::new(),
+            request: json!({"jobs": sorted(&args.job)}).to_string(),
+            run: None,
         });
     }
-    let selection = selection(args)?;
+    let mut named = args.machine.clone();
+    if let Some(file) = &args.machines_from {
+        named.extend(machines_of(file)?);
+    }
+    let globs = |globs: &[Glob]| {
+        let texts = globs.iter().map(|glob| glob.as_str().to_owned());
+        sorted(&texts.collect::<Vec<_>>())
+    };
+    let request = json!({
+        "machines": sorted(&named),
+        "types": globs(&args.machine_type),
+        "include": globs(&args.include),
+        "exclude": globs(&args.exclude),
+    });
+    let selection = selection(named, args);
     let listing = shutdown.guard(client.machines()).await??;
     let selected = selection.select(&listing).map_err(failure)?;
     let missing = selected.not_found.iter().map(|name| missing(name));
     Ok(Selected {
         missing: missing.collect::<Result<_, _>>()?,
         sources: selected.sources,
+        request: request.to_string(),
+        run: None,
     })
 }
 
-fn selection(args: &SelectionArgs) -> Result<Selection, Failure> {
-    let mut named = args.machine.clone();
-    if let Some(file) = &args.machines_from {
-        named.extend(machines_of(file)?);
-    }
+fn sorted<T: Ord + Clone>(values: &[T]) -> Vec<T> {
+    let mut values = values.to_vec();
+    values.sort();
+    values.dedup();
+    values
+}
+
+fn selection(named: Vec<String>, args: &SelectionArgs) -> Selection {
     let selection = named.into_iter().fold(Selection::all(), Selection::machine);
     let types = args.machine_type.iter().cloned();
     let selection = types.fold(selection, Selection::machine_type);
@@ -69,11 +135,10 @@ fn selection(args: &SelectionArgs) -> Result<Selection, Failure> {
         .iter()
         .cloned()
         .fold(selection, Selection::include);
-    Ok(args
-        .exclude
+    args.exclude
         .iter()
         .cloned()
-        .fold(selection, Selection::exclude))
+        .fold(selection, Selection::exclude)
 }
 
 /// The machines that a file names.

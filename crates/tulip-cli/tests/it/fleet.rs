@@ -8,7 +8,7 @@ use tulip_emulator::{ContentFault, Emulator, Endpoint, JobScript, Reply, TokenKi
 
 use crate::support::{Bench, Ran, files, run};
 
-const FIELDS: [&str; 19] = [
+const FIELDS: [&str; 20] = [
     "attempts",
     "bytes",
     "ended",
@@ -27,6 +27,7 @@ const FIELDS: [&str; 19] = [
     "records",
     "retries",
     "retryable",
+    "run",
     "started",
 ];
 

@@ -4,12 +4,14 @@
 mod bad_input;
 mod config;
 mod crash;
+mod crash_runs;
 #[cfg(target_os = "linux")]
 mod disks;
 mod doctor;
 mod exit_codes;
 mod fleet;
 mod leaks;
+mod ledger;
 mod manifest;
 mod messages;
 mod metrics;

@@ -19,7 +19,8 @@ fn a_damaged_state_says_how_to_repair_it_and_is_kept() {
     let ran = bench.run(&["runs", "repair"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(
-        ran.stdout.starts_with("kept 0 unfinished exports; "),
+        ran.stdout
+            .starts_with("kept 0 unfinished exports and 0 runs; "),
         "{ran:?}"
     );
     assert!(ran.stderr.contains("could not be read"), "{ran:?}");

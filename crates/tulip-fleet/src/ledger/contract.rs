@@ -128,8 +128,8 @@ pub enum Begun {
     Claimed {
         /// What every write to it needs.
         claim: Claim,
-        /// The run with the exports that it has finished before: none where it is new, which its id
-        /// tells.
+        /// The run with its exports as they were left, before the new plan: none where it is new, which
+        /// its id tells.
         run: Box<RunSummary>,
     },
     /// Another run to the same target has an export in common with it.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tracing::warn;
+use tracing::info;
 use tulip_archive::state::{Claim, StateError};
 
 use super::contract::Ledger;
@@ -15,8 +15,7 @@ use crate::{ItemSummary, RunEnd};
 pub struct RunLog {
     ledger: Arc<dyn Ledger>,
     claim: Claim,
-    /// Whether it was told that the ledger cannot be written.
-    has_warned: AtomicBool,
+    has_failed: AtomicBool,
 }
 
 impl RunLog {
@@ -26,7 +25,7 @@ impl RunLog {
         Self {
             ledger,
             claim,
-            has_warned: AtomicBool::new(false),
+            has_failed: AtomicBool::new(false),
         }
     }
 
@@ -38,6 +37,12 @@ impl RunLog {
         self.ledger.end(&self.claim, end, reason).await
     }
 
+    /// Whether something could not be recorded: a later run may do it again.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.has_failed.load(Ordering::Relaxed)
+    }
+
     /// Records what has become of an export, and tells whether the run is still this process's. That
     /// something cannot be written ends no export.
     pub(crate) async fn record(&self, item: ItemSummary) -> bool {
@@ -45,11 +50,10 @@ impl RunLog {
             Ok(()) => true,
             Err(error) if error.is_fenced() => false,
             Err(error) => {
-                if !self.has_warned.swap(true, Ordering::Relaxed) {
-                    let cause = std::error::Error::source(&error).map(ToString::to_string);
-                    let cause = cause.unwrap_or_default();
-                    warn!(%error, cause, "this run cannot be continued later: {error}: {cause}");
-                }
+                self.has_failed.store(true, Ordering::Relaxed);
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                let cause = cause.unwrap_or_default();
+                info!(%error, cause, "the run is not recorded: {error}: {cause}");
                 true
             }
         }

@@ -154,9 +154,9 @@ impl Ledger for MemoryLedger {
         });
         (stored.attempt, stored.owner) = (attempt, Some(self.owner));
         (stored.run.end, stored.run.reason) = (RunEnd::Open, None);
-        stored.items.retain(|_, item| item.outcome.is_success());
         let mut run = stored.run.clone();
         run.items = stored.items.values().cloned().collect();
+        stored.items.retain(|_, item| item.outcome.is_success());
         for (id, item) in planned {
             stored.items.entry(id).or_insert(item);
         }

@@ -24,7 +24,7 @@ async fn begin(ledger: &MemoryLedger, plan: Plan, continues: Continue) -> (Plan,
         panic!("the run is not free");
     };
     let log = RunLog::new(Arc::new(ledger.clone()), claim);
-    (plan.without(&run.items), Arc::new(log))
+    (plan.continuing(&run.items, run.started), Arc::new(log))
 }
 
 async fn only(ledger: &MemoryLedger) -> RunSummary {

@@ -1,29 +1,24 @@
-//! `tulip runs`
+//! `tulip runs repair`
 
 use serde::Serialize;
 use tulip_ledger::SqliteLedger;
 
-use crate::args::{RepairArgs, RunsArgs, RunsCommand};
+use crate::args::RepairArgs;
 use crate::failure::{Failure, chain};
 use crate::progress::Progress;
 use crate::{output, state};
-
-pub(crate) fn run(args: &RunsArgs, progress: &Progress) -> Result<(), Failure> {
-    match &args.command {
-        RunsCommand::Repair(args) => repair(args, progress),
-    }
-}
 
 /// What a repair has found, as `--json` prints it.
 #[derive(Serialize)]
 struct Shown {
     moved_to: String,
     exports: usize,
+    runs: usize,
     incomplete: bool,
     damage: Vec<String>,
 }
 
-fn repair(args: &RepairArgs, progress: &Progress) -> Result<(), Failure> {
+pub(crate) fn run(args: &RepairArgs, progress: &Progress) -> Result<(), Failure> {
     let place = state::place(&args.state);
     let Some(folder) = place.path() else {
         return Err(Failure::usage("no state folder").with_hint("set --state or TULIP_STATE"));
@@ -38,6 +33,7 @@ fn repair(args: &RepairArgs, progress: &Progress) -> Result<(), Failure> {
     let shown = Shown {
         moved_to: output::plain(&repaired.moved_to.to_string_lossy()),
         exports: repaired.exports,
+        runs: repaired.runs,
         incomplete: repaired.is_incomplete,
         damage: repaired
             .damage
@@ -51,9 +47,9 @@ fn repair(args: &RepairArgs, progress: &Progress) -> Result<(), Failure> {
     for line in &shown.damage {
         progress.say(&format!("damage: {line}"));
     }
-    let exports = shown.exports;
+    let Shown { exports, runs, .. } = shown;
     output::line(&format!(
-        "kept {exports} unfinished exports; the old database is {}",
+        "kept {exports} unfinished exports and {runs} runs; the old database is {}",
         shown.moved_to
     ))?;
     if shown.incomplete {

@@ -1,0 +1,170 @@
+//! The run of this process in the ledger.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tulip_core::Timestamp;
+use tulip_fleet::ledger::{Begun, Continue, Ledger as _, NewRun, RunLog};
+use tulip_fleet::{RunEnd, RunSummary};
+use tulip_ledger::SqliteLedger;
+
+use super::runs::{find, prune};
+use crate::failure::{Failure, chain};
+use crate::output::plain;
+use crate::progress::Progress;
+use crate::shutdown::Shutdown;
+use crate::state;
+
+/// How long a run is waited for before it is looked at again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long runs are kept.
+const KEPT: Duration = Duration::from_secs(90 * 86_400);
+
+/// How many runs at least are kept.
+const KEPT_RUNS: usize = 30;
+
+/// How many earlier runs a report compares with.
+const EARLIER: usize = 14;
+
+/// A run that this process has claimed.
+pub(crate) struct OpenRun {
+    ledger: SqliteLedger,
+    pub(crate) log: Arc<RunLog>,
+    /// The run with its exports as they were left before.
+    pub(crate) run: RunSummary,
+}
+
+/// The time before which nothing is continued.
+pub(crate) fn since(within: Duration) -> Timestamp {
+    let since = SystemTime::now().checked_sub(within);
+    Timestamp::from(since.unwrap_or(SystemTime::UNIX_EPOCH))
+}
+
+/// Which run is continued: the one that is named, or the latest of the same command, unless it is
+/// older than this.
+pub(crate) fn continues(named: Option<String>, within: Duration) -> Continue {
+    match named {
+        Some(run) => Continue::Run(run),
+        None if within.is_zero() => Continue::Nothing,
+        None => Continue::Latest(since(within)),
+    }
+}
+
+/// Claims the run, once no other run to the same target has an export in common with it. Where
+/// nothing can be recorded, a warning says so.
+pub(crate) async fn begin(
+    ledger: SqliteLedger,
+    new: NewRun,
+    wait: bool,
+    progress: &Progress,
+    shutdown: &Shutdown,
+) -> Result<Option<OpenRun>, Failure> {
+    let mut is_told = false;
+    loop {
+        let begun = match shutdown.guard(ledger.begin(new.clone())).await? {
+            Ok(begun) => begun,
+            Err(error) => {
+                let message = format!("this run cannot be continued later: {}", chain(&error));
+                progress.warn(&message, Some(state::hint_of(&error)));
+                return Ok(None);
+            }
+        };
+        let (run, started, holder) = match begun {
+            Begun::Claimed { claim, run } => {
+                let log = RunLog::new(Arc::new(ledger.clone()), claim);
+                return Ok(Some(OpenRun {
+                    ledger,
+                    log: Arc::new(log),
+                    run: *run,
+                }));
+            }
+            Begun::Busy {
+                run,
+                started,
+                holder,
+            } => (run, started, holder),
+            _ => return Err(Failure::usage("the run that was to be continued is gone")),
+        };
+        let process = holder.map(|holder| format!(", process {} on {}", holder.pid, holder.host));
+        let what = format!(
+            "another run exports to {} since {started}: {}{}",
+            plain(&new.run.target),
+            plain(&run),
+            plain(&process.unwrap_or_default()),
+        );
+        if !wait {
+            return Err(Failure::other(what).with_hint("--wait waits until it has ended"));
+        }
+        if !is_told {
+            progress.say(&format!("waiting: {what}"));
+            is_told = true;
+        }
+        shutdown.guard(tokio::time::sleep(PAUSE)).await?;
+    }
+}
+
+impl OpenRun {
+    /// Says what is continued.
+    pub(crate) fn tell(&self, new: &str, left: usize, progress: &Progress) {
+        let items = self.run.items.iter();
+        let done = items.filter(|item| item.outcome.is_success()).count();
+        if self.run.id == new || done == 0 {
+            return;
+        }
+        let (id, all) = (plain(&self.run.id), done + left);
+        progress.say(&format!(
+            "continuing run {id} of {}: {done} of {all} exports are done (--resume-within 0 starts \
+             another run)",
+            self.run.started
+        ));
+    }
+
+    /// Records how the run has ended. A ledger that cannot be written costs a warning, unless its
+    /// exports have given one before: they are remembered in the same place.
+    pub(crate) async fn end(&self, end: RunEnd, reason: Option<String>, progress: &Progress) {
+        let ended = self.log.end(end, reason).await;
+        let ended = match ended {
+            Ok(()) => prune::older_than(&self.ledger, KEPT, KEPT_RUNS)
+                .await
+                .map(drop),
+            failed => failed,
+        };
+        if let Err(error) = ended
+            && !self.log.has_failed()
+        {
+            let message = format!("the end of the run was not recorded: {}", chain(&error));
+            progress.warn(&message, Some(state::hint_of(&error)));
+        }
+    }
+
+    pub(crate) fn ledger(&self) -> &SqliteLedger {
+        &self.ledger
+    }
+}
+
+/// The latest runs before this one with the same instance and target, for a report to compare with.
+pub(crate) async fn earlier(
+    ledger: &SqliteLedger,
+    run: &RunSummary,
+) -> Result<Vec<RunSummary>, Failure> {
+    let is_earlier = |other: &RunSummary| {
+        other.id != run.id
+            && other.started < run.started
+            && (&other.instance, &other.target) == (&run.instance, &run.target)
+    };
+    let all = ledger.runs().await.map_err(find::failure)?;
+    let ids = all.into_iter().map(|overview| overview.run);
+    let mut earlier = Vec::new();
+    for other in ids.filter(is_earlier).take(EARLIER) {
+        let Some(mut found) = ledger.run(&other.id).await.map_err(find::failure)? else {
+            continue;
+        };
+        // Of thousands of machines only the sums are compared.
+        for item in &mut found.items {
+            (item.phases, item.error) = (Vec::new(), None);
+        }
+        earlier.push(found);
+    }
+    Ok(earlier)
+}
