@@ -26,15 +26,8 @@ const LOSS: f64 = 1.2;
 /// are tried next.
 const STEEP: f64 = 1.8;
 
-/// So much of such a difference must be seen in what arrives: no more, for that rises and falls with what
-/// the reader does as well.
-const ARRIVING: f64 = 0.25;
-
-/// Whoever reads waits for the connections if that takes more than this share of the time, in the last
-/// round and in the average of the rounds at this count, of which the latest has such a weight. In a single
-/// round a disk that is slow can seem fast.
+/// Whoever reads waits for the connections if that takes more than this share of a round.
 const AWAITED: f64 = 0.5;
-const LATEST: f64 = 0.25;
 
 /// A round can mislead, the more so the first ones behind a step up: some servers hold back the end of
 /// the first reply on a connection until what came before it is acknowledged, which on Linux takes 40 ms (the
@@ -45,23 +38,13 @@ const GAINS: u32 = 2;
 const LOOKS: u32 = 5;
 
 /// Where a step was taken back, the next one is tried after so many rounds, then after twice as many,
-/// up to the most. After a failure there is more of a rest.
+/// up to the most. After a failure it is the most at once.
 const REST: u32 = 2;
-const LONGEST_REST: u32 = 64;
-const REST_AFTER_TROUBLE: u32 = 256;
+const LONGEST_REST: u32 = 256;
 
-/// One request for all that is left is tried where it promises so many times what several bring, if no less
-/// comes in the time of an answer than this: otherwise the host is not what is slow. It must bring at least
-/// so many times as much to stay.
-const PROMISE: f64 = 1.25;
+/// One request for all that is left is tried only where no less comes in the time of an answer than
+/// this: otherwise the host is not what is slow.
 const LEAST_LEAD: f64 = 4.0 * 1024.0 * 1024.0;
-const GAIN_ALONE: f64 = 1.1;
-
-/// The rounds before that is tried with the most connections, and those before it is tried again where it
-/// has failed: then twice as many, up to the most.
-const REST_AT_MOST: u32 = 8;
-const REST_ALONE: u32 = 64;
-const LONGEST_REST_ALONE: u32 = 4096;
 
 /// Watches how fast an archive comes and decides on the connections.
 ///
@@ -74,7 +57,7 @@ const LONGEST_REST_ALONE: u32 = 4096;
 ///
 /// Where the host is slow to answer and then fast, one request for all that is left can be faster than any
 /// number of ranges (see [`SingleStream`]). It is tried as soon as that is plain, or when more connections have
-/// gained nothing, and left where it brings less.
+/// gained nothing; once, and it is left where it brings less.
 #[derive(Debug)]
 pub(super) struct ConcurrencyController {
     most: usize,
@@ -84,17 +67,16 @@ pub(super) struct ConcurrencyController {
     rest: u32,
     next: Step,
     stream: SingleStream,
-    /// The rounds until one request may be tried, and how many there are after the next failure.
-    not_alone: u32,
-    rest_alone: u32,
+    /// Whether one request for all that is left has been tried.
+    tried_alone: bool,
+    /// Whether something has failed in this round.
+    failed: bool,
     /// The round.
     started: Instant,
     /// What had come when it began.
     before: Sample,
     /// How long the reader has waited in it.
     waited: Duration,
-    /// The share of its time that it has waited in the last rounds, on average.
-    awaited: f64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -138,11 +120,10 @@ struct Rate {
 }
 
 impl Rate {
-    /// Whether it is more than `times` as much as `other` by what each connection brings, and by some of
-    /// that also in what arrives.
+    /// Whether it is more than `times` as much as `other` by what each connection brings, and more also in
+    /// what arrives: how much more says little, for that rises and falls with what the reader does.
     fn exceeds(self, other: Self, times: f64) -> bool {
-        let arriving = 1.0 + (times - 1.0) * ARRIVING;
-        self.asked > other.asked * times && self.brought > other.brought * arriving
+        self.asked > other.asked * times && self.brought > other.brought
     }
 }
 
@@ -164,12 +145,11 @@ impl ConcurrencyController {
             rest: REST,
             next: Step::Up,
             stream: SingleStream::new(reach),
-            not_alone: 0,
-            rest_alone: REST_ALONE,
+            tried_alone: false,
+            failed: false,
             started: now,
             before: Sample::default(),
             waited: Duration::ZERO,
-            awaited: AWAITED,
         }
     }
 
@@ -199,19 +179,13 @@ impl ConcurrencyController {
                 * throughput::rate(bytes, sample.time - self.before.time),
             brought: throughput::rate(bytes, took),
         };
-        let awaited = self.waited.as_secs_f64() / took.as_secs_f64();
-        self.awaited = match self.state {
-            State::Changing { .. } => awaited,
-            _ => self.awaited + (awaited - self.awaited) * LATEST,
-        };
-        let is_awaited = awaited.min(self.awaited) > AWAITED;
+        let is_awaited = self.waited.as_secs_f64() > took.as_secs_f64() * AWAITED;
         if self.connections <= FIRST || self.is_single_stream() {
             self.stream.observe(self.before, sample);
         }
-        self.not_alone = self.not_alone.saturating_sub(1);
         self.begin_round(sample, now);
         let unrivalled = self.stream.unrivalled();
-        self.state = match unrivalled.filter(|_| is_awaited && self.may_be_alone()) {
+        self.state = match unrivalled.filter(|_| is_awaited && !self.tried_alone) {
             Some(bound) => self.try_alone(bound),
             None => self.judge(rate, is_awaited),
         };
@@ -231,7 +205,7 @@ impl ConcurrencyController {
             },
             State::Alone { several } if self.stream.rate() > several => State::Alone { several },
             State::Alone { .. } => self.leave_alone(REST),
-            State::Recovering => self.leave_alone(REST_AFTER_TROUBLE),
+            State::Recovering => self.leave_alone(LONGEST_REST),
             State::Resting {
                 rounds: rounds @ 1..,
             } => State::Resting { rounds: rounds - 1 },
@@ -288,14 +262,11 @@ impl ConcurrencyController {
     /// Whether one request is worth trying against what several bring.
     fn promises_more_alone(&self, rate: Rate) -> bool {
         let is_slow_to_answer = self.stream.lead() > LEAST_LEAD;
-        is_slow_to_answer && self.stream.rate() > rate.brought * PROMISE && self.may_be_alone()
-    }
-
-    fn may_be_alone(&self) -> bool {
-        !self.is_single_stream() && self.not_alone == 0
+        is_slow_to_answer && self.stream.rate() > rate.brought && !self.tried_alone
     }
 
     fn try_alone(&mut self, several: f64) -> State {
+        self.tried_alone = true;
         let rate = Rate {
             asked: several,
             brought: several,
@@ -308,7 +279,7 @@ impl ConcurrencyController {
     fn judge_alone(&mut self, from: Tried, mut seen: Seen, rate: Rate, is_awaited: bool) -> State {
         let several = from.rate.brought;
         seen.looks += 1;
-        seen.gains += u32::from(!is_awaited || rate.brought > several * GAIN_ALONE);
+        seen.gains += u32::from(!is_awaited || rate.brought > several);
         match seen {
             Seen { gains: GAINS.., .. } => State::Alone { several },
             Seen { looks: LOOKS.., .. } => self.leave_alone(REST),
@@ -316,11 +287,8 @@ impl ConcurrencyController {
         }
     }
 
-    /// Goes back to several connections, which stay for so many `rounds`, and for longer next time before
-    /// one request is tried again.
+    /// Goes back to several connections, which stay for so many `rounds`.
     fn leave_alone(&mut self, rounds: u32) -> State {
-        self.not_alone = self.rest_alone;
-        self.rest_alone = (2 * self.rest_alone).min(LONGEST_REST_ALONE);
         self.rest = REST;
         self.next = Step::Up;
         State::Resting { rounds }
@@ -336,21 +304,19 @@ impl ConcurrencyController {
     /// Halves the connections after a failure, once in a round: requests that fail together were all sent
     /// before that, as packets that are lost together count once for TCP.
     pub(super) fn troubled(&mut self, sample: Sample, now: Instant) {
-        let just_halved = State::Resting {
-            rounds: REST_AFTER_TROUBLE,
-        };
-        if self.state == just_halved {
+        if self.failed {
             return;
         }
         self.connections = (self.connections / 2).max(1);
         self.state = match self.is_single_stream() {
             true => State::Recovering,
             false => State::Resting {
-                rounds: REST_AFTER_TROUBLE,
+                rounds: LONGEST_REST,
             },
         };
         self.next = Step::Up;
         self.begin_round(sample, now);
+        self.failed = true;
     }
 
     fn try_more(&mut self, times: usize, rate: Rate) -> State {
@@ -358,9 +324,7 @@ impl ConcurrencyController {
         match more == self.connections {
             true => {
                 self.next = Step::Alone;
-                State::Resting {
-                    rounds: REST_AT_MOST,
-                }
+                State::Resting { rounds: REST }
             }
             false => self.change(more, Step::Up, rate),
         }
@@ -388,6 +352,7 @@ impl ConcurrencyController {
         self.started = now;
         self.before = sample;
         self.waited = Duration::ZERO;
+        self.failed = false;
     }
 }
 

@@ -165,14 +165,14 @@ fn where_the_reader_is_what_is_slow_no_more_are_tried() {
 fn a_single_round_that_is_waited_for_brings_no_more() {
     let mut line = Line::new(16);
     let took = Duration::from_millis(10);
+    let mut blocks = std::collections::BTreeMap::new();
     for block in 0..1000 {
         let is_awaited = block % 40 < 5;
         line.brings_block(took, if is_awaited { took } else { took / 5 });
-        assert!(
-            block < 200 || line.controller.connections() == 1,
-            "at block {block}"
-        );
+        *blocks.entry(line.controller.connections()).or_insert(0) += 1;
     }
+    // Two are tried now and then, and taken back.
+    assert!(blocks[&1] > 800 && blocks.len() == 2, "{blocks:?}");
 }
 
 #[test]
@@ -314,7 +314,7 @@ fn one_request_is_not_tried_where_the_host_answers_at_once() {
 }
 
 #[test]
-fn one_request_is_left_where_only_its_beginning_is_fast_and_seldom_tried_again() {
+fn one_request_is_left_where_only_its_beginning_is_fast_and_not_tried_again() {
     let mut line = Line::new(16);
     let host = Host {
         each: 90e6,
@@ -326,7 +326,7 @@ fn one_request_is_left_where_only_its_beginning_is_fast_and_seldom_tried_again()
     assert_eq!(line.controller.connections(), 16);
     line.alone = 0;
     line.run_from(15 * 1024 * MIB, host);
-    assert!(line.alone < 150 * MIB, "{}", line.alone / MIB);
+    assert_eq!(line.alone, 0);
 }
 
 #[test]
@@ -350,8 +350,6 @@ fn one_request_that_fails_is_left_when_it_has_recovered() {
     line.run_from(32 * MIB, SLOW_TO_ANSWER);
     assert!(!line.controller.is_single_stream());
     assert_eq!(line.controller.connections(), 1);
-    line.run_from(1024 * MIB, SLOW_TO_ANSWER);
-    assert!(line.controller.is_single_stream());
 }
 
 #[test]
