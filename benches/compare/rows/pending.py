@@ -22,7 +22,7 @@ def measure(bench: Bench) -> Section:
     section = Section("pending", "Many jobs that are pending")
     with bench.folder("nginx") as folder, nginx(folder / "run", bench.archives.folder) as server:
         environment = bench.runner(api(server.url)).prepared()
-        command = [bench.tulip, "export", "--to", bench.out, "--concurrency", JOBS, "--timeout", "10m"]
+        command = [bench.tulip, "export", "--to", bench.out, "--max-pending", JOBS, "--timeout", "10m"]
         for number in range(JOBS):
             command += ["--job", pending_job(number)]
         log = bench.work / "stderr"
