@@ -15,7 +15,7 @@ fn the_first_signal_ends_an_export_in_order_with_130() {
         let job = bench.job(JobScript::new().rows(120_000));
         bench
             .emulator
-            .fail_next(Endpoint::Asset, 1, Fault::Stall { after: 9_000_000 });
+            .fail_next(Endpoint::Asset, 1, Fault::Stall { after: 4_000_000 });
         // With a state it would keep what has come by then, if anything has.
         let args = [
             "export",
