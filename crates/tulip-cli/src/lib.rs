@@ -28,6 +28,8 @@ mod progress;
 mod shutdown;
 mod state;
 mod stdout;
+#[cfg(feature = "otlp")]
+mod telemetry;
 mod values;
 
 use std::num::NonZero;

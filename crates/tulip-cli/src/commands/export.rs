@@ -20,6 +20,8 @@ use crate::args::{ExistsRule, ExportArgs, ExportSettings, ManifestRule};
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::shutdown::Shutdown;
+#[cfg(feature = "otlp")]
+use crate::telemetry;
 use crate::{connect, state, stdout, values};
 
 pub(crate) async fn run(
@@ -47,7 +49,13 @@ pub(crate) async fn run(
         return export.preview(builder, &record).await;
     }
     let result = export.run(builder, &mut record).await;
-    record.finish(result, progress, shutdown)
+    let result = record.finish(result, progress, shutdown);
+    #[cfg(feature = "otlp")]
+    {
+        let network = target::network(settings.connection.ca_file.clone());
+        telemetry::send(record.run(), &network, progress, shutdown).await;
+    }
+    result
 }
 
 /// An exporter as the command line asks for it.

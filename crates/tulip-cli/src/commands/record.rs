@@ -113,7 +113,7 @@ impl RunRecord {
     /// Writes the files. The result is that of the run, or a failure where it is none and a file
     /// could not be written: nobody would notice otherwise.
     pub(crate) fn finish(
-        mut self,
+        &mut self,
         result: Result<(), Failure>,
         progress: &Progress,
         shutdown: &Shutdown,

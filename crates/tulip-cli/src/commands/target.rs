@@ -48,22 +48,30 @@ pub(crate) fn with_options(url: SinkUrl, settings: &SinkSettings) -> Result<Sink
     }))
 }
 
+/// How the network is reached, with the CA file of the command line or of the environment.
+pub(crate) fn network(ca_file: Option<PathBuf>) -> NetworkOptions {
+    let from_env = std::env::var_os("TULIP_CA_FILE").map(PathBuf::from);
+    let ca_file = ca_file.or(from_env);
+    let ca_file = ca_file.map(|path| values::unwrapped_path(path.as_os_str()));
+    let mut network = NetworkOptions::default();
+    network.ca_file = ca_file.filter(|path| !path.as_os_str().is_empty());
+    network
+}
+
 /// Makes the sink of `url`.
 pub(crate) async fn connect(
     registry: &SinkRegistry,
     url: &SinkUrl,
     ca_file: Option<PathBuf>,
 ) -> Result<Arc<dyn Sink>, Failure> {
-    let from_env = std::env::var_os("TULIP_CA_FILE").map(PathBuf::from);
-    let ca_file = ca_file.or(from_env);
-    let ca_file = ca_file.map(|path| values::unwrapped_path(path.as_os_str()));
-    let mut network = NetworkOptions::default();
-    network.ca_file = ca_file.filter(|path| !path.as_os_str().is_empty());
-    registry.connect(url, &network).await.map_err(|error| {
-        let code = match error.kind() {
-            SinkErrorKind::InvalidTarget => Code::Usage,
-            _ => Code::Sink,
-        };
-        Failure::new(code, chain(&error))
-    })
+    registry
+        .connect(url, &network(ca_file))
+        .await
+        .map_err(|error| {
+            let code = match error.kind() {
+                SinkErrorKind::InvalidTarget => Code::Usage,
+                _ => Code::Sink,
+            };
+            Failure::new(code, chain(&error))
+        })
 }

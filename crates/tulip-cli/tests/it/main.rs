@@ -15,6 +15,8 @@ mod ledger;
 mod manifest;
 mod messages;
 mod metrics;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod output;
 mod page;
 mod plants;
