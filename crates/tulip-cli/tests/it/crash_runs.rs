@@ -135,11 +135,14 @@ impl Runs {
     /// was unknown: for these another may have been needed.
     fn complete(&mut self, run: &str) -> BTreeSet<String> {
         let mut unknown = BTreeSet::new();
-        let mut ran = match self.is_whole(run) {
-            true => return unknown,
-            false => self.bench.run(&EXPORT),
-        };
-        while ran.code != Some(0) {
+        if self.is_whole(run) {
+            return unknown;
+        }
+        let latest = self.latest();
+        // One that has ended, some of whose starts are unknown, is not continued: it is retried.
+        let has_ended = latest["run"] != *run && latest["status"] == "incomplete";
+        let mut ran = (!has_ended).then(|| self.bench.run(&EXPORT));
+        while ran.as_ref().is_none_or(|ran| ran.code != Some(0)) {
             let shown = self.latest();
             let exports = shown["exports"].as_array().unwrap().iter();
             let failed = exports.filter(|export| {
@@ -152,7 +155,7 @@ impl Runs {
                 assert_eq!(self.bench.run(&discard).code, Some(0));
                 assert!(unknown.insert(machine), "unknown twice: {ran:?}");
             }
-            ran = self.retry();
+            ran = Some(self.retry());
         }
         self.unknown += unknown.len();
         unknown

@@ -280,7 +280,7 @@ async fn continued(fixture: &dyn Fixture) -> Result<(), Failure> {
     let expected = [
         ("machine/m1", Outcome::Stored, false),
         ("machine/m2", Outcome::Unchanged, false),
-        ("machine/m3", Outcome::NotStarted, true),
+        ("machine/m3", Outcome::FailedToStore, false),
         ("machine/m5", Outcome::NotStarted, true),
     ];
     let expected = expected.map(|(id, outcome, open)| (id.to_owned(), outcome, open));

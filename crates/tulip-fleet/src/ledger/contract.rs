@@ -29,8 +29,9 @@ use crate::{Counts, ItemSummary, RunEnd, RunSummary};
 pub trait Ledger: fmt::Debug + Send + Sync {
     /// Claims a run for this process: the one that it continues, or a new one.
     ///
-    /// A run that is continued keeps its exports that are stored or unchanged. All others are
-    /// replaced by those of the new plan that it has not finished.
+    /// A run that is continued keeps its exports that are stored or unchanged. Others that are planned
+    /// again stay as they were left until they are recorded, so that no job of theirs is forgotten;
+    /// those that are not are removed.
     ///
     /// # Errors
     /// [`StateError`] when the ledger cannot tell or write.
@@ -128,8 +129,7 @@ pub enum Begun {
     Claimed {
         /// What every write to it needs.
         claim: Claim,
-        /// The run with its exports as they were left, before the new plan: none where it is new, which
-        /// its id tells.
+        /// The run with its exports as they were left: none where it is new, which its id tells.
         run: Box<RunSummary>,
     },
     /// Another run to the same target has an export in common with it.

@@ -156,7 +156,9 @@ impl Ledger for MemoryLedger {
         (stored.run.end, stored.run.reason) = (RunEnd::Open, None);
         let mut run = stored.run.clone();
         run.items = stored.items.values().cloned().collect();
-        stored.items.retain(|_, item| item.outcome.is_success());
+        stored
+            .items
+            .retain(|id, item| item.outcome.is_success() || planned.contains_key(id));
         for (id, item) in planned {
             stored.items.entry(id).or_insert(item);
         }

@@ -1,85 +1,12 @@
-//! What is known of a run and of its exports, in plain values.
+//! One export of a run.
 
-use std::collections::hash_map::RandomState;
 use std::error::Error as StdError;
-use std::hash::{BuildHasher as _, Hasher as _};
 
 use serde::{Deserialize, Serialize};
 use tulip_archive::core::Timestamp;
 use tulip_archive::{Checksum, ExportErrorKind, JobId, MachineId, ObjectKey, Source};
 
-use crate::{ItemError, ItemReport, Outcome, PhaseSpan, Shard};
-
-/// A run and how each of its exports has ended.
-///
-/// Made from the reports of a run that has just ended, or from what a ledger keeps of an earlier
-/// one. Holds no secret and no signed URL, and serialises.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct RunSummary {
-    /// The id of the run, which begins with the time of its start. No other run has the same.
-    pub id: String,
-    /// The Tulip instance.
-    pub instance: String,
-    /// Where the archives go: a path or a URL without any secret.
-    pub target: String,
-    /// The part of the machines that the run exports, such as `2/3`; `None` for all.
-    #[serde(default)]
-    pub shard: Option<String>,
-    /// When the run started.
-    pub started: Timestamp,
-    /// When it ended; for one that is still open, when it was last heard of.
-    pub ended: Timestamp,
-    /// How it ended.
-    pub end: RunEnd,
-    /// Why it ended early or could not start, in words.
-    #[serde(default)]
-    pub reason: Option<String>,
-    /// Its exports, in no particular order.
-    pub items: Vec<ItemSummary>,
-}
-
-/// How a run has ended, whatever came of its exports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum RunEnd {
-    /// Every export was tried.
-    Complete,
-    /// It ended early: its time limit was over, or every export would have failed.
-    Stopped,
-    /// Somebody interrupted it.
-    Interrupted,
-    /// It failed before its first export: the machines could not be listed, for example.
-    Failed,
-    /// It has not ended: it is under way, or was killed.
-    Open,
-}
-
-/// Every end with its stable name.
-const ENDS: [(RunEnd, &str); 5] = [
-    (RunEnd::Complete, "complete"),
-    (RunEnd::Stopped, "stopped"),
-    (RunEnd::Interrupted, "interrupted"),
-    (RunEnd::Failed, "failed"),
-    (RunEnd::Open, "open"),
-];
-
-impl RunEnd {
-    /// The stable name in lower case, for example `complete`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        let found = ENDS.iter().find(|(end, _)| *end == self);
-        found.map_or("other", |(_, name)| *name)
-    }
-
-    /// The end with this stable name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        let found = ENDS.iter().find(|(_, known)| *known == name);
-        found.map(|(end, _)| *end)
-    }
-}
+use crate::{ItemError, ItemReport, Outcome, PhaseSpan};
 
 /// How one export of a run has ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -167,49 +94,6 @@ pub struct PhaseSummary {
     pub seconds: f64,
 }
 
-/// How many exports of a run have ended in each way.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Counts {
-    /// Stored by this run.
-    pub stored: usize,
-    /// At the target before.
-    pub unchanged: usize,
-    /// Without a job.
-    pub not_started: usize,
-    /// It is not known whether a job was started.
-    pub start_unknown: usize,
-    /// The job gave no archive.
-    pub failed_at_tulip: usize,
-    /// The archive is not stored.
-    pub failed_to_store: usize,
-    /// Bytes of the objects whose receipts the run has seen.
-    pub bytes: u64,
-    /// Records in these objects.
-    pub records: u64,
-}
-
-impl Counts {
-    /// Counts so many exports that have ended so.
-    pub fn add(&mut self, outcome: Outcome, exports: usize) {
-        *match outcome {
-            Outcome::Stored => &mut self.stored,
-            Outcome::Unchanged => &mut self.unchanged,
-            Outcome::NotStarted => &mut self.not_started,
-            Outcome::StartUnknown => &mut self.start_unknown,
-            Outcome::FailedAtTulip => &mut self.failed_at_tulip,
-            Outcome::FailedToStore => &mut self.failed_to_store,
-        } += exports;
-    }
-
-    /// How many exports there are.
-    #[must_use]
-    pub fn exports(&self) -> usize {
-        let failed = self.start_unknown + self.failed_at_tulip + self.failed_to_store;
-        self.stored + self.unchanged + self.not_started + failed
-    }
-}
-
 /// An [`Outcome`] by its stable name.
 mod outcome {
     use crate::Outcome;
@@ -223,78 +107,6 @@ mod outcome {
         let name = String::deserialize(from)?;
         let unknown = || serde::de::Error::custom(format!("unknown outcome {name:?}"));
         Outcome::from_name(&name).ok_or_else(unknown)
-    }
-}
-
-impl RunSummary {
-    /// A run without exports that starts now, under an id of its own. Set the fields that say
-    /// otherwise.
-    #[must_use]
-    pub fn starting(instance: impl Into<String>, target: impl Into<String>) -> Self {
-        let now = Timestamp::now();
-        Self {
-            id: run_id(now),
-            instance: instance.into(),
-            target: target.into(),
-            shard: None,
-            started: now,
-            ended: now,
-            end: RunEnd::Open,
-            reason: None,
-            items: Vec::new(),
-        }
-    }
-
-    /// The same run for one part of the machines, which its id ends in.
-    #[must_use]
-    pub fn in_shard(mut self, shard: Option<Shard>) -> Self {
-        if let Some(shard) = shard {
-            self.id = format!("{}-{}of{}", self.id, shard.number(), shard.count());
-            self.shard = Some(shard.to_string());
-        }
-        self
-    }
-
-    /// Whether the run is complete and every archive is at the target.
-    #[must_use]
-    pub fn is_success(&self) -> bool {
-        self.end == RunEnd::Complete && self.items.iter().all(|item| item.outcome.is_success())
-    }
-
-    /// How many exports have ended in each way. One that is open counts as it would end now.
-    #[must_use]
-    pub fn counts(&self) -> Counts {
-        let mut counts = Counts::default();
-        for item in &self.items {
-            counts.add(item.outcome, 1);
-            counts.bytes += item.bytes.unwrap_or_default();
-            counts.records += item.records.unwrap_or_default();
-        }
-        counts
-    }
-
-    /// How many exports have ended so.
-    #[must_use]
-    pub fn count(&self, outcome: Outcome) -> usize {
-        let ended = self.items.iter().filter(|item| item.outcome == outcome);
-        ended.count()
-    }
-
-    /// The bytes of all archives that this run has stored.
-    #[must_use]
-    pub fn stored_bytes(&self) -> u64 {
-        self.stored().filter_map(|item| item.bytes).sum()
-    }
-
-    /// The records of all archives that this run has stored.
-    #[must_use]
-    pub fn stored_records(&self) -> u64 {
-        self.stored().filter_map(|item| item.records).sum()
-    }
-
-    fn stored(&self) -> impl Iterator<Item = &ItemSummary> {
-        let items = self.items.iter();
-        items.filter(|item| item.outcome == Outcome::Stored)
     }
 }
 
@@ -457,18 +269,6 @@ impl ItemSummary {
     }
 }
 
-/// The time of the start, so that ids sort by it, and something that no other run has.
-fn run_id(started: Timestamp) -> String {
-    // Hashers have random keys.
-    let unique = RandomState::new().build_hasher().finish();
-    let unique = unique & 0xffff_ffff;
-    format!(
-        "{}T{}Z-{unique:08x}",
-        started.date(),
-        started.compact_time()
-    )
-}
-
 /// An error with its causes, without line breaks.
 fn one_line(error: &ItemError) -> String {
     let mut text = error.to_string();
@@ -478,46 +278,4 @@ fn one_line(error: &ItemError) -> String {
         next = cause.source();
     }
     text.replace(char::is_control, " ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn run(outcomes: &[Outcome]) -> RunSummary {
-        let mut run = RunSummary::starting("https://acme.tulip.co", "/data");
-        run.end = RunEnd::Complete;
-        run.items = outcomes.iter().copied().map(ItemSummary::new).collect();
-        run
-    }
-
-    #[test]
-    fn a_run_succeeds_only_if_it_is_complete_and_every_archive_is_there() {
-        assert!(run(&[]).is_success());
-        let mut both = run(&[Outcome::Stored, Outcome::Unchanged]);
-        assert!(both.is_success());
-        both.end = RunEnd::Stopped;
-        assert!(!both.is_success());
-        assert!(!run(&[Outcome::Stored, Outcome::NotStarted]).is_success());
-    }
-
-    #[test]
-    fn only_what_this_run_has_stored_counts_as_its_bytes() {
-        let mut run = run(&[Outcome::Stored, Outcome::Unchanged]);
-        for item in &mut run.items {
-            (item.bytes, item.records) = (Some(100), Some(7));
-        }
-        assert_eq!((run.stored_bytes(), run.stored_records()), (100, 7));
-    }
-
-    #[test]
-    fn every_outcome_survives_json_and_an_unknown_one_is_refused() {
-        for outcome in Outcome::all() {
-            let run = run(&[outcome]);
-            let json = serde_json::to_string(&run).unwrap();
-            assert_eq!(serde_json::from_str::<RunSummary>(&json).unwrap(), run);
-            let other = json.replace(outcome.as_str(), "lost");
-            assert!(serde_json::from_str::<RunSummary>(&other).is_err());
-        }
-    }
 }

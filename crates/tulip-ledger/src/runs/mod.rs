@@ -1,0 +1,9 @@
+//! Runs and their exports, as rows.
+
+mod begin;
+mod read;
+mod record;
+
+pub(crate) use begin::begin;
+pub(crate) use read::{find, list};
+pub(crate) use record::{end, record, release, remove};
