@@ -11,8 +11,7 @@ use std::sync::Arc;
 use tulip_core::sink::conformance::{self, Failure, Fixture};
 use tulip_core::sink::{OpenOptions, Sink, SinkErrorKind, SinkRegistry, WriteMode, async_trait};
 use tulip_core::{NetworkOptions, ObjectKey};
-use tulip_http::http::Request;
-use tulip_http::{Transport, error_for_status};
+use tulip_http::{Transport, http::Request};
 use tulip_sink_webdav as _;
 
 /// The server's own folder, beside the sink.
@@ -41,8 +40,8 @@ async fn fixture(name: &str) -> InFolder {
     let url = format!("{}/{name}", variable("TULIP_TEST_WEBDAV_ENDPOINT"));
     let network = NetworkOptions::default();
     let make = Request::builder().method("MKCOL").uri(&url);
-    let made = Transport::new(&network).unwrap().send_empty(make).await;
-    error_for_status(made.unwrap()).unwrap();
+    let made = Transport::new(&network).unwrap().request(make).await;
+    made.unwrap();
     let url = url.replacen("http", "webdav", 1).parse().unwrap();
     let sink = SinkRegistry::linked()
         .unwrap()

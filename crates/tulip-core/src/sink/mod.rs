@@ -59,6 +59,7 @@ pub mod conformance;
 mod contract;
 mod error;
 mod factory;
+mod factory_fn;
 mod options;
 mod read;
 mod registration;
@@ -75,6 +76,7 @@ pub use contract::{
 };
 pub use error::{SinkError, SinkErrorKind};
 pub use factory::SinkFactory;
+pub use factory_fn::FactoryFn;
 pub use options::SinkOption;
 pub use read::{Listed, SinkLister, SinkReader};
 pub use registration::{SinkHint, SinkRegistration};

@@ -16,7 +16,7 @@ use tulip_core::NetworkOptions;
 use super::build::{HttpOptions, OWN_NAME};
 use super::build_error::BuildError;
 use super::proxy::Proxies;
-use super::transport_error::TransportError;
+use super::transport_error::{TransportError, error_for_status};
 use super::watched::{Progress, Watched};
 
 /// A limit beyond what clocks can tell is none: this is as good.
@@ -68,31 +68,30 @@ impl Transport {
         self.send_watched(request, Arc::new(Progress::new())).await
     }
 
-    /// Sends a request without a body.
+    /// Sends a request without a body, and takes a status that tells of a failure for one.
     ///
     /// ```no_run
     /// use tulip_core::NetworkOptions;
-    /// use tulip_http::http::Request;
-    /// use tulip_http::{Transport, error_for_status};
+    /// use tulip_http::{Transport, http::Request};
     ///
     /// #[tokio::main]
     /// async fn main() -> Result<(), Box<dyn std::error::Error>> {
     ///     let transport = Transport::new(&NetworkOptions::default())?;
     ///     let folder = Request::builder().method("MKCOL").uri("http://nas:8080/archives");
-    ///     error_for_status(transport.send_empty(folder).await?)?;
+    ///     transport.request(folder).await?;
     ///     Ok(())
     /// }
     /// ```
     ///
     /// # Errors
-    /// As [`Transport::send`], and when the builder's parts make no request.
-    pub async fn send_empty(
+    /// As [`Transport::send`] and [`error_for_status`], and when the builder's parts make no request.
+    pub async fn request(
         &self,
         request: request::Builder,
     ) -> Result<Response<TransportBody>, TransportError> {
         let request = request.body(String::new());
         let request = request.map_err(|error| TransportError::unusable(&error))?;
-        self.send(request).await
+        error_for_status(self.send(request).await?)
     }
 
     /// As [`Transport::send`], for a body whose progress somebody else sees too.

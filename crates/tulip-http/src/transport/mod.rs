@@ -10,6 +10,7 @@ mod gate;
 mod message;
 mod proxy;
 mod self_signed;
+mod staged_upload;
 mod tls;
 mod transport_error;
 mod upload;
@@ -27,5 +28,6 @@ pub(crate) use message::{
     code_of_xml, date, element, is_html, is_markup, read, retry_after, title_of,
 };
 pub(crate) use proxy::Proxies;
+pub use staged_upload::StagedObject;
 pub use transport_error::{TransportError, error_for_status};
 pub use upload::Upload;

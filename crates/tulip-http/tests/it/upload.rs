@@ -1,13 +1,15 @@
 //! Request bodies that are written chunk by chunk.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tulip_core::NetworkOptions;
-use tulip_http::http::{Request, StatusCode};
-use tulip_http::{Transport, Upload};
+use tulip_core::sink::{SinkErrorKind, SinkWriter, async_trait};
+use tulip_http::http::{Request, Response, StatusCode};
+use tulip_http::{StagedObject, Transport, TransportError, Upload, error_for_status};
 
 struct Server(TcpListener);
 
@@ -146,4 +148,113 @@ async fn an_address_that_is_none_is_an_error_of_the_write() {
         }
     };
     assert!(error.to_string().contains("cannot be made"), "{error}");
+}
+
+/// A staged object whose server answers so, and what was asked of it.
+#[derive(Clone)]
+struct Scripted {
+    commit: StatusCode,
+    discard: StatusCode,
+    calls: Arc<Mutex<Vec<&'static str>>>,
+}
+
+impl Scripted {
+    fn new(commit: StatusCode, discard: StatusCode) -> Self {
+        let calls = Arc::default();
+        Self {
+            commit,
+            discard,
+            calls,
+        }
+    }
+
+    fn answer(&self, call: &'static str, status: StatusCode) -> Result<(), TransportError> {
+        self.calls.lock().unwrap().push(call);
+        let response = Response::builder().status(status).body(()).unwrap();
+        error_for_status(response).map(drop)
+    }
+}
+
+#[async_trait]
+impl StagedObject for Scripted {
+    async fn commit(&self) -> Result<(), TransportError> {
+        self.answer("commit", self.commit)
+    }
+
+    async fn discard(&self) -> Result<(), TransportError> {
+        self.answer("discard", self.discard)
+    }
+}
+
+/// A writer that has written 4 bytes to a server that takes the upload and answers so.
+async fn staged(object: &Scripted, status: &'static str) -> Box<dyn SinkWriter> {
+    let server = Server::start().await;
+    let put = Request::put(format!("http://{}/a.csv", server.0.local_addr().unwrap()));
+    let transport = Transport::new(&NetworkOptions::default()).unwrap();
+    let mut writer = transport.staged_upload(put, object.clone());
+    tokio::spawn(async move {
+        let mut socket = server.connection().await;
+        read_to(&mut socket, WHOLE).await;
+        answer(&mut socket, status).await;
+    });
+    writer.write("a,b\n".into()).await.unwrap();
+    writer
+}
+
+#[tokio::test]
+async fn a_staged_upload_is_committed_once_the_server_has_it() {
+    let object = Scripted::new(StatusCode::CREATED, StatusCode::NO_CONTENT);
+    let stored = staged(&object, "201 Created").await.close().await.unwrap();
+    assert_eq!(stored.bytes, 4);
+    assert_eq!(*object.calls.lock().unwrap(), ["commit"]);
+}
+
+#[tokio::test]
+async fn a_staged_upload_that_is_refused_is_discarded_and_not_committed() {
+    let object = Scripted::new(StatusCode::CREATED, StatusCode::NO_CONTENT);
+    let writer = staged(&object, "507 Insufficient Storage").await;
+    let error = writer.close().await.unwrap_err();
+    assert_eq!(error.kind(), SinkErrorKind::StorageFull, "{error}");
+    assert_eq!(*object.calls.lock().unwrap(), ["discard"]);
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_is_the_error_even_if_the_discard_fails_too() {
+    let object = Scripted::new(StatusCode::PRECONDITION_FAILED, StatusCode::FORBIDDEN);
+    let writer = staged(&object, "201 Created").await;
+    let error = writer.close().await.unwrap_err();
+    assert!(error.is_already_exists(), "{error}");
+    assert_eq!(*object.calls.lock().unwrap(), ["commit", "discard"]);
+}
+
+#[tokio::test]
+async fn an_abort_discards_and_tells_what_stays() {
+    for (answer, stays) in [
+        (StatusCode::NO_CONTENT, false),
+        (StatusCode::NOT_FOUND, false),
+        (StatusCode::FORBIDDEN, true),
+    ] {
+        let object = Scripted::new(StatusCode::CREATED, answer);
+        let aborted = staged(&object, "201 Created").await.abort().await;
+        assert_eq!(aborted.is_err(), stays, "{answer}: {aborted:?}");
+        assert_eq!(*object.calls.lock().unwrap(), ["discard"]);
+    }
+}
+
+#[tokio::test]
+async fn a_request_whose_status_tells_of_a_failure_is_one() {
+    for (status, fails) in [("204 No Content", false), ("404 Not Found", true)] {
+        let server = Server::start().await;
+        let url = format!("http://{}/a.csv", server.0.local_addr().unwrap());
+        let answering = tokio::spawn(async move {
+            let mut socket = server.connection().await;
+            read_to(&mut socket, b"\r\n\r\n").await;
+            answer(&mut socket, status).await;
+        });
+        let transport = Transport::new(&NetworkOptions::default()).unwrap();
+        let answered = transport.request(Request::delete(url)).await;
+        let told = answered.err().and_then(|error| error.status());
+        assert_eq!(told, fails.then_some(StatusCode::NOT_FOUND));
+        answering.await.unwrap();
+    }
 }

@@ -1,0 +1,111 @@
+//! [`FactoryFn`].
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{Capabilities, Sink, SinkError, SinkFactory, SinkUrl};
+use crate::NetworkOptions;
+
+/// What makes a sink of a URL.
+type Connect = fn(&SinkUrl, &NetworkOptions) -> Result<Arc<dyn Sink>, SinkError>;
+
+/// A [`SinkFactory`] made of a function, for a sink that takes no options and has nothing to await
+/// before it is there.
+///
+/// ```
+/// use std::sync::Arc;
+/// use tulip_core::NetworkOptions;
+/// use tulip_core::sink::{FactoryFn, Sink, SinkError, SinkErrorKind, SinkRegistry, SinkUrl};
+///
+/// tulip_core::register_sink!(
+///     FactoryFn::new("pigeon", connect)
+///         .with_summary("carrier pigeons (RFC 1149)")
+///         .with_example("pigeon://loft")
+/// );
+///
+/// fn connect(url: &SinkUrl, _: &NetworkOptions) -> Result<Arc<dyn Sink>, SinkError> {
+///     Err(SinkError::new(SinkErrorKind::Unavailable, format!("{url} has flown")))
+/// }
+///
+/// let registry = SinkRegistry::linked()?;
+/// assert!(registry.schemes().any(|scheme| scheme == "pigeon"));
+/// # Ok::<(), tulip_core::sink::RegistryError>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct FactoryFn {
+    scheme: &'static str,
+    summary: &'static str,
+    example: &'static str,
+    capabilities: Capabilities,
+    connect: Connect,
+}
+
+impl FactoryFn {
+    /// A factory for URLs of `scheme`, which is in lower case.
+    #[must_use]
+    pub const fn new(scheme: &'static str, connect: Connect) -> Self {
+        Self {
+            scheme,
+            summary: "",
+            example: "",
+            capabilities: Capabilities::NONE,
+            connect,
+        }
+    }
+
+    /// The same factory with its [`SinkFactory::summary`].
+    #[must_use]
+    pub const fn with_summary(mut self, summary: &'static str) -> Self {
+        self.summary = summary;
+        self
+    }
+
+    /// The same factory with its [`SinkFactory::example`].
+    #[must_use]
+    pub const fn with_example(mut self, example: &'static str) -> Self {
+        self.example = example;
+        self
+    }
+
+    /// The same factory with its [`SinkFactory::capabilities`].
+    #[must_use]
+    pub const fn with_capabilities(mut self, capabilities: Capabilities) -> Self {
+        self.capabilities = capabilities;
+        self
+    }
+}
+
+#[async_trait]
+impl SinkFactory for FactoryFn {
+    fn scheme(&self) -> &str {
+        self.scheme
+    }
+
+    fn summary(&self) -> &str {
+        self.summary
+    }
+
+    fn example(&self) -> &str {
+        self.example
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    async fn connect(
+        &self,
+        url: &SinkUrl,
+        options: &NetworkOptions,
+    ) -> Result<Arc<dyn Sink>, SinkError> {
+        (self.connect)(url, options)
+    }
+}
+
+impl fmt::Debug for FactoryFn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self as &dyn SinkFactory, f)
+    }
+}
