@@ -48,7 +48,7 @@ pub use state::{
 };
 pub use target::parse_target;
 pub use template::{Field, KeyTemplate, TemplateError};
-pub use verify::{Verification, VerificationStatus, Verifier};
+pub use verify::{Verification, VerificationStatus, Verifier, VerifyProgress};
 
 pub use tulip_core::{
     self as core, Checksum, ChecksumAlgorithm, JobId, MachineId, ObjectKey, Receipt,

@@ -10,11 +10,12 @@ use crate::{FinalLineBreak, FramingRules, RaggedRecords};
 /// there is none.
 ///
 /// What was accepted when it was stored is accepted again: its checksum tells whether it is still
-/// the same.
+/// the same. `progress` is told how many bytes have been read.
 pub(crate) async fn read_back(
     sink: &dyn Sink,
     key: &ObjectKey,
     algorithm: ChecksumAlgorithm,
+    progress: impl Fn(u64) + Send,
 ) -> Result<Option<Result<Inspection, InspectError>>, SinkError> {
     let Some(mut reader) = sink.read(key).await? else {
         return Ok(None);
@@ -23,7 +24,11 @@ pub(crate) async fn read_back(
         .with_final_line_break(FinalLineBreak::Optional)
         .with_ragged(RaggedRecords::Allow);
     let mut inspector = Inspector::new(algorithm, rules);
+    let mut bytes = 0;
+    progress(bytes);
     while let Some(chunk) = reader.next().await? {
+        bytes += chunk.len() as u64;
+        progress(bytes);
         if let Err(error) = inspector.update(&chunk) {
             return Ok(Some(Err(error.into())));
         }

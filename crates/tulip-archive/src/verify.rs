@@ -1,5 +1,6 @@
 //! Stored archives, read again and compared with their receipts.
 
+use std::fmt;
 use std::sync::Arc;
 
 use tulip_core::sink::{Sink, SinkError};
@@ -41,6 +42,27 @@ use crate::receipts::{RUNS_FOLDER, ReceiptError, read_receipt};
 #[derive(Debug, Clone)]
 pub struct Verifier {
     sink: Arc<dyn Sink>,
+    watch: Option<Watch>,
+}
+
+/// How far an archive has been read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VerifyProgress {
+    /// The bytes that have been read.
+    pub bytes: u64,
+    /// The bytes that the archive has, as its receipt says.
+    pub length: u64,
+}
+
+/// What is called while an archive is read.
+#[derive(Clone)]
+struct Watch(Arc<dyn Fn(VerifyProgress) + Send + Sync>);
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Watch")
+    }
 }
 
 /// What was found about one archive.
@@ -81,8 +103,8 @@ impl VerificationStatus {
     }
 }
 
-impl std::fmt::Display for VerificationStatus {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for VerificationStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Intact => f.write_str("intact"),
             Self::Mismatched(how) => f.write_str(how),
@@ -97,7 +119,21 @@ impl Verifier {
     /// A verifier of what `sink` holds; it must be able to look up and to read.
     #[must_use]
     pub fn new(sink: Arc<dyn Sink>) -> Self {
-        Self { sink }
+        Self { sink, watch: None }
+    }
+
+    /// The same verifier, which calls `watch` when it begins to read an archive and after every chunk.
+    /// It tells of one archive after the other: clone the verifier to check several at once.
+    #[must_use]
+    pub fn on_progress(mut self, watch: impl Fn(VerifyProgress) + Send + Sync + 'static) -> Self {
+        self.watch = Some(Watch(Arc::new(watch)));
+        self
+    }
+
+    fn tell(&self, bytes: u64, length: u64) {
+        if let Some(Watch(watch)) = &self.watch {
+            watch(VerifyProgress { bytes, length });
+        }
     }
 
     /// Checks what a key that the sink lists stands for: a receipt for its archive, an archive for
@@ -156,7 +192,8 @@ impl Verifier {
             Err(ReceiptError::Read(error)) => return Err(error),
         };
         let algorithm = receipt.checksum.algorithm();
-        let status = match read_back(self.sink.as_ref(), &key, algorithm).await? {
+        let progress = |bytes| self.tell(bytes, receipt.bytes);
+        let status = match read_back(self.sink.as_ref(), &key, algorithm, progress).await? {
             Some(Ok(found)) => compare(&found, &receipt, algorithm),
             Some(Err(error)) => VerificationStatus::Mismatched(error.to_string()),
             None => VerificationStatus::Missing,

@@ -35,7 +35,7 @@ pub(crate) use self::resume::{ResumeArgs, StateFolder};
 pub(crate) use self::runs::{PruneArgs, RepairArgs, RunsArgs, RunsCommand, ShowRunArgs};
 pub(crate) use self::selection::SelectionArgs;
 pub(crate) use self::target::{CheckArgs, SinkSettings, SinksArgs, SinksCommand};
-pub(crate) use self::verify::VerifyArgs;
+pub(crate) use self::verify::{VerifyArgs, refuse_unread};
 use crate::values;
 
 /// Export machine activity archives from Tulip to your storage, verified

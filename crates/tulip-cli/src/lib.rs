@@ -72,6 +72,9 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli, matches: &ArgMatches, progress: &Progress) -> Result<(), Failure> {
     logging::init(cli.verbose, cli.log_format, progress);
+    if let Some(("verify", matches)) = matches.subcommand() {
+        args::refuse_unread(matches)?;
+    }
     let Configured {
         cli,
         matches,

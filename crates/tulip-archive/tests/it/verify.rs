@@ -1,8 +1,12 @@
 //! Stored archives against their receipts.
 
+use std::sync::{Arc, Mutex};
+
 use tulip_archive::core::NetworkOptions;
 use tulip_archive::core::sink::{Listed, SinkRegistry};
-use tulip_archive::{Outcome, Repair, Source, VerificationStatus, Verifier, parse_target};
+use tulip_archive::{
+    Outcome, Repair, Source, VerificationStatus, Verifier, VerifyProgress, parse_target,
+};
 use tulip_emulator::JobScript;
 
 use crate::support::Bench;
@@ -133,4 +137,27 @@ async fn what_was_removed_since_it_was_verified_is_stored_all_the_same() {
     repairing.export(repair.same_job()).await.unwrap();
     let whole = verifier.archive(name.parse().unwrap()).await.unwrap();
     assert_eq!(whole.status, VerificationStatus::Intact);
+}
+
+#[tokio::test]
+async fn progress_goes_from_nothing_to_the_length_of_the_archive() {
+    let bench = Bench::start().await;
+    let exporter = bench.exporter().build().await.unwrap();
+    let job = bench.job(JobScript::new().rows(20_000));
+    let stored = exporter.export(Source::job(job)).await.unwrap();
+    let Outcome::Exported { receipt, .. } = stored else {
+        panic!("{stored:?}");
+    };
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let seen = told.clone();
+    let verifier = Verifier::new(exporter.sink().clone())
+        .on_progress(move |progress| seen.lock().unwrap().push(progress));
+    let checked = verifier.archive(receipt.object.key.clone()).await.unwrap();
+    assert_eq!(checked.status, VerificationStatus::Intact);
+    let told = told.lock().unwrap();
+    assert!(told.iter().all(|progress| progress.length == receipt.bytes));
+    assert!(told.is_sorted_by_key(|progress| progress.bytes));
+    let bytes = |progress: Option<&VerifyProgress>| progress.map(|progress| progress.bytes);
+    assert_eq!(bytes(told.first()), Some(0));
+    assert_eq!(bytes(told.last()), Some(receipt.bytes));
 }

@@ -6,7 +6,7 @@ use super::Cli;
 use crate::output::display_width;
 
 /// The groups of options, in the order in which help shows them.
-const HEADINGS: [&str; 10] = [
+const HEADINGS: [&str; 11] = [
     "Resume",
     "Source",
     "Target",
@@ -14,6 +14,7 @@ const HEADINGS: [&str; 10] = [
     "Limits",
     "Checks",
     "Emulator",
+    "With --repair",
     "Configuration",
     "Connection",
     "Output",

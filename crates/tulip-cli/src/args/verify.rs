@@ -3,15 +3,62 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use clap::Args;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Args};
 
 use super::connection::{Connection, DownloadSettings};
 use super::output::ProgressSettings;
 use super::resume::StateFolder;
 use super::target::SinkSettings;
+use crate::failure::Failure;
 use crate::values;
 
+/// The group of the options that only repairs read.
+const WITH_REPAIR: &str = "With --repair";
+
+/// The options of that group, of those that other commands have too.
+const ONLY_REPAIRS_READ: [&str; 10] = [
+    "state",
+    "base_url",
+    "api_key",
+    "api_secret_file",
+    "workspace",
+    "allow_insecure_http",
+    "connections",
+    "min_rate",
+    "allow_http",
+    "allow_network",
+];
+
+fn grouped(arg: Arg) -> Arg {
+    match ONLY_REPAIRS_READ.contains(&arg.get_id().as_str()) {
+        true => arg.help_heading(WITH_REPAIR),
+        false => arg,
+    }
+}
+
+/// Refuses options that only a repair would read. Variables and the config file may give them: they
+/// are there for other commands too.
+///
+/// # Errors
+/// [`Failure`] that names the option.
+pub(crate) fn refuse_unread(matches: &ArgMatches) -> Result<(), Failure> {
+    if matches.get_flag("repair") {
+        return Ok(());
+    }
+    let is_typed = |id: &&&str| matches.value_source(id) == Some(ValueSource::CommandLine);
+    match ONLY_REPAIRS_READ.iter().find(is_typed) {
+        Some(id) => {
+            let option = id.replace('_', "-");
+            let what = format!("--{option} is only used with --repair");
+            Err(Failure::usage(what).with_hint("add --repair, or leave it out"))
+        }
+        None => Ok(()),
+    }
+}
+
 #[derive(Debug, Args)]
+#[command(mut_args = grouped)]
 #[command(after_long_help = "\
 Reads every archive below the target that has a receipt, and compares bytes,
 checksum and records. An archive that is missing or does not match its receipt
@@ -38,8 +85,8 @@ pub(crate) struct VerifyArgs {
     /// Number of archives to read, or to repair, at once
     #[arg(long, value_name = "N", default_value = "4", value_parser = values::at_least_one, help_heading = "Limits")]
     pub(crate) concurrency: NonZeroUsize,
-    /// With --repair: maximum time to wait for each job: 90s, 10m, 1h; 0 waits as long as it takes
-    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = values::duration, requires = "repair", help_heading = "Limits")]
+    /// Maximum time to wait for each job: 90s, 10m, 1h; 0 waits as long as it takes
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = values::duration, requires = "repair", help_heading = WITH_REPAIR)]
     pub(crate) timeout: Duration,
     #[command(flatten)]
     pub(crate) state: StateFolder,
@@ -47,8 +94,8 @@ pub(crate) struct VerifyArgs {
     pub(crate) connection: Connection,
     #[command(flatten)]
     pub(crate) downloads: DownloadSettings,
-    /// With --repair: print what would be exported again, and change nothing
-    #[arg(short = 'n', long, requires = "repair", help_heading = "Output")]
+    /// Print what would be exported again, and change nothing
+    #[arg(short = 'n', long, requires = "repair", help_heading = WITH_REPAIR)]
     pub(crate) dry_run: bool,
     /// Print one JSON object per archive
     #[arg(long, help_heading = "Output")]

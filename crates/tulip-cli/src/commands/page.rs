@@ -24,7 +24,8 @@ pub(crate) async fn run(args: ReportArgs, shutdown: &Shutdown) -> Result<(), Fai
         Some(url) => {
             let registry =
                 SinkRegistry::linked().map_err(|error| Failure::usage(error.to_string()))?;
-            let sink = target::connect(&registry, &url, args.ca_file.clone());
+            let network = target::network(args.ca_file.clone());
+            let sink = target::connect(&registry, &url, &network);
             let sink = shutdown.guard(sink).await??;
             let mut activity = read_back::unread(&run);
             shutdown

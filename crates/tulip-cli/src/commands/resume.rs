@@ -169,7 +169,7 @@ async fn discard(
         }
     }
     if let Some(to) = &to {
-        let sink = target::connect(&registry, to, args.connection.ca_file.clone()).await?;
+        let sink = target::connect(&registry, to, &target::network_of(&args.connection)).await?;
         let before = SystemTime::now().checked_sub(args.older_than);
         let before = Timestamp::from(before.unwrap_or(SystemTime::UNIX_EPOCH));
         let swept = shutdown.finish(sink.sweep(before)).await?;
@@ -195,7 +195,7 @@ async fn discard_one(
     };
     let in_words = |failure: Failure| failure.to_string();
     let url = target::with_options(url, &args.sink).map_err(in_words)?;
-    let sink = target::connect(registry, &url, args.connection.ca_file.clone()).await;
+    let sink = target::connect(registry, &url, &target::network_of(&args.connection)).await;
     let sink = sink.map_err(in_words)?;
     let discarded = open.discard(store.clone(), sink.as_ref()).await;
     discarded.map_err(|error| chain(&error))

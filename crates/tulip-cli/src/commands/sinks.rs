@@ -126,7 +126,7 @@ async fn check(
         target::named(args.url.as_deref(), "on the command line")?,
         &args.sink,
     )?;
-    let sink = target::connect(registry, &url, args.ca_file).await?;
+    let sink = target::connect(registry, &url, &target::network(args.ca_file)).await?;
     let failed = |error: SinkError| Failure::new(Code::Sink, chain(&error));
     let checked = shutdown.finish(sink.check(WriteMode::Create)).await?;
     let probe = checked.map_err(failed)?;

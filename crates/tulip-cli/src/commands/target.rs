@@ -7,7 +7,7 @@ use tulip_archive::{ExportError, parse_target};
 use tulip_core::NetworkOptions;
 use tulip_core::sink::{Sink, SinkErrorKind, SinkRegistry, SinkUrl};
 
-use crate::args::SinkSettings;
+use crate::args::{Connection, SinkSettings};
 use crate::failure::{Code, Failure, chain};
 use crate::{stdout, values};
 
@@ -48,7 +48,7 @@ pub(crate) fn with_options(url: SinkUrl, settings: &SinkSettings) -> Result<Sink
     }))
 }
 
-/// How the network is reached, with the CA file of the command line or of the environment.
+/// The network, with these certificate authorities or those of the environment.
 pub(crate) fn network(ca_file: Option<PathBuf>) -> NetworkOptions {
     let from_env = std::env::var_os("TULIP_CA_FILE").map(PathBuf::from);
     let ca_file = ca_file.or(from_env);
@@ -58,20 +58,25 @@ pub(crate) fn network(ca_file: Option<PathBuf>) -> NetworkOptions {
     network
 }
 
+/// The network, as the options of a connection say.
+pub(crate) fn network_of(connection: &Connection) -> NetworkOptions {
+    let mut network = network(connection.ca_file.clone());
+    network.connect_timeout = connection.connect_timeout;
+    network.read_timeout = connection.read_timeout;
+    network
+}
+
 /// Makes the sink of `url`.
 pub(crate) async fn connect(
     registry: &SinkRegistry,
     url: &SinkUrl,
-    ca_file: Option<PathBuf>,
+    network: &NetworkOptions,
 ) -> Result<Arc<dyn Sink>, Failure> {
-    registry
-        .connect(url, &network(ca_file))
-        .await
-        .map_err(|error| {
-            let code = match error.kind() {
-                SinkErrorKind::InvalidTarget => Code::Usage,
-                _ => Code::Sink,
-            };
-            Failure::new(code, chain(&error))
-        })
+    registry.connect(url, network).await.map_err(|error| {
+        let code = match error.kind() {
+            SinkErrorKind::InvalidTarget => Code::Usage,
+            _ => Code::Sink,
+        };
+        Failure::new(code, chain(&error))
+    })
 }

@@ -41,7 +41,8 @@ pub(crate) async fn run(
         &args.sink,
     )?;
     if !args.repair {
-        let sink = target::connect(&registry, &url, args.connection.ca_file.clone()).await?;
+        let network = target::network_of(&args.connection);
+        let sink = target::connect(&registry, &url, &network).await?;
         let found = shutdown.guard(find(&sink, &args, progress)).await??;
         found.tell(&target::shown(&registry, &url), progress)?;
         return found
@@ -73,6 +74,7 @@ async fn find(
 ) -> Result<Found, Failure> {
     let verifier = Verifier::new(sink.clone());
     let mut entries = sink.list().await.map_err(failed)?;
+    let all = progress.open_ended();
     let mut running = FuturesUnordered::new();
     let mut found = Found::default();
     let mut more = true;
@@ -80,8 +82,14 @@ async fn find(
         while more && running.len() < args.concurrency.get() {
             match entries.next().await.map_err(failed)? {
                 Some(Listed::Key(key)) => {
-                    let (verifier, location) = (verifier.clone(), sink.location(&key));
-                    running.push(async move { (location, verifier.check(&key).await) });
+                    let (mut verifier, location) = (verifier.clone(), sink.location(&key));
+                    // What has no receipt is not read.
+                    let archive = key.of_receipt();
+                    let row = archive.map(|key| Arc::new(progress.export(key.as_str())));
+                    if let Some(row) = row.clone() {
+                        verifier = verifier.on_progress(move |read| row.show_read(read));
+                    }
+                    running.push(async move { (location, row, verifier.check(&key).await) });
                 }
                 Some(Listed::Skipped {
                     location, reason, ..
@@ -90,12 +98,24 @@ async fn find(
                     skip(&location, &reason, args.json, progress)?;
                 }
                 Some(_) => {}
-                None => more = false,
+                None => {
+                    more = false;
+                    all.complete();
+                }
             }
         }
-        let Some((location, checked)) = running.next().await else {
+        let Some((location, row, checked)) = running.next().await else {
             continue;
         };
+        if row.is_some() {
+            let is_fine = |checked: &Verification| !checked.status.is_bad();
+            all.one_more(
+                !checked
+                    .as_ref()
+                    .is_ok_and(|found| found.as_ref().is_none_or(is_fine)),
+            );
+        }
+        drop(row);
         match checked {
             Ok(Some(checked)) => {
                 if args.json || !progress.is_quiet() || checked.status.is_bad() {

@@ -178,8 +178,19 @@ fn total(view: &View, now: Instant, width: usize) -> String {
         0 => String::new(),
         failed => format!("{failed} failed"),
     };
-    let count = format!("{} of {} archives", view.ended, view.archives);
-    let short = format!("{}/{}", view.ended, view.archives);
+    let (count, short) = match view.archives {
+        Some(all) => (
+            format!("{} of {all} archives", view.ended),
+            format!("{}/{all}", view.ended),
+        ),
+        None => {
+            let count = match view.ended {
+                1 => "1 archive".to_owned(),
+                ended => format!("{ended} archives"),
+            };
+            (count.clone(), count)
+        }
+    };
     let sizes = sizes.unwrap_or_else(|| received.clone());
     let forms: [&[&str]; 5] = [
         &[&count, &failed, &sizes, &rate, &eta],
@@ -252,7 +263,7 @@ mod tests {
 
     /// A run of which every export is at another step.
     fn view(now: Instant) -> View {
-        let mut view = View::new(30, now);
+        let mut view = View::new(Some(30), now);
         for (at, name) in NAMES.iter().enumerate() {
             let id = view.add(name, now);
             let length = (at != 1).then_some(45_600_000);
@@ -345,7 +356,7 @@ mod tests {
     #[test]
     fn what_is_left_is_told_once_all_of_it_is_known() {
         let now = Instant::now();
-        let mut view = View::new(2, now);
+        let mut view = View::new(Some(2), now);
         let key = "a.csv".parse().unwrap();
         let length = Some(1_000_000);
         let first = view.add("a", now);
@@ -369,6 +380,29 @@ mod tests {
             text.split("  ").next().unwrap(),
             "1 of 2 archives, 1 failed, 250.0 kB of 1.0 MB, 250.0 kB/s, ETA 3s"
         );
+    }
+
+    #[test]
+    fn how_many_archives_there_are_is_told_once_it_is_known() {
+        let now = Instant::now();
+        let mut view = View::new(None, now);
+        let id = view.add("a.csv", now);
+        view.show_read(id, 0, 1_000_000);
+        view.sample(now);
+        view.show_read(id, 250_000, 1_000_000);
+        view.count(false);
+        let later = now + Duration::from_secs(1);
+        let total = |view: &mut View, width| {
+            let line = lines(view, later, width, 24).pop().unwrap();
+            line.split("  ").next().unwrap().to_owned()
+        };
+        assert_eq!(total(&mut view, 80), "1 archive, 250.0 kB, 250.0 kB/s");
+        view.complete();
+        assert_eq!(
+            total(&mut view, 80),
+            "1 of 2 archives, 250.0 kB of 1.0 MB, 250.0 kB/s, ETA 3s"
+        );
+        assert_eq!(total(&mut view, 40), "1/2, 250.0 kB, 250.0 kB/s");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use tulip_archive::Event;
+use tulip_archive::{Event, VerifyProgress};
 
 use self::screen::Screen;
 use self::view::View;
@@ -163,6 +163,15 @@ impl Progress {
 
     /// Shows the progress of a run of so many archives, until it is dropped.
     pub(crate) fn all(&self, archives: usize) -> RunProgress {
+        self.run(Some(archives))
+    }
+
+    /// Shows the progress of a run that does not know yet how many archives it has.
+    pub(crate) fn open_ended(&self) -> RunProgress {
+        self.run(None)
+    }
+
+    fn run(&self, archives: Option<usize>) -> RunProgress {
         let ticker = self.display.as_ref().map(|display| {
             display.lock().view = Some(View::new(archives, Instant::now()));
             Ticker::start(display)
@@ -170,7 +179,7 @@ impl Progress {
         RunProgress { ticker }
     }
 
-    /// Shows the progress of one export of the run, until it is dropped.
+    /// Shows the progress of one archive of the run, until it is dropped.
     pub(crate) fn export(&self, name: &str) -> ExportProgress {
         let mut id = None;
         if let Some(display) = &self.display {
@@ -236,6 +245,13 @@ pub(crate) struct RunProgress {
 }
 
 impl RunProgress {
+    /// Every archive of the run is under way or has ended.
+    pub(crate) fn complete(&self) {
+        if let Some(ticker) = &self.ticker {
+            ticker.display.update(View::complete);
+        }
+    }
+
     /// Counts an archive that is done or has failed.
     pub(crate) fn one_more(&self, has_failed: bool) {
         if let Some(ticker) = &self.ticker {
@@ -244,12 +260,19 @@ impl RunProgress {
     }
 }
 
-/// The progress of one export, gone when it is dropped.
+/// The progress of one archive, gone when it is dropped.
 pub(crate) struct ExportProgress {
     row: Option<(Arc<Display>, u64)>,
 }
 
 impl ExportProgress {
+    /// Shows how far a stored archive has been read.
+    pub(crate) fn show_read(&self, progress: VerifyProgress) {
+        if let Some((display, id)) = &self.row {
+            display.update(|view| view.show_read(*id, progress.bytes, progress.length));
+        }
+    }
+
     /// Shows a step of the export.
     pub(crate) fn show(&self, event: &Event<'_>) {
         if let Some((display, id)) = &self.row {

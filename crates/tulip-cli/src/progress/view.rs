@@ -17,8 +17,8 @@ const SHORTEST_SAMPLE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct View {
     pub(super) started: Instant,
-    /// How many archives the run has.
-    pub(super) archives: usize,
+    /// How many archives the run has, where that is known already.
+    pub(super) archives: Option<usize>,
     pub(super) ended: usize,
     pub(super) failed: usize,
     /// Bytes that this run has downloaded.
@@ -44,6 +44,7 @@ pub(super) struct Row {
 pub(super) enum Step {
     /// Something that has no measure, in words.
     Waiting(String),
+    /// Bytes come: they are downloaded, or read.
     Downloading {
         bytes: u64,
         length: Option<u64>,
@@ -52,7 +53,7 @@ pub(super) enum Step {
 }
 
 impl View {
-    pub(super) fn new(archives: usize, now: Instant) -> Self {
+    pub(super) fn new(archives: Option<usize>, now: Instant) -> Self {
         Self {
             started: now,
             archives,
@@ -114,10 +115,7 @@ impl View {
                 length: *length,
             },
             Event::Progress { bytes, .. } => {
-                let (known, length) = match row.step {
-                    Step::Downloading { bytes, length } => (bytes, length),
-                    Step::Waiting(_) | Step::Committing => (0, None),
-                };
+                let (known, length) = row.step.received();
                 self.received += bytes.saturating_sub(known);
                 Step::Downloading {
                     bytes: *bytes,
@@ -127,6 +125,21 @@ impl View {
             Event::Committing => Step::Committing,
             _ => return,
         };
+    }
+
+    /// Shows how far an archive has been read.
+    pub(super) fn show_read(&mut self, id: u64, bytes: u64, length: u64) {
+        if let Some(row) = self.rows.get_mut(&id) {
+            let (known, _) = row.step.received();
+            self.received += bytes.saturating_sub(known);
+            let length = Some(length);
+            row.step = Step::Downloading { bytes, length };
+        }
+    }
+
+    /// There are no more archives than those that have ended or are under way.
+    pub(super) fn complete(&mut self) {
+        self.archives = Some(self.ended + self.rows.len());
     }
 
     /// Measures the rates anew.
@@ -141,13 +154,21 @@ impl View {
 
     /// The bytes that are still to come, where all that are left are known.
     pub(super) fn left(&self) -> Option<u64> {
-        let is_all = self.ended + self.rows.len() >= self.archives;
+        let is_all = self.ended + self.rows.len() >= self.archives?;
         let left = self.rows.values().map(|row| row.step.left());
         is_all.then(|| left.sum::<Option<u64>>()).flatten()
     }
 }
 
 impl Step {
+    /// The bytes that are there, and all that there will be.
+    fn received(&self) -> (u64, Option<u64>) {
+        match self {
+            Self::Downloading { bytes, length } => (*bytes, *length),
+            Self::Waiting(_) | Self::Committing => (0, None),
+        }
+    }
+
     pub(super) fn left(&self) -> Option<u64> {
         match self {
             Self::Downloading { bytes, length } => Some((*length)?.saturating_sub(*bytes)),

@@ -258,3 +258,30 @@ fn objects_of_a_bucket_are_repaired() {
     );
     assert_eq!(s3(&["verify", "s3://lake/x"]).code, Some(0));
 }
+
+#[test]
+fn options_that_only_repairs_use_are_refused_without_one() {
+    let bench = exported(&["a"]);
+    for option in [
+        ["--state", "elsewhere"],
+        ["--base-url", "https://acme.tulip.co"],
+        ["--api-key", "apikey.2_a"],
+        ["--connections", "2"],
+        ["--allow-network", "10.0.0.0/8"],
+    ] {
+        let ran = bench.run(&[&["verify", "out"][..], &option].concat());
+        let name = option[0];
+        assert_eq!(ran.code, Some(2), "{name}: {}", ran.stderr);
+        let said = format!("error: {name} is only used with --repair\n");
+        assert!(ran.stderr.starts_with(&said), "{}", ran.stderr);
+        assert_eq!(ran.stdout, "");
+    }
+    // Variables are there for other commands too.
+    let mut command = bench.command();
+    command.env("TULIP_ALLOW_NETWORK", "10.0.0.0/8");
+    assert_eq!(run(&mut command, &["verify", "out"]).code, Some(0));
+    // These hold for the target.
+    let timeouts = ["--connect-timeout", "5s", "--read-timeout", "5s"];
+    let ran = bench.run(&[&["verify", "out"][..], &timeouts].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+}

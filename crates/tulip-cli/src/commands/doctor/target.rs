@@ -48,8 +48,8 @@ pub(super) async fn check(
 
 async fn try_out(url: &SinkUrl, args: &DoctorArgs, findings: &mut Findings) -> Result<(), Failure> {
     let registry = SinkRegistry::linked().map_err(|error| Failure::usage(error.to_string()))?;
-    let ca_file = args.connection.ca_file.clone();
-    let sink = target::connect(&registry, url, ca_file).await?;
+    let network = target::network_of(&args.connection);
+    let sink = target::connect(&registry, url, &network).await?;
     let probe = sink.check(WriteMode::Create).await;
     let probe = probe.map_err(|error| Failure::new(Code::Sink, chain(&error)))?;
     let shown = registry.shown(url);
