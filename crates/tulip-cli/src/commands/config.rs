@@ -6,6 +6,7 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 use serde::Serialize;
 use tulip_archive::parse_target;
+use tulip_core::sink::SinkRegistry;
 
 use crate::args::{ConfigArgs, ConfigCommand, ShowArgs};
 use crate::config::{self, Config, SETTINGS, Setting, Value};
@@ -37,10 +38,12 @@ fn show(
     matches: &ArgMatches,
     progress: &Progress,
 ) -> Result<(), Failure> {
+    let registry = SinkRegistry::linked().map_err(|error| Failure::usage(error.to_string()))?;
     let shown = Shower {
         args,
         config,
         matches,
+        registry,
     }
     .all()?;
     if args.json {
@@ -102,6 +105,7 @@ struct Shower<'a> {
     args: &'a ShowArgs,
     config: Option<&'a Config>,
     matches: &'a ArgMatches,
+    registry: SinkRegistry,
 }
 
 impl<'a> Shower<'a> {
@@ -159,9 +163,9 @@ impl<'a> Shower<'a> {
         let texts: Vec<_> = texts.map(|text| text.to_string_lossy()).collect();
         let text = texts.join(", ");
         match name {
-            // The options in its query can be secrets.
+            // The options in its query can be secrets: the sink knows which are none.
             "to" => match parse_target(&text) {
-                Ok(url) if url.scheme() != "file" => Some(url.to_string()),
+                Ok(url) if url.scheme() != "file" => Some(self.registry.shown(&url)),
                 _ => Some(text),
             },
             _ => Some(text),

@@ -191,3 +191,13 @@ fn show_tells_where_values_come_from_and_masks_secrets() {
     assert_eq!(of("memory")["option"], "--memory");
     assert_eq!(of("digest")["source"], "default");
 }
+
+#[test]
+fn show_masks_only_those_options_of_a_target_that_can_be_secrets() {
+    let bench = Bench::start();
+    let to = "s3://lake/x?endpoint=https://minio.example&secret_access_key=s3cret";
+    let ran = run(&mut unset(&bench), &["config", "show", "--to", to]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let shown = "s3://lake/x?endpoint=https://minio.example&secret_access_key=[redacted]";
+    assert!(ran.stdout.contains(shown), "{}", ran.stdout);
+}
