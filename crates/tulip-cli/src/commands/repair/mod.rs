@@ -1,23 +1,27 @@
 //! `tulip verify --repair`
 
+mod line;
+mod not_repaired;
+mod preview;
+
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use serde::Serialize;
 use tulip_archive::poll::PollPolicy;
 use tulip_archive::{
-    Advice, ExportError, ExportErrorKind, Exporter, Outcome, Repair, Source, Verification,
-    VerificationStatus, Verifier,
+    Exporter, Outcome, Repair, Source, Verification, VerificationStatus, Verifier,
 };
 use tulip_core::Receipt;
 use tulip_core::sink::{Sink, SinkUrl};
 use tulip_fleet::{CircuitBreaker, ItemReport, StopPolicy as _};
 use tulip_http::Client;
 
+use self::line::Line;
+use self::not_repaired::NotRepaired;
 use super::fleet::overall_code;
 use crate::args::VerifyArgs;
-use crate::failure::{Code, Failure, chain, code_of, hint_of};
+use crate::failure::{Code, Failure, chain, code_of};
 use crate::output::{self, plain};
 use crate::progress::Progress;
 use crate::shutdown::Shutdown;
@@ -30,58 +34,6 @@ pub(super) struct Repairs<'a> {
     verifier: Verifier,
     args: &'a VerifyArgs,
     progress: &'a Progress,
-}
-
-/// Why an archive is not repaired.
-struct NotRepaired {
-    what: String,
-    code: Code,
-    kind: Option<ExportErrorKind>,
-    hint: Option<String>,
-    /// The failed export, where one was tried.
-    export: Option<(Source, ExportError)>,
-}
-
-impl NotRepaired {
-    fn new(code: Code, what: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            code,
-            kind: None,
-            hint: None,
-            export: None,
-        }
-    }
-
-    /// An archive whose receipt cannot be read.
-    fn unknown() -> Self {
-        let what = "its receipt cannot be read, so what to export is not known";
-        Self {
-            hint: Some("export it with `tulip export`, by its job or its machine".to_owned()),
-            ..Self::new(Code::Verify, what)
-        }
-    }
-
-    fn by(source: Source, error: ExportError) -> Self {
-        let hint = hint_of(&error, source.known_machine());
-        let hint = match error.advice() {
-            None | Some(Advice::DiscardStart) => hint,
-            // The option is one of another command.
-            Some(_) => hint.map(|hint| format!("with `tulip export`: {hint}")),
-        };
-        Self {
-            what: chain(&error),
-            code: code_of(error.kind()),
-            kind: Some(error.kind()),
-            hint,
-            export: Some((source, error)),
-        }
-    }
-
-    fn is_retryable(&self) -> bool {
-        let export = self.export.as_ref();
-        export.is_some_and(|(_, error)| error.is_retryable())
-    }
 }
 
 impl<'a> Repairs<'a> {
@@ -258,109 +210,6 @@ impl<'a> Repairs<'a> {
 
     /// Prints how these archives would be repaired.
     pub(super) async fn preview(&self, bad: &[Verification]) -> Result<(), Failure> {
-        let looked = bad
-            .iter()
-            .map(|found| async move { (found, self.plan(found).await) });
-        let mut looked = stream::iter(looked).buffered(self.args.concurrency.get());
-        let (mut some, mut others) = (0, 0);
-        while let Some((found, plan)) = looked.next().await {
-            let location = plain(&found.location);
-            let (verdict, words) = match &plan {
-                Ok(how) => ("would_repair", format!("would repair {location}: {how}")),
-                Err(why) => {
-                    let why = plain(&why.what);
-                    (
-                        "not_repaired",
-                        format!("would not repair {location}: {why}"),
-                    )
-                }
-            };
-            *if plan.is_ok() { &mut some } else { &mut others } += 1;
-            match self.args.json {
-                true => output::json(&Line {
-                    verdict,
-                    detail: Some(plan.unwrap_or_else(|why| plain(&why.what))),
-                    ..Line::at(&location)
-                })?,
-                false => output::line(&words)?,
-            }
-        }
-        self.progress.say(&format!(
-            "dry run: {some} to repair, {others} that cannot be repaired; nothing was changed"
-        ));
-        Ok(())
-    }
-
-    /// How an archive would be repaired.
-    async fn plan(&self, found: &Verification) -> Result<String, NotRepaired> {
-        let repair = Repair::of(found).ok_or_else(NotRepaired::unknown)?;
-        let job = &found.receipt.as_ref().ok_or_else(NotRepaired::unknown)?.job;
-        let gone = match self.client.archive_status(job).await {
-            Ok(status) if !status.status.is_failed() => {
-                return Ok(format!("export job {job} again"));
-            }
-            Ok(_) => format!("job {job} has failed"),
-            Err(error) if error.is_not_found() => format!("job {job} not found"),
-            Err(error) => return Err(NotRepaired::new(Code::Other, chain(&error))),
-        };
-        match repair.new_archive() {
-            Some(machine) => Ok(format!("{gone}, start a new archive of {machine}")),
-            None => {
-                let what = format!("{gone}, and its receipt names no machine");
-                Err(NotRepaired::new(Code::Job, what))
-            }
-        }
-    }
-}
-
-impl NotRepaired {
-    /// Whether only a new archive can help.
-    fn is_gone(&self) -> bool {
-        let export = self.export.as_ref();
-        export.is_some_and(|(_, error)| Repair::needs_new_archive(error))
-    }
-}
-
-/// A repair, as `--json` prints it; documented in docs/operations.md.
-#[derive(Serialize)]
-struct Line<'a> {
-    location: &'a str,
-    verdict: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error_kind: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retryable: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    receipt: Option<&'a Receipt>,
-}
-
-impl<'a> Line<'a> {
-    fn at(location: &'a str) -> Self {
-        Self {
-            location,
-            verdict: "repaired",
-            detail: None,
-            error_kind: None,
-            retryable: None,
-            receipt: None,
-        }
-    }
-
-    fn of(location: &'a str, repaired: Result<&'a Receipt, &NotRepaired>) -> Self {
-        match repaired {
-            Ok(receipt) => Self {
-                receipt: Some(receipt),
-                ..Self::at(location)
-            },
-            Err(why) => Self {
-                verdict: "not_repaired",
-                detail: Some(plain(&why.what)),
-                error_kind: why.kind.map(ExportErrorKind::as_str),
-                retryable: Some(why.is_retryable()),
-                ..Self::at(location)
-            },
-        }
+        preview::preview(&self.client, bad, self.args, self.progress).await
     }
 }
