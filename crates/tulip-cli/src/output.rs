@@ -1,7 +1,6 @@
 //! What goes to stdout.
 
 use std::io::{self, Write as _};
-use std::time::Duration;
 
 use serde::Serialize;
 
@@ -103,72 +102,9 @@ pub(crate) fn plain(text: &str) -> String {
         .collect()
 }
 
-/// A number of bytes in decimal units.
-pub(crate) fn size(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
-    if bytes < 1000 {
-        return format!("{bytes} B");
-    }
-    let mut value = bytes as f64 / 1000.0;
-    let mut unit = 0;
-    while value >= 999.95 && unit + 1 < UNITS.len() {
-        value /= 1000.0;
-        unit += 1;
-    }
-    format!("{value:.1} {}", UNITS[unit])
-}
-
-/// A time in words, as precise as is worth knowing of one that is over.
-pub(crate) fn duration(time: Duration) -> String {
-    let seconds = time.as_secs();
-    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
-    let unless_0 = |count: u64, unit: &str| match count {
-        0 => String::new(),
-        count => format!(" {count} {unit}"),
-    };
-    match (hours, minutes) {
-        (0, 0) if seconds < 10 => format!("{:.1} s", time.as_secs_f64().min(9.9)),
-        (0, 0) => format!("{seconds} s"),
-        (0, _) => format!("{minutes} min{}", unless_0(seconds % 60, "s")),
-        _ => format!("{hours} h{}", unless_0(minutes, "min")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_decimal_with_one_digit() {
-        for (bytes, text) in [
-            (0, "0 B"),
-            (999, "999 B"),
-            (1000, "1.0 kB"),
-            (999_949, "999.9 kB"),
-            (999_950, "1.0 MB"),
-            (20_000_000_000, "20.0 GB"),
-            (u64::MAX, "18446.7 PB"),
-        ] {
-            assert_eq!(size(bytes), text);
-        }
-    }
-
-    #[test]
-    fn durations_are_told_in_two_units_at_most() {
-        for (milliseconds, text) in [
-            (0, "0.0 s"),
-            (340, "0.3 s"),
-            (9_999, "9.9 s"),
-            (59_999, "59 s"),
-            (180_000, "3 min"),
-            (192_000, "3 min 12 s"),
-            (3_600_000, "1 h"),
-            (90_000_000, "25 h"),
-            (3_900_000, "1 h 5 min"),
-        ] {
-            assert_eq!(duration(Duration::from_millis(milliseconds)), text);
-        }
-    }
 
     #[test]
     fn texts_are_wrapped_between_words() {

@@ -31,6 +31,27 @@ pub fn parse_byte_size(text: &str) -> Option<u64> {
     digits.parse::<u64>().ok()?.checked_mul(unit)
 }
 
+/// Writes a number of bytes in decimal units, with one digit behind the point.
+///
+/// ```
+/// use tulip_core::format_byte_size;
+/// assert_eq!(format_byte_size(836_800), "836.8 kB");
+/// ```
+#[must_use]
+pub fn format_byte_size(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+    if bytes < 1000 {
+        return format!("{bytes} B");
+    }
+    let mut value = bytes as f64 / 1000.0;
+    let mut unit = 0;
+    while value >= 999.95 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -59,6 +80,21 @@ mod tests {
             "99999999999999GiB",
         ] {
             assert_eq!(parse_byte_size(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_written_with_one_digit() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (999_949, "999.9 kB"),
+            (999_950, "1.0 MB"),
+            (20_000_000_000, "20.0 GB"),
+            (u64::MAX, "18446.7 PB"),
+        ] {
+            assert_eq!(format_byte_size(bytes), text);
         }
     }
 

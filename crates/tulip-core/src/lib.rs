@@ -6,6 +6,7 @@ mod checksum;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod credentials;
+mod duration;
 mod id;
 mod instance;
 mod job;
@@ -21,9 +22,10 @@ pub mod sink;
 mod timestamp;
 
 pub use api_error::ApiErrorBody;
-pub use byte_size::parse_byte_size;
+pub use byte_size::{format_byte_size, parse_byte_size};
 pub use checksum::{Checksum, ChecksumAlgorithm, ChecksumError};
 pub use credentials::{Credentials, CredentialsError};
+pub use duration::format_duration;
 pub use id::{IdError, JobId, MachineId, WorkspaceId};
 pub use instance::{InstanceUrl, InstanceUrlError};
 pub use job::{ArchiveJob, JobStatus};

@@ -133,7 +133,9 @@ async fn stored_all_the_same(
         Some(agrees) => agrees,
         None if can.read => {
             let algorithm = inspection.checksum.algorithm();
-            let read = read_back(sink, &started.key, algorithm, |_| ()).await.ok()??;
+            let read = read_back(sink, &started.key, algorithm, |_| ())
+                .await
+                .ok()??;
             read.is_ok_and(|read| read.checksum == inspection.checksum)
         }
         None => false,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tulip_archive::poll::PollPolicy;
 use tulip_archive::{ExportError, Exporter, Outcome, parse_target};
+use tulip_core::format_byte_size;
 use tulip_emulator::{Emulator, JobScript};
 use tulip_fleet::{ItemReport, Plan, Run, sources_of};
 use tulip_http::{Client, Settings};
@@ -94,7 +95,7 @@ fn row(ended: &ItemReport, outcome: &Outcome) -> [String; 5] {
         Some(receipt) => [
             name,
             receipt.records.to_string(),
-            output::size(receipt.bytes),
+            format_byte_size(receipt.bytes),
             receipt.checksum.to_string(),
             receipt.object.key.to_string(),
         ],

@@ -1,10 +1,11 @@
 //! Many exports in one run: what the command shows of it, and the code that it ends in.
 
 use tulip_archive::Source;
+use tulip_core::format_duration;
 use tulip_fleet::{CollisionAdvice, ItemReport, PlanError, Retry, Run, Stopped};
 
 use crate::failure::{Code, Failure, chain, code_of, named_once};
-use crate::output::{self, plain};
+use crate::output::plain;
 use crate::progress::Progress;
 use crate::shutdown::Shutdown;
 
@@ -70,7 +71,7 @@ fn retry_message(retry: &Retry<'_>) -> String {
     let when = match failed.error.sink_error() {
         Some(_) => "once the target is back".to_owned(),
         None if after.is_zero() => "at once".to_owned(),
-        None => format!("in {}", output::duration(after)),
+        None => format!("in {}", format_duration(after)),
     };
     let next = failed.attempts.saturating_add(1);
     format!("{message}; trying again {when} (attempt {next})")

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use tulip_archive::{ExportErrorKind, Outcome};
-use tulip_core::{JobId, MachineId, Receipt, Timestamp};
+use tulip_core::{JobId, MachineId, Receipt, Timestamp, format_byte_size};
 use tulip_fleet::{ItemError, ItemReport, PhaseSpan};
 
 use super::fleet::code_of_report;
@@ -47,7 +47,7 @@ fn say(progress: &Progress, ended: &ItemReport) -> Result<(), Failure> {
         Outcome::Exported { receipt, .. } => format!(
             "exported {location} ({} records, {}, {})",
             receipt.records,
-            output::size(receipt.bytes),
+            format_byte_size(receipt.bytes),
             receipt.checksum,
         ),
         Outcome::Unchanged { .. } => {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use tulip_archive::poll::PollPolicy;
 use tulip_archive::{ExportErrorKind, Exporter, IncompleteExport, Source, StateStore};
 use tulip_core::sink::{SinkRegistry, SinkUrl};
-use tulip_core::{JobId, ObjectKey, Timestamp};
+use tulip_core::{JobId, ObjectKey, Timestamp, format_byte_size};
 use tulip_fleet::{ItemReport, NeverRetry, NotStarted, Plan, Run};
 use tulip_http::Client;
 
@@ -278,7 +278,7 @@ fn list(open: &[IncompleteExport], json: bool, progress: &Progress) -> Result<()
                 open.job
                     .map_or_else(String::new, |job| output::plain(job.as_str())),
                 open.state.to_owned(),
-                output::size(open.bytes),
+                format_byte_size(open.bytes),
                 open.started.to_string(),
                 target_in_words(&registry, incomplete),
             ]

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use tulip_archive::{ExportErrorKind, Outcome};
+use tulip_core::{format_byte_size, format_duration};
 use tulip_fleet::{ItemError, ItemReport};
 
-use crate::output;
 use crate::progress::Progress;
 
 /// Counts how exports end.
@@ -74,9 +74,9 @@ impl Summary {
             .map(|(count, what)| format!("{count} {what}"))
             .collect();
         if self.exported > 0 {
-            parts.push(output::size(self.bytes));
+            parts.push(format_byte_size(self.bytes));
         }
-        format!("{} in {}", parts.join(", "), output::duration(elapsed))
+        format!("{} in {}", parts.join(", "), format_duration(elapsed))
     }
 }
 

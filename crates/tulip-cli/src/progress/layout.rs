@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use tulip_core::format_byte_size;
+
 use super::view::{Row, Step, View};
-use crate::output::{self, display_width, fit};
+use crate::output::{display_width, fit};
 
 /// The name of an export gets this much before columns that matter less than it.
 const NAME: usize = 10;
@@ -126,11 +128,11 @@ impl Columns {
             Step::Waiting(words) => cell(words, self.between(), Side::Left),
             Step::Committing => cell("committing", self.between(), Side::Left),
             Step::Downloading { bytes, length } => {
-                let bytes_text = output::size(*bytes);
+                let bytes_text = format_byte_size(*bytes);
                 let percent = length.map(|length| percent(*bytes, length));
                 cell(&bar(*bytes, *length, self.bar), self.bar, Side::Left);
                 let sizes = match length {
-                    Some(length) => format!("{bytes_text} of {}", output::size(*length)),
+                    Some(length) => format!("{bytes_text} of {}", format_byte_size(*length)),
                     None => bytes_text.clone(),
                 };
                 cell(&sizes, self.sizes, Side::Right);
@@ -169,8 +171,9 @@ fn total(view: &View, now: Instant, width: usize) -> String {
     let elapsed = clock(now.saturating_duration_since(view.started));
     let room = width.saturating_sub(GAP + ELAPSED);
     let left = view.left();
-    let received = output::size(view.received);
-    let sizes = left.map(|left| format!("{received} of {}", output::size(view.received + left)));
+    let received = format_byte_size(view.received);
+    let sizes =
+        left.map(|left| format!("{received} of {}", format_byte_size(view.received + left)));
     let rate = rate(view.rate.bytes_per_second());
     let eta = left.and_then(|left| view.rate.time_for(left));
     let eta = eta.map_or_else(String::new, |eta| format!("ETA {}", clock(eta)));
@@ -233,7 +236,7 @@ fn bar(bytes: u64, length: Option<u64>, width: usize) -> String {
 }
 
 fn rate(bytes_per_second: Option<u64>) -> String {
-    bytes_per_second.map_or_else(String::new, |rate| format!("{}/s", output::size(rate)))
+    bytes_per_second.map_or_else(String::new, |rate| format!("{}/s", format_byte_size(rate)))
 }
 
 /// A time in its two largest units, in six columns at most for a hundred days.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use tulip_archive::MachineId;
+use tulip_core::format_byte_size;
 use tulip_fleet::{ItemSummary, RunSummary};
 
 use super::units;
@@ -71,7 +72,7 @@ fn row(item: &ItemSummary, before: &HashMap<&MachineId, u64>) -> Row {
     Row {
         name: units::shortened(item.name(), NAME_LENGTH),
         outcome: item.outcome.as_str(),
-        bytes: item.bytes.map_or_else(String::new, units::bytes),
+        bytes: item.bytes.map_or_else(String::new, format_byte_size),
         records: item.records.map_or_else(String::new, units::count),
         change: change.map_or_else(String::new, |(before, now)| units::change(now, *before)),
     }

@@ -11,6 +11,7 @@ mod units;
 use std::fmt;
 
 use askama::Template;
+use tulip_core::{format_byte_size, format_duration};
 use tulip_fleet::{Outcome, RunEnd, RunSummary};
 
 use crate::Activity;
@@ -112,12 +113,12 @@ impl<'a> Page<'a> {
             date: run.started.date(),
             started: units::minute(run.started),
             ended: units::minute(run.ended),
-            took: units::duration(units::between(run.started, run.ended)),
+            took: format_duration(units::between(run.started, run.ended)),
             verdict,
             verdict_class,
             outcomes: outcomes.collect(),
             exports: units::count(run.items.len() as u64),
-            bytes: units::bytes(run.stored_bytes()),
+            bytes: format_byte_size(run.stored_bytes()),
             records: units::count(run.stored_records()),
             failures: failures::groups(run),
             timeline: timeline::timeline(run),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use tulip_core::format_byte_size;
 use tulip_fleet::RunSummary;
 
 use super::units;
@@ -62,7 +63,7 @@ pub(super) fn nights(run: &RunSummary, earlier: &[RunSummary]) -> Vec<Night> {
             before = Some(night.bytes);
             Night {
                 date,
-                bytes: units::bytes(night.bytes),
+                bytes: format_byte_size(night.bytes),
                 records: units::count(night.records),
                 change,
                 stored: units::count(night.stored),

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tulip_core::format_duration;
+
 use super::downtime::DownStates;
 use super::units;
 use crate::Activity;
@@ -170,7 +172,7 @@ fn shares(times: &[(&str, Duration)], class: impl Fn(&str) -> &'static str) -> V
         Share {
             name: units::shortened(name, 60),
             class: class(name),
-            time: units::duration(*time),
+            time: format_duration(*time),
             percent: units::percent(time.as_secs_f64(), whole),
             x: format!("{start:.0}"),
             width: format!("{width:.0}"),

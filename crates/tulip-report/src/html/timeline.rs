@@ -1,5 +1,6 @@
 //! When each machine waited, was pending at Tulip, was downloaded and was stored.
 
+use tulip_core::format_duration;
 use tulip_fleet::{ItemSummary, PhaseSummary, RunSummary};
 
 use super::units;
@@ -78,14 +79,14 @@ fn row(run: &RunSummary, item: &ItemSummary) -> Row {
     let time = |name: &str| {
         let spans = item.phases.iter().filter(|span| span.phase == name);
         let seconds: f64 = spans.map(|span| span.seconds).sum();
-        units::duration(std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default())
+        format_duration(std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default())
     };
     Row {
         name: units::shortened(item.name(), 40),
         has_failed: !item.outcome.is_success(),
         bars: item.phases.iter().filter_map(bar).collect(),
         times: PHASES.iter().map(|(name, ..)| time(name)).collect(),
-        took: units::duration(units::between(run.started, item.ended)),
+        took: format_duration(units::between(run.started, item.ended)),
     }
 }
 

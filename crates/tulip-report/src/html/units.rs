@@ -4,21 +4,6 @@ use std::time::Duration;
 
 use tulip_core::Timestamp;
 
-/// A number of bytes in decimal units.
-pub(super) fn bytes(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
-    if bytes < 1000 {
-        return format!("{bytes} B");
-    }
-    let mut value = bytes as f64 / 1000.0;
-    let mut unit = 0;
-    while value >= 999.95 && unit + 1 < UNITS.len() {
-        value /= 1000.0;
-        unit += 1;
-    }
-    format!("{value:.1} {}", UNITS[unit])
-}
-
 /// A whole number with a comma after every three digits.
 pub(super) fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -30,19 +15,6 @@ pub(super) fn count(number: u64) -> String {
         text.push(digit);
     }
     text
-}
-
-/// A time in its two largest units.
-pub(super) fn duration(time: Duration) -> String {
-    let seconds = time.as_secs();
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
-    match (days, hours, minutes) {
-        (0, 0, 0) if seconds < 10 => format!("{:.1} s", time.as_secs_f64().min(9.9)),
-        (0, 0, 0) => format!("{seconds} s"),
-        (0, 0, _) => format!("{minutes} min {} s", seconds % 60),
-        (0, _, _) => format!("{hours} h {minutes} min"),
-        _ => format!("{days} d {hours} h"),
-    }
 }
 
 /// A share in percent; one that is there is never shown as 0.
@@ -99,14 +71,10 @@ mod tests {
 
     #[test]
     fn numbers_are_short_and_never_hide_what_is_there() {
-        assert_eq!([bytes(999), bytes(1_500_000)], ["999 B", "1.5 MB"]);
         assert_eq!(
             [count(7), count(1234), count(1_234_567)],
             ["7", "1,234", "1,234,567"]
         );
-        let durations = [500, 61_000, 3_660_000, 90_000_000].map(Duration::from_millis);
-        let shown = durations.map(duration);
-        assert_eq!(shown, ["0.5 s", "1 min 1 s", "1 h 1 min", "1 d 1 h"]);
         let shares = [(0.0, 1.0), (0.001, 1.0), (1.0, 3.0), (1.0, 0.0)];
         let shown = shares.map(|(part, whole)| percent(part, whole));
         assert_eq!(shown, ["0 %", "< 1 %", "33 %", "0 %"]);

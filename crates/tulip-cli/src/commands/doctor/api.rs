@@ -1,6 +1,6 @@
 //! What one call shows of the way to Tulip: connection, TLS, who answers, and its clock.
 
-use tulip_core::InstanceUrl;
+use tulip_core::{InstanceUrl, format_duration};
 use tulip_http::{Client, Error, ErrorKind};
 
 use super::check::Check;
@@ -18,7 +18,7 @@ pub(super) fn check_clock(skew: i64, findings: &mut Findings) {
     let found = match seconds {
         0..=2 => "agrees with the server's".to_owned(),
         _ => {
-            let time = crate::output::duration(std::time::Duration::from_secs(seconds));
+            let time = format_duration(std::time::Duration::from_secs(seconds));
             format!("{time} {way} the server's")
         }
     };

@@ -12,8 +12,8 @@ use tulip_archive::poll::PollPolicy;
 use tulip_archive::{
     Exporter, Outcome, Repair, Source, Verification, VerificationStatus, Verifier,
 };
-use tulip_core::Receipt;
 use tulip_core::sink::{Sink, SinkUrl};
+use tulip_core::{Receipt, format_byte_size};
 use tulip_fleet::{CircuitBreaker, ItemReport, StopPolicy as _};
 use tulip_http::Client;
 
@@ -195,7 +195,7 @@ impl<'a> Repairs<'a> {
                 output::line(&format!(
                     "repaired {location} ({} records, {}, {})",
                     receipt.records,
-                    output::size(receipt.bytes),
+                    format_byte_size(receipt.bytes),
                     receipt.checksum
                 ))
             }),

@@ -1,7 +1,7 @@
 //! `tulip runs`
 
 use serde::Serialize;
-use tulip_core::Timestamp;
+use tulip_core::{Timestamp, format_byte_size};
 use tulip_fleet::ledger::{Ledger as _, RunOverview};
 use tulip_fleet::{Counts, RunEnd};
 
@@ -43,7 +43,7 @@ fn row(overview: &RunOverview) -> [String; 7] {
         all.to_string(),
         ok.to_string(),
         (all - ok - overview.open).to_string(),
-        output::size(counts.bytes),
+        format_byte_size(counts.bytes),
         plain(&overview.run.target),
     ]
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use tulip_core::{format_byte_size, format_duration};
 use tulip_fleet::ledger::{Ledger as _, RunOverview};
 use tulip_fleet::{ItemSummary, Outcome};
 
@@ -64,7 +65,7 @@ fn head(overview: &RunOverview) -> Result<(), Failure> {
         .ended
         .as_system_time()
         .duration_since(run.started.as_system_time());
-    let took = output::duration(took.unwrap_or(Duration::ZERO));
+    let took = format_duration(took.unwrap_or(Duration::ZERO));
     let reason = run.reason.as_deref().map(|why| format!(": {}", plain(why)));
     let state = format!("{}{}", status(overview), reason.unwrap_or_default());
     let holder = overview.holder.as_ref().map(ToString::to_string);
@@ -111,7 +112,7 @@ fn counts(overview: &RunOverview) -> String {
         .collect();
     match parts.is_empty() {
         true => "none".to_owned(),
-        false => format!("{}; {}", parts.join(", "), output::size(counts.bytes)),
+        false => format!("{}; {}", parts.join(", "), format_byte_size(counts.bytes)),
     }
 }
 
@@ -129,7 +130,7 @@ fn row(item: &ItemSummary) -> [String; 5] {
         plain(item.name()),
         outcome.to_owned(),
         item.attempts.to_string(),
-        item.bytes.map(output::size).unwrap_or_default(),
+        item.bytes.map(format_byte_size).unwrap_or_default(),
         error.map(plain).unwrap_or_default(),
     ]
 }
