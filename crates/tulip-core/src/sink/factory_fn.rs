@@ -20,9 +20,9 @@ type Connect = fn(&SinkUrl, &NetworkOptions) -> Result<Arc<dyn Sink>, SinkError>
 /// use tulip_core::sink::{FactoryFn, Sink, SinkError, SinkErrorKind, SinkRegistry, SinkUrl};
 ///
 /// tulip_core::register_sink!(
-///     FactoryFn::new("pigeon", connect)
-///         .with_summary("carrier pigeons (RFC 1149)")
-///         .with_example("pigeon://loft")
+///     FactoryFn::new("raven", connect)
+///         .with_summary("messages by raven")
+///         .with_example("raven://tower")
 /// );
 ///
 /// fn connect(url: &SinkUrl, _: &NetworkOptions) -> Result<Arc<dyn Sink>, SinkError> {
@@ -30,7 +30,7 @@ type Connect = fn(&SinkUrl, &NetworkOptions) -> Result<Arc<dyn Sink>, SinkError>
 /// }
 ///
 /// let registry = SinkRegistry::linked()?;
-/// assert!(registry.schemes().any(|scheme| scheme == "pigeon"));
+/// assert!(registry.schemes().any(|scheme| scheme == "raven"));
 /// # Ok::<(), tulip_core::sink::RegistryError>(())
 /// ```
 #[derive(Clone, Copy)]
