@@ -54,11 +54,11 @@ pub struct Run {
     stopped: Option<Stopped>,
 }
 
-/// Why a run has started no more exports, and how many were left.
+/// Why a run has ended early, and how many of its exports it has not started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stopped {
-    /// The reason that each of them was reported with.
+    /// The reason that each export that was not started was reported with.
     pub why: NotStarted,
     /// How many exports were not started.
     pub left: usize,
@@ -183,8 +183,8 @@ impl Run {
         self.queue.len() + self.running.len() + self.ended.len()
     }
 
-    /// Why the run was ended early, where exports were left: it was interrupted, or its
-    /// [`StopPolicy`] stopped it.
+    /// Why the run has ended early, where that has cost an export: it was interrupted, its time limit
+    /// was reached, or its [`StopPolicy`] stopped it.
     #[must_use]
     pub fn stopped(&self) -> Option<&Stopped> {
         self.stopped.as_ref()
@@ -291,6 +291,9 @@ impl Run {
         let (item, tries, report, _turns) = ended.into_parts();
         if report.is_store_down() {
             engine.store_is_down(item.exporter(), self.retries.as_mut());
+        }
+        if let Some(why) = engine.ended().filter(|_| report.result.is_err()) {
+            self.stopped.get_or_insert(Stopped { why, left: 0 });
         }
         let is_ending = engine.ended().is_some() || self.policy.stop().is_some();
         let job = report.job_to_fetch().cloned();

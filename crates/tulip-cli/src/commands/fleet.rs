@@ -45,7 +45,8 @@ pub(crate) async fn run(
     }
     drop(all);
     let stopped = run.stopped().cloned();
-    if let Some(stopped) = stopped.as_ref().filter(|_| !shutdown.is_asked()) {
+    let left = stopped.as_ref().filter(|stopped| stopped.left > 0);
+    if let Some(stopped) = left.filter(|_| !shutdown.is_asked()) {
         progress.warn(
             &format!("{} exports were {}", stopped.left, stopped.why),
             None,

@@ -234,7 +234,8 @@ impl Crash {
 
     /// Whether a run that was killed had done everything before.
     fn is_done(&self) -> bool {
-        self.bench.remembered().is_empty()
+        !self.bench.has_open_run()
+            && self.bench.remembered().is_empty()
             && self.newest().is_some_and(|(job, content)| {
                 let receipt = self.object(&format!("_{KEY}.receipt.json")).unwrap();
                 let receipt: Value = serde_json::from_slice(&receipt).unwrap();

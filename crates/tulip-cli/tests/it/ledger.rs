@@ -160,6 +160,21 @@ fn an_interrupted_run_is_continued_and_its_manifest_replaced() {
 }
 
 #[test]
+fn a_run_that_its_time_limit_ends_is_continued() {
+    let (bench, slow) = with_slow(2);
+    let args = [&ALL[..], &["--json"]].concat();
+    let ran = bench.run(&[&args[..], &["--run-timeout", "1s"]].concat());
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let left = only(&bench);
+    assert_eq!(left["status"], "stopped", "{left}");
+    release(&bench, &slow);
+    let ran = bench.run(&args);
+    assert_eq!((ran.code, ran.json().len()), (Some(0), 1), "{ran:?}");
+    assert_eq!(bench.emulator.requests().starts(&slow), 1);
+    assert_eq!(only(&bench)["run"], left["run"]);
+}
+
+#[test]
 fn an_earlier_run_is_left_alone_where_that_is_asked_for() {
     let (bench, slow) = with_slow(2);
     let mut killed = spawn(&bench, &[&ALL[..], &["--json"]].concat());

@@ -9,6 +9,8 @@ use tokio::runtime::Runtime;
 use tulip_archive::StateStore as _;
 use tulip_core::{Credentials, JobId, MachineId};
 use tulip_emulator::{Emulator, EmulatorBuilder, JobScript};
+use tulip_fleet::RunEnd;
+use tulip_fleet::ledger::Ledger;
 
 pub(crate) struct Bench {
     pub(crate) emulator: Emulator,
@@ -136,6 +138,13 @@ impl Bench {
         let ledger = tulip_ledger::SqliteLedger::open(self.state.path()).unwrap();
         let records = self.block_on(ledger.list()).unwrap();
         records.into_iter().map(|stored| stored.record).collect()
+    }
+
+    /// Whether a run has not ended, which the same command would continue.
+    pub(crate) fn has_open_run(&self) -> bool {
+        let ledger = tulip_ledger::SqliteLedger::open(self.state.path()).unwrap();
+        let runs = self.block_on(Ledger::runs(&ledger)).unwrap();
+        runs.iter().any(|overview| overview.run.end == RunEnd::Open)
     }
 
     pub(crate) fn path(&self, below: &str) -> String {
