@@ -10,13 +10,13 @@ use crate::values;
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 #[command(after_long_help = "\
-Runs are kept for 90 days, in the state folder.
+Runs are kept for 30 days, in the state folder.
 
 Examples:
   tulip runs
   tulip runs show last
   tulip runs show 2026-11-28T02 --all
-  tulip runs prune --older-than 30d
+  tulip runs prune --older-than 7d
   tulip export --retry-failed last --to s3://lake/tulip")]
 pub(crate) struct RunsArgs {
     #[command(subcommand)]
@@ -59,7 +59,7 @@ Archives, receipts and manifests stay where they are. A run that a process works
 on is kept.")]
 pub(crate) struct PruneArgs {
     /// Minimum age of the runs to forget
-    #[arg(long, value_name = "DURATION", default_value = "90d", value_parser = values::duration, help_heading = "Limits")]
+    #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = values::duration, help_heading = "Limits")]
     pub(crate) older_than: Duration,
     /// Number of latest runs to keep, however old they are
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Limits")]

@@ -19,7 +19,7 @@ use crate::state;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// How long runs are kept.
-const KEPT: Duration = Duration::from_secs(90 * 86_400);
+const KEPT: Duration = Duration::from_secs(30 * 86_400);
 
 /// How many runs at least are kept.
 const KEPT_RUNS: usize = 30;
