@@ -93,9 +93,8 @@ async fn night() {
         );
         assert!(seen.starts <= plant.machines() + measured.retries);
         assert!(seen.most_pending <= MAX_PENDING);
-        // The budget counts a start when it gets its turn; one that a 429 holds back is sent later,
-        // and then falls into another minute.
-        assert!(seen.most_starts <= START_RATE + START_RATE / 10);
+        // They are counted as they arrive, which moves some across the edge of a minute.
+        assert!(seen.most_starts <= START_RATE + START_RATE / 100);
         assert!(measured.peak_mib < 150.0);
         p99.push(measured.p99_ms);
     }
