@@ -1,13 +1,14 @@
 //! Runs that are remembered: continued, excluded from each other, retried, listed and forgotten.
+#![cfg(unix)]
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 
 use serde_json::{Value, json};
 use tulip_core::MachineId;
 use tulip_emulator::{Emulator, Endpoint, JobScript, Reply};
 
-use crate::support::{Bench, Ran, files};
+use crate::support::{Bench, Ran, files, signal, spawn};
 
 const ALL: [&str; 4] = ["export", "--all", "--to", "out"];
 
@@ -22,26 +23,6 @@ fn with_slow(machines: usize) -> (Bench, MachineId) {
     let script = JobScript::new().pending_until_released();
     bench.emulator.script_next_of(&slow, script);
     (bench, slow)
-}
-
-fn spawn(bench: &Bench, args: &[&str]) -> Child {
-    let credentials = bench.emulator.credentials();
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("tulip"));
-    #[cfg(unix)]
-    crate::support::with_default_signals(&mut command);
-    command
-        .args(args)
-        .env_clear()
-        .current_dir(bench.folder.path())
-        .env("TULIP_STATE", bench.state.path())
-        .env("TULIP_BASE_URL", bench.emulator.base_url().to_string())
-        .env("TULIP_API_KEY", credentials.key())
-        .env("TULIP_API_SECRET", credentials.expose_secret())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
 }
 
 /// Reads so many lines of what a run prints with `--json`: so many of its exports have ended.
@@ -130,17 +111,13 @@ fn a_killed_run_is_continued_and_exports_nothing_twice() {
     assert_eq!(runs(&bench).len(), 2);
 }
 
-#[cfg(unix)]
 #[test]
 fn an_interrupted_run_is_continued_and_its_manifest_replaced() {
     let (bench, slow) = with_slow(3);
     let args = [&ALL[..], &["--json"]].concat();
     let mut child = spawn(&bench, &args);
     wait_for_lines(&mut child, 2);
-    let sent = Command::new("/bin/sh")
-        .args(["-c", &format!("kill -INT {}", child.id())])
-        .status();
-    assert!(sent.unwrap().success());
+    signal(&child, "INT");
     let ran = ended(child);
     assert_eq!(ran.code, Some(130), "{ran:?}");
     let left = only(&bench);
