@@ -10,9 +10,10 @@
 set -euo pipefail
 
 tulip=$(realpath "${1:?the path of a tulip}")
+# shellcheck source=scripts/emulator.sh
+source "$(dirname "$0")/emulator.sh"
 folder=$(mktemp -d)
-emulator=
-trap '[ -z "$emulator" ] || kill "$emulator"; rm -rf "$folder"' EXIT
+trap 'stop_emulator; rm -rf "$folder"' EXIT
 
 python3 -m venv "$folder/python"
 "$folder/python/bin/python" -m pip install --quiet --disable-pip-version-check duckdb pyarrow
@@ -47,14 +48,7 @@ assert count == records, (count, records)
 print(f"DuckDB and pyarrow read the {records} records of the receipts")
 PYTHON
 
-"$tulip" emulate --machines 4 --rows 3000 >"$folder/environment" 2>"$folder/emulator.log" &
-emulator=$!
-for _ in $(seq 100); do
-    grep -q '^# export TULIP_API_SECRET' "$folder/environment" && break
-    sleep 0.1
-done
-# shellcheck source=/dev/null
-. "$folder/environment"
+start_emulator "$tulip" --machines 4 --rows 3000
 "$tulip" export --all --to "$folder/lake" --no-state --quiet --no-config \
     --name 'machine={machine}/date={date}/{job}.csv'
 "$folder/python/bin/python" - "$folder/lake" <<'PYTHON'

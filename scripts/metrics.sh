@@ -10,13 +10,10 @@ set -euo pipefail
 
 tulip=$(realpath "${1:?the path of a tulip}")
 cd "$(dirname "$0")/.."
+# shellcheck source=scripts/emulator.sh
+source scripts/emulator.sh
 folder=$(mktemp -d)
-emulator=
-cleanup() {
-    [ -z "$emulator" ] || kill "$emulator" 2>/dev/null || true
-    rm -rf "$folder"
-}
-trap cleanup EXIT
+trap 'stop_emulator; rm -rf "$folder"' EXIT
 
 promtool=$(command -v promtool || true)
 if [ -z "$promtool" ]; then
@@ -27,14 +24,7 @@ fi
 "$promtool" check rules deploy/prometheus/tulip.rules.yml
 "$promtool" test rules deploy/prometheus/tulip.rules.test.yml
 
-"$tulip" emulate --machines 5 >"$folder/env" 2>"$folder/log" &
-emulator=$!
-for _ in $(seq 100); do
-    grep -q TULIP_API_SECRET "$folder/env" && break
-    sleep 0.1
-done
-# shellcheck disable=SC1091
-. "$folder/env"
+start_emulator "$tulip" --machines 5
 export TULIP_STATE=$folder/state
 
 check() { # WHAT SAMPLE…

@@ -33,17 +33,11 @@ logged() {
 dagster=$(installed dagster "$DAGSTER_VERSION")
 airflow=$(installed apache-airflow "$AIRFLOW_VERSION")
 
+# shellcheck source=scripts/emulator.sh
+source scripts/emulator.sh
 folder=$(mktemp -d)
-emulator=
-trap '[ -z "$emulator" ] || kill "$emulator" 2>/dev/null || true; rm -rf "$folder"' EXIT
-"$tulip" emulate --listen 127.0.0.1:0 >"$folder/environment" 2>"$folder/emulator.log" &
-emulator=$!
-for _ in $(seq 100); do
-    grep -q '^export TULIP_API_SECRET=' "$folder/environment" && break
-    sleep 0.1
-done
-# shellcheck disable=SC1091
-. "$folder/environment"
+trap 'stop_emulator; rm -rf "$folder"' EXIT
+start_emulator "$tulip"
 
 mkdir "$folder/bin"
 ln -s "$tulip" "$folder/bin/tulip"

@@ -9,12 +9,13 @@
 # One line for each check; the exit status is 1 if one failed.
 
 set -euo pipefail
+# shellcheck source=scripts/emulator.sh
+source "$(dirname "$0")/emulator.sh"
 
 readonly tulip=${1:?usage: scripts/servers.sh scripts/roundtrip.sh path/to/tulip}
 : "${TULIP_TEST_S3_ENDPOINT:?run this with scripts/servers.sh}"
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/tulip-roundtrip.XXXXXX")
-emulator=
 failures=0
 trap 'stop_emulator; rm -rf "$work"' EXIT
 
@@ -35,26 +36,6 @@ fail() {
 # Compares what was found with what must be there.
 same() { # WHAT EXPECTED FOUND
   if [[ $2 == "$3" ]]; then ok "$1"; else fail "$1: expected '$2', found '$3'"; fi
-}
-
-start_emulator() { # ROWS
-  "$tulip" emulate --machines 1 --rows "$1" >"$work/emulator.env" 2>"$work/emulator.log" &
-  emulator=$!
-  local tries
-  for ((tries = 0; tries < 100; tries++)); do
-    grep -q TULIP_API_SECRET "$work/emulator.env" && break
-    sleep 0.1
-  done
-  # shellcheck disable=SC1091
-  eval "$(grep '^export' "$work/emulator.env")"
-}
-
-stop_emulator() {
-  if [[ $emulator ]]; then
-    kill "$emulator" 2>/dev/null || true
-    wait "$emulator" 2>/dev/null || true
-    emulator=
-  fi
 }
 
 aws() { "$TULIP_TEST_AWS" --endpoint-url "$TULIP_TEST_S3_ENDPOINT" "$@"; }
@@ -149,7 +130,7 @@ check_nothing() { # NAME WHEN
 
 check_store() { # STORE
   use "$1"
-  start_emulator 200
+  start_emulator "$tulip" --machines 1 --rows 200
   export_to small.csv >/dev/null
   check_object small.csv
   local status=0
@@ -160,7 +141,7 @@ check_store() { # STORE
   "$tulip" verify "$target" "${options[@]}" >/dev/null 2>&1 || status=$?
   same "what is stored is what its receipt says" 0 "$status"
 
-  start_emulator 250000
+  start_emulator "$tulip" --machines 1 --rows 250000
   export_to large.csv >/dev/null
   check_object large.csv
   [[ $store != s3 ]] || same "no upload is left after success" None \
@@ -168,7 +149,7 @@ check_store() { # STORE
   stop_emulator
 
   # More than can be moved in two seconds.
-  start_emulator 60000000
+  start_emulator "$tulip" --machines 1 --rows 60000000
   status=0
   timeout --signal=INT 2 "$tulip" export --all --to "$target" "${options[@]}" --name cut.csv \
     >/dev/null 2>&1 || status=$?

@@ -22,11 +22,14 @@ if (($(id -u) != 0)); then
     exec sudo --preserve-env=PATH "$0" "$@"
 fi
 cd "$(dirname "$0")/.."
+# shellcheck source=scripts/emulator.sh
+source scripts/emulator.sh
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/tulip-scratch.XXXXXX")
 pids=()
 failures=0
 cleanup() {
+    stop_emulator
     for pid in "${pids[@]}"; do
         kill "$pid" 2>/dev/null || true
         wait "$pid" 2>/dev/null || true
@@ -94,11 +97,7 @@ await() { # FILE PATTERN
     exit 1
 }
 
-"$server" emulate --machines 2 --rows 1000 >"$work/emulator" 2>/dev/null &
-pids+=($!)
-await "$work/emulator" TULIP_API_SECRET
-# shellcheck source=/dev/null
-source <(grep '^export' "$work/emulator")
+start_emulator "$server" --machines 2 --rows 1000
 
 # TLS in front of the emulator's API.
 python3 - "$TULIP_BASE_URL" "$work/ca/ca.pem" "$work/key.pem" >"$work/front" <<'PYTHON' &
