@@ -61,29 +61,34 @@ pub(super) struct Found {
     pub(super) end: usize,
 }
 
+/// What a block holds.
+#[derive(Debug, Clone, Copy)]
+struct Block {
+    /// The line breaks that end records.
+    ends: u64,
+    /// The commas that end fields.
+    commas: u64,
+    nuls: u64,
+}
+
 /// A block in which records end.
 #[derive(Debug, Clone, Copy, Default)]
 struct Ends {
     /// The block's first byte.
     start: usize,
     ends: u64,
-    /// The block's commas, and those of the open record before it.
-    commas: u64,
-    commas_before: u64,
 }
 
 impl Ends {
-    /// The highest end, and the commas before it.
-    fn last(&self) -> (usize, u64) {
-        let bit = 63 - self.ends.leading_zeros() as usize;
-        let commas = (self.commas & ((1 << bit) - 1)).count_ones();
-        (self.start + bit, self.commas_before + u64::from(commas))
+    /// The highest end.
+    fn last(self) -> usize {
+        self.start + 63 - self.ends.leading_zeros() as usize
     }
 
-    /// The same without its highest end.
-    fn without_last(mut self) -> Self {
+    /// The highest end but one, if there are two.
+    fn last_but_one(mut self) -> Option<usize> {
         self.ends &= !(1 << (63 - self.ends.leading_zeros()));
-        self
+        (self.ends != 0).then(|| self.last())
     }
 }
 
@@ -124,6 +129,9 @@ impl Scanner {
     }
 
     /// Takes the next bytes. `masks` and `prefix_xor` are whatever this processor does best.
+    ///
+    /// Fields are counted in a second pass, over the last record that ended and the one that is open:
+    /// those of all others are of no interest.
     #[inline(always)]
     pub(super) fn scan_with(
         &mut self,
@@ -131,54 +139,86 @@ impl Scanner {
         masks: impl Fn(&[u8; BLOCK]) -> Masks,
         prefix_xor: impl Fn(u64) -> u64,
     ) -> Scan {
-        let (blocks, rest) = bytes.as_chunks::<BLOCK>();
-        // A copy stays in registers.
-        let mut scanner = *self;
+        let mut after = *self;
         // The last two blocks in which records end, and a place for the next. Writing each block
         // there is cheaper than a branch that half of the blocks take.
         let mut ring = [Ends::default(); 4];
         let mut found = 0;
         let mut nuls = 0;
-        let mut take = |start, len, masks: Masks| {
-            nuls |= masks.nuls;
-            let ends = scanner.block(start, len, masks, &prefix_xor);
-            ring[found % 4] = ends;
-            found += usize::from(ends.ends != 0);
-        };
-        for (number, block) in blocks.iter().enumerate() {
-            take(number * BLOCK, BLOCK, masks(block));
-        }
-        if !rest.is_empty() {
-            let mut padded = [b' '; BLOCK];
-            padded[..rest.len()].copy_from_slice(rest);
-            take(blocks.len() * BLOCK, rest.len(), masks(&padded));
-        }
-        let last = (found > 0).then(|| {
-            let last = ring[(found - 1) % 4];
-            let previous = (found > 1).then(|| ring[(found - 2) % 4]);
-            scanner.close(last, previous)
+        after.each_block(bytes, &masks, &prefix_xor, |start, block| {
+            nuls |= block.nuls;
+            let ends = block.ends;
+            ring[found % 4] = Ends { start, ends };
+            found += usize::from(ends != 0);
         });
-        *self = scanner;
+        let commas = |mut scanner: Self, bytes: &[u8]| {
+            let mut commas = 0;
+            scanner.each_block(bytes, &masks, &prefix_xor, |_, block| {
+                commas += u64::from(block.commas.count_ones());
+            });
+            commas
+        };
+        let last = match found {
+            0 => {
+                after.open_commas += commas(*self, bytes);
+                None
+            }
+            _ => {
+                let last = ring[(found - 1) % 4];
+                let previous = (found > 1).then(|| ring[(found - 2) % 4].last());
+                let begin = last.last_but_one().or(previous).map(|end| end + 1);
+                let end = last.last();
+                let of_last = match begin {
+                    Some(begin) => commas(Self::new(), &bytes[begin..end]),
+                    None => self.open_commas + commas(*self, &bytes[..end]),
+                };
+                after.fields = of_last + 1;
+                after.open_commas = commas(Self::new(), &bytes[end + 1..]);
+                Some(Found { begin, end })
+            }
+        };
+        *self = after;
         Scan {
             last,
             has_nul: nuls != 0,
         }
     }
 
-    /// Takes the `len` bytes at `start`, whose `masks` have no bit beyond them.
+    /// Takes the next bytes, block by block.
     #[inline(always)]
-    fn block(
+    fn each_block(
         &mut self,
-        start: usize,
-        len: usize,
-        masks: Masks,
+        bytes: &[u8],
+        masks: impl Fn(&[u8; BLOCK]) -> Masks,
         prefix_xor: impl Fn(u64) -> u64,
-    ) -> Ends {
+        mut found: impl FnMut(usize, Block),
+    ) {
+        let (blocks, rest) = bytes.as_chunks::<BLOCK>();
+        // A copy stays in registers.
+        let mut scanner = *self;
+        for (number, block) in blocks.iter().enumerate() {
+            found(
+                number * BLOCK,
+                scanner.block(BLOCK, masks(block), &prefix_xor),
+            );
+        }
+        if !rest.is_empty() {
+            let mut padded = [b' '; BLOCK];
+            padded[..rest.len()].copy_from_slice(rest);
+            let block = scanner.block(rest.len(), masks(&padded), &prefix_xor);
+            found(blocks.len() * BLOCK, block);
+        }
+        *self = scanner;
+    }
+
+    /// Takes the next `len` bytes, whose `masks` have no bit beyond them.
+    #[inline(always)]
+    fn block(&mut self, len: usize, masks: Masks, prefix_xor: impl Fn(u64) -> u64) -> Block {
         let Masks {
             mut quotes,
             commas,
             breaks,
-            nuls: _,
+            nuls,
         } = masks;
         let inside = loop {
             let inside = prefix_xor(quotes) ^ self.inside;
@@ -200,31 +240,10 @@ impl Scanner {
         self.may_open = (special >> last) & 1;
         self.between = (breaks >> last) & 1;
         self.records += u64::from(ends.count_ones());
-        let commas = commas & !inside;
-        let commas_before = self.open_commas;
-        self.open_commas += u64::from(commas.count_ones());
-        Ends {
-            start,
+        Block {
             ends,
-            commas,
-            commas_before,
-        }
-    }
-
-    /// Counts the fields of the last record that has ended, whose beginning lies behind the end
-    /// before it, in the same block or an earlier one.
-    fn close(&mut self, last: Ends, previous: Option<Ends>) -> Found {
-        let (end, commas) = last.last();
-        let rest = last.without_last();
-        let before = match rest.ends {
-            0 => previous.map(|ends| ends.last()),
-            _ => Some(rest.last()),
-        };
-        self.fields = commas - before.map_or(0, |(_, commas)| commas) + 1;
-        self.open_commas -= commas;
-        Found {
-            begin: before.map(|(end, _)| end + 1),
-            end,
+            commas: commas & !inside,
+            nuls,
         }
     }
 }
