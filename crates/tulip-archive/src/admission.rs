@@ -23,4 +23,15 @@ pub trait Admission: fmt::Debug + Send + Sync {
     /// Waits until the archive may be downloaded. The job is complete then, and no longer pending at
     /// Tulip. The permit is dropped once the export has ended.
     fn download(&self) -> Turn<'_, Permit>;
+
+    /// Waits until the bytes of the archive may be moved, now that its host has told their number;
+    /// `None` where it has not. Comes after [`download`](Self::download), once for each export, and
+    /// before the object is opened. The permit is dropped once all bytes are with the sink.
+    ///
+    /// An export that has to wait closes its connection to the host, and asks for the archive again
+    /// when its turn has come. By default none has to.
+    fn transfer(&self, length: Option<u64>) -> Turn<'_, Permit> {
+        let _ = length;
+        Box::pin(async { Box::new(()) as Permit })
+    }
 }

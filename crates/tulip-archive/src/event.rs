@@ -44,6 +44,13 @@ pub enum Event<'a> {
     },
     /// The archive's turn has come: its host is asked for it.
     Opening,
+    /// The host has told how long the archive is, and the archive has to wait for another turn: see
+    /// [`Admission::transfer`](crate::Admission::transfer). [`Event::Opening`] comes again when that
+    /// has come.
+    Deferred {
+        /// The bytes of the whole, where the host announced them.
+        length: Option<u64>,
+    },
     /// The download begins. Comes again where the archive has changed meanwhile, or its host could
     /// not continue: what was written is discarded then.
     Downloading {

@@ -6,8 +6,9 @@ use futures_util::future::{BoxFuture, FutureExt as _, Shared};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tulip_archive::core::Timestamp;
-use tulip_archive::{Admission, EndReason, Event, ExportErrorKind, JobId};
+use tulip_archive::{EndReason, Event, ExportErrorKind, JobId};
 
+use crate::budget::Turns;
 use crate::engine::Engine;
 use crate::ledger::RunLog;
 use crate::queue::{Queued, Tries};
@@ -30,7 +31,7 @@ pub(crate) struct Ended {
     item: Item,
     tries: Tries,
     report: ItemReport,
-    turns: Arc<dyn Admission>,
+    turns: Arc<Turns>,
     /// Whether another process has taken the run over.
     is_fenced: bool,
 }
@@ -58,7 +59,7 @@ impl Attempt {
         }
     }
 
-    pub(crate) async fn run(self, observer: Observer, turns: Arc<dyn Admission>) -> Ended {
+    pub(crate) async fn run(self, observer: Observer, turns: Arc<Turns>) -> Ended {
         let log = self.log.clone();
         let is_ours = match &log {
             Some(log) => log.record(self.running(self.job.as_ref())).await,
@@ -97,7 +98,7 @@ impl Attempt {
     async fn export(
         &self,
         mut observer: Observer,
-        turns: Arc<dyn Admission>,
+        turns: Arc<Turns>,
     ) -> Result<tulip_archive::Outcome, ItemError> {
         let stopwatch = self.tries.stopwatch.clone();
         let (known, job) = oneshot::channel();
@@ -140,7 +141,7 @@ impl Ended {
         self.is_fenced
     }
 
-    pub(crate) fn into_parts(self) -> (Item, Tries, ItemReport, Arc<dyn Admission>) {
+    pub(crate) fn into_parts(self) -> (Item, Tries, ItemReport, Arc<Turns>) {
         (self.item, self.tries, self.report, self.turns)
     }
 }

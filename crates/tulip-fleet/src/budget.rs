@@ -1,11 +1,11 @@
 //! What a run may ask of Tulip, and how much of it at once.
 
-use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tulip_archive::{Admission, Permit, Turn};
 
+use crate::engine::Limits;
 use crate::start_rate::StartRate;
 use crate::store_gate::Waiter;
 
@@ -13,41 +13,77 @@ use crate::store_gate::Waiter;
 #[derive(Debug, Clone)]
 pub(crate) struct Budget {
     starts: Option<Arc<StartRate>>,
+    /// Exports that may be under way. An archive that is deferred gives its place to another export.
+    places: Arc<Semaphore>,
+    /// Jobs that may be pending at Tulip.
+    pending: Arc<Semaphore>,
     downloads: Arc<Semaphore>,
+    /// Those of the downloads that may be of large archives.
+    large: Arc<Semaphore>,
+    large_from: u64,
     store: Waiter,
 }
 
 /// The turns of one export.
 #[derive(Debug)]
-struct Turns {
+pub(crate) struct Turns {
     budget: Budget,
-    /// The right to have a job pending at Tulip, until the job is complete.
-    pending: Mutex<Option<OwnedSemaphorePermit>>,
+    held: Mutex<Held>,
+}
+
+/// Each is given back when it is dropped.
+#[derive(Debug, Default)]
+struct Held {
+    place: Option<OwnedSemaphorePermit>,
+    /// Until the job is complete.
+    pending: Option<OwnedSemaphorePermit>,
     /// The right to download, until the run knows how that has ended: where the store is down no
     /// other export should find out by itself.
-    downloading: Mutex<Option<OwnedSemaphorePermit>>,
+    download: Option<OwnedSemaphorePermit>,
+    large: Option<OwnedSemaphorePermit>,
 }
 
 impl Budget {
-    pub(crate) fn new(
-        starts_per_minute: Option<NonZeroUsize>,
-        downloads: usize,
-        store: Waiter,
-    ) -> Self {
+    pub(crate) fn new(limits: &Limits, store: Waiter) -> Self {
+        let of = |permits: usize| Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
         Self {
-            starts: starts_per_minute.map(StartRate::new).map(Arc::new),
-            downloads: Arc::new(Semaphore::new(downloads.min(Semaphore::MAX_PERMITS))),
+            starts: limits.start_rate.map(StartRate::new).map(Arc::new),
+            // Beside those that are pending, as many as can be downloaded wait for that.
+            places: of(limits.max_pending.saturating_add(limits.concurrency)),
+            pending: of(limits.max_pending),
+            downloads: of(limits.concurrency),
+            large: of((limits.concurrency / 2).max(1)),
+            large_from: limits.large_from,
             store,
         }
     }
 
-    /// The turns of an export that may have a job pending.
-    pub(crate) fn turns(&self, pending: OwnedSemaphorePermit) -> Arc<dyn Admission> {
-        Arc::new(Turns {
-            budget: self.clone(),
-            pending: Mutex::new(Some(pending)),
-            downloading: Mutex::default(),
-        })
+    /// Waits until one more export may be under way, and have a job pending.
+    pub(crate) async fn turns(self) -> Arc<Turns> {
+        let held = Held {
+            place: Some(acquired(&self.places).await),
+            pending: Some(acquired(&self.pending).await),
+            ..Held::default()
+        };
+        let (budget, held) = (self, Mutex::new(held));
+        Arc::new(Turns { budget, held })
+    }
+}
+
+impl Turns {
+    fn hold(&self, change: impl FnOnce(&mut Held)) {
+        change(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    async fn download(&self) {
+        loop {
+            self.budget.store.pass().await;
+            let permit = acquired(&self.budget.downloads).await;
+            // The store may have gone down while the export waited for its turn.
+            if self.budget.store.is_open() {
+                return self.hold(|held| held.download = Some(permit));
+            }
+        }
     }
 }
 
@@ -63,21 +99,35 @@ impl Admission for Turns {
 
     fn download(&self) -> Turn<'_, Permit> {
         Box::pin(async {
-            let pending = self.pending.lock();
-            drop(pending.unwrap_or_else(PoisonError::into_inner).take());
-            loop {
-                self.budget.store.pass().await;
-                let permit = self.budget.downloads.clone().acquire_owned().await;
-                // The store may have gone down while the export waited for its turn.
-                if self.budget.store.is_open() {
-                    // Nothing closes the semaphore; without a permit the export would just not be
-                    // counted.
-                    let held = self.downloading.lock();
-                    *held.unwrap_or_else(PoisonError::into_inner) = permit.ok();
-                    return Box::new(()) as Permit;
+            self.hold(|held| held.pending = None);
+            self.download().await;
+            Box::new(()) as Permit
+        })
+    }
+
+    fn transfer(&self, length: Option<u64>) -> Turn<'_, Permit> {
+        Box::pin(async move {
+            if length.is_some_and(|length| length >= self.budget.large_from) {
+                let large = self.budget.large.clone();
+                if let Ok(permit) = large.clone().try_acquire_owned() {
+                    self.hold(|held| held.large = Some(permit));
+                } else {
+                    self.hold(|held| (held.download, held.place) = (None, None));
+                    let permit = acquired(&large).await;
+                    self.hold(|held| held.large = Some(permit));
+                    self.download().await;
                 }
             }
+            Box::new(()) as Permit
         })
+    }
+}
+
+async fn acquired(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+    match semaphore.clone().acquire_owned().await {
+        Ok(permit) => permit,
+        // Nothing closes it.
+        Err(_) => std::future::pending().await,
     }
 }
 
@@ -85,22 +135,78 @@ impl Admission for Turns {
 mod tests {
     use std::time::Duration;
 
+    use futures_util::FutureExt as _;
+
     use super::*;
     use crate::store_gate::StoreGate;
+
+    const LARGE: Option<u64> = Some(100);
+
+    fn budget(gate: &StoreGate, max_pending: usize, concurrency: usize) -> Budget {
+        let limits = Limits {
+            max_pending,
+            concurrency,
+            large_from: 100,
+            ..Limits::default()
+        };
+        Budget::new(&limits, gate.waiter())
+    }
+
+    async fn is_waiting(turn: Turn<'_, Permit>) -> bool {
+        tokio::time::timeout(Duration::from_secs(60), turn)
+            .await
+            .is_err()
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_complete_job_is_no_longer_pending_while_it_waits_to_be_downloaded() {
         let gate = StoreGate::new();
-        let budget = Budget::new(None, 1, gate.waiter());
-        let pending = Arc::new(Semaphore::new(2));
-        let turns = || budget.turns(pending.clone().try_acquire_owned().unwrap());
-        let (first, second) = (turns(), turns());
-        assert_eq!(pending.available_permits(), 0);
-        drop(first.download().await);
-        let waiting = tokio::time::timeout(Duration::from_secs(60), second.download()).await;
-        assert!(waiting.is_err());
-        assert_eq!(pending.available_permits(), 2);
+        let budget = budget(&gate, 2, 1);
+        let (first, second) = (budget.clone().turns().await, budget.clone().turns().await);
+        assert_eq!(budget.pending.available_permits(), 0);
+        drop(Admission::download(&*first).await);
+        assert!(is_waiting(Admission::download(&*second)).await);
+        assert_eq!(budget.pending.available_permits(), 2);
         drop(first);
-        second.download().await;
+        Admission::download(&*second).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn large_archives_take_half_of_the_downloads_and_the_others_wait_beside_them() {
+        let gate = StoreGate::new();
+        let budget = budget(&gate, 1, 4);
+        let mut large = Vec::new();
+        for _ in 0..2 {
+            let turns = budget.clone().turns().await;
+            Admission::download(&*turns).await;
+            assert!(turns.transfer(LARGE).now_or_never().is_some());
+            large.push(turns);
+        }
+        let third = budget.clone().turns().await;
+        Admission::download(&*third).await;
+        let mut deferred = third.transfer(LARGE);
+        assert!((&mut deferred).now_or_never().is_none());
+        // It neither downloads nor keeps others from being started.
+        assert_eq!(budget.downloads.available_permits(), 2);
+        assert_eq!(budget.places.available_permits(), 3);
+        for length in [Some(99), None] {
+            let small = budget.clone().turns().await;
+            Admission::download(&*small).await;
+            assert!(small.transfer(length).now_or_never().is_some());
+        }
+        large.pop();
+        deferred.await;
+        assert_eq!(budget.downloads.available_permits(), 2);
+        drop((large, third));
+        assert_eq!(budget.large.available_permits(), 2);
+        assert_eq!(budget.places.available_permits(), 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_download_at_a_time_may_be_large() {
+        let gate = StoreGate::new();
+        let turns = budget(&gate, 1, 1).turns().await;
+        Admission::download(&*turns).await;
+        assert!(turns.transfer(LARGE).now_or_never().is_some());
     }
 }

@@ -6,12 +6,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt as _, Shared};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tulip_archive::core::Timestamp;
-use tulip_archive::{Admission, EndReason, ExportErrorKind, Exporter};
+use tulip_archive::{EndReason, ExportErrorKind, Exporter};
 
-use crate::budget::Budget;
+use crate::budget::{Budget, Turns};
 use crate::phase::Stopwatch;
 use crate::store_gate::StoreGate;
 use crate::{NotStarted, RetryPolicy};
@@ -24,6 +23,8 @@ pub(crate) struct Limits {
     pub(crate) concurrency: usize,
     /// Jobs that are pending at Tulip at the same time.
     pub(crate) max_pending: usize,
+    /// Bytes from which on an archive is large: at most half of the downloads are of such ones.
+    pub(crate) large_from: u64,
     /// Starts in any minute.
     pub(crate) start_rate: Option<NonZeroUsize>,
     pub(crate) time_limit: Option<Duration>,
@@ -36,6 +37,7 @@ impl Default for Limits {
         Self {
             concurrency: 4,
             max_pending: 8,
+            large_from: 128 << 20,
             start_rate: NonZeroUsize::new(60),
             time_limit: None,
             item_time_limit: None,
@@ -46,10 +48,8 @@ impl Default for Limits {
 /// What drives a run that has begun.
 pub(crate) struct Engine {
     budget: Budget,
-    /// How many more jobs may be pending.
-    pending: Arc<Semaphore>,
-    /// The wait for one more.
-    next: BoxFuture<'static, OwnedSemaphorePermit>,
+    /// The wait for one more export.
+    next: BoxFuture<'static, Arc<Turns>>,
     /// Completes when the run is to end early.
     end: Shared<BoxFuture<'static, End>>,
     ended: Option<End>,
@@ -82,14 +82,11 @@ impl From<End> for EndReason {
 impl Engine {
     /// Sets the clock of the time limit going.
     pub(crate) fn new(limits: &Limits, shutdown: BoxFuture<'static, ()>) -> Self {
-        let pending = Arc::new(Semaphore::new(
-            limits.max_pending.min(Semaphore::MAX_PERMITS),
-        ));
         let store = StoreGate::new();
+        let budget = Budget::new(limits, store.waiter());
         Self {
-            budget: Budget::new(limits.start_rate, limits.concurrency, store.waiter()),
-            next: one_more(pending.clone()),
-            pending,
+            next: budget.clone().turns().boxed(),
+            budget,
             end: end(shutdown, limits.time_limit).boxed().shared(),
             ended: None,
             store,
@@ -104,11 +101,12 @@ impl Engine {
         Stopwatch::start(self.began.0, self.began.1)
     }
 
-    /// Waits until one more job may be pending.
-    pub(crate) fn poll_turns(&mut self, cx: &mut Context<'_>) -> Poll<Arc<dyn Admission>> {
-        self.next.poll_unpin(cx).map(|pending| {
-            self.next = one_more(self.pending.clone());
-            self.budget.turns(pending)
+    /// Waits until one more export may be under way.
+    pub(crate) fn poll_turns(&mut self, cx: &mut Context<'_>) -> Poll<Arc<Turns>> {
+        let next = self.next.poll_unpin(cx);
+        next.map(|turns| {
+            self.next = self.budget.clone().turns().boxed();
+            turns
         })
     }
 
@@ -212,18 +210,6 @@ fn end(
             () = limit => End::TimeLimit,
         }
     }
-}
-
-async fn acquired(pending: Arc<Semaphore>) -> OwnedSemaphorePermit {
-    match pending.acquire_owned().await {
-        Ok(permit) => permit,
-        // Nothing closes it.
-        Err(_) => std::future::pending().await,
-    }
-}
-
-fn one_more(pending: Arc<Semaphore>) -> BoxFuture<'static, OwnedSemaphorePermit> {
-    acquired(pending).boxed()
 }
 
 #[cfg(test)]

@@ -134,7 +134,9 @@ impl Stopwatch {
                     state.enter(Phase::WaitingToDownload);
                 }
             }
-            Event::Complete { .. } => state.enter(Phase::WaitingToDownload),
+            Event::Complete { .. } | Event::Deferred { .. } => {
+                state.enter(Phase::WaitingToDownload);
+            }
             Event::Opening => state.enter(Phase::Downloading),
             Event::Downloading { .. } => (state.measured.bytes, state.measured.records) = (0, 0),
             Event::Progress {

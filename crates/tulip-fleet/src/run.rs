@@ -25,12 +25,16 @@ use crate::{CircuitBreaker, ItemReport, NotStarted, Plan, StopPolicy};
 ///
 /// Jobs are started within a budget: at most [`Run::start_rate`] in any minute, and at most
 /// [`Run::max_pending`] that Tulip is not done with. All that are started are polled, and each that
-/// is complete is downloaded as soon as fewer than [`Run::concurrency`] others are.
+/// is complete is downloaded as soon as fewer than [`Run::concurrency`] others are. Large archives
+/// get half of these turns at most, so that they do not hold up the others: see
+/// [`Run::large_from`].
 ///
 /// One that fails is tried again where the [`RetryPolicy`] says so, by default [`RetryByOutcome`],
 /// and reported once, when it is not. It does not stop the others, unless the [`StopPolicy`] says
-/// so; by default a [`CircuitBreaker`], which sees what is reported. Nothing runs before the stream is polled first. It must be polled within a
-/// tokio runtime, on which each export is a task of its own.
+/// so; by default a [`CircuitBreaker`], which sees what is reported.
+///
+/// Nothing runs before the stream is polled first. It must be polled within a tokio runtime, on which
+/// each export is a task of its own.
 ///
 /// # Cancellation
 /// [`Run::until`] ends the exports in order and reports every one. Dropping the stream drops its
@@ -108,6 +112,15 @@ impl Run {
     /// from its start until its archive can be downloaded.
     pub fn max_pending(mut self, jobs: usize) -> Self {
         self.limits.max_pending = jobs.max(1);
+        self
+    }
+
+    /// Counts archives of at least this many bytes as large, by default 128 MiB. At most half of the
+    /// downloads are of large archives, or one where there is no other: what is found to be large
+    /// beyond that gives its turn back, and waits until another large one has ended. An archive
+    /// whose host does not tell its length counts as small. `u64::MAX` has all take turns alike.
+    pub fn large_from(mut self, bytes: u64) -> Self {
+        self.limits.large_from = bytes;
         self
     }
 
@@ -239,12 +252,7 @@ impl Run {
             }
             return;
         }
-        // Beside those that are pending, as many as can be downloaded wait for that.
-        let most = self
-            .limits
-            .max_pending
-            .saturating_add(self.limits.concurrency);
-        while self.running.len() < most && engine.is_store_up() {
+        while engine.is_store_up() {
             let is_held = match self.queue.front() {
                 Some(next) => next.earlier.is_none() && self.policy.hold(self.queue.delayed()),
                 None => true,

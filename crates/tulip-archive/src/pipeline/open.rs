@@ -1,11 +1,11 @@
 //! The download and the object, opened.
 
 use tracing::warn;
-use tulip_core::ResourceUrl;
 use tulip_core::sink::{OpenOptions, SinkWriter};
-use tulip_http::Download;
+use tulip_http::{Download, Position};
 
 use super::start::Started;
+use super::wait::Ready;
 use crate::cancellation::{Cancellation, Graced};
 use crate::context::Context;
 use crate::inspect::Inspector;
@@ -13,25 +13,30 @@ use crate::recovery::{Recovery, ResumedObject};
 use crate::setup::Setup;
 use crate::{ExportError, FinalLineBreak, IfExists};
 
-/// Opens the download, behind what an earlier run has written where that can be resumed.
-pub(super) async fn download(
+/// What an earlier run has written of the object, where that can be resumed.
+pub(super) async fn resumed(
     cx: &mut Context,
     recovery: &mut Recovery,
     started: &Started,
-    resource: ResourceUrl,
-) -> Result<(Download, Option<ResumedObject>), ExportError> {
+) -> Option<ResumedObject> {
     let options = options(cx, started, None);
     let setup = &cx.setup;
-    let resumed = recovery.resume_object(setup, &started.key, &options).await;
-    let (client, job) = (&setup.client, &started.job);
-    let opened = match &resumed {
-        Some(resumed) => {
-            let position = resumed.position.clone();
-            Box::pin(client.resume_download(job, resource, position)).await
-        }
+    recovery.resume_object(setup, &started.key, &options).await
+}
+
+/// Opens the download, at the position to which an earlier run has come.
+pub(super) async fn download(
+    cx: &mut Context,
+    ready: &Ready,
+    position: Option<Position>,
+) -> Result<Download, ExportError> {
+    let (client, job) = (&cx.setup.client, &ready.started.job);
+    let resource = ready.resource.clone();
+    let opened = match position {
+        Some(position) => Box::pin(client.resume_download(job, resource, position)).await,
         None => Box::pin(client.download(job, resource)).await,
     };
-    Ok((opened.map_err(ExportError::download)?, resumed))
+    opened.map_err(ExportError::download)
 }
 
 /// Opens the object; `None` where there is one that is to be left as it is.

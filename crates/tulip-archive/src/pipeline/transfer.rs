@@ -1,11 +1,13 @@
 //! The bytes, from the archive's host to the sink.
 
+use futures_util::FutureExt as _;
 use tulip_core::sink::SinkWriter;
 use tulip_http::{Download, Piece, Position};
 
 use super::open;
 use super::start::Started;
 use super::wait::Ready;
+use crate::admission::Permit;
 use crate::cancellation::Cancellation;
 use crate::context::Context;
 use crate::inspect::{Inspection, Inspector};
@@ -116,11 +118,14 @@ pub(super) async fn transfer(
     recovery: &mut Recovery,
     ready: Ready,
 ) -> Result<Moved, ExportError> {
-    let Ready { started, resource } = ready;
-    cx.emit(Event::Opening);
-    let opening = open::download(cx, recovery, &started, resource);
-    let (mut download, mut resumed) = cancellation.guard(opening).await?;
     let max_bytes = cx.setup.max_bytes;
+    cx.emit(Event::Opening);
+    let opening = async { Ok(open::resumed(cx, recovery, &ready.started).await) };
+    let mut resumed = cancellation.guard(opening).await?;
+    let position = resumed.as_ref().map(|resumed| resumed.position.clone());
+    let admitting = Box::pin(cancellation.guard(admitted(cx, &ready, position)));
+    let (mut download, _turn) = admitting.await?;
+    let started = ready.started;
     let key = &started.key;
     loop {
         let length = download.length();
@@ -183,6 +188,30 @@ pub(super) async fn transfer(
             }
         }
     }
+}
+
+/// The opened download, and the turn to move its bytes. A connection is not kept while others have
+/// their turn: hosts close those that stand still.
+async fn admitted(
+    cx: &mut Context,
+    ready: &Ready,
+    position: Option<Position>,
+) -> Result<(Download, Option<Permit>), ExportError> {
+    let download = open::download(cx, ready, position.clone()).await?;
+    let length = download.length();
+    check_size(cx.setup.max_bytes, length.unwrap_or_default())?;
+    let Some(admission) = cx.admission.clone() else {
+        return Ok((download, None));
+    };
+    let mut turn = admission.transfer(length);
+    if let Some(permit) = (&mut turn).now_or_never() {
+        return Ok((download, Some(permit)));
+    }
+    drop(download);
+    cx.emit(Event::Deferred { length });
+    let permit = turn.await;
+    cx.emit(Event::Opening);
+    Ok((open::download(cx, ready, position).await?, Some(permit)))
 }
 
 /// Runs a transfer to its end, or to where the download starts over.

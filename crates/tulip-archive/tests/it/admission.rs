@@ -3,8 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tulip_archive::{Admission, Event, Exporter, Permit, Source, Turn};
-use tulip_emulator::{Endpoint, Reply};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tulip_archive::{Admission, Event, Export, ExportErrorKind, Exporter, Permit, Source, Turn};
+use tulip_emulator::{Endpoint, JobScript, Reply};
 
 use crate::support::{Bench, fast};
 
@@ -38,6 +40,11 @@ impl Admission for Recorder {
 
     fn download(&self) -> Turn<'_, Permit> {
         self.turn("may download", "download is over")
+    }
+
+    fn transfer(&self, length: Option<u64>) -> Turn<'_, Permit> {
+        assert!(length.is_some_and(|length| length > 0));
+        self.turn("may transfer", "transfer is over")
     }
 }
 
@@ -73,8 +80,90 @@ async fn each_start_has_a_turn_of_its_own_that_lasts_until_it_is_answered() {
             "started",
             "start is over",
             "may download",
+            "may transfer",
+            "transfer is over",
             "exported",
             "download is over",
         ]
     );
+}
+
+/// Has the transfer of one archive wait.
+#[derive(Debug)]
+struct Deferring(Arc<Semaphore>);
+
+impl Admission for Deferring {
+    fn start(&self) -> Turn<'_, Permit> {
+        Box::pin(async { Box::new(()) as Permit })
+    }
+
+    fn download(&self) -> Turn<'_, Permit> {
+        self.start()
+    }
+
+    fn transfer(&self, _: Option<u64>) -> Turn<'_, Permit> {
+        Box::pin(async { Box::new(self.0.clone().acquire_owned().await.unwrap()) as Permit })
+    }
+}
+
+/// An export that is deferred until the semaphore has a permit, and what it tells meanwhile.
+async fn deferred(
+    bench: &Bench,
+    turns: &Arc<Semaphore>,
+) -> (Export, mpsc::UnboundedReceiver<&'static str>) {
+    let exporter = Exporter::builder(bench.client())
+        .to(bench.folder.path().to_str().unwrap())
+        .poll(fast());
+    let exporter = exporter.build().await.unwrap();
+    let (tell, told) = mpsc::unbounded_channel();
+    let source = Source::machine(bench.emulator.machine_ids()[0].clone());
+    let export = exporter
+        .export(source)
+        .admission(Arc::new(Deferring(turns.clone())))
+        .on_event(move |event| {
+            let _ = match event {
+                Event::Opening => tell.send("opening"),
+                Event::Deferred { length } => {
+                    assert!(length.is_some_and(|length| length > 0));
+                    tell.send("deferred")
+                }
+                Event::Downloading { .. } => tell.send("downloading"),
+                _ => Ok(()),
+            };
+        });
+    (export, told)
+}
+
+#[tokio::test]
+async fn an_archive_whose_transfer_has_to_wait_is_asked_for_again() {
+    let bench = Bench::start().await;
+    // By then the first URL is of no use any more.
+    let script = JobScript::new().url_requests(1);
+    bench.emulator.set_default_script(script);
+    let turns = Arc::new(Semaphore::new(0));
+    let (export, mut told) = deferred(&bench, &turns).await;
+    let export = tokio::spawn(async { export.await });
+    assert_eq!(told.recv().await, Some("opening"));
+    assert_eq!(told.recv().await, Some("deferred"));
+    assert_eq!(bench.files(), Vec::<String>::new());
+    turns.add_permits(1);
+    export.await.unwrap().unwrap();
+    assert_eq!(told.recv().await, Some("opening"));
+    assert_eq!(told.recv().await, Some("downloading"));
+    assert_eq!(bench.files().len(), 2);
+}
+
+#[tokio::test]
+async fn a_transfer_that_waits_can_be_cancelled() {
+    let bench = Bench::start().await;
+    let turns = Arc::new(Semaphore::new(0));
+    let (export, mut told) = deferred(&bench, &turns).await;
+    let token = CancellationToken::new();
+    let cancelled = token.clone().cancelled_owned();
+    let export = tokio::spawn(async { export.until(cancelled).await });
+    while told.recv().await != Some("deferred") {}
+    token.cancel();
+    let error = export.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ExportErrorKind::Interrupted);
+    assert_eq!(bench.files(), Vec::<String>::new());
 }

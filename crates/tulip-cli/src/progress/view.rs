@@ -105,7 +105,9 @@ impl View {
                 Step::Waiting(format!("waiting: {}", plain(status.as_str())))
             }
             Event::WaitFailing { .. } => Step::Waiting("Tulip is not responding, retrying".into()),
-            Event::Complete { .. } => Step::Waiting("complete, waiting to be downloaded".into()),
+            Event::Complete { .. } | Event::Deferred { .. } => {
+                Step::Waiting("complete, waiting to be downloaded".into())
+            }
             Event::Downloading { length, .. } => Step::Downloading {
                 bytes: 0,
                 length: *length,

@@ -1,17 +1,75 @@
 //! What a run asks of Tulip, and how much of it at once.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use tokio::sync::watch;
 use tulip_emulator::{Endpoint, JobScript};
-use tulip_fleet::archive::{ExportErrorKind, Source};
-use tulip_fleet::{ItemReport, Outcome, Plan, Run};
+use tulip_fleet::archive::core::ObjectKey;
+use tulip_fleet::archive::core::sink::{
+    OpenOptions, Sink, SinkError, SinkWriter, StoredObject, async_trait,
+};
+use tulip_fleet::archive::{ExportErrorKind, Exporter, Source};
+use tulip_fleet::{ItemReport, Outcome, Phase, Plan, Run};
 
 use crate::support::{Bench, all, count};
 
 async fn plan(bench: &Bench, sources: Vec<Source>) -> Plan {
     let exporter = bench.exporter().build().await.unwrap();
     Plan::new(&exporter, sources).await.unwrap()
+}
+
+const LARGE: u64 = 20_000;
+
+/// A sink that takes the bytes of large archives when it is told to.
+#[derive(Debug)]
+struct Reluctant(watch::Receiver<bool>);
+
+struct Counting {
+    bytes: u64,
+    ready: Option<watch::Receiver<bool>>,
+}
+
+#[async_trait]
+impl Sink for Reluctant {
+    fn scheme(&self) -> &str {
+        "reluctant"
+    }
+
+    fn location(&self, key: &ObjectKey) -> String {
+        format!("reluctant://{key}")
+    }
+
+    async fn open(
+        &self,
+        _: &ObjectKey,
+        options: &OpenOptions,
+    ) -> Result<Box<dyn SinkWriter>, SinkError> {
+        let is_large = options.size_hint.is_some_and(|bytes| bytes >= LARGE);
+        let ready = is_large.then(|| self.0.clone());
+        Ok(Box::new(Counting { bytes: 0, ready }))
+    }
+}
+
+#[async_trait]
+impl SinkWriter for Counting {
+    async fn write(&mut self, chunk: Bytes) -> Result<(), SinkError> {
+        if let Some(ready) = &mut self.ready {
+            ready.wait_for(|is_ready| *is_ready).await.unwrap();
+        }
+        self.bytes += chunk.len() as u64;
+        Ok(())
+    }
+
+    async fn close(self: Box<Self>) -> Result<StoredObject, SinkError> {
+        Ok(StoredObject::new(self.bytes))
+    }
+
+    async fn abort(self: Box<Self>) -> Result<(), SinkError> {
+        Ok(())
+    }
 }
 
 fn pending() -> JobScript {
@@ -64,6 +122,44 @@ async fn a_slow_job_delays_no_other() {
     reports.push(run.next().await.unwrap());
     assert_eq!(count(&reports, Outcome::Stored), 9);
     assert!(run.next().await.is_none());
+}
+
+#[tokio::test]
+async fn large_archives_hold_up_no_small_one_however_many_there_are() {
+    let bench = Bench::of(12).await;
+    let sources = bench.sources().await;
+    for large in &sources[..8] {
+        let script = JobScript::new().rows(1000);
+        bench
+            .emulator
+            .script_next_of(large.known_machine().unwrap(), script);
+    }
+    let (ready, is_ready) = watch::channel(false);
+    let exporter = Exporter::builder(bench.client()).to_sink(Arc::new(Reluctant(is_ready)));
+    let plan = Plan::new(&exporter.build().await.unwrap(), sources)
+        .await
+        .unwrap();
+    let run = Run::new(plan).max_pending(1).concurrency(2);
+    let mut run = run.large_from(LARGE);
+    let mut reports = Vec::new();
+    while reports.len() < 4 {
+        let report = run.next().await.unwrap();
+        assert!(report.measured.bytes < LARGE, "{}", report.measured.bytes);
+        reports.push(report);
+    }
+    ready.send_replace(true);
+    let large = all(run).await;
+    assert!(large.iter().all(|report| report.measured.bytes >= LARGE));
+    // All but the first were deferred: their turn to download came twice.
+    let turns = large.iter().map(|report| {
+        let phases = report.measured.phases.iter();
+        let turn = phases.filter(|span| span.phase == Phase::Downloading);
+        turn.count()
+    });
+    assert_eq!(turns.filter(|turns| *turns == 2).count(), 7);
+    reports.extend(large);
+    assert_eq!(count(&reports, Outcome::Stored), 12);
+    assert_eq!(bench.emulator.requests().count(Endpoint::Start), 12);
 }
 
 #[tokio::test]
