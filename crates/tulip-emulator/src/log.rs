@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use tulip_core::{JobId, MachineId};
 
@@ -85,6 +86,8 @@ pub struct Requests {
     pub asset: Vec<AssetRequest>,
     /// Bytes of bodies that the asset host has handed to its connections.
     pub asset_bytes: u64,
+    /// When each request for a start was answered, refused ones among them.
+    pub start_times: Vec<Instant>,
     counts: HashMap<Endpoint, usize>,
     starts: HashMap<MachineId, usize>,
     jobs: HashMap<JobId, JobRequests>,
@@ -114,6 +117,7 @@ impl Requests {
 pub(crate) struct Log {
     api: VecDeque<ApiRequest>,
     asset: VecDeque<(AssetRequest, Arc<AtomicU64>)>,
+    start_times: Vec<Instant>,
     counts: HashMap<Endpoint, usize>,
     starts: HashMap<MachineId, usize>,
 }
@@ -122,6 +126,9 @@ impl Log {
     pub(crate) fn api(&mut self, request: ApiRequest) {
         if let Some(endpoint) = request.endpoint {
             self.count(endpoint);
+        }
+        if request.endpoint == Some(Endpoint::Start) {
+            self.start_times.push(Instant::now());
         }
         keep(&mut self.api, request);
     }
@@ -149,6 +156,7 @@ impl Log {
             api: self.api.iter().cloned().collect(),
             asset: asset.collect(),
             asset_bytes,
+            start_times: self.start_times.clone(),
             counts: self.counts.clone(),
             starts: self.starts.clone(),
             jobs,

@@ -1,6 +1,6 @@
 //! The emulator with its machines and their faults, and what it sees of a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -116,7 +116,6 @@ impl Plant {
             measured
         });
         let mut seen = Seen::default();
-        let (began, mut starts) = (Instant::now(), Vec::new());
         let mut last_burst = Instant::now();
         while !is_over.load(Ordering::SeqCst) {
             tokio::time::sleep(Duration::from_millis(250)).await;
@@ -126,8 +125,6 @@ impl Plant {
                 .iter()
                 .filter(|job| is_pending(job.last_status.as_deref()));
             seen.most_pending = seen.most_pending.max(pending.count());
-            let requests = self.emulator.requests();
-            starts.push((began.elapsed(), requests.count(Endpoint::Start)));
             if self.shape.with_faults && last_burst.elapsed() > Duration::from_secs(10) {
                 last_burst = Instant::now();
                 let busy = Reply::busy(429).retry_after(Duration::from_secs(1));
@@ -139,12 +136,13 @@ impl Plant {
         seen.starts = requests.count(Endpoint::Start);
         seen.requests =
             seen.starts + requests.count(Endpoint::Status) + requests.count(Endpoint::Machines);
-        for (at, count) in &starts {
-            let minute = Duration::from_secs(60);
-            let before = starts.iter().take_while(|(then, _)| *then + minute < *at);
-            let before = before.last().map_or(0, |(_, count)| *count);
-            // What came in the quarter of a second before the minute is counted with it.
-            seen.most_starts = seen.most_starts.max(count - before);
+        let mut minute = VecDeque::new();
+        for at in requests.start_times {
+            minute.push_back(at);
+            while at - minute[0] >= Duration::from_secs(60) {
+                minute.pop_front();
+            }
+            seen.most_starts = seen.most_starts.max(minute.len());
         }
         (child.await.unwrap(), seen)
     }
