@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tulip_archive::{StateError, StateErrorKind};
@@ -12,6 +13,10 @@ use crate::error;
 
 /// As many writes as go into one transaction: more would only make the first ones wait.
 const BATCH: usize = 1024;
+
+/// How long a transaction waits for more writes, where the one before had several: they come from
+/// exports that run side by side, and one transaction for all of them costs little more than for one.
+const LINGER: Duration = Duration::from_micros(500);
 
 /// Hands work to the thread. Dropping it does what is queued, then closes the database.
 #[derive(Debug)]
@@ -134,9 +139,14 @@ impl<T: Send, W: FnMut(&mut Session<'_>) -> Result<T, StateError> + Send> Task f
 }
 
 fn run(mut database: Database, tasks: &Receiver<Box<dyn Task>>) {
+    let mut others = false;
     while let Ok(first) = tasks.recv() {
+        if others {
+            std::thread::sleep(LINGER);
+        }
         let mut batch = vec![first];
         batch.extend(tasks.try_iter().take(BATCH - 1));
+        others = batch.len() > 1;
         commit(&mut database, batch);
     }
     if let Err(error) = database.close() {
