@@ -19,6 +19,9 @@ pub enum EndReason {
     /// [`ExportErrorKind::DeadlineExceeded`], and its message begins with these words, which say
     /// which limit: `the time limit of the run was reached`.
     TimeLimit(Cow<'static, str>),
+    /// Another process has taken over what the export belongs to. It ends as
+    /// [`ExportErrorKind::Fenced`], and leaves nothing for another run unless it has started a job.
+    Fenced,
 }
 
 /// A future that tells nothing more, such as that of a `CancellationToken`, interrupts.
@@ -39,6 +42,10 @@ impl EndReason {
             Self::TimeLimit(limit) => {
                 let what = format!("{limit}; nothing was stored");
                 ExportError::new(ExportErrorKind::DeadlineExceeded, what)
+            }
+            Self::Fenced => {
+                let what = "another process has taken this over; nothing was stored";
+                ExportError::new(ExportErrorKind::Fenced, what)
             }
         }
     }

@@ -10,6 +10,7 @@ use tulip_archive::{EndReason, Event, ExportErrorKind, JobId};
 
 use crate::budget::Turns;
 use crate::engine::Engine;
+use crate::fence::Fence;
 use crate::ledger::RunLog;
 use crate::queue::{Queued, Tries};
 use crate::{Item, ItemError, ItemReport, ItemSummary, NotStarted};
@@ -60,17 +61,14 @@ impl Attempt {
     }
 
     pub(crate) async fn run(self, observer: Observer, turns: Arc<Turns>) -> Ended {
-        let log = self.log.clone();
-        let is_ours = match &log {
-            Some(log) => log.record(self.running(self.job.as_ref())).await,
-            None => true,
-        };
-        let result = match is_ours {
-            true => self.export(observer, turns.clone()).await,
-            false => Err(ItemError::NotStarted(NotStarted::new(
-                ExportErrorKind::Fenced,
-                "not started: another process has taken this run over",
-            ))),
+        let result = match &self.log {
+            Some(log) => self.recorded(observer, turns.clone(), log).await,
+            None => {
+                let export = self.item.export(self.job.as_ref());
+                let export = export.on_event(self.observer(observer, None));
+                let export = export.admission(turns.clone()).until(self.end.clone());
+                export.await.map_err(ItemError::Failed)
+            }
         };
         let report = ItemReport {
             source: self.item.source.clone(),
@@ -81,9 +79,9 @@ impl Attempt {
             measured: self.tries.stopwatch.read(),
             remembered: self.item.is_remembered(),
         };
-        let is_still_ours = match log.filter(|_| is_ours) {
+        let is_still_ours = match &self.log {
             Some(log) => log.record(ItemSummary::of(&report)).await,
-            None => is_ours,
+            None => true,
         };
         Ended {
             item: self.item,
@@ -95,42 +93,61 @@ impl Attempt {
     }
 
     /// Exports, and records the job as soon as it is known.
-    async fn export(
+    async fn recorded(
         &self,
-        mut observer: Observer,
+        observer: Observer,
         turns: Arc<Turns>,
+        log: &Arc<RunLog>,
     ) -> Result<tulip_archive::Outcome, ItemError> {
-        let stopwatch = self.tries.stopwatch.clone();
-        let (known, job) = oneshot::channel();
-        let mut known = Some(known);
-        let observer = move |event: Event<'_>| {
-            if let Event::Started { job } | Event::ResumingJob { job, .. } = &event
-                && let Some(known) = known.take()
-            {
-                // It is not waited for where nothing is recorded.
-                let _ = known.send((*job).clone());
+        let fence = Fence::new(turns, log.clone());
+        let (end, lost) = (self.end.clone(), fence.lost());
+        let end = async {
+            tokio::select! {
+                reason = end => reason,
+                () = lost => EndReason::Fenced,
             }
-            stopwatch.event(&event);
-            observer(event);
         };
+        let (known, job) = oneshot::channel();
         let export = self.item.export(self.job.as_ref());
-        let export = export.on_event(observer).admission(turns);
-        let export = export.until(self.end.clone());
-        let Some(log) = &self.log else {
-            return export.await.map_err(ItemError::Failed);
-        };
+        let export = export.on_event(self.observer(observer, Some(known)));
+        let export = export.admission(fence.clone()).until(end);
         let recorded = async {
             // Without a job the export ends, and with it the observer.
             if let Ok(job) = job.await {
                 // The end of the export tells where another process has the run.
-                let _ = log.record(self.running(Some(&job))).await;
+                let _ = log.record(self.running(&job)).await;
             }
         };
         let (result, ()) = tokio::join!(export, recorded);
-        result.map_err(ItemError::Failed)
+        match fence.is_lost() {
+            true => Err(ItemError::NotStarted(NotStarted::new(
+                ExportErrorKind::Fenced,
+                "not started: another process has taken this run over",
+            ))),
+            false => result.map_err(ItemError::Failed),
+        }
     }
 
-    fn running(&self, job: Option<&JobId>) -> ItemSummary {
+    /// Measures what the export does, and hands on its job as soon as it is known.
+    fn observer(
+        &self,
+        mut observer: Observer,
+        mut known: Option<oneshot::Sender<JobId>>,
+    ) -> impl FnMut(Event<'_>) + Send + use<> {
+        let stopwatch = self.tries.stopwatch.clone();
+        move |event: Event<'_>| {
+            if let Event::Started { job } | Event::ResumingJob { job, .. } = &event
+                && let Some(known) = known.take()
+            {
+                // It is not waited for where the export has ended.
+                let _ = known.send((*job).clone());
+            }
+            stopwatch.event(&event);
+            observer(event);
+        }
+    }
+
+    fn running(&self, job: &JobId) -> ItemSummary {
         let tries = &self.tries;
         ItemSummary::running(&self.item.source, job, (tries.attempts, tries.started.0))
     }

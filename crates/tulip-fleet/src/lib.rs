@@ -6,6 +6,7 @@ mod budget;
 mod collision;
 mod engine;
 mod error;
+mod fence;
 pub mod ledger;
 mod manifest;
 mod many;

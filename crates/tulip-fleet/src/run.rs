@@ -182,7 +182,7 @@ impl Run {
         self
     }
 
-    /// Records in a ledger when each export is taken up, when its job is known, and how it ends. Where
+    /// Records in a ledger the job of each export as soon as it is known, and how the export ends. Where
     /// another process has taken the run over, it ends early, and its exports as
     /// [`ExportErrorKind::Fenced`](tulip_archive::ExportErrorKind::Fenced).
     pub fn log(mut self, log: Arc<RunLog>) -> Self {

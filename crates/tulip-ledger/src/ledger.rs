@@ -107,6 +107,12 @@ impl Ledger for SqliteLedger {
         self.writer.call(true, work).await
     }
 
+    async fn check(&self, claim: &Claim) -> Result<(), StateError> {
+        let claim = claim.clone();
+        let work = move |session: &mut Session<'_>| runs::is_in_force(session, &claim);
+        in_force(self.writer.call(false, work).await?)
+    }
+
     async fn record(&self, claim: &Claim, item: ItemSummary) -> Result<(), StateError> {
         let claim = claim.clone();
         let work = move |session: &mut Session<'_>| runs::record(session, &claim, &item);

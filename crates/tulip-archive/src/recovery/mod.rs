@@ -120,7 +120,9 @@ fn is_incomplete(claimed: &ClaimedRecord, error: &ExportError) -> bool {
         Start::Asked { .. } => return true,
         Start::Known { .. } => record.identity.job.is_none() || record.has_left_something(),
     };
-    !archive_is_bad && (has_started || error.is_retryable())
+    // What another process has taken over is that one's to do.
+    let can_retry = error.is_retryable() && error.kind() != ExportErrorKind::Fenced;
+    !archive_is_bad && (has_started || can_retry)
 }
 
 fn fenced() -> ExportError {

@@ -181,6 +181,11 @@ async fn remove(ledger: &dyn Ledger, id: &str) -> Result<(), Failure> {
 }
 
 async fn is_fenced(ledger: &dyn Ledger, claim: &Claim) -> Result<(), Failure> {
+    let checked = ledger.check(claim).await;
+    check(
+        checked.is_err_and(|error| error.is_fenced()),
+        "a claim that is not in force passed for one that is",
+    )?;
     let recorded = ledger.record(claim, item("m9", Outcome::Stored)?).await;
     check(
         recorded.is_err_and(|error| error.is_fenced()),

@@ -37,6 +37,13 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// [`StateError`] when the ledger cannot tell or write.
     async fn begin(&self, new: NewRun) -> Result<Begun, StateError>;
 
+    /// Tells whether a claim is in force. Asked before each start, so that a process that was taken for
+    /// dead starts nothing more.
+    ///
+    /// # Errors
+    /// [`StateError`], of which [`StateError::is_fenced`] says that another process has the run.
+    async fn check(&self, claim: &Claim) -> Result<(), StateError>;
+
     /// Records what has become of an export, in the place of what was recorded before.
     ///
     /// # Errors

@@ -43,6 +43,13 @@ impl RunLog {
         self.has_failed.load(Ordering::Relaxed)
     }
 
+    /// Tells whether the run is still this process's.
+    pub(crate) async fn is_ours(&self) -> bool {
+        // A ledger that cannot tell ends no export.
+        let checked = self.ledger.check(&self.claim).await;
+        !checked.is_err_and(|error| error.is_fenced())
+    }
+
     /// Records what has become of an export, and tells whether the run is still this process's. That
     /// something cannot be written ends no export.
     pub(crate) async fn record(&self, item: ItemSummary) -> bool {

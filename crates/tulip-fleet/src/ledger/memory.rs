@@ -168,6 +168,10 @@ impl Ledger for MemoryLedger {
         })
     }
 
+    async fn check(&self, claim: &Claim) -> Result<(), StateError> {
+        self.shared().held(claim).map(drop)
+    }
+
     async fn record(&self, claim: &Claim, item: ItemSummary) -> Result<(), StateError> {
         let mut shared = self.shared();
         let stored = shared.held(claim)?;

@@ -169,14 +169,14 @@ impl ItemSummary {
     /// An export that is under way, with the job of its own that it has started.
     pub(crate) fn running(
         source: &Source,
-        job: Option<&JobId>,
+        job: &JobId,
         (attempts, started): (u32, Timestamp),
     ) -> Self {
         let why = "the run ended before this export did";
         Self {
             attempts,
             started: Some(started),
-            ..Self::open(source, job, why)
+            ..Self::open(source, Some(job), why)
         }
     }
 

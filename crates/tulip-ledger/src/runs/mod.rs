@@ -6,4 +6,4 @@ mod record;
 
 pub(crate) use begin::begin;
 pub(crate) use read::{find, list};
-pub(crate) use record::{end, record, release, remove};
+pub(crate) use record::{end, is_in_force, record, release, remove};

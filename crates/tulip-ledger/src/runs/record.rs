@@ -36,6 +36,15 @@ pub(super) fn put(
     Ok(())
 }
 
+/// Whether a claim is in force.
+pub(crate) fn is_in_force(session: &Session<'_>, claim: &Claim) -> Result<bool, StateError> {
+    let sql = "SELECT 1 FROM run WHERE id = ?1 AND attempt = ?2 AND process IS NOT NULL";
+    session.run(|transaction| {
+        let mut statement = transaction.prepare_cached(sql)?;
+        statement.exists(params![claim.id(), claim.attempt().cast_signed()])
+    })
+}
+
 /// Records what has become of an export; `false` where the claim is not in force.
 pub(crate) fn record(
     session: &Session<'_>,
