@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tulip_archive::{Admission, Permit, Turn};
 
-use crate::engine::Limits;
+use crate::limits::Limits;
 use crate::start_rate::StartRate;
 use crate::store_gate::Waiter;
 

@@ -73,8 +73,8 @@ mod tests {
     use super::*;
     use crate::RunSummary;
     use crate::budget::Budget;
-    use crate::engine::Limits;
     use crate::ledger::{Begun, Continue, Ledger, MemoryLedger, NewRun};
+    use crate::limits::Limits;
     use crate::store_gate::StoreGate;
 
     async fn claimed(ledger: &MemoryLedger, run: &RunSummary) -> Arc<RunLog> {

@@ -8,6 +8,7 @@ mod engine;
 mod error;
 mod fence;
 pub mod ledger;
+mod limits;
 mod manifest;
 mod many;
 mod outcome;

@@ -15,8 +15,9 @@ use tokio::task::JoinSet;
 use tulip_archive::{Event, Source};
 
 use crate::attempt::{Attempt, Ended, Observer};
-use crate::engine::{Engine, Limits};
+use crate::engine::Engine;
 use crate::ledger::RunLog;
+use crate::limits::Limits;
 use crate::queue::{Earlier, Queue, Queued};
 use crate::retry::{FailedAttempt, Retry, RetryByOutcome, RetryPolicy};
 use crate::{CircuitBreaker, ItemReport, NotStarted, Plan, StopPolicy};
