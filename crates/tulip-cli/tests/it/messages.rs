@@ -2,7 +2,7 @@
 
 use tulip_emulator::{Emulator, Endpoint, Fault, JobScript, Reply};
 
-use crate::support::{Bench, bare, elsewhere, run};
+use crate::support::{Bench, bare, elsewhere, refusing, run};
 
 fn all() -> [&'static str; 4] {
     ["export", "--all", "--to", "out"]
@@ -110,12 +110,8 @@ fn a_retry_is_a_warning_of_one_line() {
 #[test]
 fn a_refused_connection_says_so_and_what_to_check() {
     let bench = Bench::start();
-    // A port that was free a moment ago refuses connections.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = port.local_addr().unwrap();
-    drop(port);
     let mut command = bench.command();
-    let base = format!("http://{address}");
+    let base = format!("http://{}", refusing());
     let ran = run(&mut command, &["status", "j", "--base-url", &base]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     let lines: Vec<_> = ran.stderr.lines().collect();

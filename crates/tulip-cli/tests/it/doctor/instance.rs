@@ -7,7 +7,7 @@ use tulip_emulator::{Endpoint, Fault, Reply, TokenKind};
 use tulip_test_s3::S3ServerBuilder;
 
 use super::{assert_fails, assert_warns, servers};
-use crate::support::Bench;
+use crate::support::{Bench, refusing};
 
 #[test]
 fn settings_that_are_missing_or_wrong() {
@@ -101,7 +101,7 @@ fn hosts_that_cannot_be_reached_or_are_not_trusted() {
     let plain = servers::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     for (url, check, says) in [
         (
-            format!("http://{}", servers::refusing()),
+            format!("http://{}", refusing()),
             "connection",
             "connection refused",
         ),
@@ -235,12 +235,7 @@ fn proxies_that_do_not_lead_to_tulip() {
             "proxy",
             "https_proxy",
         ),
-        (
-            "HTTPS_PROXY",
-            port(servers::refusing()),
-            "proxy",
-            "from HTTPS_PROXY",
-        ),
+        ("HTTPS_PROXY", port(refusing()), "proxy", "from HTTPS_PROXY"),
         (
             "ALL_PROXY",
             port(servers::answering(denied)),

@@ -30,12 +30,6 @@ pub(super) fn silent() -> SocketAddr {
     })
 }
 
-/// A port that refuses connections: it was free a moment ago.
-pub(super) fn refusing() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
-}
-
 fn serving(serve: impl Fn(std::net::TcpStream) + Send + Clone + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
