@@ -1,6 +1,6 @@
 //! Claiming a run: a new one, or one that is continued.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{OptionalExtension as _, Row, params};
 use tulip_archive::StateError;
@@ -43,8 +43,12 @@ pub(crate) fn begin(session: &mut Session<'_>, new: &NewRun) -> Result<Begun, St
     if continued.is_none() {
         run.items.clear();
     }
+    let left: BTreeSet<String> = run.items.iter().map(ItemSummary::id).collect();
     for (item_id, item) in &planned {
-        put(session, "INSERT OR IGNORE", id, item_id, item)?;
+        // What is there and not among these is not understood.
+        if !left.contains(item_id) {
+            put(session, id, item_id, item)?;
+        }
     }
     Ok(Begun::Claimed {
         claim: Claim::new(id, attempt),

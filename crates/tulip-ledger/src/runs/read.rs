@@ -1,6 +1,7 @@
 //! Runs as they were recorded.
 
 use rusqlite::{OptionalExtension as _, Row};
+use tracing::warn;
 use tulip_archive::{StateError, StateErrorKind};
 use tulip_core::Timestamp;
 use tulip_fleet::ledger::RunOverview;
@@ -9,20 +10,24 @@ use tulip_fleet::{Counts, Outcome, RunEnd, RunSummary};
 use crate::database::Session;
 use crate::error;
 
-/// A run with all its exports.
+/// A run with all its exports. One whose record is not understood is left out, and told: it must not
+/// hide the others.
 pub(crate) fn find(session: &Session<'_>, id: &str) -> Result<Option<RunSummary>, StateError> {
     let Some(mut run) = find_row(session, id)? else {
         return Ok(None);
     };
-    let records = session.run(|transaction| {
-        let mut statement = transaction.prepare_cached("SELECT record FROM item WHERE run = ?1")?;
-        let records = statement.query_map([id], |row| row.get(0))?;
-        records.collect::<rusqlite::Result<Vec<String>>>()
+    let sql = "SELECT id, record FROM item WHERE run = ?1";
+    let rows = session.run(|transaction| {
+        let mut statement = transaction.prepare_cached(sql)?;
+        let rows = statement.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect::<rusqlite::Result<Vec<(String, String)>>>()
     })?;
-    let items = records.iter().map(|record| serde_json::from_str(record));
-    run.items = items
-        .collect::<Result<_, _>>()
-        .map_err(|error| damaged(session, &error.to_string()))?;
+    for (item, record) in rows {
+        match serde_json::from_str(&record) {
+            Ok(found) => run.items.push(found),
+            Err(error) => warn!(run = id, item, %error, "run {id}: left out {item}: {error}"),
+        }
+    }
     Ok(Some(run))
 }
 
@@ -75,7 +80,7 @@ impl RunRow {
     }
 }
 
-/// All runs, the latest first.
+/// All runs, the latest first. One that is not understood is left out, and told.
 pub(crate) fn list(session: &mut Session<'_>) -> Result<Vec<RunOverview>, StateError> {
     let sql = format!("SELECT {RUN}, process FROM run ORDER BY started DESC, attempt DESC");
     let rows: Vec<(RunRow, Option<String>)> = session.run(|transaction| {
@@ -85,7 +90,14 @@ pub(crate) fn list(session: &mut Session<'_>) -> Result<Vec<RunOverview>, StateE
     })?;
     let mut runs = Vec::with_capacity(rows.len());
     for (row, process) in rows {
-        let run = row.into_run(session)?;
+        let id = row.id.clone();
+        let run = match row.into_run(session) {
+            Ok(run) => run,
+            Err(error) => {
+                warn!(run = id, %error, "left out run {id}: {error}");
+                continue;
+            }
+        };
         let (counts, open) = counts(session, &run.id)?;
         let mut overview = RunOverview::new(run, counts, open);
         if let Some(process) = process
@@ -113,8 +125,13 @@ fn counts(session: &Session<'_>, run: &str) -> Result<(Counts, usize), StateErro
     })?;
     let (mut counts, mut open) = (Counts::default(), 0);
     for (outcome, is_open, exports, bytes, records) in groups {
-        let unknown = || damaged(session, "an export has ended in an unknown way");
-        let outcome = Outcome::from_name(&outcome).ok_or_else(unknown)?;
+        let Some(outcome) = Outcome::from_name(&outcome) else {
+            warn!(
+                run,
+                outcome, "run {run}: left out {exports} with outcome {outcome}"
+            );
+            continue;
+        };
         let exports = exports as usize;
         counts.add(outcome, exports);
         counts.bytes += bytes as u64;

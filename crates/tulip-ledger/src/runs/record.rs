@@ -8,22 +8,19 @@ use tulip_fleet::{ItemSummary, RunEnd};
 
 use crate::database::Session;
 
-/// Stores an export under its id.
+/// Stores an export under its id, in the place of what was stored before.
 pub(super) fn put(
     session: &Session<'_>,
-    how: &str,
     run: &str,
     id: &str,
     item: &ItemSummary,
 ) -> Result<(), StateError> {
     let record = serde_json::to_string(item)
         .map_err(|error| StateError::with_source(StateErrorKind::Other, "cannot record", error))?;
-    let sql = format!(
-        "{how} INTO item (run, id, outcome, is_open, bytes, records, record)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
-    );
+    let sql = "INSERT OR REPLACE INTO item (run, id, outcome, is_open, bytes, records, record)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     session.run(|transaction| {
-        transaction.prepare_cached(&sql)?.execute(params![
+        transaction.prepare_cached(sql)?.execute(params![
             run,
             id,
             item.outcome.as_str(),
@@ -61,7 +58,7 @@ pub(crate) fn record(
     if rows == 0 {
         return Ok(false);
     }
-    put(session, "INSERT OR REPLACE", claim.id(), &item.id(), item)?;
+    put(session, claim.id(), &item.id(), item)?;
     Ok(true)
 }
 

@@ -7,3 +7,4 @@ mod folder;
 mod processes;
 mod repair;
 mod support;
+mod unreadable;
