@@ -51,6 +51,15 @@ pub(crate) fn claim(
     })
 }
 
+/// Whether a claim is in force.
+pub(crate) fn is_in_force(session: &Session<'_>, claim: &Claim) -> Result<bool, StateError> {
+    let sql = "SELECT 1 FROM export WHERE id = ?1 AND attempt = ?2 AND process IS NOT NULL";
+    session.run(|transaction| {
+        let mut statement = transaction.prepare_cached(sql)?;
+        statement.exists(params![claim.id(), claim.attempt().cast_signed()])
+    })
+}
+
 /// Replaces a record; `false` where the claim is not in force.
 pub(crate) fn save(session: &Session<'_>, claim: &Claim, record: &str) -> Result<bool, StateError> {
     let sql = "UPDATE export SET record = ?3

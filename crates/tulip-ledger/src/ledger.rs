@@ -77,6 +77,12 @@ impl StateStore for SqliteLedger {
         self.writer.call(false, work).await
     }
 
+    async fn check(&self, claim: &Claim) -> Result<(), StateError> {
+        let claim = claim.clone();
+        let work = move |session: &mut Session<'_>| exports::is_in_force(session, &claim);
+        in_force(self.writer.call(false, work).await?)
+    }
+
     async fn save(&self, claim: &Claim, record: String, durable: bool) -> Result<(), StateError> {
         let claim = claim.clone();
         let work = move |session: &mut Session<'_>| exports::save(session, &claim, &record);

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tulip_core::sink::Sink;
 use tulip_core::{JobId, Timestamp};
 
-use crate::state::{ClaimedRecord, Start, Unremembered};
+use crate::state::{ClaimedRecord, Start, StateError, Unremembered};
 use crate::{ExportError, ExportErrorKind, Outcome};
 
 pub(crate) use object::ResumedObject;
@@ -55,7 +55,15 @@ impl Recovery {
     /// Makes sure that no other process has taken the export over, before something that cannot be
     /// taken back.
     pub(crate) async fn confirm(&mut self) -> Result<(), ExportError> {
-        self.save(false).await.map(drop)
+        if self.is_fenced {
+            return Err(fenced());
+        }
+        let Some(claimed) = &mut self.claimed else {
+            return Ok(());
+        };
+        let was_saved = claimed.is_saved;
+        let confirmed = claimed.confirm().await;
+        self.written(confirmed, was_saved).map(drop)
     }
 
     /// Forgets the export, or leaves it for the next run.
@@ -88,7 +96,17 @@ impl Recovery {
             return Ok(false);
         };
         let was_saved = claimed.is_saved;
-        match claimed.save(durable).await {
+        let saved = claimed.save(durable).await;
+        self.written(saved, was_saved)
+    }
+
+    /// Tells whether the store could do what it was asked for.
+    fn written(
+        &mut self,
+        done: Result<(), StateError>,
+        was_saved: bool,
+    ) -> Result<bool, ExportError> {
+        match done {
             Ok(()) => Ok(true),
             Err(error) if error.is_fenced() => {
                 self.is_fenced = true;

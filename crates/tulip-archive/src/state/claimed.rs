@@ -94,6 +94,14 @@ impl ClaimedRecord {
         Ok(RecordOutcome::Claimed(Box::new(claimed)))
     }
 
+    /// Makes sure that no other process has taken the record over. What could not be saved before is.
+    pub(crate) async fn confirm(&mut self) -> Result<(), StateError> {
+        match &self.claim {
+            Some(claim) if self.is_saved => self.store.check(claim).await,
+            _ => self.save(false).await,
+        }
+    }
+
     /// Saves the record. What must not be forgotten, whatever happens to the machine, is `durable`.
     ///
     /// # Cancellation

@@ -127,6 +127,11 @@ async fn listed(store: &dyn StateStore, id: &str) -> Result<Option<(String, bool
 }
 
 async fn is_fenced(store: &dyn StateStore, claim: &Claim) -> Result<(), Failure> {
+    let checked = store.check(claim).await;
+    check(
+        checked.is_err_and(|error| error.is_fenced()),
+        "a claim that is not in force was said to be",
+    )?;
     let saved = store.save(claim, "{\"stale\": 1}".to_owned(), true).await;
     check(
         saved.is_err_and(|error| error.is_fenced()),
@@ -148,6 +153,7 @@ async fn lifecycle(fixture: &dyn Fixture, id: String) -> Result<(), Failure> {
     let text = "{\"text\": \"\\u0000 \u{1F33A} '\\\"\"}";
     store.save(&claim, text.to_owned(), false).await?;
     store.save(&claim, text.to_owned(), true).await?;
+    store.check(&claim).await?;
     let there = listed(store, &id).await?;
     check(there == Some((text.to_owned(), true)), "it is not listed")?;
     store.release(claim.clone());

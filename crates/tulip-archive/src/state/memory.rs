@@ -123,6 +123,10 @@ impl StateStore for MemoryStateStore {
         })
     }
 
+    async fn check(&self, claim: &Claim) -> Result<(), StateError> {
+        self.shared().held(claim).map(drop)
+    }
+
     async fn save(&self, claim: &Claim, record: String, _: bool) -> Result<(), StateError> {
         self.shared().held(claim)?.record = record;
         Ok(())

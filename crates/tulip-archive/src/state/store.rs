@@ -33,6 +33,12 @@ pub trait StateStore: fmt::Debug + Send + Sync {
     /// [`StateError`] when the store cannot tell or write.
     async fn claim(&self, id: &str, new: Option<String>) -> Result<ClaimOutcome, StateError>;
 
+    /// Tells whether a claim is in force, and writes nothing.
+    ///
+    /// # Errors
+    /// [`StateError`], of which [`StateError::is_fenced`] says that another process has it.
+    async fn check(&self, claim: &Claim) -> Result<(), StateError>;
+
     /// Replaces a record. What must not be forgotten, whatever happens to the machine, is `durable`.
     ///
     /// # Errors

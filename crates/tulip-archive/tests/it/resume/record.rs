@@ -143,6 +143,10 @@ impl StateStore for Unwritable {
         self.0.claim(id, new).await
     }
 
+    async fn check(&self, claim: &Claim) -> Result<(), StateError> {
+        self.0.check(claim).await
+    }
+
     async fn save(&self, _: &Claim, _: String, _: bool) -> Result<(), StateError> {
         Err(StateError::new(StateErrorKind::Full, "no space left"))
     }
