@@ -16,6 +16,9 @@ pub(crate) const START_RATE: usize = 1500;
 /// Attempts of the run: a job that fails as often is a failure.
 pub(crate) const ATTEMPTS: usize = 3;
 
+/// How long a burst of 429 lasts.
+const BURST: Duration = Duration::from_secs(1);
+
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape {
     pub(crate) small: usize,
@@ -125,9 +128,14 @@ impl Plant {
                 .iter()
                 .filter(|job| is_pending(job.last_status.as_deref()));
             seen.most_pending = seen.most_pending.max(pending.count());
+            // A burst lasts as long as its replies say. Refusals that nobody has met by then must not
+            // queue up: a run that tries one call a second would meet nothing else.
+            if last_burst.elapsed() > BURST {
+                self.emulator.clear_faults();
+            }
             if self.shape.with_faults && last_burst.elapsed() > Duration::from_secs(10) {
                 last_burst = Instant::now();
-                let busy = Reply::busy(429).retry_after(Duration::from_secs(1));
+                let busy = Reply::busy(429).retry_after(BURST);
                 self.emulator.fail_next(Endpoint::Start, 5, busy.clone());
                 self.emulator.fail_next(Endpoint::Status, 5, busy);
             }
