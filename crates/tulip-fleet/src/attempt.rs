@@ -53,10 +53,10 @@ impl Attempt {
         tries.attempts += 1;
         Self {
             end: engine.end_of(tries.started.1).boxed().shared(),
+            log: queued.item.log.clone().or(log),
             item: queued.item,
             tries,
             job,
-            log,
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a run exports: every source once, under keys that can be used and do not collide.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use tulip_archive::core::Timestamp;
 use tulip_archive::{
@@ -9,6 +10,7 @@ use tulip_archive::{
 use tulip_core::sink::Capabilities;
 
 use crate::collision::Keyed;
+use crate::ledger::RunLog;
 use crate::{Collisions, ItemReport, ItemSummary, PlanError, deduplicate};
 
 /// One export of a plan.
@@ -21,6 +23,8 @@ pub struct Item {
     pub(crate) job: Option<JobId>,
     /// What an earlier run has left, where the item is to finish that.
     incomplete: Option<Box<IncompleteExport>>,
+    /// The run that it belongs to, where that is another.
+    pub(crate) log: Option<Arc<RunLog>>,
 }
 
 /// The exports of a run, and those that failed before they could be started.
@@ -38,6 +42,7 @@ impl Item {
             exporter: exporter.clone(),
             job: None,
             incomplete: None,
+            log: None,
             source,
             key,
         }
@@ -105,14 +110,21 @@ impl Plan {
     }
 
     /// The same plan with an export that an earlier run left incomplete, if that tells what it
-    /// exports. The exporter must be one that can resume it: see [`Exporter::resume`].
+    /// exports. The exporter must be one that can resume it: see [`Exporter::resume`]. How it ends is
+    /// recorded in `log`, if that is given, instead of the [log of the run](crate::Run::log).
     #[must_use]
-    pub fn with_incomplete(mut self, exporter: &Exporter, incomplete: &IncompleteExport) -> Self {
+    pub fn with_incomplete(
+        mut self,
+        exporter: &Exporter,
+        incomplete: &IncompleteExport,
+        log: Option<Arc<RunLog>>,
+    ) -> Self {
         if let Some(source) = incomplete.source() {
             self.items.push(Item {
                 exporter: exporter.clone(),
                 job: None,
                 incomplete: Some(Box::new(incomplete.clone())),
+                log,
                 source,
                 key: incomplete.key().cloned(),
             });

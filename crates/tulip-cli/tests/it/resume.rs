@@ -247,3 +247,32 @@ fn a_path_is_taken_literally_wherever_it_is_used_or_shown() {
         );
     }
 }
+
+/// A run with one export that could not be finished: `tulip resume` finishes the run, too.
+#[test]
+fn what_is_resumed_is_recorded_in_the_run_that_has_left_it() {
+    let bench = Bench::start();
+    bench.emulator.fail_next(Endpoint::Asset, 1, elsewhere());
+    let args = ["export", "--all", "--to", "out", "--concurrency", "1"];
+    let ran = bench.run(&args);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let id = bench.run(&["runs", "--json"]).json()[0]["run"].clone();
+    let manifest = bench.path(&format!("out/_runs/{}.json", id.as_str().unwrap()));
+    let whole = || -> serde_json::Value {
+        let text = std::fs::read_to_string(&manifest).unwrap();
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()["whole"].clone()
+    };
+    assert_eq!(whole(), false);
+    let ran = bench.run(&["resume"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stderr.contains("is complete\n"), "{ran:?}");
+    assert_eq!(whole(), true);
+    let shown = bench.run(&["runs", "--json"]).json();
+    assert_eq!(shown.len(), 1);
+    assert_eq!(shown[0]["counts"]["failed_to_store"], 0, "{shown:?}");
+    assert_eq!(shown[0]["run"], id);
+    let starts = bench.emulator.requests().count(Endpoint::Start);
+    assert_eq!(starts, bench.emulator.jobs().len());
+    let ran = bench.run(&["export", "--retry-failed", "--to", "out"]);
+    assert!(ran.stderr.contains("nothing to retry"), "{ran:?}");
+}

@@ -6,9 +6,11 @@
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod contract;
+mod left;
 mod log;
 mod memory;
 
 pub use contract::{Begun, Continue, Ledger, NewRun, RunOverview};
+pub use left::LeftRuns;
 pub use log::RunLog;
 pub use memory::MemoryLedger;

@@ -1,0 +1,120 @@
+//! Runs that have left incomplete exports.
+
+use std::sync::Arc;
+
+use tulip_archive::IncompleteExport;
+use tulip_archive::state::StateError;
+
+use super::contract::{Begun, Continue, Ledger, NewRun};
+use super::log::RunLog;
+use crate::{ItemSummary, RunEnd, RunSummary};
+
+/// Runs that have left incomplete exports, claimed by a process that finishes these on their own: how
+/// each ends is recorded in the run that it belongs to. Dropping it leaves the runs as they are.
+#[derive(Debug)]
+pub struct LeftRuns {
+    ledger: Arc<dyn Ledger>,
+    runs: Vec<LeftRun>,
+}
+
+#[derive(Debug)]
+struct LeftRun {
+    /// As it was left.
+    run: RunSummary,
+    log: Arc<RunLog>,
+}
+
+impl LeftRuns {
+    /// Claims the latest run of each of these exports, where no process works on it. Each comes with
+    /// its target as [`RunSummary::target`] names that.
+    ///
+    /// # Errors
+    /// [`StateError`] when the ledger cannot tell or write.
+    pub async fn claim(
+        ledger: Arc<dyn Ledger>,
+        exports: &[(String, &IncompleteExport)],
+    ) -> Result<Self, StateError> {
+        let mut missing: Vec<_> = exports.iter().collect();
+        let mut runs = Vec::new();
+        for overview in ledger.runs().await? {
+            let found = &overview.run;
+            let is_of = |(target, open): &(String, &IncompleteExport)| {
+                (found.target.as_str(), found.instance.as_str()) == (target, open.instance())
+            };
+            if overview.is_claimed || !missing.iter().any(|export| is_of(export)) {
+                continue;
+            }
+            let Some(run) = ledger.run(&found.id).await? else {
+                continue;
+            };
+            let before = missing.len();
+            missing.retain(|(target, open)| !has_left(&run, target, open));
+            if missing.len() == before {
+                continue;
+            }
+            let continues = Continue::Run(run.id.clone());
+            let new = NewRun::new(run.clone(), "").continuing(continues);
+            // What another process has claimed since, it finishes itself.
+            if let Begun::Claimed { claim, .. } = ledger.begin(new).await? {
+                let log = Arc::new(RunLog::new(ledger.clone(), claim));
+                runs.push(LeftRun { run, log });
+            }
+        }
+        Ok(Self { ledger, runs })
+    }
+
+    /// Where the end of an export is to be recorded: see [`Plan::with_incomplete`].
+    ///
+    /// [`Plan::with_incomplete`]: crate::Plan::with_incomplete
+    #[must_use]
+    pub fn log_of(&self, target: &str, export: &IncompleteExport) -> Option<Arc<RunLog>> {
+        let mut runs = self.runs.iter();
+        let left = runs.find(|left| has_left(&left.run, target, export))?;
+        Some(left.log.clone())
+    }
+
+    /// Ends the runs as they were ended before, or as complete where none of their exports is left any
+    /// more, and returns them as they are now.
+    ///
+    /// # Errors
+    /// [`StateError`] when the ledger cannot be read or written.
+    pub async fn end(self) -> Result<Vec<RunSummary>, StateError> {
+        let mut ended = Vec::new();
+        for LeftRun { run: before, log } in self.runs {
+            let Some(mut run) = self.ledger.run(&before.id).await? else {
+                continue;
+            };
+            let is_whole = run.items.iter().all(|item| item.outcome.is_success());
+            let is_open = run.items.iter().any(|item| item.is_open);
+            (run.end, run.reason) = match before.end {
+                _ if is_whole => (RunEnd::Complete, None),
+                RunEnd::Open if !is_open => (RunEnd::Complete, None),
+                end => (end, before.reason),
+            };
+            // Dropping the log leaves a run open.
+            if run.end != RunEnd::Open {
+                log.end(run.end, run.reason.clone()).await?;
+            }
+            ended.push(run);
+        }
+        Ok(ended)
+    }
+}
+
+/// Whether a run has left an export, with the job that it may have started for it.
+fn has_left(run: &RunSummary, target: &str, export: &IncompleteExport) -> bool {
+    let Some(source) = export.source() else {
+        return false;
+    };
+    let id = ItemSummary::waiting(&source).id();
+    let is_left = |item: &ItemSummary| {
+        !item.outcome.is_success()
+            && item.id() == id
+            && item
+                .job
+                .as_ref()
+                .is_none_or(|job| Some(job) == export.job())
+    };
+    (run.target.as_str(), run.instance.as_str()) == (target, export.instance())
+        && run.items.iter().any(is_left)
+}
