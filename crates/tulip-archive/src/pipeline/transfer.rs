@@ -138,11 +138,13 @@ pub(super) async fn transfer(
             }
             None => {
                 cx.emit(Event::Downloading { key, length });
-                recovery.object_opened(&cx.setup, key).await?;
-                match open::object(cx, cancellation, &started, length).await? {
-                    Some(writer) => (writer, cx.setup.inspector(length)),
-                    None => return Ok(Moved::Skipped(cx.skipped(key).await)),
-                }
+                recovery.discard_stale(cx.setup.sink.as_ref()).await?;
+                let opened = open::object(cx, cancellation, &started, length).await?;
+                let Some(writer) = opened else {
+                    return Ok(Moved::Skipped(cx.skipped(key).await));
+                };
+                recovery.object_opened(key, writer.resume_token()).await?;
+                (writer, cx.setup.inspector(length))
             }
         };
         let mut transfer = Transfer {

@@ -64,24 +64,23 @@ impl Recovery {
         }
     }
 
-    /// An object is about to be opened; what an earlier run has left of one is removed before.
+    /// An object was opened, and nothing of it is staged yet.
     pub(crate) async fn object_opened(
         &mut self,
-        setup: &Setup,
         key: &ObjectKey,
+        token: Option<String>,
     ) -> Result<(), ExportError> {
-        self.discard_stale(setup.sink.as_ref()).await?;
         if let Some(claimed) = &mut self.claimed {
             claimed.record.object = Some(StagedObject {
                 key: key.clone(),
-                left: StaleUpload::new(Timestamp::now()),
+                left: StaleUpload::new(Timestamp::now()).with_resume_token(token),
                 part: None,
             });
         }
         self.save(false).await.map(drop)
     }
 
-    /// The writer's resume token, once it has one.
+    /// The writer's resume token, where it had none when it was opened.
     pub(crate) async fn save_resume_token(
         &mut self,
         token: Option<String>,
@@ -195,7 +194,7 @@ impl Recovery {
     }
 
     /// Removes what earlier writers of the object and of its receipt have left.
-    pub(super) async fn discard_stale(&mut self, sink: &dyn Sink) -> Result<(), ExportError> {
+    pub(crate) async fn discard_stale(&mut self, sink: &dyn Sink) -> Result<(), ExportError> {
         let has_left = |claimed: &ClaimedRecord| claimed.record.has_left_something();
         if !self.claimed.as_ref().is_some_and(has_left) {
             return Ok(());

@@ -90,7 +90,9 @@ pub trait Sink: Send + Sync + fmt::Debug {
         Err(unsupported(self.scheme(), "list what it holds".to_owned()))
     }
 
-    /// Opens an object under `key` for writing.
+    /// Opens an object under `key` for writing. Nothing is staged before the first write, so that
+    /// whoever resumes can record the object, and the writer's token if it has one, before there is
+    /// anything to remove.
     ///
     /// # Errors
     /// [`SinkError`] when the object cannot be opened; [`SinkErrorKind::AlreadyExists`] where
