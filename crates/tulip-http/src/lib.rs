@@ -22,6 +22,6 @@ pub use error::{Error, ErrorKind};
 pub use http;
 pub use retry::{Attempt, ExponentialBackoff, NoRetry, RetryDecision, RetryPolicy};
 pub use transport::{
-    BuildError, EnvProxy, Network, NetworkError, StagedObject, Transport, TransportBody,
-    TransportError, Upload, error_for_status,
+    BuildError, EnvProxy, Network, NetworkError, Transport, TransportBody, TransportError, Upload,
+    error_for_status,
 };

@@ -7,8 +7,8 @@ use tulip_core::sink::{
     async_trait, staged_name,
 };
 use tulip_core::{NetworkOptions, ObjectKey};
+use tulip_http::Transport;
 use tulip_http::http::{Request, StatusCode};
-use tulip_http::{StagedObject, Transport, TransportError};
 
 const CAPABILITIES: Capabilities = Capabilities::NONE.with_atomic_create();
 
@@ -46,52 +46,21 @@ impl Sink for WebDav {
         key: &ObjectKey,
         options: &OpenOptions,
     ) -> Result<Box<dyn SinkWriter>, SinkError> {
-        let url = format!("{}/{}", self.root, staged_name("tulip", fastrand::u32(..)));
-        let put = Request::put(&url);
+        let staged = format!("{}/{}", self.root, staged_name("tulip", fastrand::u32(..)));
+        let (put, discard) = (Request::put(&staged), Request::delete(&staged));
         let (dav, key, mode) = (self.clone(), key.clone(), options.mode);
-        let staged = Staged {
-            dav,
-            url,
-            key,
-            mode,
-        };
-        Ok(self.http.staged_upload(put, staged))
-    }
-}
-
-struct Staged {
-    dav: WebDav,
-    url: String,
-    key: ObjectKey,
-    mode: WriteMode,
-}
-
-#[async_trait]
-impl StagedObject for Staged {
-    async fn commit(&self) -> Result<(), TransportError> {
-        for parent in self.key.parents() {
-            let folder = Request::builder()
-                .method("MKCOL")
-                .uri(self.dav.location(&parent));
-            match self.dav.http.request(folder).await {
-                // It is there already.
-                Err(error) if error.status() == Some(StatusCode::METHOD_NOT_ALLOWED) => {}
-                made => drop(made?),
+        let commit = async move {
+            for folder in key.parents().map(|key| dav.location(&key)) {
+                let make = Request::builder().method("MKCOL").uri(&folder);
+                let is_there = StatusCode::METHOD_NOT_ALLOWED;
+                dav.http.request_unless(is_there, make).await?;
             }
-        }
-        let create = self.mode == WriteMode::Create;
-        let rename = Request::builder()
-            .method("MOVE")
-            .uri(&self.url)
-            .header("Destination", self.dav.location(&self.key))
-            .header("Overwrite", if create { "F" } else { "T" });
-        self.dav.http.request(rename).await.map(drop)
-    }
-    async fn discard(&self) -> Result<(), TransportError> {
-        self.dav
-            .http
-            .request(Request::delete(&self.url))
-            .await
-            .map(drop)
+            let overwrite = if mode == WriteMode::Create { "F" } else { "T" };
+            let rename = Request::builder().method("MOVE").uri(&staged);
+            let rename = rename.header("Destination", dav.location(&key));
+            let rename = rename.header("Overwrite", overwrite);
+            dav.http.request(rename).await.map(drop)
+        };
+        Ok(self.http.staged_upload(put, commit, discard))
     }
 }

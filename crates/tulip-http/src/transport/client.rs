@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, request};
+use http::{Request, Response, StatusCode, request};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tulip_core::NetworkOptions;
@@ -92,6 +92,22 @@ impl Transport {
         let request = request.body(String::new());
         let request = request.map_err(|error| TransportError::unusable(&error))?;
         error_for_status(self.send(request).await?)
+    }
+
+    /// As [`Transport::request`], where `status` is no failure: 404 of what is to be removed, or 405
+    /// of a WebDAV folder that is to be made and is there.
+    ///
+    /// # Errors
+    /// As [`Transport::request`].
+    pub async fn request_unless(
+        &self,
+        status: StatusCode,
+        request: request::Builder,
+    ) -> Result<(), TransportError> {
+        match self.request(request).await {
+            Err(error) if error.status() == Some(status) => Ok(()),
+            answered => answered.map(drop),
+        }
     }
 
     /// As [`Transport::send`], for a body whose progress somebody else sees too.

@@ -28,6 +28,5 @@ pub(crate) use message::{
     code_of_xml, date, element, is_html, is_markup, read, retry_after, title_of,
 };
 pub(crate) use proxy::Proxies;
-pub use staged_upload::StagedObject;
 pub use transport_error::{TransportError, error_for_status};
 pub use upload::Upload;

@@ -1,5 +1,7 @@
 //! An object that is uploaded beside its key and then moved there.
 
+use std::pin::Pin;
+
 use bytes::Bytes;
 use http::{StatusCode, request};
 use tulip_core::sink::{SinkError, SinkWriter, StoredObject, async_trait};
@@ -8,27 +10,14 @@ use super::client::Transport;
 use super::transport_error::{TransportError, error_for_status};
 use super::upload::Upload;
 
-/// An object on a server under its [`staged_name`](tulip_core::sink::staged_name): what a sink says
-/// about its store, so that [`Transport::staged_upload`] can write to it.
-#[async_trait]
-pub trait StagedObject: Send + Sync {
-    /// Makes the object, which is whole now, visible under its key.
-    ///
-    /// # Errors
-    /// [`TransportError`]; nothing new is visible then. The object is discarded after it.
-    async fn commit(&self) -> Result<(), TransportError>;
-
-    /// Removes the object.
-    ///
-    /// # Errors
-    /// [`TransportError`] when it stays. That it is not there (404) is no failure.
-    async fn discard(&self) -> Result<(), TransportError>;
-}
-
 impl Transport {
     /// A writer for a store over HTTP that can move objects: it sends what is written as the body of
-    /// `put`, commits it on close, and discards it where that fails and on abort. A writer that is
-    /// dropped breaks the request off, and leaves it to the store to remove what it has of it.
+    /// `put`, under a [`staged_name`](tulip_core::sink::staged_name). On close, once the server has
+    /// it whole, `commit` makes it visible under its key; nothing new may be visible where that
+    /// fails. After a failure, and on abort, it sends `discard`, for which 404 is no failure.
+    ///
+    /// A writer that is dropped breaks the upload off, and leaves it to the store to remove what it
+    /// has of it.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
@@ -36,38 +25,41 @@ impl Transport {
     pub fn staged_upload(
         &self,
         put: request::Builder,
-        object: impl StagedObject + 'static,
+        commit: impl Future<Output = Result<(), TransportError>> + Send + 'static,
+        discard: request::Builder,
     ) -> Box<dyn SinkWriter> {
         Box::new(StagedUpload {
+            http: self.clone(),
             upload: self.upload(put),
-            object,
+            commit: Box::pin(commit),
+            discard,
             bytes: 0,
         })
     }
 }
 
-struct StagedUpload<O> {
+struct StagedUpload {
+    http: Transport,
     upload: Upload,
-    object: O,
+    commit: Pin<Box<dyn Future<Output = Result<(), TransportError>> + Send>>,
+    discard: request::Builder,
     bytes: u64,
 }
 
-impl<O: StagedObject> StagedUpload<O> {
+impl StagedUpload {
     async fn commit(&mut self) -> Result<(), TransportError> {
         error_for_status(self.upload.finish().await?)?;
-        self.object.commit().await
+        (&mut self.commit).await
     }
 
-    async fn discard(&self) -> Result<(), TransportError> {
-        match self.object.discard().await {
-            Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => Ok(()),
-            discarded => discarded,
-        }
+    async fn discard(self) -> Result<(), TransportError> {
+        let gone = StatusCode::NOT_FOUND;
+        self.http.request_unless(gone, self.discard).await
     }
 }
 
 #[async_trait]
-impl<O: StagedObject> SinkWriter for StagedUpload<O> {
+impl SinkWriter for StagedUpload {
     async fn write(&mut self, chunk: Bytes) -> Result<(), SinkError> {
         self.bytes += chunk.len() as u64;
         Ok(self.upload.write(chunk).await?)

@@ -1,15 +1,15 @@
 //! Request bodies that are written chunk by chunk.
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 use tulip_core::NetworkOptions;
-use tulip_core::sink::{SinkErrorKind, SinkWriter, async_trait};
-use tulip_http::http::{Request, Response, StatusCode};
-use tulip_http::{StagedObject, Transport, TransportError, Upload, error_for_status};
+use tulip_core::sink::{SinkError, SinkErrorKind, SinkWriter, StoredObject};
+use tulip_http::http::{Request, StatusCode};
+use tulip_http::{Transport, Upload};
 
 struct Server(TcpListener);
 
@@ -41,7 +41,7 @@ async fn read_to(socket: &mut TcpStream, end: &[u8]) -> Vec<u8> {
 }
 
 async fn answer(socket: &mut TcpStream, status: &str) {
-    let reply = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+    let reply = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     socket.write_all(reply.as_bytes()).await.unwrap();
 }
 
@@ -150,94 +150,84 @@ async fn an_address_that_is_none_is_an_error_of_the_write() {
     assert!(error.to_string().contains("cannot be made"), "{error}");
 }
 
-/// A staged object whose server answers so, and what was asked of it.
-#[derive(Clone)]
+/// A server that answers the requests of one staged upload, each on a connection of its own.
 struct Scripted {
-    commit: StatusCode,
-    discard: StatusCode,
-    calls: Arc<Mutex<Vec<&'static str>>>,
+    writer: Box<dyn SinkWriter>,
+    methods: JoinHandle<Vec<String>>,
 }
 
 impl Scripted {
-    fn new(commit: StatusCode, discard: StatusCode) -> Self {
-        let calls = Arc::default();
-        Self {
-            commit,
-            discard,
-            calls,
-        }
+    /// A writer that has written 4 bytes. The server answers an upload, and each request after it.
+    async fn start(answers: &'static [&'static str]) -> Self {
+        let server = Server::start().await;
+        let url = format!("http://{}/a.csv", server.0.local_addr().unwrap());
+        let transport = Transport::new(&NetworkOptions::default()).unwrap();
+        let (put, delete) = (Request::put(&url), Request::delete(&url));
+        let mover = transport.clone();
+        let commit = async move {
+            let rename = Request::builder().method("MOVE").uri(&url);
+            mover.request(rename).await.map(drop)
+        };
+        let mut writer = transport.staged_upload(put, commit, delete);
+        let methods = tokio::spawn(async move {
+            let mut methods = Vec::new();
+            for (nth, status) in answers.iter().enumerate() {
+                let mut socket = server.connection().await;
+                let end = if nth == 0 { WHOLE } else { b"\r\n\r\n" };
+                let text = String::from_utf8(read_to(&mut socket, end).await).unwrap();
+                methods.extend(text.split(' ').next().map(str::to_owned));
+                answer(&mut socket, status).await;
+            }
+            methods
+        });
+        writer.write("a,b\n".into()).await.unwrap();
+        Self { writer, methods }
     }
 
-    fn answer(&self, call: &'static str, status: StatusCode) -> Result<(), TransportError> {
-        self.calls.lock().unwrap().push(call);
-        let response = Response::builder().status(status).body(()).unwrap();
-        error_for_status(response).map(drop)
+    async fn close(self) -> (Result<StoredObject, SinkError>, Vec<String>) {
+        let closed = self.writer.close().await;
+        (closed, self.methods.await.unwrap())
     }
-}
-
-#[async_trait]
-impl StagedObject for Scripted {
-    async fn commit(&self) -> Result<(), TransportError> {
-        self.answer("commit", self.commit)
-    }
-
-    async fn discard(&self) -> Result<(), TransportError> {
-        self.answer("discard", self.discard)
-    }
-}
-
-/// A writer that has written 4 bytes to a server that takes the upload and answers so.
-async fn staged(object: &Scripted, status: &'static str) -> Box<dyn SinkWriter> {
-    let server = Server::start().await;
-    let put = Request::put(format!("http://{}/a.csv", server.0.local_addr().unwrap()));
-    let transport = Transport::new(&NetworkOptions::default()).unwrap();
-    let mut writer = transport.staged_upload(put, object.clone());
-    tokio::spawn(async move {
-        let mut socket = server.connection().await;
-        read_to(&mut socket, WHOLE).await;
-        answer(&mut socket, status).await;
-    });
-    writer.write("a,b\n".into()).await.unwrap();
-    writer
 }
 
 #[tokio::test]
 async fn a_staged_upload_is_committed_once_the_server_has_it() {
-    let object = Scripted::new(StatusCode::CREATED, StatusCode::NO_CONTENT);
-    let stored = staged(&object, "201 Created").await.close().await.unwrap();
-    assert_eq!(stored.bytes, 4);
-    assert_eq!(*object.calls.lock().unwrap(), ["commit"]);
+    let it = Scripted::start(&["201 Created", "201 Created"]).await;
+    let (stored, methods) = it.close().await;
+    assert_eq!(stored.unwrap().bytes, 4);
+    assert_eq!(methods, ["PUT", "MOVE"]);
 }
 
 #[tokio::test]
 async fn a_staged_upload_that_is_refused_is_discarded_and_not_committed() {
-    let object = Scripted::new(StatusCode::CREATED, StatusCode::NO_CONTENT);
-    let writer = staged(&object, "507 Insufficient Storage").await;
-    let error = writer.close().await.unwrap_err();
+    let it = Scripted::start(&["507 Insufficient Storage", "204 No Content"]).await;
+    let (stored, methods) = it.close().await;
+    let error = stored.unwrap_err();
     assert_eq!(error.kind(), SinkErrorKind::StorageFull, "{error}");
-    assert_eq!(*object.calls.lock().unwrap(), ["discard"]);
+    assert_eq!(methods, ["PUT", "DELETE"]);
 }
 
 #[tokio::test]
 async fn a_commit_that_fails_is_the_error_even_if_the_discard_fails_too() {
-    let object = Scripted::new(StatusCode::PRECONDITION_FAILED, StatusCode::FORBIDDEN);
-    let writer = staged(&object, "201 Created").await;
-    let error = writer.close().await.unwrap_err();
+    let answers = &["201 Created", "412 Precondition Failed", "403 Forbidden"];
+    let (stored, methods) = Scripted::start(answers).await.close().await;
+    let error = stored.unwrap_err();
     assert!(error.is_already_exists(), "{error}");
-    assert_eq!(*object.calls.lock().unwrap(), ["commit", "discard"]);
+    assert_eq!(methods, ["PUT", "MOVE", "DELETE"]);
 }
 
 #[tokio::test]
 async fn an_abort_discards_and_tells_what_stays() {
-    for (answer, stays) in [
-        (StatusCode::NO_CONTENT, false),
-        (StatusCode::NOT_FOUND, false),
-        (StatusCode::FORBIDDEN, true),
-    ] {
-        let object = Scripted::new(StatusCode::CREATED, answer);
-        let aborted = staged(&object, "201 Created").await.abort().await;
-        assert_eq!(aborted.is_err(), stays, "{answer}: {aborted:?}");
-        assert_eq!(*object.calls.lock().unwrap(), ["discard"]);
+    const ANSWERS: [(&[&str], bool); 3] = [
+        (&["201 Created", "204 No Content"], false),
+        (&["201 Created", "404 Not Found"], false),
+        (&["201 Created", "403 Forbidden"], true),
+    ];
+    for (answers, stays) in ANSWERS {
+        let it = Scripted::start(answers).await;
+        let aborted = it.writer.abort().await;
+        assert_eq!(aborted.is_err(), stays, "{answers:?}: {aborted:?}");
+        assert_eq!(it.methods.await.unwrap(), ["PUT", "DELETE"]);
     }
 }
 
