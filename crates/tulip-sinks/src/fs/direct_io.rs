@@ -137,7 +137,8 @@ struct AlignedBuffer {
     /// Where they start in the file.
     at: u64,
     memory: Vec<u8>,
-    bytes: Range<usize>,
+    /// Where they start in `memory`.
+    start: usize,
 }
 
 impl AlignedBuffer {
@@ -145,21 +146,19 @@ impl AlignedBuffer {
         Self {
             at,
             memory: Vec::new(),
-            bytes: 0..0,
+            start: 0,
         }
     }
 
     /// Copies as much of `chunk` as fits, and returns the rest.
     fn take<'a>(&mut self, chunk: &'a [u8]) -> &'a [u8] {
-        if self.memory.is_empty() {
-            self.memory = vec![0; BUFFER + 2 * BLOCK];
+        if self.memory.capacity() == 0 {
+            self.memory = Vec::with_capacity(BUFFER + 2 * BLOCK);
             self.clear();
         }
-        let room = self.end() - self.bytes.end;
+        let room = self.end() - self.memory.len();
         let (taken, rest) = chunk.split_at(room.min(chunk.len()));
-        let end = self.bytes.end + taken.len();
-        self.memory[self.bytes.end..end].copy_from_slice(taken);
-        self.bytes.end = end;
+        self.memory.extend_from_slice(taken);
         rest
     }
 
@@ -173,18 +172,19 @@ impl AlignedBuffer {
     }
 
     fn is_full(&self) -> bool {
-        self.bytes.end == self.end()
+        self.memory.len() == self.end()
     }
 
     fn bytes(&self) -> &[u8] {
-        &self.memory[self.bytes.clone()]
+        &self.memory[self.start..]
     }
 
     fn clear(&mut self) {
-        self.at += self.bytes.len() as u64;
+        self.at += self.bytes().len() as u64;
         let offset = usize::try_from(self.at % BLOCK as u64).unwrap_or(0);
-        let start = self.aligned() + offset;
-        self.bytes = start..start;
+        self.start = self.aligned() + offset;
+        self.memory.clear();
+        self.memory.resize(self.start, 0);
     }
 }
 
