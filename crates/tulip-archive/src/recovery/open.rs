@@ -54,7 +54,6 @@ impl Recovery {
         let setup = cx.setup.clone();
         let must_be_there = resumes.is_some();
         let identity = resumes.unwrap_or_else(|| identity(&setup, &cx.source));
-        let target = identity.target.clone();
         let settings = settings(&setup, &cx.source);
         let found = match must_be_there {
             true => ClaimedRecord::open(state, identity, settings).await,
@@ -62,7 +61,7 @@ impl Recovery {
         };
         let mut claimed = match found {
             Ok(RecordOutcome::Claimed(claimed)) => *claimed,
-            Ok(RecordOutcome::Busy(holder)) => return Err(already_running(&target, holder)),
+            Ok(RecordOutcome::Busy(holder)) => return Err(already_running(holder)),
             Ok(RecordOutcome::Missing) => {
                 let what = "it is no longer incomplete: another process has finished or \
                     discarded it";
@@ -162,9 +161,9 @@ fn age(since: Timestamp) -> Duration {
         .unwrap_or_default()
 }
 
-fn already_running(target: &str, holder: Option<Holder>) -> ExportError {
+fn already_running(holder: Option<Holder>) -> ExportError {
     let by = holder.map_or_else(|| "another process".to_owned(), |holder| holder.to_string());
-    let what = format!("{by} is already exporting this to {target}");
+    let what = format!("{by} is already exporting this to the same target");
     ExportError::new(ExportErrorKind::AlreadyRunning, what)
 }
 
