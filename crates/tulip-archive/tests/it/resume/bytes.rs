@@ -1,6 +1,7 @@
 //! What of an object need not be downloaded again.
 
 use serde_json::Value;
+use tulip_archive::{Admission, Permit, Turn};
 use tulip_core::sink::staged_name;
 
 use super::*;
@@ -22,6 +23,51 @@ async fn a_cancelled_export_goes_on_with_its_job_and_its_bytes() {
     let sent = it.bench.emulator.requests().asset_bytes - before;
     assert!(sent < whole.len() as u64 - 4_000_000, "{sent}");
     assert!(it.records().await.is_empty());
+}
+
+/// Has every transfer wait for ever.
+#[derive(Debug)]
+struct NeverTransfers;
+
+impl Admission for NeverTransfers {
+    fn start(&self) -> Turn<'_, Permit> {
+        Box::pin(async { Box::new(()) as Permit })
+    }
+
+    fn download(&self) -> Turn<'_, Permit> {
+        self.start()
+    }
+
+    fn transfer(&self, _: Option<u64>) -> Turn<'_, Permit> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn a_resumed_export_that_is_cancelled_while_it_is_deferred_keeps_its_bytes() {
+    let it = Resumable::start().await;
+    it.begin(JobScript::new()).await;
+    let staged = it.staged();
+    let (end, ended) = oneshot::channel::<()>();
+    let mut end = Some(end);
+    let export = it.exporter().await.export(it.source());
+    let export = export
+        .admission(Arc::new(NeverTransfers))
+        .on_event(move |event| {
+            if matches!(event, Event::Deferred { .. }) {
+                end.take();
+            }
+        })
+        .until(async {
+            let _ = ended.await;
+        });
+    let error = export.await.unwrap_err();
+    assert_eq!(error.kind(), ExportErrorKind::Interrupted);
+    assert_eq!(it.staged(), staged);
+    let (_, told) = it.run(it.builder()).await;
+    assert_eq!(told, ["attached", "resuming", "exported"]);
+    assert_eq!(it.bench.read("latest.csv"), it.whole());
+    assert_eq!((it.starts(), it.staged().len()), (1, 0));
 }
 
 /// A dropped future leaves what a killed process does.
