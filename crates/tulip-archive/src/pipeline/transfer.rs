@@ -143,7 +143,8 @@ pub(super) async fn transfer(
                 let Some(writer) = opened else {
                     return Ok(Moved::Skipped(cx.skipped(key).await));
                 };
-                recovery.object_opened(key, writer.resume_token()).await?;
+                let (token, on_close) = (writer.resume_token(), writer.stages_on_close());
+                recovery.object_opened(key, token, on_close).await?;
                 (writer, cx.setup.inspector(length))
             }
         };

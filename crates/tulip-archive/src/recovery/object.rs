@@ -64,18 +64,25 @@ impl Recovery {
         }
     }
 
-    /// An object was opened, and nothing of it is staged yet.
+    /// An object was opened, and nothing of it is staged yet. One of which nothing is before the end
+    /// is recorded when the export makes sure, before that, that it is still its own.
     pub(crate) async fn object_opened(
         &mut self,
         key: &ObjectKey,
         token: Option<String>,
+        stages_on_close: bool,
     ) -> Result<(), ExportError> {
-        if let Some(claimed) = &mut self.claimed {
-            claimed.record.object = Some(StagedObject {
-                key: key.clone(),
-                left: StaleUpload::new(Timestamp::now()).with_resume_token(token),
-                part: None,
-            });
+        let Some(claimed) = &mut self.claimed else {
+            return Ok(());
+        };
+        claimed.record.object = Some(StagedObject {
+            key: key.clone(),
+            left: StaleUpload::new(Timestamp::now()).with_resume_token(token),
+            part: None,
+        });
+        if stages_on_close {
+            claimed.is_changed = true;
+            return Ok(());
         }
         self.save(false).await.map(drop)
     }

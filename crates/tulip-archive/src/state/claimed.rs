@@ -19,6 +19,8 @@ pub(crate) struct ClaimedRecord {
     pub(crate) is_old: bool,
     /// Whether another run would find it as it is.
     pub(crate) is_saved: bool,
+    /// Whether there is something to save with the next [`ClaimedRecord::confirm`].
+    pub(crate) is_changed: bool,
 }
 
 /// What comes of asking for the record of an export.
@@ -70,6 +72,7 @@ impl ClaimedRecord {
             claim: Some(claim),
             is_old: false,
             is_saved: true,
+            is_changed: false,
             record: new,
         };
         let Some(found) = found else {
@@ -94,10 +97,10 @@ impl ClaimedRecord {
         Ok(RecordOutcome::Claimed(Box::new(claimed)))
     }
 
-    /// Makes sure that no other process has taken the record over. What could not be saved before is.
+    /// Makes sure that no other process has taken the record over, and saves what is not saved.
     pub(crate) async fn confirm(&mut self) -> Result<(), StateError> {
         match &self.claim {
-            Some(claim) if self.is_saved => self.store.check(claim).await,
+            Some(claim) if self.is_saved && !self.is_changed => self.store.check(claim).await,
             _ => self.save(false).await,
         }
     }
@@ -111,7 +114,7 @@ impl ClaimedRecord {
         let claim = self.claim.as_ref().ok_or_else(StateError::fenced)?;
         let text = text_of(&self.record)?;
         self.store.save(claim, text, durable).await?;
-        self.is_saved = true;
+        (self.is_saved, self.is_changed) = (true, false);
         Ok(())
     }
 

@@ -174,6 +174,13 @@ pub trait SinkWriter: Send {
         None
     }
 
+    /// Whether nothing is staged before [`SinkWriter::close`], because the object is so small by its
+    /// [size hint](OpenOptions::size_hint) that it goes to the store as a whole. The caller then need
+    /// not record it before. `false` by default.
+    fn stages_on_close(&self) -> bool {
+        false
+    }
+
     /// Makes all that has been written available to [`Sink::resume`] in another process, and returns
     /// how many bytes that is. From then on a drop keeps them. `None`, as by default, where the sink
     /// cannot do that; what was in flight has arrived all the same.

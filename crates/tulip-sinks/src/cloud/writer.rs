@@ -287,6 +287,15 @@ impl SinkWriter for ObjectWriter {
         self.destination.trace(id)
     }
 
+    fn stages_on_close(&self) -> bool {
+        let announced = self.destination.announced;
+        let is_one_part = announced.is_some_and(|announced| {
+            let first = self.budget.part_size(0, Some(announced));
+            first.is_some_and(|first| announced <= first)
+        });
+        is_one_part && self.creating.is_none() && self.upload.is_none()
+    }
+
     /// Another process cannot resume a store's upload; its parts only arrive.
     async fn checkpoint(&mut self) -> Result<Option<u64>, SinkError> {
         if self.failed {

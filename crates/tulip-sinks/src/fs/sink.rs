@@ -135,7 +135,8 @@ impl Sink for FsSink {
             checked.check()
         })
         .await?;
-        let writer = FileWriter::new(destination, staged, self.limits.clone());
+        let writer =
+            FileWriter::new(destination, staged, self.limits.clone()).announced(options.size_hint);
         Ok(Box::new(writer))
     }
 

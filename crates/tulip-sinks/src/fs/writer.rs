@@ -28,6 +28,8 @@ pub(super) struct FileWriter {
     part: Part,
     /// Where `part` starts in the file.
     at: u64,
+    /// Whether the whole file is one part, by the size that was announced.
+    is_one_part: bool,
     /// `None` until the first write. A file of one part is written whole by [`SinkWriter::close`].
     staged: Option<StagedFile>,
     in_flight: JoinSet<Result<(), SinkError>>,
@@ -42,10 +44,17 @@ impl FileWriter {
             limits,
             part: Part::default(),
             at: 0,
+            is_one_part: false,
             staged: None,
             in_flight: JoinSet::new(),
             failed: false,
         }
+    }
+
+    /// The same writer, for a file of which this size was announced.
+    pub(super) fn announced(mut self, bytes: Option<u64>) -> Self {
+        self.is_one_part = bytes.is_some_and(|bytes| bytes <= self.limits.part as u64);
+        self
     }
 
     /// A writer behind the first `bytes` of a file that is staged already.
@@ -230,6 +239,10 @@ impl SinkWriter for FileWriter {
     fn resume_token(&self) -> Option<String> {
         let name = self.staged_path.file_name()?;
         name.to_str().map(str::to_owned)
+    }
+
+    fn stages_on_close(&self) -> bool {
+        self.is_one_part && self.staged.is_none()
     }
 
     async fn checkpoint(&mut self) -> Result<Option<u64>, SinkError> {

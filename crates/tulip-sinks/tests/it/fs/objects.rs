@@ -52,6 +52,24 @@ async fn nothing_new_is_visible_before_close_and_the_old_object_stays() {
 }
 
 #[tokio::test]
+async fn a_file_of_one_part_is_staged_on_close_and_others_when_they_are_written() {
+    let folder = TempDir::new().unwrap();
+    let sink = sink(folder.path()).await;
+    let part = 2 * 1024 * 1024;
+    for (hint, stages_on_close) in [(part, true), (part + 1, false)] {
+        let options = OpenOptions::default().with_size_hint(Some(hint as u64));
+        let mut writer = sink.open(&key("a.csv"), &options).await.unwrap();
+        assert_eq!(writer.stages_on_close(), stages_on_close, "{hint}");
+        writer.write(bytes(hint, 1)).await.unwrap();
+        assert_eq!(files(folder.path()).is_empty(), stages_on_close, "{hint}");
+        writer.abort().await.unwrap();
+    }
+    let unknown = OpenOptions::default();
+    let writer = sink.open(&key("a.csv"), &unknown).await.unwrap();
+    assert!(!writer.stages_on_close());
+}
+
+#[tokio::test]
 async fn abort_leaves_nothing() {
     let folder = TempDir::new().unwrap();
     let sink = sink(folder.path()).await;

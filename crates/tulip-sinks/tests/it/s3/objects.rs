@@ -71,6 +71,21 @@ async fn memory_says_how_many_parts_are_on_their_way() {
 }
 
 #[tokio::test]
+async fn an_object_of_one_part_is_staged_on_close_and_others_when_they_are_written() {
+    let server = S3Server::start().await;
+    let sink = sink(&server).await;
+    let part = 8 * 1024 * 1024;
+    for (hint, stages_on_close) in [(part, true), (part + 1, false)] {
+        let options = OpenOptions::default().with_size_hint(Some(hint as u64));
+        let mut writer = sink.open(&key("a.csv"), &options).await.unwrap();
+        assert_eq!(writer.stages_on_close(), stages_on_close, "{hint}");
+        writer.write(bytes(hint, 1)).await.unwrap();
+        assert_eq!(server.seen().is_empty(), stages_on_close, "{hint}");
+        writer.abort().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn an_object_of_exactly_one_part_is_put_whole() {
     let server = S3Server::start().await;
     let sink = sink(&server).await;
