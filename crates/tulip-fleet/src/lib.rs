@@ -32,7 +32,7 @@ pub use collision::{Collision, CollisionAdvice, Collisions};
 pub use error::PlanError;
 pub use manifest::{Manifest, ManifestEntry, ManifestObject};
 pub use many::export_many;
-pub use outcome::Outcome;
+pub use outcome::ItemOutcome;
 pub use phase::{Measured, Phase, PhaseSpan};
 pub use plan::{Item, Plan};
 pub use preview::{Preview, PreviewAction, preview};

@@ -50,7 +50,7 @@ pub struct ManifestEntry {
     pub machine_type: Option<String>,
     /// The job, where one is known.
     pub job: Option<JobId>,
-    /// How the export has ended: [`Outcome::as_str`](crate::Outcome::as_str).
+    /// How the export has ended: [`ItemOutcome::as_str`](crate::ItemOutcome::as_str).
     pub outcome: &'static str,
     /// How often it was tried.
     pub attempts: u32,

@@ -12,7 +12,7 @@ use crate::{Measured, Phase};
 /// export came, and so what a retry has to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum ItemOutcome {
     /// The archive is stored, with its receipt.
     Stored,
     /// Nothing had to be done: the archive of this job was already stored, or an object was there
@@ -33,16 +33,16 @@ pub enum Outcome {
 }
 
 /// Every outcome with its stable name.
-const NAMES: [(Outcome, &str); 6] = [
-    (Outcome::Stored, "stored"),
-    (Outcome::Unchanged, "unchanged"),
-    (Outcome::NotStarted, "not_started"),
-    (Outcome::StartUnknown, "start_unknown"),
-    (Outcome::FailedAtTulip, "failed_at_tulip"),
-    (Outcome::FailedToStore, "failed_to_store"),
+const NAMES: [(ItemOutcome, &str); 6] = [
+    (ItemOutcome::Stored, "stored"),
+    (ItemOutcome::Unchanged, "unchanged"),
+    (ItemOutcome::NotStarted, "not_started"),
+    (ItemOutcome::StartUnknown, "start_unknown"),
+    (ItemOutcome::FailedAtTulip, "failed_at_tulip"),
+    (ItemOutcome::FailedToStore, "failed_to_store"),
 ];
 
-impl Outcome {
+impl ItemOutcome {
     /// Every outcome, for tables and their tests.
     pub fn all() -> impl Iterator<Item = Self> {
         NAMES.iter().map(|(outcome, _)| *outcome)
@@ -104,7 +104,7 @@ impl Outcome {
     }
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for ItemOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -116,36 +116,36 @@ mod tests {
 
     #[test]
     fn names_lead_back_to_their_outcomes() {
-        for outcome in Outcome::all() {
-            assert_eq!(Outcome::from_name(outcome.as_str()), Some(outcome));
+        for outcome in ItemOutcome::all() {
+            assert_eq!(ItemOutcome::from_name(outcome.as_str()), Some(outcome));
         }
-        assert_eq!(Outcome::from_name("exported"), None);
+        assert_eq!(ItemOutcome::from_name("exported"), None);
     }
 
     #[test]
     fn without_a_job_nothing_was_started_unless_that_is_not_known() {
         for kind in ExportErrorKind::all() {
             let expected = match kind {
-                ExportErrorKind::StartUnknown => Outcome::StartUnknown,
-                _ => Outcome::NotStarted,
+                ExportErrorKind::StartUnknown => ItemOutcome::StartUnknown,
+                _ => ItemOutcome::NotStarted,
             };
-            assert_eq!(Outcome::of_kind(kind, false, None), expected, "{kind}");
+            assert_eq!(ItemOutcome::of_kind(kind, false, None), expected, "{kind}");
         }
     }
 
     #[test]
     fn with_a_job_a_failure_is_tulips_or_the_stores_and_never_a_success() {
         for kind in ExportErrorKind::all() {
-            let outcome = Outcome::of_kind(kind, true, None);
+            let outcome = ItemOutcome::of_kind(kind, true, None);
             assert!(!outcome.is_success(), "{kind}");
-            assert_ne!(outcome, Outcome::NotStarted, "{kind}");
+            assert_ne!(outcome, ItemOutcome::NotStarted, "{kind}");
         }
-        let of = |kind| Outcome::of_kind(kind, true, None);
-        assert_eq!(of(ExportErrorKind::JobFailed), Outcome::FailedAtTulip);
-        assert_eq!(of(ExportErrorKind::StoreFull), Outcome::FailedToStore);
+        let of = |kind| ItemOutcome::of_kind(kind, true, None);
+        assert_eq!(of(ExportErrorKind::JobFailed), ItemOutcome::FailedAtTulip);
+        assert_eq!(of(ExportErrorKind::StoreFull), ItemOutcome::FailedToStore);
         assert_eq!(
             of(ExportErrorKind::IncompleteArchive),
-            Outcome::FailedToStore
+            ItemOutcome::FailedToStore
         );
     }
 
@@ -154,11 +154,12 @@ mod tests {
         for phase in Phase::all() {
             let expected = match phase {
                 Phase::WaitingToDownload | Phase::Downloading | Phase::Storing => {
-                    Outcome::FailedToStore
+                    ItemOutcome::FailedToStore
                 }
-                _ => Outcome::FailedAtTulip,
+                _ => ItemOutcome::FailedAtTulip,
             };
-            let outcome = Outcome::of_kind(ExportErrorKind::DeadlineExceeded, true, Some(phase));
+            let outcome =
+                ItemOutcome::of_kind(ExportErrorKind::DeadlineExceeded, true, Some(phase));
             assert_eq!(outcome, expected, "{phase}");
         }
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use tulip_archive::core::Timestamp;
 use tulip_archive::{ExportError, ExportErrorKind, JobId, Source};
 
-use crate::{Measured, Outcome};
+use crate::{ItemOutcome, Measured};
 
 /// One export of a run that has ended, or that was not started.
 #[derive(Debug)]
@@ -140,11 +140,11 @@ impl ItemReport {
 
     /// How the export has ended.
     #[must_use]
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> ItemOutcome {
         match &self.result {
-            Ok(done) => Outcome::of_success(done),
-            Err(ItemError::Failed(error)) => Outcome::of_failure(error, &self.measured),
-            Err(ItemError::NotStarted(_)) => Outcome::NotStarted,
+            Ok(done) => ItemOutcome::of_success(done),
+            Err(ItemError::Failed(error)) => ItemOutcome::of_failure(error, &self.measured),
+            Err(ItemError::NotStarted(_)) => ItemOutcome::NotStarted,
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tulip_archive::{ExportError, ExportErrorKind, JobId, Source};
 
-use crate::Outcome;
+use crate::ItemOutcome;
 
 /// How often an export is tried, with the first time.
 const ATTEMPTS: u32 = 3;
@@ -43,7 +43,7 @@ pub struct FailedAttempt<'a> {
     /// What was exported.
     pub source: &'a Source,
     /// How the export would end without another attempt.
-    pub outcome: Outcome,
+    pub outcome: ItemOutcome,
     /// What went wrong.
     pub error: &'a ExportError,
     /// How often the export was tried, with this attempt.
@@ -140,16 +140,16 @@ enum When {
     Cooled,
 }
 
-fn when(outcome: Outcome, kind: ExportErrorKind, can_help: bool) -> Option<When> {
+fn when(outcome: ItemOutcome, kind: ExportErrorKind, can_help: bool) -> Option<When> {
     use ExportErrorKind as Kind;
     match (outcome, kind) {
-        (Outcome::StartUnknown | Outcome::Stored | Outcome::Unchanged, _) => None,
+        (ItemOutcome::StartUnknown | ItemOutcome::Stored | ItemOutcome::Unchanged, _) => None,
         // Another job can succeed, though this one never will.
         (_, Kind::JobFailed) => Some(When::Cooled),
         _ if !can_help => None,
         // The store was down: the export waits for it, and for nothing else.
         (_, Kind::StoreUnavailable | Kind::Store) => Some(When::AtOnce),
-        (Outcome::NotStarted, Kind::Api) => Some(When::AtOnce),
+        (ItemOutcome::NotStarted, Kind::Api) => Some(When::AtOnce),
         (_, Kind::Api | Kind::Download | Kind::NotAnArchive | Kind::IncompleteArchive) => {
             Some(When::Cooled)
         }
@@ -180,7 +180,11 @@ mod tests {
     fn a_start_whose_outcome_is_not_known_is_never_followed_by_another() {
         for kind in ExportErrorKind::all() {
             for can_help in [false, true] {
-                assert_eq!(when(Outcome::StartUnknown, kind, can_help), None, "{kind}");
+                assert_eq!(
+                    when(ItemOutcome::StartUnknown, kind, can_help),
+                    None,
+                    "{kind}"
+                );
             }
         }
     }
@@ -196,7 +200,7 @@ mod tests {
         for kind in ExportErrorKind::all() {
             let expected = (kind == ExportErrorKind::JobFailed).then_some(When::Cooled);
             assert_eq!(
-                when(Outcome::FailedAtTulip, kind, false),
+                when(ItemOutcome::FailedAtTulip, kind, false),
                 expected,
                 "{kind}"
             );
@@ -207,23 +211,27 @@ mod tests {
     fn attempts_come_as_the_outcome_asks_for() {
         use ExportErrorKind as Kind;
         for (outcome, kind, expected) in [
-            (Outcome::NotStarted, Kind::Api, Some(When::AtOnce)),
-            (Outcome::NotStarted, Kind::AlreadyRunning, None),
-            (Outcome::NotStarted, Kind::Interrupted, None),
-            (Outcome::FailedAtTulip, Kind::Api, Some(When::Cooled)),
-            (Outcome::FailedAtTulip, Kind::DeadlineExceeded, None),
-            (Outcome::FailedToStore, Kind::Download, Some(When::Cooled)),
+            (ItemOutcome::NotStarted, Kind::Api, Some(When::AtOnce)),
+            (ItemOutcome::NotStarted, Kind::AlreadyRunning, None),
+            (ItemOutcome::NotStarted, Kind::Interrupted, None),
+            (ItemOutcome::FailedAtTulip, Kind::Api, Some(When::Cooled)),
+            (ItemOutcome::FailedAtTulip, Kind::DeadlineExceeded, None),
             (
-                Outcome::FailedToStore,
+                ItemOutcome::FailedToStore,
+                Kind::Download,
+                Some(When::Cooled),
+            ),
+            (
+                ItemOutcome::FailedToStore,
                 Kind::IncompleteArchive,
                 Some(When::Cooled),
             ),
             (
-                Outcome::FailedToStore,
+                ItemOutcome::FailedToStore,
                 Kind::StoreUnavailable,
                 Some(When::AtOnce),
             ),
-            (Outcome::FailedToStore, Kind::Conflict, None),
+            (ItemOutcome::FailedToStore, Kind::Conflict, None),
         ] {
             assert_eq!(when(outcome, kind, true), expected, "{outcome} {kind}");
         }

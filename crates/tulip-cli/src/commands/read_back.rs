@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use tulip_core::Timestamp;
 use tulip_core::sink::Sink;
-use tulip_fleet::{ItemSummary, Outcome, RunSummary};
+use tulip_fleet::{ItemOutcome, ItemSummary, RunSummary};
 use tulip_report::{Activity, ActivityReader};
 
 use crate::failure::chain;
@@ -47,7 +47,7 @@ pub(crate) async fn read(sink: &Arc<dyn Sink>, run: &RunSummary, into: &mut Acti
 /// The exports whose archives can be read.
 fn stored(run: &RunSummary) -> impl Iterator<Item = &ItemSummary> {
     let items = run.items.iter();
-    items.filter(|item| item.outcome == Outcome::Stored)
+    items.filter(|item| item.outcome == ItemOutcome::Stored)
 }
 
 async fn activity(sink: &Arc<dyn Sink>, item: &ItemSummary) -> Result<Activity, String> {

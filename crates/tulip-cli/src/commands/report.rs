@@ -164,7 +164,7 @@ impl<'a> Line<'a> {
 
 #[cfg(test)]
 mod tests {
-    use tulip_fleet::{Outcome, Phase};
+    use tulip_fleet::{ItemOutcome, Phase};
 
     #[test]
     fn every_phase_is_documented() {
@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn every_outcome_is_documented() {
         let manual = include_str!("../../../../docs/operations.md");
-        for outcome in Outcome::all() {
+        for outcome in ItemOutcome::all() {
             assert!(manual.contains(&format!("| `{outcome}` |")), "{outcome}");
         }
     }

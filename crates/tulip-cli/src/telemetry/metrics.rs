@@ -13,7 +13,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::metrics::{Instrument, PeriodicReader, SdkMeterProvider, Stream};
 use tulip_core::Timestamp;
-use tulip_fleet::{Outcome, RunSummary};
+use tulip_fleet::{ItemOutcome, RunSummary};
 use tulip_report::Metrics;
 
 /// They are sent once, when the run ends.
@@ -51,11 +51,11 @@ fn record(run: &RunSummary, meter: &Meter) {
     let target = KeyValue::new("target", run.target.clone());
     let with = |name: &'static str, value: String| [target.clone(), KeyValue::new(name, value)];
     let alone = [target.clone()];
-    let count = |outcome: Outcome| run.count(outcome) as u64;
+    let count = |outcome: ItemOutcome| run.count(outcome) as u64;
 
     let exports = meter.u64_counter("tulip_exports").build();
     let of_run = meter.u64_gauge("tulip_run_exports").build();
-    for outcome in Outcome::all() {
+    for outcome in ItemOutcome::all() {
         exports.add(count(outcome), &with("outcome", outcome.to_string()));
         of_run.record(count(outcome), &with("outcome", outcome.to_string()));
     }

@@ -9,7 +9,7 @@ use opentelemetry::trace::{
 use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_sdk::trace::{IdGenerator as _, RandomIdGenerator, SpanData};
 use opentelemetry_sdk::trace::{SpanEvents, SpanLinks};
-use tulip_fleet::{ItemSummary, Outcome, RunSummary};
+use tulip_fleet::{ItemOutcome, ItemSummary, RunSummary};
 
 /// All spans of a run.
 pub(super) fn of(run: &RunSummary) -> Vec<SpanData> {
@@ -118,7 +118,7 @@ fn run_attributes(run: &RunSummary) -> Vec<KeyValue> {
         KeyValue::new("tulip.run.bytes", number(run.stored_bytes())),
         KeyValue::new("tulip.run.records", number(run.stored_records())),
     ];
-    attributes.extend(Outcome::all().map(|outcome| {
+    attributes.extend(ItemOutcome::all().map(|outcome| {
         let count = number(run.count(outcome) as u64);
         KeyValue::new(format!("tulip.run.{outcome}"), count)
     }));

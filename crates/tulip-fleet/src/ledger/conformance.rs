@@ -39,7 +39,7 @@ use tulip_archive::core::sink::async_trait;
 use tulip_archive::state::Claim;
 
 use super::contract::{Begun, Continue, Ledger, NewRun, RunOverview};
-use crate::{ItemSummary, Outcome, RunEnd, RunSummary};
+use crate::{ItemOutcome, ItemSummary, RunEnd, RunSummary};
 
 /// A ledger, and ways to see it as other processes do.
 #[async_trait]
@@ -127,7 +127,7 @@ fn latest(mut new: NewRun) -> NewRun {
     new
 }
 
-fn item(machine: &str, outcome: Outcome) -> Result<ItemSummary, Failure> {
+fn item(machine: &str, outcome: ItemOutcome) -> Result<ItemSummary, Failure> {
     let mut item = ItemSummary::waiting(&source(machine)?);
     (item.outcome, item.is_open) = (outcome, false);
     if outcome.is_success() {
@@ -161,12 +161,12 @@ async fn overview(ledger: &dyn Ledger, id: &str) -> Result<Option<RunOverview>, 
     Ok(runs.find(|overview| overview.run.id == id))
 }
 
-async fn items(ledger: &dyn Ledger, id: &str) -> Result<Vec<(String, Outcome, bool)>, Failure> {
+async fn items(ledger: &dyn Ledger, id: &str) -> Result<Vec<(String, ItemOutcome, bool)>, Failure> {
     let run = ledger.run(id).await?.ok_or("a run is not there")?;
     Ok(shown(&run))
 }
 
-fn shown(run: &RunSummary) -> Vec<(String, Outcome, bool)> {
+fn shown(run: &RunSummary) -> Vec<(String, ItemOutcome, bool)> {
     let items = run.items.iter();
     let items = items.map(|item| (item.id(), item.outcome, item.is_open));
     let mut items: Vec<_> = items.collect();
@@ -186,7 +186,7 @@ async fn is_fenced(ledger: &dyn Ledger, claim: &Claim) -> Result<(), Failure> {
         checked.is_err_and(|error| error.is_fenced()),
         "a claim that is not in force passed for one that is",
     )?;
-    let recorded = ledger.record(claim, item("m9", Outcome::Stored)?).await;
+    let recorded = ledger.record(claim, item("m9", ItemOutcome::Stored)?).await;
     check(
         recorded.is_err_and(|error| error.is_fenced()),
         "a claim that is not in force could record",
@@ -207,7 +207,7 @@ async fn lifecycle(fixture: &dyn Fixture) -> Result<(), Failure> {
     let (claim, run) = begin(ledger, new).await?;
     check(run.id == planned.id, "a new run has another id")?;
     check(run.items.is_empty(), "a new run has finished exports")?;
-    let mut stored = item("m1", Outcome::Stored)?;
+    let mut stored = item("m1", ItemOutcome::Stored)?;
     stored.machine_name = Some("\u{1F33A} '\"\\\u{0} mill".to_owned());
     ledger.record(&claim, stored.clone()).await?;
     let open = overview(ledger, claim.id()).await?;
@@ -221,7 +221,7 @@ async fn lifecycle(fixture: &dyn Fixture) -> Result<(), Failure> {
         "removed under its process",
     )?;
     ledger
-        .record(&claim, item("m2", Outcome::FailedAtTulip)?)
+        .record(&claim, item("m2", ItemOutcome::FailedAtTulip)?)
         .await?;
     let reason = Some("the plant burns".to_owned());
     ledger.end(&claim, RunEnd::Stopped, reason.clone()).await?;
@@ -254,12 +254,14 @@ async fn continued(fixture: &dyn Fixture) -> Result<(), Failure> {
     let target = target();
     let new = || plan(&target, &["m1", "m2", "m3", "m4"]);
     let (claim, first) = begin(ledger, latest(new()?)).await?;
-    ledger.record(&claim, item("m1", Outcome::Stored)?).await?;
     ledger
-        .record(&claim, item("m2", Outcome::Unchanged)?)
+        .record(&claim, item("m1", ItemOutcome::Stored)?)
         .await?;
     ledger
-        .record(&claim, item("m3", Outcome::FailedToStore)?)
+        .record(&claim, item("m2", ItemOutcome::Unchanged)?)
+        .await?;
+    ledger
+        .record(&claim, item("m3", ItemOutcome::FailedToStore)?)
         .await?;
     ledger.release(claim.clone());
     // A process that asks afterwards sees it; others can be faster than the release.
@@ -274,19 +276,19 @@ async fn continued(fixture: &dyn Fixture) -> Result<(), Failure> {
     check(run.started == first.started, "it begins anew")?;
     let left = shown(&run);
     let expected = [
-        ("machine/m1", Outcome::Stored, false),
-        ("machine/m2", Outcome::Unchanged, false),
-        ("machine/m3", Outcome::FailedToStore, false),
-        ("machine/m4", Outcome::NotStarted, true),
+        ("machine/m1", ItemOutcome::Stored, false),
+        ("machine/m2", ItemOutcome::Unchanged, false),
+        ("machine/m3", ItemOutcome::FailedToStore, false),
+        ("machine/m4", ItemOutcome::NotStarted, true),
     ];
     let expected = expected.map(|(id, outcome, open)| (id.to_owned(), outcome, open));
     check(left == expected, &format!("it has left {left:?}"))?;
     let now = items(other, &run.id).await?;
     let expected = [
-        ("machine/m1", Outcome::Stored, false),
-        ("machine/m2", Outcome::Unchanged, false),
-        ("machine/m3", Outcome::FailedToStore, false),
-        ("machine/m5", Outcome::NotStarted, true),
+        ("machine/m1", ItemOutcome::Stored, false),
+        ("machine/m2", ItemOutcome::Unchanged, false),
+        ("machine/m3", ItemOutcome::FailedToStore, false),
+        ("machine/m5", ItemOutcome::NotStarted, true),
     ];
     let expected = expected.map(|(id, outcome, open)| (id.to_owned(), outcome, open));
     check(now == expected, &format!("its exports are {now:?}"))?;
@@ -352,9 +354,11 @@ async fn by_id(fixture: &dyn Fixture) -> Result<(), Failure> {
     let ledger = &*fixture.ledger();
     let target = target();
     let (claim, first) = begin(ledger, plan(&target, &["m1", "m2"])?).await?;
-    ledger.record(&claim, item("m1", Outcome::Stored)?).await?;
     ledger
-        .record(&claim, item("m2", Outcome::FailedAtTulip)?)
+        .record(&claim, item("m1", ItemOutcome::Stored)?)
+        .await?;
+    ledger
+        .record(&claim, item("m2", ItemOutcome::FailedAtTulip)?)
         .await?;
     ledger.end(&claim, RunEnd::Complete, None).await?;
     let again = |id: &str| {
@@ -365,11 +369,13 @@ async fn by_id(fixture: &dyn Fixture) -> Result<(), Failure> {
     let (claim, run) = begin(ledger, again(&first.id)?).await?;
     check(run.id == first.id, "another run was continued")?;
     check(run.items.len() == 2, "what it has left is not told")?;
-    ledger.record(&claim, item("m2", Outcome::Stored)?).await?;
+    ledger
+        .record(&claim, item("m2", ItemOutcome::Stored)?)
+        .await?;
     ledger.end(&claim, RunEnd::Complete, None).await?;
     let all = items(ledger, &first.id).await?;
-    let is_stored = |(_, outcome, open): &(String, Outcome, bool)| {
-        (*outcome, *open) == (Outcome::Stored, false)
+    let is_stored = |(_, outcome, open): &(String, ItemOutcome, bool)| {
+        (*outcome, *open) == (ItemOutcome::Stored, false)
     };
     check(
         all.len() == 2 && all.iter().all(is_stored),
@@ -471,7 +477,9 @@ async fn fencing(fixture: &dyn Fixture) -> Result<(), Failure> {
     )?;
     check(taken.attempt() > claim.attempt(), "attempts do not rise")?;
     is_fenced(ledger, &claim).await?;
-    other.record(&taken, item("m1", Outcome::Stored)?).await?;
+    other
+        .record(&taken, item("m1", ItemOutcome::Stored)?)
+        .await?;
     is_fenced(ledger, &claim).await?;
     other.end(&taken, RunEnd::Complete, None).await?;
     remove(other, &run.id).await

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Outcome;
+use crate::ItemOutcome;
 
 /// How many exports of a run have ended in each way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,14 +28,14 @@ pub struct Counts {
 
 impl Counts {
     /// Counts so many exports that have ended so.
-    pub fn add(&mut self, outcome: Outcome, exports: usize) {
+    pub fn add(&mut self, outcome: ItemOutcome, exports: usize) {
         *match outcome {
-            Outcome::Stored => &mut self.stored,
-            Outcome::Unchanged => &mut self.unchanged,
-            Outcome::NotStarted => &mut self.not_started,
-            Outcome::StartUnknown => &mut self.start_unknown,
-            Outcome::FailedAtTulip => &mut self.failed_at_tulip,
-            Outcome::FailedToStore => &mut self.failed_to_store,
+            ItemOutcome::Stored => &mut self.stored,
+            ItemOutcome::Unchanged => &mut self.unchanged,
+            ItemOutcome::NotStarted => &mut self.not_started,
+            ItemOutcome::StartUnknown => &mut self.start_unknown,
+            ItemOutcome::FailedAtTulip => &mut self.failed_at_tulip,
+            ItemOutcome::FailedToStore => &mut self.failed_to_store,
         } += exports;
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tulip_archive::core::Timestamp;
 use tulip_archive::{Checksum, ExportErrorKind, JobId, MachineId, ObjectKey, Source};
 
-use crate::{ItemError, ItemReport, Outcome, PhaseSpan};
+use crate::{ItemError, ItemOutcome, ItemReport, PhaseSpan};
 
 /// How one export of a run has ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,7 +29,7 @@ pub struct ItemSummary {
     pub is_by_job: bool,
     /// How the export ended, or would end if nobody continued the run.
     #[serde(with = "outcome")]
-    pub outcome: Outcome,
+    pub outcome: ItemOutcome,
     /// Whether the export has not ended: it waits for its turn, is under way, or was left by a run
     /// that ended early.
     #[serde(default)]
@@ -94,19 +94,22 @@ pub struct PhaseSummary {
     pub seconds: f64,
 }
 
-/// An [`Outcome`] by its stable name.
+/// An [`ItemOutcome`] by its stable name.
 mod outcome {
-    use crate::Outcome;
+    use crate::ItemOutcome;
     use serde::{Deserialize as _, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(outcome: &Outcome, to: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        outcome: &ItemOutcome,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
         to.serialize_str(outcome.as_str())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Outcome, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<ItemOutcome, D::Error> {
         let name = String::deserialize(from)?;
         let unknown = || serde::de::Error::custom(format!("unknown outcome {name:?}"));
-        Outcome::from_name(&name).ok_or_else(unknown)
+        ItemOutcome::from_name(&name).ok_or_else(unknown)
     }
 }
 
@@ -128,7 +131,7 @@ impl PhaseSummary {
 impl ItemSummary {
     /// An export of nothing in particular that ended so, now. Set the fields that say more.
     #[must_use]
-    pub fn new(outcome: Outcome) -> Self {
+    pub fn new(outcome: ItemOutcome) -> Self {
         Self {
             machine: None,
             machine_name: None,
@@ -183,8 +186,8 @@ impl ItemSummary {
     /// An export that would end so if the run ended now.
     fn open(source: &Source, job: Option<&JobId>, why: &str) -> Self {
         let outcome = match job {
-            Some(_) => Outcome::FailedToStore,
-            None => Outcome::NotStarted,
+            Some(_) => ItemOutcome::FailedToStore,
+            None => ItemOutcome::NotStarted,
         };
         Self {
             is_open: true,

@@ -8,7 +8,7 @@ use tulip_archive::core::Timestamp;
 
 use super::counts::Counts;
 use super::item::ItemSummary;
-use crate::{Outcome, Shard};
+use crate::{ItemOutcome, Shard};
 
 /// A run and how each of its exports has ended.
 ///
@@ -130,7 +130,7 @@ impl RunSummary {
 
     /// How many exports have ended so.
     #[must_use]
-    pub fn count(&self, outcome: Outcome) -> usize {
+    pub fn count(&self, outcome: ItemOutcome) -> usize {
         let ended = self.items.iter().filter(|item| item.outcome == outcome);
         ended.count()
     }
@@ -149,7 +149,7 @@ impl RunSummary {
 
     fn stored(&self) -> impl Iterator<Item = &ItemSummary> {
         let items = self.items.iter();
-        items.filter(|item| item.outcome == Outcome::Stored)
+        items.filter(|item| item.outcome == ItemOutcome::Stored)
     }
 }
 
@@ -169,7 +169,7 @@ fn run_id(started: Timestamp) -> String {
 mod tests {
     use super::*;
 
-    fn run(outcomes: &[Outcome]) -> RunSummary {
+    fn run(outcomes: &[ItemOutcome]) -> RunSummary {
         let mut run = RunSummary::starting("https://acme.tulip.co", "/data");
         run.end = RunEnd::Complete;
         run.items = outcomes.iter().copied().map(ItemSummary::new).collect();
@@ -179,16 +179,16 @@ mod tests {
     #[test]
     fn a_run_succeeds_only_if_it_is_complete_and_every_archive_is_there() {
         assert!(run(&[]).is_success());
-        let mut both = run(&[Outcome::Stored, Outcome::Unchanged]);
+        let mut both = run(&[ItemOutcome::Stored, ItemOutcome::Unchanged]);
         assert!(both.is_success());
         both.end = RunEnd::Stopped;
         assert!(!both.is_success());
-        assert!(!run(&[Outcome::Stored, Outcome::NotStarted]).is_success());
+        assert!(!run(&[ItemOutcome::Stored, ItemOutcome::NotStarted]).is_success());
     }
 
     #[test]
     fn only_what_this_run_has_stored_counts_as_its_bytes() {
-        let mut run = run(&[Outcome::Stored, Outcome::Unchanged]);
+        let mut run = run(&[ItemOutcome::Stored, ItemOutcome::Unchanged]);
         for item in &mut run.items {
             (item.bytes, item.records) = (Some(100), Some(7));
         }
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn every_outcome_survives_json_and_an_unknown_one_is_refused() {
-        for outcome in Outcome::all() {
+        for outcome in ItemOutcome::all() {
             let run = run(&[outcome]);
             let json = serde_json::to_string(&run).unwrap();
             assert_eq!(serde_json::from_str::<RunSummary>(&json).unwrap(), run);

@@ -12,7 +12,7 @@ use tulip_fleet::archive::core::sink::{
     OpenOptions, Sink, SinkError, SinkWriter, StoredObject, async_trait,
 };
 use tulip_fleet::archive::{ExportErrorKind, Exporter, Source};
-use tulip_fleet::{ItemReport, Outcome, Phase, Plan, Run};
+use tulip_fleet::{ItemOutcome, ItemReport, Phase, Plan, Run};
 
 use crate::support::{Bench, all, count};
 
@@ -99,7 +99,7 @@ async fn no_more_jobs_are_pending_than_allowed() {
         );
         bench.emulator.release(&started[released].id);
     }
-    assert_eq!(count(&run.await.unwrap(), Outcome::Stored), 7);
+    assert_eq!(count(&run.await.unwrap(), ItemOutcome::Stored), 7);
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn a_slow_job_delays_no_other() {
     let of_slow = jobs.iter().find(|job| job.machine == slow);
     bench.emulator.release(&of_slow.unwrap().id);
     reports.push(run.next().await.unwrap());
-    assert_eq!(count(&reports, Outcome::Stored), 9);
+    assert_eq!(count(&reports, ItemOutcome::Stored), 9);
     assert!(run.next().await.is_none());
 }
 
@@ -158,7 +158,7 @@ async fn large_archives_hold_up_no_small_one_however_many_there_are() {
     });
     assert_eq!(turns.filter(|turns| *turns == 2).count(), 7);
     reports.extend(large);
-    assert_eq!(count(&reports, Outcome::Stored), 12);
+    assert_eq!(count(&reports, ItemOutcome::Stored), 12);
     assert_eq!(bench.emulator.requests().count(Endpoint::Start), 12);
 }
 
@@ -173,12 +173,12 @@ async fn starts_wait_for_their_rate_and_nothing_else_does() {
     while reports.len() < 2 {
         reports.push(run.next().await.unwrap());
     }
-    assert_eq!(count(&reports, Outcome::Stored), 2);
+    assert_eq!(count(&reports, ItemOutcome::Stored), 2);
     assert_eq!(bench.emulator.requests().count(Endpoint::Start), 2);
     // The third would wait for a minute, and does not once the run is to end.
     drop(stop);
     let third = run.next().await.unwrap();
-    assert_eq!(third.outcome(), Outcome::NotStarted);
+    assert_eq!(third.outcome(), ItemOutcome::NotStarted);
     assert_eq!(bench.emulator.requests().count(Endpoint::Start), 2);
 }
 
@@ -189,7 +189,7 @@ async fn jobs_that_are_known_need_no_start() {
     let sources = (0..4).map(|_| Source::job(job())).collect();
     let plan = plan(&bench, sources).await;
     let run = Run::new(plan).start_rate(NonZeroUsize::new(1));
-    assert_eq!(count(&all(run).await, Outcome::Stored), 4);
+    assert_eq!(count(&all(run).await, ItemOutcome::Stored), 4);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use tulip_emulator::{Endpoint, Reply};
 use tulip_fleet::archive::{ExportErrorKind, Exporter};
 use tulip_fleet::ledger::{Begun, Continue, Ledger, MemoryLedger, NewRun, RunLog};
 use tulip_fleet::{
-    ItemError, ItemReport, NeverRetry, NeverStop, Outcome, Plan, Run, RunEnd, RunSummary,
+    ItemError, ItemOutcome, ItemReport, NeverRetry, NeverStop, Plan, Run, RunEnd, RunSummary,
 };
 
 use crate::support::{Bench, all, count};
@@ -45,7 +45,7 @@ async fn every_export_is_recorded_as_it_has_ended() {
     let (plan, log) = begin(&ledger, plan, Continue::Nothing).await;
     let run = Run::new(plan).stop_policy(NeverStop).log(log.clone());
     let reports = all(run).await;
-    assert_eq!(count(&reports, Outcome::Stored), 3);
+    assert_eq!(count(&reports, ItemOutcome::Stored), 3);
     log.end(RunEnd::Complete, None).await.unwrap();
     let recorded = only(&ledger).await;
     assert_eq!(recorded.end, RunEnd::Complete);
@@ -60,7 +60,7 @@ async fn every_export_is_recorded_as_it_has_ended() {
         assert!(!item.is_open);
         assert_eq!(item.outcome, report.outcome());
         assert_eq!(item.job.as_ref(), report.job());
-        assert_eq!(item.records.is_some(), item.outcome == Outcome::Stored);
+        assert_eq!(item.records.is_some(), item.outcome == ItemOutcome::Stored);
     }
 }
 
@@ -76,7 +76,7 @@ async fn a_run_that_was_left_is_continued_with_what_is_not_finished() {
         .max_pending(1)
         .log(log.clone());
     let started = run.next().await.unwrap();
-    assert_eq!(started.outcome(), Outcome::Stored);
+    assert_eq!(started.outcome(), ItemOutcome::Stored);
     drop((run, log));
     let left = only(&ledger).await;
     assert_eq!(left.end, RunEnd::Open);
@@ -124,7 +124,7 @@ async fn a_run_that_another_process_has_taken_over_starts_nothing_more() {
     // The other goes on as if nothing had been.
     let (rest, log) = taken;
     assert_eq!(
-        count(&all(Run::new(rest).log(log)).await, Outcome::Stored),
+        count(&all(Run::new(rest).log(log)).await, ItemOutcome::Stored),
         6
     );
 }

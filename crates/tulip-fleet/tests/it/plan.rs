@@ -2,7 +2,7 @@
 
 use tulip_emulator::Endpoint;
 use tulip_fleet::archive::{ExportErrorKind, KeyTemplate};
-use tulip_fleet::{CollisionAdvice, Outcome, Plan, PlanError, Run};
+use tulip_fleet::{CollisionAdvice, ItemOutcome, Plan, PlanError, Run};
 
 use crate::support::{Bench, all, count};
 
@@ -18,7 +18,7 @@ async fn keys_that_collide_are_a_typed_error_and_nothing_is_started() {
     assert_eq!(found.as_slice().len(), 2);
     assert_eq!(found.advice(), CollisionAdvice::AddMachineOrJob);
     let reports = found.reports();
-    assert_eq!(count(&reports, Outcome::NotStarted), 3);
+    assert_eq!(count(&reports, ItemOutcome::NotStarted), 3);
     assert_eq!(bench.emulator.requests().count(Endpoint::Start), 0);
 }
 
@@ -49,7 +49,7 @@ async fn a_key_that_cannot_be_used_is_the_failure_of_its_own_export() {
     assert_eq!((plan.items().len(), plan.ended().len()), (1, 1));
     assert!(plan.items()[0].key().is_some());
     let reports = all(Run::new(plan)).await;
-    assert_eq!(count(&reports, Outcome::Stored), 1);
+    assert_eq!(count(&reports, ItemOutcome::Stored), 1);
     let failed = reports.iter().find_map(|report| report.failure()).unwrap();
     assert_eq!(failed.kind(), ExportErrorKind::InvalidRequest);
 }

@@ -2,7 +2,7 @@
 
 use tulip_emulator::Endpoint;
 use tulip_fleet::archive::{IfExists, KeyTemplate, Source};
-use tulip_fleet::{Outcome, Plan, PlanError, PreviewAction, Run, preview};
+use tulip_fleet::{ItemOutcome, Plan, PlanError, PreviewAction, Run, preview};
 
 use crate::support::{Bench, all, count};
 
@@ -32,7 +32,7 @@ async fn objects_that_are_to_be_kept_are_found() {
     let exporter = bench.exporter().name(template()).build().await.unwrap();
     let sources = bench.sources().await;
     let first = Plan::new(&exporter, sources[..1].to_vec()).await.unwrap();
-    assert_eq!(count(&all(Run::new(first)).await, Outcome::Stored), 1);
+    assert_eq!(count(&all(Run::new(first)).await, ItemOutcome::Stored), 1);
     for (rule, expected) in [
         (IfExists::Skip, ["keep", "start", "start"]),
         (IfExists::Fail, ["fail", "start", "start"]),

@@ -14,7 +14,8 @@ use tulip_core::sink::{
 use tulip_emulator::{Endpoint, Fault, JobScript, Reply};
 use tulip_fleet::archive::ExportErrorKind;
 use tulip_fleet::{
-    FailedAttempt, NeverRetry, NeverStop, Outcome, Phase, Plan, RetryByOutcome, RetryPolicy, Run,
+    FailedAttempt, ItemOutcome, NeverRetry, NeverStop, Phase, Plan, RetryByOutcome, RetryPolicy,
+    Run,
 };
 
 use crate::support::{Bench, all, count};
@@ -45,9 +46,12 @@ async fn a_job_that_failed_is_started_again_and_reported_once() {
             .push((failed.outcome, failed.attempts, retry.after));
     });
     let reports = all(run).await;
-    assert_eq!(count(&reports, Outcome::Stored), 3);
+    assert_eq!(count(&reports, ItemOutcome::Stored), 3);
     assert_eq!(bench.emulator.requests().starts(&machine), 2);
-    assert_eq!(*told.lock().unwrap(), [(Outcome::FailedAtTulip, 1, SOON)]);
+    assert_eq!(
+        *told.lock().unwrap(),
+        [(ItemOutcome::FailedAtTulip, 1, SOON)]
+    );
     for report in &reports {
         let is_it = report.source.known_machine() == Some(&machine);
         assert_eq!(report.attempts, if is_it { 2 } else { 1 });
@@ -62,7 +66,7 @@ async fn attempts_are_counted_and_bounded() {
     let bench = Bench::of(1).await;
     bench.emulator.set_default_script(failing());
     let reports = all(run(&bench).await).await;
-    assert_eq!(count(&reports, Outcome::FailedAtTulip), 1);
+    assert_eq!(count(&reports, ItemOutcome::FailedAtTulip), 1);
     assert_eq!(reports[0].attempts, 3);
     assert_eq!(bench.emulator.requests().count(Endpoint::Start), 3);
 }
@@ -74,7 +78,7 @@ async fn a_start_whose_answer_was_lost_is_not_sent_again() {
         .emulator
         .fail_next(Endpoint::Start, 1, Fault::LostReply);
     let reports = all(run(&bench).await).await;
-    assert_eq!(count(&reports, Outcome::StartUnknown), 1);
+    assert_eq!(count(&reports, ItemOutcome::StartUnknown), 1);
     assert_eq!(reports[0].attempts, 1);
     assert_eq!(bench.emulator.requests().count(Endpoint::Start), 1);
 }
@@ -85,7 +89,7 @@ async fn what_tulip_has_refused_is_not_asked_for_again() {
     let refusal = Reply::error(403, "Forbidden", "not this machine");
     bench.emulator.fail_next(Endpoint::Start, 1, refusal);
     let reports = all(run(&bench).await).await;
-    assert_eq!(count(&reports, Outcome::NotStarted), 1);
+    assert_eq!(count(&reports, ItemOutcome::NotStarted), 1);
     assert_eq!(reports[0].attempts, 1);
 }
 
@@ -99,7 +103,7 @@ async fn what_was_never_started_is_tried_again_at_once_and_before_the_others() {
     let policy = RetryByOutcome::default().cooldown(Duration::from_secs(3600));
     let run = run(&bench).await.retry_policy(policy).max_pending(1);
     let reports = all(run.concurrency(1)).await;
-    assert_eq!(count(&reports, Outcome::Stored), 3);
+    assert_eq!(count(&reports, ItemOutcome::Stored), 3);
     let attempts: u32 = reports.iter().map(|report| report.attempts).sum();
     assert_eq!(attempts, 4);
     let requests = bench.emulator.requests().api;
@@ -119,7 +123,7 @@ async fn a_broken_download_is_tried_again_with_the_same_job() {
     bench.emulator.script_next_of(&machine, script);
     let policy = AlwaysOnce;
     let reports = all(run(&bench).await.retry_policy(policy)).await;
-    assert_eq!(count(&reports, Outcome::Stored), 1, "{reports:?}");
+    assert_eq!(count(&reports, ItemOutcome::Stored), 1, "{reports:?}");
     assert_eq!(reports[0].attempts, 2);
     assert_eq!(bench.emulator.requests().starts(&machine), 1);
 }
@@ -169,7 +173,7 @@ async fn a_run_that_ends_reports_what_waits_for_another_attempt_as_it_failed() {
         }
     });
     let reports = all(run.until(async { drop(stopped.await) })).await;
-    assert_eq!(count(&reports, Outcome::FailedAtTulip), 2);
+    assert_eq!(count(&reports, ItemOutcome::FailedAtTulip), 2);
     for report in &reports {
         assert_eq!(report.attempts, 1);
         assert_eq!(
@@ -192,7 +196,7 @@ async fn no_attempt_begins_after_a_deadline() {
             false => run.item_time_limit(Some(minute)),
         };
         let reports = all(run).await;
-        assert_eq!(count(&reports, Outcome::FailedAtTulip), 1);
+        assert_eq!(count(&reports, ItemOutcome::FailedAtTulip), 1);
         assert_eq!(reports[0].attempts, 1);
     }
 }
@@ -205,14 +209,14 @@ async fn the_deadline_of_an_export_ends_it_and_no_other() {
     bench.emulator.script_next_of(&slow, pending);
     let run = run(&bench).await;
     let reports = all(run.item_time_limit(Some(Duration::from_secs(5)))).await;
-    assert_eq!(count(&reports, Outcome::Stored), 1);
+    assert_eq!(count(&reports, ItemOutcome::Stored), 1);
     let cut = reports.iter().find_map(|report| report.failure()).unwrap();
     assert_eq!(cut.kind(), ExportErrorKind::DeadlineExceeded);
     let limit = "the time limit of each export was reached";
     assert!(cut.to_string().contains(limit), "{cut}");
     // The job continues at Tulip.
     assert!(cut.job().is_some() && cut.is_retryable());
-    assert_eq!(count(&reports, Outcome::FailedAtTulip), 1);
+    assert_eq!(count(&reports, ItemOutcome::FailedAtTulip), 1);
 }
 
 #[tokio::test]
@@ -329,7 +333,7 @@ async fn a_store_that_is_down_is_probed_and_not_hammered() {
     let run = run_to(&store, &bench).await;
     store.down_for_probes.store(6, Ordering::SeqCst);
     let reports = all(run.concurrency(2).retry_policy(Patient(100))).await;
-    assert_eq!(count(&reports, Outcome::Stored), 20, "{reports:?}");
+    assert_eq!(count(&reports, ItemOutcome::Stored), 20, "{reports:?}");
     // The one of the plan, six that failed, and one that did not.
     assert_eq!(store.probes.load(Ordering::SeqCst), 8);
     let refused = store.refused.load(Ordering::SeqCst);
@@ -360,7 +364,7 @@ async fn a_store_that_does_not_come_back_ends_the_run() {
     assert!(starts <= 3, "{starts}");
     let tried = reports.iter().filter(|report| report.attempts > 0);
     for report in tried {
-        assert_eq!(report.outcome(), Outcome::FailedToStore);
+        assert_eq!(report.outcome(), ItemOutcome::FailedToStore);
         assert!(report.job().is_some());
     }
 }
@@ -372,6 +376,6 @@ async fn without_retries_a_store_that_is_down_is_each_exports_own_failure() {
     let run = run_to(&store, &bench).await;
     store.down_for_probes.store(usize::MAX, Ordering::SeqCst);
     let reports = all(run.retry_policy(NeverRetry)).await;
-    assert_eq!(count(&reports, Outcome::FailedToStore), 5);
+    assert_eq!(count(&reports, ItemOutcome::FailedToStore), 5);
     assert_eq!(store.probes.load(Ordering::SeqCst), 1);
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tulip_emulator::{Endpoint, JobScript, Reply};
 use tulip_fleet::archive::{self, Event, ExportErrorKind};
-use tulip_fleet::{ItemError, NeverRetry, NeverStop, Outcome, Phase, Plan, Run, export_many};
+use tulip_fleet::{ItemError, ItemOutcome, NeverRetry, NeverStop, Phase, Plan, Run, export_many};
 
 use crate::support::{Bench, all, count};
 
@@ -22,7 +22,7 @@ async fn every_source_is_exported_once_and_reported() {
     let run = export_many(&exporter, twice, 4).await.unwrap();
     assert_eq!(run.remaining(), 9);
     let reports = all(run).await;
-    assert_eq!(count(&reports, Outcome::Stored), 9);
+    assert_eq!(count(&reports, ItemOutcome::Stored), 9);
     assert_eq!(bench.archives(), 9);
     let machines: HashSet<_> = reports
         .iter()
@@ -48,7 +48,7 @@ async fn no_concurrency_counts_as_one() {
     let bench = Bench::of(2).await;
     let exporter = bench.exporter().build().await.unwrap();
     let run = export_many(&exporter, bench.sources().await, 0).await;
-    assert_eq!(count(&all(run.unwrap()).await, Outcome::Stored), 2);
+    assert_eq!(count(&all(run.unwrap()).await, ItemOutcome::Stored), 2);
 }
 
 #[tokio::test]
@@ -62,12 +62,12 @@ async fn one_failure_is_its_own() {
     let exporter = bench.exporter().build().await.unwrap();
     let run = export_many(&exporter, bench.sources().await, 1).await;
     let reports = all(run.unwrap().retry_policy(NeverRetry)).await;
-    assert_eq!(count(&reports, Outcome::Stored), 4);
-    assert_eq!(count(&reports, Outcome::NotStarted), 1);
-    assert_eq!(count(&reports, Outcome::FailedAtTulip), 1);
+    assert_eq!(count(&reports, ItemOutcome::Stored), 4);
+    assert_eq!(count(&reports, ItemOutcome::NotStarted), 1);
+    assert_eq!(count(&reports, ItemOutcome::FailedAtTulip), 1);
     let refused = reports
         .iter()
-        .find(|report| report.outcome() == Outcome::NotStarted);
+        .find(|report| report.outcome() == ItemOutcome::NotStarted);
     let error = refused.unwrap().result.as_ref().unwrap_err();
     assert_eq!(error.kind(), ExportErrorKind::PermissionDenied);
     assert!(error.error_unique_id().is_some());
@@ -104,7 +104,7 @@ async fn a_policy_that_never_stops_tries_them_all() {
     let plan = Plan::new(&exporter, bench.sources().await).await.unwrap();
     let run = Run::new(plan).concurrency(1).stop_policy(NeverStop);
     let reports = all(run).await;
-    assert_eq!(count(&reports, Outcome::NotStarted), 7);
+    assert_eq!(count(&reports, ItemOutcome::NotStarted), 7);
     assert!(reports.iter().all(|report| report.failure().is_some()));
     assert_eq!(bench.emulator.requests().count(Endpoint::Start), 7);
 }

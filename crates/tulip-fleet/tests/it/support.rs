@@ -7,7 +7,7 @@ use tulip_emulator::{Emulator, EmulatorBuilder};
 use tulip_fleet::archive::http::NoRetry;
 use tulip_fleet::archive::poll::PollPolicy;
 use tulip_fleet::archive::{Client, Exporter, ExporterBuilder, Settings, Source};
-use tulip_fleet::{ItemReport, Outcome, Run, sources_of};
+use tulip_fleet::{ItemOutcome, ItemReport, Run, sources_of};
 
 pub(crate) struct Bench {
     pub(crate) emulator: Emulator,
@@ -72,7 +72,7 @@ pub(crate) async fn all(mut run: Run) -> Vec<ItemReport> {
     reports
 }
 
-pub(crate) fn count(reports: &[ItemReport], outcome: Outcome) -> usize {
+pub(crate) fn count(reports: &[ItemReport], outcome: ItemOutcome) -> usize {
     let same = |report: &&ItemReport| report.outcome() == outcome;
     reports.iter().filter(same).count()
 }

@@ -5,7 +5,7 @@ use tracing::warn;
 use tulip_archive::{StateError, StateErrorKind};
 use tulip_core::Timestamp;
 use tulip_fleet::ledger::RunOverview;
-use tulip_fleet::{Counts, Outcome, RunEnd, RunSummary};
+use tulip_fleet::{Counts, ItemOutcome, RunEnd, RunSummary};
 
 use crate::database::Session;
 use crate::error;
@@ -125,7 +125,7 @@ fn counts(session: &Session<'_>, run: &str) -> Result<(Counts, usize), StateErro
     })?;
     let (mut counts, mut open) = (Counts::default(), 0);
     for (outcome, is_open, exports, bytes, records) in groups {
-        let Some(outcome) = Outcome::from_name(&outcome) else {
+        let Some(outcome) = ItemOutcome::from_name(&outcome) else {
             warn!(
                 run,
                 outcome, "run {run}: left out {exports} with outcome {outcome}"

@@ -39,9 +39,9 @@ async fn a_sound_database_is_repaired_without_a_loss() {
 #[tokio::test]
 async fn runs_and_their_exports_are_kept_and_can_be_continued() {
     use tulip_fleet::ledger::{Begun, Continue, Ledger as _, NewRun};
-    use tulip_fleet::{ItemSummary, Outcome, RunSummary};
+    use tulip_fleet::{ItemOutcome, ItemSummary, RunSummary};
     let bench = filled(1).await;
-    let mut item = ItemSummary::new(Outcome::Stored);
+    let mut item = ItemSummary::new(ItemOutcome::Stored);
     item.machine = Some("m1".parse().unwrap());
     let mut run = RunSummary::starting("https://acme.tulip.co", "/data");
     run.items = vec![item];

@@ -2,12 +2,12 @@
 
 use tulip_core::MachineId;
 use tulip_fleet::ledger::{Begun, Continue, Ledger as _, NewRun};
-use tulip_fleet::{ItemSummary, Outcome, RunEnd, RunSummary};
+use tulip_fleet::{ItemOutcome, ItemSummary, RunEnd, RunSummary};
 use tulip_ledger::SqliteLedger;
 
 use crate::support::Bench;
 
-fn item(machine: &str, outcome: Outcome) -> ItemSummary {
+fn item(machine: &str, outcome: ItemOutcome) -> ItemSummary {
     let mut item = ItemSummary::new(outcome);
     item.machine = Some(machine.parse::<MachineId>().unwrap());
     item
@@ -19,8 +19,8 @@ async fn ended(ledger: &SqliteLedger, runs: usize) -> Vec<RunSummary> {
     for _ in 0..runs {
         let mut run = RunSummary::starting("https://acme.tulip.co", "/data");
         run.items = vec![
-            item("m1", Outcome::Stored),
-            item("m2", Outcome::FailedAtTulip),
+            item("m1", ItemOutcome::Stored),
+            item("m2", ItemOutcome::FailedAtTulip),
         ];
         let new = NewRun::new(run.clone(), "export --all");
         let Begun::Claimed { claim, .. } = ledger.begin(new).await.unwrap() else {

@@ -184,12 +184,12 @@ fn words(kind: Option<Kind>) -> (&'static str, &'static str) {
 
 #[cfg(test)]
 mod tests {
-    use tulip_fleet::Outcome;
+    use tulip_fleet::ItemOutcome;
 
     use super::*;
 
     fn failed(kind: Kind, advice: Option<&str>) -> ItemSummary {
-        let mut item = ItemSummary::new(Outcome::FailedToStore);
+        let mut item = ItemSummary::new(ItemOutcome::FailedToStore);
         item.error_kind = Some(kind.as_str().to_owned());
         item.advice = advice.map(str::to_owned);
         item
@@ -210,7 +210,7 @@ mod tests {
             failed(Kind::StoreFull, None),
             failed(Kind::TooLarge, Some("raise the limit")),
             failed(Kind::TooLarge, Some("raise the limit")),
-            ItemSummary::new(Outcome::Stored),
+            ItemSummary::new(ItemOutcome::Stored),
         ];
         run.items.extend((0..60).map(|_| failed(Kind::Api, None)));
         let groups = groups(&run);

@@ -12,7 +12,7 @@ use std::fmt;
 
 use askama::Template;
 use tulip_core::{format_byte_size, format_duration};
-use tulip_fleet::{Outcome, RunEnd, RunSummary};
+use tulip_fleet::{ItemOutcome, RunEnd, RunSummary};
 
 use crate::Activity;
 
@@ -104,7 +104,7 @@ impl<'a> Page<'a> {
     fn of(report: &HtmlReport<'a>) -> Self {
         let run = report.run;
         let (verdict, verdict_class) = verdict(run);
-        let outcomes = Outcome::all().map(|outcome| {
+        let outcomes = ItemOutcome::all().map(|outcome| {
             let count = run.count(outcome) as u64;
             (words(outcome), units::count(count))
         });
@@ -145,14 +145,14 @@ fn verdict(run: &RunSummary) -> (&'static str, &'static str) {
     }
 }
 
-fn words(outcome: Outcome) -> &'static str {
+fn words(outcome: ItemOutcome) -> &'static str {
     match outcome {
-        Outcome::Stored => "stored",
-        Outcome::Unchanged => "unchanged",
-        Outcome::NotStarted => "not started",
-        Outcome::StartUnknown => "start unknown",
-        Outcome::FailedAtTulip => "failed at Tulip",
-        Outcome::FailedToStore => "failed to store",
+        ItemOutcome::Stored => "stored",
+        ItemOutcome::Unchanged => "unchanged",
+        ItemOutcome::NotStarted => "not started",
+        ItemOutcome::StartUnknown => "start unknown",
+        ItemOutcome::FailedAtTulip => "failed at Tulip",
+        ItemOutcome::FailedToStore => "failed to store",
         _ => "other",
     }
 }

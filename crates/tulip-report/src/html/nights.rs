@@ -77,7 +77,7 @@ pub(super) fn nights(run: &RunSummary, earlier: &[RunSummary]) -> Vec<Night> {
 
 #[cfg(test)]
 mod tests {
-    use tulip_fleet::{ItemSummary, Outcome};
+    use tulip_fleet::{ItemOutcome, ItemSummary};
 
     use super::*;
 
@@ -86,9 +86,9 @@ mod tests {
         let run = |day: u32, bytes: u64| {
             let mut run = RunSummary::starting("https://acme.tulip.co", "/data");
             run.started = format!("2026-11-{day:02}T01:00:00Z").parse().unwrap();
-            let mut item = ItemSummary::new(Outcome::Stored);
+            let mut item = ItemSummary::new(ItemOutcome::Stored);
             item.bytes = Some(bytes);
-            run.items = vec![item, ItemSummary::new(Outcome::NotStarted)];
+            run.items = vec![item, ItemSummary::new(ItemOutcome::NotStarted)];
             run
         };
         let nights = nights(

@@ -12,7 +12,7 @@ fn plant(machines: usize, name: impl Fn(usize) -> String) -> RunSummary {
     run.started = "2026-11-28T01:00:00Z".parse().unwrap();
     run.ended = "2026-11-28T02:00:00Z".parse().unwrap();
     let item = |at: usize| {
-        let mut item = ItemSummary::new(Outcome::Stored);
+        let mut item = ItemSummary::new(ItemOutcome::Stored);
         item.machine = Some(format!("g56RCoZCtzv7b{at:04}").parse().unwrap());
         item.machine_name = Some(name(at));
         item.ended = run.ended;
@@ -25,7 +25,7 @@ fn plant(machines: usize, name: impl Fn(usize) -> String) -> RunSummary {
             phase("storing", 30.0),
         ];
         if at.is_multiple_of(50) {
-            item.outcome = Outcome::FailedAtTulip;
+            item.outcome = ItemOutcome::FailedAtTulip;
             (item.bytes, item.records) = (None, None);
             item.error_kind = Some("job_failed".to_owned());
             item.error = Some(format!(
@@ -129,9 +129,9 @@ fn every_end_of_a_run_has_its_verdict() {
     run.items.remove(0);
     let verdict_of = |run: &RunSummary| verdict(run).0;
     assert_eq!(verdict_of(&run), "Every machine is exported");
-    run.items[0].outcome = Outcome::FailedToStore;
+    run.items[0].outcome = ItemOutcome::FailedToStore;
     assert_eq!(verdict_of(&run), "Some machines are not exported");
-    run.items[1].outcome = Outcome::NotStarted;
+    run.items[1].outcome = ItemOutcome::NotStarted;
     assert_eq!(verdict_of(&run), "No machine is exported");
     for end in [
         RunEnd::Failed,

@@ -92,7 +92,7 @@ fn row(run: &RunSummary, item: &ItemSummary) -> Row {
 
 #[cfg(test)]
 mod tests {
-    use tulip_fleet::Outcome;
+    use tulip_fleet::ItemOutcome;
 
     use super::*;
 
@@ -101,7 +101,7 @@ mod tests {
         let mut run = RunSummary::starting("https://acme.tulip.co", "/data");
         run.started = "2026-11-28T01:00:00Z".parse().unwrap();
         run.ended = "2026-11-28T01:01:40Z".parse().unwrap();
-        let mut item = ItemSummary::new(Outcome::Stored);
+        let mut item = ItemSummary::new(ItemOutcome::Stored);
         item.ended = run.ended;
         let phase = |name: &str, second: u32, seconds: f64| {
             let started = format!("2026-11-28T01:00:{second:02}Z").parse().unwrap();
@@ -113,7 +113,7 @@ mod tests {
             phase("unheard_of", 50, 1.0),
             phase("downloading", 50, 900.0),
         ];
-        run.items = vec![item, ItemSummary::new(Outcome::NotStarted)];
+        run.items = vec![item, ItemSummary::new(ItemOutcome::NotStarted)];
         let timeline = timeline(&run);
         let [row] = &timeline.rows[..] else {
             panic!("{} rows", timeline.rows.len());

@@ -6,7 +6,7 @@ mod text;
 use std::collections::BTreeMap;
 
 use tulip_core::Timestamp;
-use tulip_fleet::{Outcome, RunSummary};
+use tulip_fleet::{ItemOutcome, RunSummary};
 
 use self::families::Family;
 use self::text::{Writer, label, series};
@@ -144,7 +144,7 @@ impl Page<'_> {
 
     fn counters(&mut self, run: &RunSummary) {
         self.begin(&families::EXPORTS);
-        for outcome in Outcome::all() {
+        for outcome in ItemOutcome::all() {
             let labels = [("outcome", outcome.as_str())];
             self.count(families::EXPORTS.name, &labels, run.count(outcome) as f64);
         }
@@ -196,7 +196,7 @@ impl Page<'_> {
 
     fn gauges(&mut self, run: &RunSummary) {
         self.begin(&families::RUN_EXPORTS);
-        for outcome in Outcome::all() {
+        for outcome in ItemOutcome::all() {
             let labels = [("outcome", outcome.as_str())];
             let series = self.series(families::RUN_EXPORTS.name, &labels);
             self.out.sample(&series, run.count(outcome) as f64);

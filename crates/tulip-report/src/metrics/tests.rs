@@ -8,7 +8,7 @@ fn at(seconds: u64) -> Timestamp {
     Timestamp::from(UNIX_EPOCH + Duration::from_secs(seconds))
 }
 
-fn item(machine: &str, outcome: Outcome, ended: u64) -> ItemSummary {
+fn item(machine: &str, outcome: ItemOutcome, ended: u64) -> ItemSummary {
     let mut item = ItemSummary::new(outcome);
     item.machine = Some(machine.parse().unwrap());
     item.machine_name = Some(format!("Mill {machine}"));
@@ -43,8 +43,8 @@ fn last_success(text: &str, machine: &str) -> f64 {
 #[test]
 fn the_time_of_last_success_survives_a_run_that_fails() {
     let night = vec![
-        item("a", Outcome::Stored, 1000),
-        item("b", Outcome::Unchanged, 1010),
+        item("a", ItemOutcome::Stored, 1000),
+        item("b", ItemOutcome::Unchanged, 1010),
     ];
     let first = after(&run(1100, night), "");
     let of_run = "tulip_run_last_success_timestamp_seconds{target=\"/data\"}";
@@ -55,8 +55,8 @@ fn the_time_of_last_success_survives_a_run_that_fails() {
     assert_eq!(value(&first, of_run), 1100.0);
 
     let night = vec![
-        item("a", Outcome::FailedToStore, 2000),
-        item("b", Outcome::Stored, 2010),
+        item("a", ItemOutcome::FailedToStore, 2000),
+        item("b", ItemOutcome::Stored, 2010),
     ];
     let second = after(&run(2100, night), &first);
     assert_eq!(
@@ -83,15 +83,18 @@ fn the_time_of_last_success_survives_a_run_that_fails() {
 
 #[test]
 fn a_machine_that_never_succeeded_has_the_time_0() {
-    let text = after(&run(1100, vec![item("a", Outcome::NotStarted, 1000)]), "");
+    let text = after(
+        &run(1100, vec![item("a", ItemOutcome::NotStarted, 1000)]),
+        "",
+    );
     assert_eq!(last_success(&text, "a"), 0.0);
 }
 
 #[test]
 fn a_machine_that_is_gone_is_forgotten_after_30_days() {
     const DAY: u64 = 86_400;
-    let first = after(&run(DAY, vec![item("a", Outcome::Stored, DAY)]), "");
-    let others = |day: u64| run(day * DAY, vec![item("b", Outcome::Stored, day * DAY)]);
+    let first = after(&run(DAY, vec![item("a", ItemOutcome::Stored, DAY)]), "");
+    let others = |day: u64| run(day * DAY, vec![item("b", ItemOutcome::Stored, day * DAY)]);
     let second = after(&others(30), &first);
     assert_eq!(last_success(&second, "a"), DAY as f64);
     assert!(!after(&others(32), &second).contains("machine=\"a\""));
@@ -99,10 +102,10 @@ fn a_machine_that_is_gone_is_forgotten_after_30_days() {
 
 #[test]
 fn counters_and_the_histogram_go_on_from_the_earlier_run() {
-    let mut stored = item("a", Outcome::Stored, 1000);
+    let mut stored = item("a", ItemOutcome::Stored, 1000);
     (stored.bytes, stored.records) = (Some(500), Some(20));
     (stored.attempts, stored.download_attempts) = (2, 4);
-    let mut failed = item("b", Outcome::FailedAtTulip, 1000);
+    let mut failed = item("b", ItemOutcome::FailedAtTulip, 1000);
     failed.error_kind = Some("job_failed".to_owned());
     failed.job_is_pending = true;
     let night = run(1100, vec![stored, failed]);
@@ -156,10 +159,10 @@ fn counters_and_the_histogram_go_on_from_the_earlier_run() {
 
 #[test]
 fn what_belongs_to_another_target_is_not_taken_over() {
-    let mut other = run(1000, vec![item("a", Outcome::Stored, 1000)]);
+    let mut other = run(1000, vec![item("a", ItemOutcome::Stored, 1000)]);
     other.target = "s3://lake".to_owned();
     let text = after(
-        &run(2000, vec![item("b", Outcome::Stored, 2000)]),
+        &run(2000, vec![item("b", ItemOutcome::Stored, 2000)]),
         &after(&other, ""),
     );
     assert!(!text.contains("s3://lake") && !text.contains("machine=\"a\""));
@@ -169,10 +172,10 @@ fn what_belongs_to_another_target_is_not_taken_over() {
 fn of_too_many_machines_those_with_the_latest_success_are_left_out_and_counted() {
     let most = Metrics::MAX_MACHINES;
     let mut items: Vec<_> = (0..most)
-        .map(|at| item(&at.to_string(), Outcome::Stored, 1000))
+        .map(|at| item(&at.to_string(), ItemOutcome::Stored, 1000))
         .collect();
-    items.push(item("late", Outcome::Stored, 2000));
-    items.push(item("never", Outcome::NotStarted, 2000));
+    items.push(item("late", ItemOutcome::Stored, 2000));
+    items.push(item("never", ItemOutcome::NotStarted, 2000));
     let text = after(&run(3000, items), "");
     assert_eq!(
         value(&text, "tulip_machines_without_series{target=\"/data\"}"),
@@ -185,8 +188,8 @@ fn of_too_many_machines_those_with_the_latest_success_are_left_out_and_counted()
 #[test]
 fn every_series_has_one_line_and_every_metric_its_type() {
     let night = vec![
-        item("a", Outcome::Stored, 1000),
-        item("b", Outcome::NotStarted, 1000),
+        item("a", ItemOutcome::Stored, 1000),
+        item("b", ItemOutcome::NotStarted, 1000),
     ];
     let text = after(&run(1100, night), "");
     let samples: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();

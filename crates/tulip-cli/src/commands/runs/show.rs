@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tulip_core::{format_byte_size, format_duration};
 use tulip_fleet::ledger::{Ledger as _, RunOverview};
-use tulip_fleet::{ItemSummary, Outcome};
+use tulip_fleet::{ItemOutcome, ItemSummary};
 
 use super::find;
 use super::list::{Shown, status};
@@ -123,7 +123,7 @@ fn row(item: &ItemSummary) -> [String; 5] {
         false => item.outcome.as_str(),
     };
     let error = match (item.is_open, item.outcome) {
-        (true, _) | (_, Outcome::Stored | Outcome::Unchanged) => None,
+        (true, _) | (_, ItemOutcome::Stored | ItemOutcome::Unchanged) => None,
         _ => item.error.as_deref(),
     };
     [
