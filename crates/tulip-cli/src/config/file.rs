@@ -126,6 +126,7 @@ impl<'a> Reader<'a> {
         let line = line_of(self.text, name.span().start);
         let Some(setting) = setting::find(key) else {
             let known = SETTINGS.iter().map(|setting| setting.name);
+            let known = known.chain((!in_profile).then_some(PROFILES));
             let what = format!("unknown setting {key:?}{}", suggestion(key, known));
             return Err(Problem { line, what });
         };

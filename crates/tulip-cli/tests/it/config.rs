@@ -129,6 +129,10 @@ fn mistakes_name_file_line_and_what_was_meant_and_quote_no_value() {
             "mine.toml:2: unknown setting \"bas_url\"; did you mean \"base_url\"?",
         ),
         (
+            "[profile.night]\n",
+            "mine.toml:1: unknown setting \"profile\"; did you mean \"profiles\"?",
+        ),
+        (
             "api_secret = 73577\n",
             "mine.toml:1: api_secret: it takes a string, not a number",
         ),
