@@ -24,6 +24,8 @@ pub(super) struct Group {
     pub(super) retry_helps: bool,
     pub(super) count: usize,
     pub(super) rows: Vec<Row>,
+    /// Whether Tulip gave any of the rows an id.
+    pub(super) has_error_ids: bool,
     /// How many of the group are not listed.
     pub(super) more: usize,
 }
@@ -68,13 +70,15 @@ fn group(kind: &str, advice: &str, items: &[&ItemSummary]) -> Group {
         "" => usual.to_owned(),
         advice => sentence(advice),
     };
+    let rows: Vec<_> = items.iter().take(LISTED).map(row).collect();
     Group {
         title,
         kind: kind.to_owned(),
         what_to_do,
         retry_helps: items.iter().all(|item| item.retryable),
         count: items.len(),
-        rows: items.iter().take(LISTED).map(row).collect(),
+        has_error_ids: rows.iter().any(|row| !row.error_unique_id.is_empty()),
+        rows,
         more: 0,
     }
 }

@@ -114,6 +114,15 @@ fn text_of_others_is_escaped_wherever_it_stands() {
 }
 
 #[test]
+fn error_ids_have_a_column_where_there_are_any() {
+    let mut run = plant(2, |at| format!("Mill {at}"));
+    let page = HtmlReport::new(&run).to_string();
+    assert!(page.contains("Error id</th>") && page.contains(&"Ab+/".repeat(6)));
+    run.items[0].error_unique_id = None;
+    assert!(!HtmlReport::new(&run).to_string().contains("Error id</th>"));
+}
+
+#[test]
 fn the_page_asks_nobody_for_anything() {
     let run = plant(100, |at| format!("Mill {at}"));
     let page = HtmlReport::new(&run).to_string();
