@@ -8,6 +8,9 @@ use tulip_archive::StateError;
 
 use crate::{error, folder};
 
+/// The file by which it is found out whether files can be locked.
+const LOCK_CHECK: &str = ".locks";
+
 /// The name of a process in the database, and its locked file.
 #[derive(Debug)]
 pub(crate) struct Process {
@@ -58,11 +61,21 @@ impl Drop for Process {
 }
 
 /// Makes sure that files in `folder` can be locked. Without locks the database would take every
-/// process for a busy one, and wait for it.
+/// process for a busy one, and wait for it. What a killed process has left of this, the next one uses
+/// and removes.
 pub(crate) fn check_locks(folder: &Path) -> Result<(), StateError> {
-    let path = folder.join(format!(".locks-{:016x}", fastrand::u64(..)));
-    let created = folder::create_private(&path).map_err(|error| error::files(folder, error))?;
-    let locked = created.map_or(Ok(()), |file| file.try_lock());
+    let path = folder.join(LOCK_CHECK);
+    let created = folder::create_private(&path).and_then(|created| match created {
+        Some(file) => Ok(file),
+        None => OpenOptions::new().read(true).write(true).open(&path),
+    });
+    let file = match created {
+        Ok(file) => file,
+        // Another process has made it, and is done.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && folder.is_dir() => return Ok(()),
+        Err(error) => return Err(error::files(folder, error)),
+    };
+    let locked = file.try_lock();
     let _ = fs::remove_file(&path);
     match locked {
         Ok(()) | Err(TryLockError::WouldBlock) => Ok(()),

@@ -82,3 +82,12 @@ async fn many_exports_of_two_processes_write_at_once_and_lose_nothing() {
         .collect();
     assert_eq!(left, expected);
 }
+
+#[test]
+fn what_a_process_that_was_killed_while_it_checked_for_locks_has_left_is_removed() {
+    let bench = Bench::new();
+    drop(bench.open());
+    std::fs::write(bench.path().join(".locks"), "").unwrap();
+    drop(bench.open());
+    assert_eq!(bench.files(), ["tulip.db"]);
+}
