@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use serde_json::Value;
 use tulip_core::MachineId;
 use tulip_emulator::{Emulator, JobScript};
@@ -225,6 +226,17 @@ impl Runs {
     }
 }
 
+fn signal(child: &Child, signal: Signal) {
+    rustix::process::kill_process(Pid::from_child(child), signal).unwrap();
+}
+
+/// Returns when every thread of it stands still, or it has ended.
+fn pause(child: &Child) {
+    signal(child, Signal::STOP);
+    let change = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    rustix::process::waitid(WaitId::Pid(Pid::from_child(child)), change).unwrap();
+}
+
 #[test]
 fn a_killed_run_is_continued_to_the_state_of_one_that_nobody_killed() {
     let mut runs = Runs::new();
@@ -265,22 +277,17 @@ fn a_run_that_is_paused_and_taken_over_does_no_harm_when_it_goes_on() {
         let earlier = runs.latest()["run"].as_str().unwrap().to_owned();
         let mut child = runs.spawn();
         let mut lives = runs.until_some_moment(&mut child);
-        let signal = |child: &Child, name: &str| {
-            let id = child.id().to_string();
-            let sent = Command::new("/bin/kill").args([name, &id]).status();
-            assert!(sent.unwrap().success());
-        };
         if lives {
-            signal(&child, "-STOP");
+            pause(&child);
             // One that is paused within a transaction holds up everybody, until it goes on.
             while runs.is_locked() {
-                signal(&child, "-CONT");
-                signal(&child, "-STOP");
+                signal(&child, Signal::CONT);
+                pause(&child);
             }
         }
         // One that has not begun its run yet would begin another when it goes on.
         if lives && runs.latest()["run"] == *earlier {
-            signal(&child, "-CONT");
+            signal(&child, Signal::CONT);
             lives = false;
         }
         if lives {
@@ -299,7 +306,7 @@ fn a_run_that_is_paused_and_taken_over_does_no_harm_when_it_goes_on() {
         runs.check(&before, &unknown);
         if lives {
             let stored = runs.stored();
-            signal(&child, "-CONT");
+            signal(&child, Signal::CONT);
             fenced += u32::from(!child.wait().unwrap().success());
             runs.check(&before, &unknown);
             assert!(
