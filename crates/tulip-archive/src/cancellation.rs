@@ -78,15 +78,19 @@ impl Cancellation {
         Self::Waiting(Box::pin(std::future::pending()))
     }
 
-    /// Runs `work`, which is dropped when the export is to end.
-    pub(crate) async fn guard<T>(
-        &mut self,
-        work: impl Future<Output = Result<T, ExportError>>,
-    ) -> Result<T, ExportError> {
-        tokio::select! {
-            biased;
-            reason = self.wait() => Err(reason.error()),
-            result = work => result,
+    /// Runs `work`, which is dropped when the export is to end. It is boxed: while thousands of jobs
+    /// are pending, the stages that are done or yet to come take no memory.
+    pub(crate) fn guard<'a, T: 'a>(
+        &'a mut self,
+        work: impl Future<Output = Result<T, ExportError>> + 'a,
+    ) -> impl Future<Output = Result<T, ExportError>> + 'a {
+        let work = Box::pin(work);
+        async move {
+            tokio::select! {
+                biased;
+                reason = self.wait() => Err(reason.error()),
+                result = work => result,
+            }
         }
     }
 

@@ -32,7 +32,7 @@ pub(crate) async fn run(
     mut cancellation: Cancellation,
     resumes: Option<Identity>,
 ) -> Result<Outcome, ExportError> {
-    // Stages are boxed: while thousands of jobs are waited for, the others take no memory.
+    // What `guard` does not box is boxed here, for the same reason.
     let mut recovery = Box::pin(Recovery::open(&mut cx, resumes)).await?;
     let result = stages(&mut cx, &mut cancellation, &mut recovery).await;
     let result = result.map_err(|error| error.with_job(recovery.job()));
@@ -46,15 +46,15 @@ async fn stages(
     cancellation: &mut Cancellation,
     recovery: &mut Recovery,
 ) -> Result<Outcome, ExportError> {
-    let capabilities = Box::pin(cancellation.guard(plan::probe(cx))).await?;
+    let capabilities = cancellation.guard(plan::probe(cx)).await?;
     if let Some(receipt) = recovery.pending_receipt() {
         let finish = finalize::finish_receipt(cx, recovery, receipt);
-        if let Some(outcome) = Box::pin(cancellation.guard(finish)).await? {
+        if let Some(outcome) = cancellation.guard(finish).await? {
             return Ok(outcome);
         }
     }
     let planning = plan::plan(cx, recovery, capabilities);
-    let plan = match Box::pin(cancellation.guard(planning)).await? {
+    let plan = match cancellation.guard(planning).await? {
         Planned::Export(plan) => *plan,
         Planned::Done(outcome) => return Ok(outcome),
     };
@@ -71,11 +71,12 @@ async fn finish(
     recovery: &mut Recovery,
     started: start::Started,
 ) -> Result<Outcome, ExportError> {
-    if let Some(outcome) = Box::pin(cancellation.guard(start::check_key(cx, &started))).await? {
+    if let Some(outcome) = cancellation.guard(start::check_key(cx, &started)).await? {
         return Ok(outcome);
     }
     let ready = cancellation.guard(wait::wait(cx, started)).await?;
-    let _turn = Box::pin(cancellation.guard(async { Ok(cx.turn_to_download().await) })).await?;
+    let turn = async { Ok(cx.turn_to_download().await) };
+    let _turn = cancellation.guard(turn).await?;
     let moved = Box::pin(transfer::transfer(cx, cancellation, recovery, ready)).await?;
     let transferred = match moved {
         Moved::Whole(transferred) => *transferred,

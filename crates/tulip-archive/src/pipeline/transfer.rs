@@ -123,8 +123,8 @@ pub(super) async fn transfer(
     let opening = async { Ok(open::resumed(cx, recovery, &ready.started).await) };
     let mut resumed = cancellation.guard(opening).await?;
     let position = resumed.as_ref().map(|resumed| resumed.position.clone());
-    let admitting = Box::pin(cancellation.guard(admitted(cx, &ready, position)));
-    let (mut download, _turn) = admitting.await?;
+    let admitting = admitted(cx, &ready, position);
+    let (mut download, _turn) = cancellation.guard(admitting).await?;
     let started = ready.started;
     let key = &started.key;
     loop {

@@ -60,7 +60,7 @@ impl Recovery {
             false => ClaimedRecord::open_or_create(state, identity, settings, self.began).await,
         };
         let mut claimed = match found {
-            Ok(RecordOutcome::Claimed(claimed)) => *claimed,
+            Ok(RecordOutcome::Claimed(claimed)) => claimed,
             Ok(RecordOutcome::Busy(holder)) => return Err(already_running(holder)),
             Ok(RecordOutcome::Missing) => {
                 let what = "it is no longer incomplete: another process has finished or \

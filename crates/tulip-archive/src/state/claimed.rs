@@ -14,7 +14,7 @@ pub(crate) struct ClaimedRecord {
     store: Arc<dyn StateStore>,
     /// `None` once the record is removed.
     claim: Option<Claim>,
-    pub(crate) record: Record,
+    pub(crate) record: Box<Record>,
     /// Whether an earlier run has left it.
     pub(crate) is_old: bool,
     /// Whether another run would find it as it is.
@@ -26,7 +26,7 @@ pub(crate) struct ClaimedRecord {
 /// What comes of asking for the record of an export.
 pub(crate) enum RecordOutcome {
     /// It is ours until it is dropped.
-    Claimed(Box<ClaimedRecord>),
+    Claimed(ClaimedRecord),
     /// Another run has it.
     Busy(Option<Holder>),
     /// The export is not incomplete, or no more.
@@ -35,28 +35,31 @@ pub(crate) enum RecordOutcome {
 
 impl ClaimedRecord {
     /// Claims the record of an export; where there is none, one that begins now is stored.
-    pub(crate) async fn open_or_create(
+    pub(crate) fn open_or_create(
         store: Arc<dyn StateStore>,
         identity: Identity,
         settings: ExportSettings,
         began: Timestamp,
-    ) -> Result<RecordOutcome, StateError> {
-        Self::claim(store, Record::new(identity, settings, began), true).await
+    ) -> impl Future<Output = Result<RecordOutcome, StateError>> {
+        // Thousands of exports wait here for the store at the same time, so the record is not part of
+        // the future.
+        let record = Box::new(Record::new(identity, settings, began));
+        Self::claim(store, record, true)
     }
 
     /// Claims the record of an export, if there is one.
-    pub(crate) async fn open(
+    pub(crate) fn open(
         store: Arc<dyn StateStore>,
         identity: Identity,
         settings: ExportSettings,
-    ) -> Result<RecordOutcome, StateError> {
-        let record = Record::new(identity, settings, Timestamp::now());
-        Self::claim(store, record, false).await
+    ) -> impl Future<Output = Result<RecordOutcome, StateError>> {
+        let record = Box::new(Record::new(identity, settings, Timestamp::now()));
+        Self::claim(store, record, false)
     }
 
     async fn claim(
         store: Arc<dyn StateStore>,
-        new: Record,
+        new: Box<Record>,
         creates: bool,
     ) -> Result<RecordOutcome, StateError> {
         let id = new.identity.id();
@@ -76,12 +79,12 @@ impl ClaimedRecord {
             record: new,
         };
         let Some(found) = found else {
-            return Ok(RecordOutcome::Claimed(Box::new(claimed)));
+            return Ok(RecordOutcome::Claimed(claimed));
         };
         match Record::parse(&id, &found) {
             Ok(old) => {
                 let settings = claimed.record.settings.clone();
-                claimed.record = Record { settings, ..old };
+                *claimed.record = Record { settings, ..old };
                 claimed.is_old = true;
             }
             // It is kept for those who understand it.
@@ -94,7 +97,7 @@ impl ClaimedRecord {
                 claimed.save(false).await?;
             }
         }
-        Ok(RecordOutcome::Claimed(Box::new(claimed)))
+        Ok(RecordOutcome::Claimed(claimed))
     }
 
     /// Makes sure that no other process has taken the record over, and saves what is not saved.

@@ -126,12 +126,12 @@ impl Api {
     async fn call<T: DeserializeOwned>(&self, endpoint: Endpoint) -> Result<T, Error> {
         let mut retry = self.retry_loop();
         loop {
-            // Thousands wait between two calls, and few are at one: it takes no room meanwhile.
             let attempt = async {
                 let _slot = self.slot(&endpoint).await?;
-                self.call_once(&endpoint).await
+                // Few calls are under way and thousands wait for one: for these it takes no memory.
+                Box::pin(self.call_once(&endpoint)).await
             };
-            match Box::pin(attempt).await {
+            match attempt.await {
                 Ok(reply) => {
                     debug!(%endpoint, "answered");
                     return Ok(reply);
