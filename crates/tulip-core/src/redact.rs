@@ -68,14 +68,17 @@ fn ends_url(c: char) -> bool {
 const SIGNING_BEGINNINGS: [&str; 2] = ["x-amz-", "x-goog-"];
 const SIGNING_ENDS: [&str; 4] = ["sig", "signature", "token", "awsaccesskeyid"];
 
+/// `=` and `&`, and what they become in a URL that is encoded once or twice, as a parameter of others.
+const SEPARATORS: [(&str, &str); 3] = [("=", "&"), ("%3d", "%26"), ("%253d", "%2526")];
+
 /// Masks the value of every parameter that signs, in a URL without a host or with one.
 fn redact_parameters(text: &str) -> String {
     let lower = text.to_ascii_lowercase();
     let mut out = String::with_capacity(text.len());
     let mut from = 0;
-    while let Some(equals) = text[from..].find('=').map(|at| from + at) {
-        let name = lower[from..equals].rsplit(ends_url).next().unwrap_or("");
-        let value = equals + 1;
+    while let Some((at, (equals, and))) = next_separator(&lower, from) {
+        let name = lower[from..at].rsplit(ends_url).next().unwrap_or("");
+        let value = at + equals.len();
         out.push_str(&text[from..value]);
         from = value;
         if SIGNING_BEGINNINGS.iter().any(|part| name.contains(part))
@@ -83,11 +86,22 @@ fn redact_parameters(text: &str) -> String {
         {
             out.push_str(MASK);
             let ends = |c| ends_url(c) || matches!(c, '&' | ';' | ',' | ')');
-            from = text[value..].find(ends).map_or(text.len(), |at| value + at);
+            let rest = &lower[value..];
+            let value_and_more = &rest[..rest.find(ends).unwrap_or(rest.len())];
+            from = value + value_and_more.find(and).unwrap_or(value_and_more.len());
         }
     }
     out.push_str(&text[from..]);
     out
+}
+
+/// Where the first value behind `from` is set apart from its name, and by which separators.
+fn next_separator(lower: &str, from: usize) -> Option<(usize, (&str, &str))> {
+    lower[from..].match_indices(['=', '%']).find_map(|(at, _)| {
+        let at = from + at;
+        let is_here = |(equals, _): &&(&str, &str)| lower[at..].starts_with(equals);
+        SEPARATORS.iter().find(is_here).map(|found| (at, *found))
+    })
 }
 
 /// A foreign text on one line, its URLs [masked](redact_urls), without control characters, at most
@@ -113,6 +127,20 @@ pub fn one_line(text: &str, limit: usize) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_signed_url_within_a_url_is_masked() {
+        assert_eq!(
+            redact_urls("GET /in?next=%2Fa%3FX-Amz-Signature%3D5ig%26x%3D1 failed"),
+            "GET /in?next=%2Fa%3FX-Amz-Signature%3D[redacted]%26x%3D1 failed"
+        );
+        assert_eq!(
+            redact_urls("/in?a=%252Fa%253Fsig%253D5ig%2526b&c=d"),
+            "/in?a=%252Fa%253Fsig%253D[redacted]%2526b&c=d"
+        );
+        // A value may have such a sequence itself.
+        assert_eq!(redact_urls("/a?sig=5%26ig%3D&b=c"), "/a?sig=[redacted]&b=c");
+    }
 
     #[test]
     fn text_without_a_url_is_unchanged() {
