@@ -93,7 +93,8 @@ impl<S: ByteSource> Transfer<S> {
             None => return self.end(),
         };
         check_size(self.max_bytes, self.inspector.bytes() + chunk.len() as u64)?;
-        self.inspector.update(&chunk).map_err(not_whole)?;
+        let inspected = self.inspector.update(&chunk);
+        inspected.map_err(|error| not_whole(error, self.source.length()))?;
         let written = self.writer.write(chunk).await;
         written.map_err(|error| ExportError::sink("could not store archive", error))?;
         Ok(Step::Moved)
@@ -176,7 +177,7 @@ pub(super) async fn transfer(
                 Err(error) => {
                     recovery.abort(writer).await;
                     return Err(match error {
-                        InspectError::Framing(error) => not_whole(error),
+                        InspectError::Framing(error) => not_whole(error, download.length()),
                         InspectError::Checksum(error) => {
                             ExportError::new(ExportErrorKind::InvalidRequest, error.to_string())
                         }
@@ -259,8 +260,9 @@ fn check_size(max_bytes: Option<u64>, bytes: u64) -> Result<(), ExportError> {
     }
 }
 
-/// The failure of an archive that is not whole, or none at all.
-fn not_whole(error: FramingError) -> ExportError {
+/// The failure of an archive that is not whole, or none at all. A missing line break at its end can
+/// be allowed only if the host has announced the length.
+fn not_whole(error: FramingError, length: Option<u64>) -> ExportError {
     let kind = match error {
         FramingError::HeaderTooLong
         | FramingError::BlankHeader
@@ -269,16 +271,25 @@ fn not_whole(error: FramingError) -> ExportError {
         | FramingError::ControlZ { .. } => ExportErrorKind::NotAnArchive,
         _ => ExportErrorKind::IncompleteArchive,
     };
+    let mut what = error.to_string();
     let advice = match error {
         FramingError::OpenRecord {
             fields, columns, ..
-        } if fields == columns as u64 => Some(Advice::AllowMissingFinalLineBreak),
+        } if fields == columns as u64 => match length {
+            Some(_) => Some(Advice::AllowMissingFinalLineBreak),
+            None => {
+                what.push_str(
+                    "; its host has announced no length, so nothing shows that this is all",
+                );
+                None
+            }
+        },
         FramingError::RaggedRecord { .. } | FramingError::JsonRecord { .. } => {
             Some(Advice::AllowRagged)
         }
         _ => None,
     };
-    let failed = ExportError::new(kind, error.to_string());
+    let failed = ExportError::new(kind, what);
     match advice {
         Some(advice) => failed.with_advice(advice),
         None => failed,

@@ -1,6 +1,6 @@
 use tulip_archive::http::Endpoint as Call;
 use tulip_archive::{
-    ChecksumAlgorithm, ExportErrorKind, FinalLineBreak, FramingRules, IfExists, Inspector,
+    Advice, ChecksumAlgorithm, ExportErrorKind, FinalLineBreak, FramingRules, IfExists, Inspector,
     KeyTemplate, Outcome, Receipt, Source,
 };
 use tulip_core::{Machine, WorkspaceId};
@@ -236,14 +236,18 @@ async fn an_archive_that_ends_without_a_line_break_is_taken_on_request_alone() {
         error.to_string().contains("without a line break"),
         "{error}"
     );
+    let advice = error.advice();
+    assert_eq!(advice, Some(&Advice::AllowMissingFinalLineBreak));
     let lenient = bench.exporter().final_line_break(FinalLineBreak::Optional);
     let lenient = lenient.build().await.unwrap();
     let outcome = lenient.export(Source::job(job)).await.unwrap();
     assert_eq!(receipt(&outcome).records, 1);
-    // Nothing announced the length, so nothing shows that the end is the end.
+    // Nothing announced the length, so nothing shows that the end is the end, and no setting helps.
     let chunked = bench.job(unended.chunked().without_ranges());
     let error = lenient.export(Source::job(chunked)).await.unwrap_err();
     assert_eq!(error.kind(), ExportErrorKind::IncompleteArchive);
+    assert_eq!(error.advice(), None);
+    assert!(error.to_string().contains("announced no length"), "{error}");
 }
 
 #[tokio::test]
