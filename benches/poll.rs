@@ -1,5 +1,5 @@
-//! What it costs to ask for jobs: one after the other, and a thousand that are waited for at once. The
-//! baseline is the bare call.
+//! What it costs to ask for jobs: one after the other, and a thousand that are waited for at once.
+//! The baseline is the bare call.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tokio::runtime::Runtime;

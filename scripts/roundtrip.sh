@@ -19,7 +19,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/tulip-roundtrip.XXXXXX")
 failures=0
 trap 'stop_emulator; rm -rf "$work"' EXIT
 
-# What is open is remembered here, and not in the home of whoever runs this.
+# The state is kept here, and not in the home of the user.
 export TULIP_STATE=$work/state
 export AWS_ACCESS_KEY_ID=$TULIP_TEST_S3_ACCESS_KEY_ID
 export AWS_SECRET_ACCESS_KEY=$TULIP_TEST_S3_SECRET_ACCESS_KEY

@@ -1,5 +1,5 @@
-//! Copies a file over HTTP by ranges and does nothing else: no checks, no checksum, no sync. How near
-//! an export comes to it says what all of those cost.
+//! Copies a file over HTTP by ranges and does nothing else: no checks, no checksum, no sync. How
+//! near an export comes to it says what all of those cost.
 //!
 //! `copy-loop http://HOST:PORT/path FILE` copies to a file, `copy-loop http://HOST:PORT/path
 //! http://HOST:PORT/bucket/key` to an S3 server that asks for no signatures, as a multipart upload.
@@ -71,7 +71,7 @@ fn to_store(from: Address<'_>, length: u64, to: Address<'_>) -> Outcome<()> {
     upload.complete(length.div_ceil(RANGE))
 }
 
-/// Has so many threads take one range after the other, until there is none left.
+/// Has this many threads take ranges until none is left.
 fn by_ranges(
     threads: usize,
     length: u64,

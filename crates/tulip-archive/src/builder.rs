@@ -77,7 +77,7 @@ impl ExporterBuilder {
         self
     }
 
-    /// Where archives go, as a sink that is there already.
+    /// The target, as an existing sink.
     #[must_use]
     pub fn to_sink(mut self, sink: Arc<dyn Sink>) -> Self {
         self.target = Target::Sink(sink);
@@ -85,17 +85,18 @@ impl ExporterBuilder {
     }
 
     /// One more option of the target, as if it stood in the URL's query.
-    /// [`SinkFactory::options`](tulip_core::sink::SinkFactory::options) lists what a sink takes. One that
-    /// it does not know, or that is given twice, is an error of [`ExporterBuilder::build`].
+    /// [`SinkFactory::options`](tulip_core::sink::SinkFactory::options) lists what a sink takes.
+    /// One that it does not know, or that is given twice, is an error of
+    /// [`ExporterBuilder::build`].
     #[must_use]
     pub fn sink_option(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.sink_options.push((name.into(), value.into()));
         self
     }
 
-    /// How many bytes of archives the sink may hold in memory: the option `memory` of every built-in
-    /// sink. More lets more parts be on their way at once. Local files take 1 MiB or more, by default
-    /// 6 MiB; object stores take 5 MiB or more, by default 40 MiB.
+    /// How many bytes of archives the sink may hold in memory: the option `memory` of every
+    /// built-in sink. More lets more parts be on their way at once. Local files take 1 MiB or more,
+    /// by default 6 MiB; object stores take 5 MiB or more, by default 40 MiB.
     #[must_use]
     pub fn memory(self, bytes: u64) -> Self {
         self.sink_option("memory", bytes.to_string())
@@ -129,7 +130,8 @@ impl ExporterBuilder {
         self
     }
 
-    /// Whether an archive must end with a line break; by default it must.
+    /// Whether an archive must end with a line break; by default it must. It always must if its
+    /// host does not announce the length.
     #[must_use]
     pub fn final_line_break(mut self, rule: FinalLineBreak) -> Self {
         self.framing.final_line_break = rule;
@@ -186,8 +188,8 @@ impl ExporterBuilder {
         self
     }
 
-    /// Remembers incomplete exports in `store`, so that another run can resume them. By default nothing
-    /// is remembered. What cannot be written there ends no export, and is logged.
+    /// Remembers incomplete exports in `store`, so that another run can resume them. By default
+    /// nothing is remembered. What cannot be written there ends no export, and is logged.
     #[must_use]
     pub fn state(mut self, store: Arc<dyn StateStore>) -> Self {
         self.state = Some(store);
@@ -214,7 +216,7 @@ impl ExporterBuilder {
         let url = match self.target {
             Target::Sink(sink) if self.sink_options.is_empty() => Err(sink),
             Target::Sink(_) => {
-                let what = "sink options go with a URL; a sink that is there already has its own";
+                let what = "sink options need a target URL: they cannot be added to a sink that is already built";
                 return Err(ExportError::new(ExportErrorKind::InvalidRequest, what));
             }
             Target::Url(url) => Ok(url),

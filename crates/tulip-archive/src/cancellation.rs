@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::{ExportError, ExportErrorKind};
 
-/// How long work that leaves traces may go on once the export is to end.
+/// How long work that leaves something behind may continue once the export is to end.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Why a caller ends an export: see [`Export::until`](crate::Export::until).
@@ -51,13 +51,13 @@ impl EndReason {
     }
 }
 
-/// The caller's wish to end an export, once it comes.
+/// A request to end an export.
 pub(crate) enum Cancellation {
     Waiting(Pin<Box<dyn Future<Output = EndReason> + Send>>),
     Requested(EndReason),
 }
 
-/// What came of work that may take a little longer than the wish to end.
+/// The result of work that has a grace period.
 pub(crate) enum Graced<T> {
     /// It was done before.
     Done(T),
@@ -78,8 +78,8 @@ impl Cancellation {
         Self::Waiting(Box::pin(std::future::pending()))
     }
 
-    /// Runs `work`, which is dropped when the export is to end. It is boxed: while thousands of jobs
-    /// are pending, the stages that are done or yet to come take no memory.
+    /// Runs `work`, which is dropped when the export is to end. It is boxed: while thousands of
+    /// jobs are pending, the stages that are done or yet to come take no memory.
     pub(crate) fn guard<'a, T: 'a>(
         &'a mut self,
         work: impl Future<Output = Result<T, ExportError>> + 'a,

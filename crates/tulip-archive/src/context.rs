@@ -9,7 +9,7 @@ use crate::admission::{Admission, Permit};
 use crate::setup::Setup;
 use crate::{Event, Outcome, Source};
 
-/// What all stages share.
+/// What the stages of one export share.
 pub(crate) struct Context {
     pub(crate) setup: Arc<Setup>,
     pub(crate) source: Source,

@@ -24,8 +24,8 @@ pub enum ExportErrorKind {
     NotFound,
     /// The job failed at Tulip, or is complete and has no archive that can be downloaded.
     JobFailed,
-    /// The job was not complete by the deadline, or the caller ended the export because a time limit
-    /// was reached. A job that was started continues at Tulip.
+    /// The job was not complete by the deadline, or the caller ended the export because a time
+    /// limit was reached. A job that was started continues at Tulip.
     DeadlineExceeded,
     /// Tulip was asked to start an archive, and whether it did is not known. No other start is
     /// sent by itself.
@@ -43,7 +43,7 @@ pub enum ExportErrorKind {
     /// The archive has no records, and would replace one that has some; see
     /// [`allow_empty`](crate::ExporterBuilder::allow_empty).
     EmptyArchive,
-    /// An object is there already and was not to be replaced.
+    /// The object already exists and was not to be replaced.
     AlreadyExists,
     /// The store refused access.
     StorePermissionDenied,
@@ -55,7 +55,7 @@ pub enum ExportErrorKind {
     Store,
     /// Another writer has replaced the object since it was stored.
     Conflict,
-    /// Another process is exporting the same.
+    /// Another process is exporting this machine.
     AlreadyRunning,
     /// The export that was to be resumed is no longer incomplete: another process has finished or
     /// discarded it.
@@ -156,7 +156,7 @@ impl ExportErrorKind {
         self.entry().0
     }
 
-    /// Whether an error of this class can be one that a retry mends.
+    /// Whether errors of this kind can be retryable.
     #[must_use]
     pub fn can_be_retryable(self) -> bool {
         self.entry().1 != Retry::Never
@@ -211,7 +211,8 @@ enum Cause {
     Resource(ResourceUrlError),
 }
 
-/// What can be done about a failed export, where it is a setting of the [`Exporter`](crate::Exporter).
+/// What can be done about a failed export, where it is a setting of the
+/// [`Exporter`](crate::Exporter).
 ///
 /// `Display` names the method that changes it. A program with settings of its own names those.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -225,7 +226,8 @@ pub enum Advice {
     AllowMissingFinalLineBreak,
     /// [`ExporterBuilder::ragged_records`](crate::ExporterBuilder::ragged_records).
     AllowRagged,
-    /// [`IncompleteExport::discard`](crate::IncompleteExport::discard), where no archive was started after all.
+    /// [`IncompleteExport::discard`](crate::IncompleteExport::discard), where no archive was
+    /// started after all.
     DiscardStart,
     /// Something else, in words.
     Other(&'static str),

@@ -1,4 +1,4 @@
-//! What an export tells while it runs.
+//! Progress events of an export.
 
 use std::time::Duration;
 
@@ -45,8 +45,8 @@ pub enum Event<'a> {
     /// The archive's turn has come: its host is asked for it.
     Opening,
     /// The host has told how long the archive is, and the archive has to wait for another turn: see
-    /// [`Admission::transfer`](crate::Admission::transfer). [`Event::Opening`] comes again when that
-    /// has come.
+    /// [`Admission::transfer`](crate::Admission::transfer). [`Event::Opening`] comes again when
+    /// that has come.
     Deferred {
         /// The bytes of the whole, where the host announced them.
         length: Option<u64>,
@@ -59,7 +59,7 @@ pub enum Event<'a> {
         /// The bytes of the whole, where the host announced them.
         length: Option<u64>,
     },
-    /// The download goes on where an earlier run has left the object.
+    /// The download continues where an earlier run has left the object.
     Resuming {
         /// The object that is written.
         key: &'a ObjectKey,

@@ -98,8 +98,8 @@ impl Export {
         self
     }
 
-    /// Waits for `admission` before it starts a job and before it downloads; by default it waits for
-    /// neither.
+    /// Waits for `admission` before it starts a job and before it downloads; by default it waits
+    /// for neither.
     pub fn admission(mut self, admission: Arc<dyn Admission>) -> Self {
         self.admission = Some(admission);
         self
@@ -129,7 +129,7 @@ impl Export {
     /// ```
     ///
     /// The receiver of a channel completes when its sender is dropped too, which would cancel the
-    /// export by surprise. With a `oneshot` channel, wait on for ever in that case:
+    /// export by surprise. With a `oneshot` channel, wait indefinitely in that case:
     ///
     /// ```
     /// use tokio::sync::oneshot::Receiver;

@@ -25,16 +25,17 @@ impl Exporter {
         ExporterBuilder::new(client)
     }
 
-    /// The export of one archive; await it to run it.
+    /// Exports one archive. Await the returned [`Export`] to run it.
     pub fn export(&self, source: Source) -> Export {
         Export::new(self.setup.clone(), source, None)
     }
 
-    /// An incomplete export of an earlier run, whatever else this exporter is set up for; it
-    /// must go to the same target, which [`ExporterBuilder::settings_of`] and [`IncompleteExport::target_url`] tell.
-    /// It uses the job that was started, however old that is, and ends with
-    /// [`ExportErrorKind::NothingToResume`](crate::ExportErrorKind::NothingToResume) where another process has finished it. `None` where it does
-    /// not tell what it exports.
+    /// Resumes an incomplete export of an earlier run, however old its job is. The exporter must
+    /// have its target and settings: see [`ExporterBuilder::settings_of`] and
+    /// [`IncompleteExport::target_url`]. `None` if the record does not say what to export.
+    ///
+    /// If another process has finished it meanwhile, the export fails with
+    /// [`ExportErrorKind::NothingToResume`](crate::ExportErrorKind::NothingToResume).
     pub fn resume(&self, open: &IncompleteExport) -> Option<Export> {
         let source = open.source()?;
         let identity = open.identity().clone();

@@ -1,8 +1,8 @@
-//! What came of an export.
+//! The result of a successful export.
 
 use tulip_core::{ObjectKey, Receipt};
 
-/// What came of an export.
+/// The result of a successful export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {

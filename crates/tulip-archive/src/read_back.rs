@@ -6,8 +6,8 @@ use tulip_core::{ChecksumAlgorithm, ObjectKey};
 use crate::inspect::{InspectError, Inspection, Inspector};
 use crate::{FinalLineBreak, FramingRules, RaggedRecords};
 
-/// Reads the archive at `key` through an inspector: what it holds, or why it is no CSV. `None` where
-/// there is none.
+/// Reads the archive at `key` through an inspector: what it holds, or why it is no CSV. `None`
+/// where there is none.
 ///
 /// What was accepted when it was stored is accepted again: its checksum tells whether it is still
 /// the same. `progress` is told how many bytes have been read.

@@ -3,8 +3,8 @@
 use tulip_core::sink::{Sink, SinkError};
 use tulip_core::{ObjectKey, Receipt, one_line};
 
-/// The folder at the target in which runs of many exports write about themselves. Loaders skip names
-/// that begin with `_`.
+/// The folder at the target in which runs of many exports write about themselves. Loaders skip
+/// names that begin with `_`.
 pub const RUNS_FOLDER: &str = "_runs";
 
 /// A receipt is a few kB, with as many columns as a machine has fields; more than this is none.

@@ -11,8 +11,8 @@ use crate::{
 
 /// How an archive that is missing or damaged can be exported again, to the key that it has.
 ///
-/// Tulip may still have the archive of the job that the receipt names. Where it does not, only a new
-/// archive of the machine can replace the old one.
+/// Tulip may still have the archive of the job that the receipt names. Where it does not, only a
+/// new archive of the machine can replace the old one.
 ///
 /// ```
 /// use tulip_archive::{ExportError, Exporter, Repair, Verification};
@@ -65,8 +65,8 @@ impl Repair {
         self.described(Source::job(self.receipt.job.clone()))
     }
 
-    /// A new archive of the machine that the receipt names; `None` where it names none. Exporting it
-    /// starts a job.
+    /// A new archive of the machine that the receipt names; `None` where it names none. Exporting
+    /// it starts a job.
     #[must_use]
     pub fn new_archive(&self) -> Option<Source> {
         let machine = self.receipt.machine.clone()?;
@@ -88,8 +88,8 @@ impl Repair {
         }
     }
 
-    /// Whether the export of [`Repair::same_job`] has failed because Tulip no longer has that job, or
-    /// its archive.
+    /// Whether the export of [`Repair::same_job`] has failed because Tulip no longer has that job,
+    /// or its archive.
     #[must_use]
     pub fn needs_new_archive(error: &ExportError) -> bool {
         match error.kind() {
@@ -103,8 +103,8 @@ impl Repair {
     }
 
     /// An exporter for this archive alone: as `exporter`, which must write to the sink that was
-    /// verified, with the key and the checksum of the archive that it replaces. What is stored there
-    /// is never taken for whole, whatever its receipt says.
+    /// verified, with the key and the checksum of the archive that it replaces. What is stored
+    /// there is replaced, even if its receipt looks valid.
     #[must_use]
     pub fn exporter(&self, exporter: &Exporter) -> Exporter {
         let mut setup = exporter.setup.as_ref().clone();

@@ -29,7 +29,7 @@ pub(crate) struct Setup {
     pub(crate) state: Option<Arc<dyn StateStore>>,
     pub(crate) unremembered: Unremembered,
     pub(crate) resume_within: Duration,
-    /// Where archives go: the same place is the same text.
+    /// The canonical target, for comparing exports.
     pub(crate) target: String,
     /// The URL of that, without anything that could be a secret.
     pub(crate) url: Option<String>,

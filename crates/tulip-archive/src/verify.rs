@@ -122,8 +122,8 @@ impl Verifier {
         Self { sink, watch: None }
     }
 
-    /// The same verifier, which calls `watch` when it begins to read an archive and after every chunk.
-    /// It tells of one archive after the other: clone the verifier to check several at once.
+    /// The same verifier, which calls `watch` when it begins to read an archive and after every
+    /// chunk. It tells of one archive after the other: clone the verifier to check several at once.
     #[must_use]
     pub fn on_progress(mut self, watch: impl Fn(VerifyProgress) + Send + Sync + 'static) -> Self {
         self.watch = Some(Watch(Arc::new(watch)));

@@ -82,8 +82,7 @@ fn after_help() -> String {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Configuration")]
 pub(crate) struct ConfigFile {
-    /// Config file; by default tulip.toml in the working directory, or else in the user's config
-    /// directory, ~/.config/tulip
+    /// Config file; by default ./tulip.toml, or else ~/.config/tulip/tulip.toml
     #[arg(long, value_name = "FILE", env = "TULIP_CONFIG", global = true)]
     pub(crate) config: Option<PathBuf>,
     /// Profile of the config file to use
@@ -101,15 +100,16 @@ const AFTER_HELP: &str = "\
     tulip machines
     tulip export --all --to ./archives
 
-Environment (options take precedence; the first five also as NAME_FILE, the
-path of a mounted secret). The rest comes from the config file:
+Environment. An option overrides its variable, and a variable the config file.
+The first five can also be set as NAME_FILE, the path of a mounted secret:
   TULIP_BASE_URL      the instance, https://acme.tulip.co
   TULIP_API_KEY       the API key, with TULIP_API_SECRET
-  TULIP_API_SECRET    its secret; there is no flag for it
+  TULIP_API_SECRET    its secret; there is no option for it
   TULIP_AUTH          instead of both: the \"Auth Header\" of Tulip's token page
   TULIP_WORKSPACE_ID  the workspace, for an account token
   TULIP_CA_FILE       more certificate authorities to trust (PEM)
-  TULIP_STATE         folder that remembers incomplete exports, as --state
+  TULIP_STATE         the state folder, as --state
+  TULIP_ALLOW_NETWORK networks to download from, as --allow-network
   TULIP_CONFIG        the config file, as --config
   TULIP_PROFILE       its profile, as --profile
   AWS_… GOOGLE_… AZURE_…
@@ -117,8 +117,8 @@ path of a mounted secret). The rest comes from the config file:
 
 Exit codes:
   0    all done
-  1    some exports of a run failed, all failed in different ways, or anything
-       else, for example a missed deadline or a check of tulip doctor
+  1    some exports failed, exports failed in different ways, or any other
+       failure, for example a missed deadline or a check of tulip doctor
   2    usage or configuration
   3    Tulip refused the credentials, or a scope is missing
   4    the job failed at Tulip, the job or machine is unknown there, or it is not
@@ -141,7 +141,7 @@ pub(crate) enum Command {
     /// Run exports against a built-in Tulip emulator
     #[cfg(feature = "emulator")]
     Demo(DemoArgs),
-    /// Serve a Tulip emulator to try clients against
+    /// Run a Tulip emulator
     #[cfg(feature = "emulator")]
     Emulate(EmulateArgs),
     /// Show the status of a job
@@ -152,17 +152,17 @@ pub(crate) enum Command {
     Export(Box<ExportArgs>),
     /// Resume or discard unfinished exports
     Resume(ResumeArgs),
-    /// List runs, show or forget one, repair the database
+    /// List, show and prune runs, or repair the database
     Runs(RunsArgs),
-    /// Write the report of a run as an HTML page
+    /// Write an HTML report of a run
     Report(ReportArgs),
     /// Compare stored archives with their receipts, or repair them
     Verify(VerifyArgs),
-    /// List the sinks that archives can go to, or check one
+    /// List the available sinks, or check a target
     Sinks(SinksArgs),
     /// Show settings and where they come from, or trust a config file
     Config(ConfigArgs),
-    /// Check everything that an export needs, and say what to do
+    /// Diagnose why exports fail
     Doctor(DoctorArgs),
     /// Print shell completions
     Completions(CompletionsArgs),
@@ -237,7 +237,7 @@ pub(crate) struct StatusArgs {
     /// Wait until the job is complete
     #[arg(long, help_heading = "Limits")]
     pub(crate) wait: bool,
-    /// Maximum time to wait: 90s, 10m, 1h; 0 waits as long as it takes
+    /// Maximum time to wait, for example 90s or 1h; 0 for no limit
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = values::duration, requires = "wait", help_heading = "Limits")]
     pub(crate) timeout: Duration,
     #[command(flatten)]

@@ -117,7 +117,7 @@ pub(crate) fn code_of(kind: ExportErrorKind) -> Code {
     found.map_or(Code::Other, |(_, code)| *code)
 }
 
-/// What can be done about a failed export of `machine`, in the words of the command line.
+/// The hint for a failed export of `machine`, in the words of the command line.
 pub(crate) fn hint_of(error: &ExportError, machine: Option<&MachineId>) -> Option<String> {
     let Some(advice) = error.advice() else {
         if error.kind() == ExportErrorKind::AlreadyExists {

@@ -105,7 +105,7 @@ fn run(cli: Cli, matches: &ArgMatches, progress: &Progress) -> Result<(), Failur
             Command::Export(args) => commands::export::run(*args, progress, &shutdown).await,
             Command::Resume(args) => commands::resume::run(args, progress, &shutdown).await,
             Command::Runs(args) => commands::runs::run(args, progress).await,
-            Command::Report(args) => commands::page::run(args, &shutdown).await,
+            Command::Report(args) => commands::report::run(args, &shutdown).await,
             Command::Verify(args) => commands::verify::run(args, progress, &shutdown).await,
             Command::Doctor(args) => {
                 let file = commands::doctor::ConfigFile { config, failure };
@@ -125,8 +125,8 @@ fn run(cli: Cli, matches: &ArgMatches, progress: &Progress) -> Result<(), Failur
 
 /// How many threads work, beside those that wait for a disk.
 ///
-/// Exports get half of the processors: the other half has the kernel's and the disk's part of it to do,
-/// and what fewer threads work at passes less often from one processor's cache to another's.
+/// Exports get half of the processors: the other half has the kernel's and the disk's part of it to
+/// do, and what fewer threads work at passes less often from one processor's cache to another's.
 fn workers(command: &Command) -> usize {
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
     match command {

@@ -5,7 +5,7 @@
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const MAPPED_FROM: libc::c_int = 512 * 1024;
 
-/// So much freed memory is kept for what comes next. With less, the buffers of connections would go
+/// How much freed memory the C library keeps. With less, the buffers of connections would go
 /// back to the system and come from it again thousands of times in a second, zeroed each time.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const KEPT: libc::c_int = 4 * 1024 * 1024;

@@ -78,7 +78,7 @@ pub(crate) fn display_width(text: &str) -> usize {
     console::measure_text_width(text)
 }
 
-/// A text in exactly so many columns: filled with blanks, or cut with an ellipsis.
+/// A text in exactly this many columns: filled with blanks, or cut with an ellipsis.
 pub(crate) fn fit(text: &str, width: usize) -> String {
     let mut fitted = match width {
         0 => String::new(),

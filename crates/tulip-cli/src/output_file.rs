@@ -40,7 +40,8 @@ impl OutputFile {
         Ok(file)
     }
 
-    /// What the earlier file holds; nothing where there is none. Text that is not UTF-8 is replaced.
+    /// What the earlier file holds; nothing where there is none. Text that is not UTF-8 is
+    /// replaced.
     pub(crate) fn read(&self) -> io::Result<String> {
         let mut bytes = Vec::new();
         match File::open(&self.path) {

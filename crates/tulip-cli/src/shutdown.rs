@@ -52,8 +52,8 @@ impl Shutdown {
         *self.asked.borrow()
     }
 
-    /// Runs `work`. When it is time to stop it has a little longer, to clean up; its result no longer
-    /// counts.
+    /// Runs `work`. When it is time to stop it has a little longer, to clean up; its result no
+    /// longer counts.
     pub(crate) async fn finish<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
         let mut work = std::pin::pin!(work);
         tokio::select! {
@@ -120,8 +120,8 @@ impl Signals {
 #[expect(unsafe_code, reason = "no safe interface tells a signal's disposition")]
 fn is_ignored(signal: libc::c_int) -> bool {
     let mut current = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: a null action changes nothing; the current one is written to `current`, which is large
-    // enough, and all zeroes are a valid value of it where nothing is written.
+    // SAFETY: a null action changes nothing; the current one is written to `current`, which is
+    // large enough, and all zeroes are a valid value of it where nothing is written.
     let current = unsafe {
         libc::sigaction(signal, std::ptr::null(), current.as_mut_ptr());
         current.assume_init()

@@ -40,7 +40,7 @@ pub(crate) fn reader_has_left(error: &ExportError) -> bool {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("nobody reads it any more")]
+#[error("the reader has closed it")]
 struct ReaderHasLeft;
 
 struct StdoutFactory;

@@ -34,11 +34,11 @@ pub(crate) fn unwrapped_path(path: &OsStr) -> PathBuf {
 }
 
 /// A network to download from.
-pub(crate) fn network(text: &str) -> Result<tulip_http::Network, String> {
+pub(crate) fn network(text: &str) -> Result<tulip_http::Cidr, String> {
     // Quotes around a whole list stand before its first network and behind its last.
     let text = unwrapped(text).trim_matches(['"', '\'']);
     text.parse()
-        .map_err(|error: <tulip_http::Network as std::str::FromStr>::Err| error.to_string())
+        .map_err(|error: <tulip_http::Cidr as std::str::FromStr>::Err| error.to_string())
 }
 
 /// A duration with its unit; a bare zero is one too. One that is longer than any clock tells is

@@ -35,7 +35,7 @@ pub enum InstanceUrlError {
     },
     /// It carries a user name or password.
     #[error(
-        "the base URL carries a user name or password; leave them out, the API key and secret are set apart"
+        "the base URL carries a user name or password; remove them: the API key and secret are set separately"
     )]
     UserInfo,
     /// It already has the API's path.
@@ -226,7 +226,7 @@ mod tests {
             ),
             ("ftp://acme.tulip.co", "scheme \"ftp\""),
             ("https://", "not a URL"),
-            ("https://key:s3cret@acme.tulip.co", "leave them out"),
+            ("https://key:s3cret@acme.tulip.co", "remove them"),
             (
                 "https://acme.tulip.co/api/v3",
                 "leave it out: https://acme.tulip.co",

@@ -10,7 +10,7 @@ use crate::{JobId, RawResource, lenient, one_line};
 /// The state of an archive job.
 ///
 /// Only `complete` is documented. The other names are inferred, and a name that is not known
-/// here is normal: it is kept as [`JobStatus::Other`], and polling goes on.
+/// here is normal: it is kept as [`JobStatus::Other`], and polling continues.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 #[non_exhaustive]
@@ -75,7 +75,7 @@ impl JobStatus {
 
 impl From<String> for JobStatus {
     fn from(text: String) -> Self {
-        // Whoever sends this also decides what would stand in logs and on terminals. What would
+        // The sender of this decides what would be shown in logs and on terminals. What would
         // look like a known name there is that name.
         let text = one_line(&text, MAX_STATUS);
         for known in [

@@ -14,7 +14,7 @@ pub enum ObjectKeyError {
     #[error("the object key is empty")]
     Empty,
     /// A segment is `..`.
-    #[error("the object key {key:?} climbs out of its root with \"..\"")]
+    #[error("the object key {key:?} has a \"..\" segment")]
     Climbs {
         /// The refused text.
         key: String,
@@ -47,7 +47,8 @@ pub enum ObjectKeyError {
 
 /// The longest key in bytes: S3 allows 1024, and a sink's prefix and a receipt's name add to it.
 const MAX_KEY: usize = 900;
-/// The longest segment in bytes: file systems allow 255, and staging and a receipt's name add to it.
+/// The longest segment in bytes: file systems allow 255, and staging and a receipt's name add to
+/// it.
 const MAX_SEGMENT: usize = 200;
 
 /// What a receipt's last segment starts with. Spark, Hive, Athena and pyarrow skip such names when
@@ -169,8 +170,8 @@ impl ObjectKey {
         self.0.split('/')
     }
 
-    /// The folders that the key lies in, outermost first: what a store with real folders has to make
-    /// before the object.
+    /// The folders that the key lies in, outermost first: what a store with real folders has to
+    /// make before the object.
     ///
     /// ```
     /// use tulip_core::ObjectKey;
@@ -185,8 +186,8 @@ impl ObjectKey {
         ends.map(|(end, _)| Self(self.0[..end].into()))
     }
 
-    /// The key for the path of a URL: percent-encoded as UTF-8, except for slashes and the characters
-    /// that RFC 3986 calls unreserved (letters, digits, `-`, `.`, `_`, `~`).
+    /// The key for the path of a URL: percent-encoded as UTF-8, except for slashes and the
+    /// characters that RFC 3986 calls unreserved (letters, digits, `-`, `.`, `_`, `~`).
     ///
     /// ```
     /// use tulip_core::ObjectKey;
@@ -306,7 +307,7 @@ mod tests {
             ("", "is empty"),
             ("./.", "is empty"),
             ("/etc/passwd", "is absolute"),
-            ("a/../../b", "climbs out"),
+            ("a/../../b", "segment"),
             ("a\\b", "holds '\\\\'"),
             ("a\nb", "holds '\\n'"),
         ] {

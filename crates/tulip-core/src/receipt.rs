@@ -6,8 +6,8 @@ use crate::{Checksum, JobId, MachineId, ObjectKey, Timestamp};
 
 /// The proof of one stored archive, written beside the object, after it.
 ///
-/// Holds no URL and no secret. Fields that are not known here are ignored on reading, and those that
-/// an earlier version did not write are `None`.
+/// Holds no URL and no secret. Fields that are not known here are ignored on reading, and those
+/// that an earlier version did not write are `None`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Receipt {

@@ -68,7 +68,8 @@ fn ends_url(c: char) -> bool {
 const SIGNING_BEGINNINGS: [&str; 2] = ["x-amz-", "x-goog-"];
 const SIGNING_ENDS: [&str; 4] = ["sig", "signature", "token", "awsaccesskeyid"];
 
-/// `=` and `&`, and what they become in a URL that is encoded once or twice, as a parameter of others.
+/// `=` and `&`, and what they become in a URL that is encoded once or twice, as a parameter of
+/// others.
 const SEPARATORS: [(&str, &str); 3] = [("=", "&"), ("%3d", "%26"), ("%253d", "%2526")];
 
 /// Masks the value of every parameter that signs, in a URL without a host or with one.

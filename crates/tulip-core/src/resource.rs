@@ -1,4 +1,4 @@
-//! The download URL of a finished archive. It is a credential: whoever has it has the data.
+//! The download URL of a finished archive. It is a credential: anyone who has it has the data.
 
 use std::fmt;
 
@@ -83,7 +83,7 @@ pub enum ResourceUrlError {
     /// Its path has something that is resolved before it is sent, so that the host would be asked
     /// for another path than the one that was signed.
     #[error(
-        "the path of the resource that Tulip sent has {what}; it is refused, since no HTTP client sends that as it was signed"
+        "the path of the resource that Tulip sent has {what}; HTTP clients would rewrite that, and its signature would not match"
     )]
     Unsendable {
         /// What it has.

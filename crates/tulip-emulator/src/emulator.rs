@@ -205,7 +205,7 @@ impl Emulator {
     }
 
     /// Makes every URL expire that was signed for `job` until now; the next status call signs
-    /// another. Replies under way go on.
+    /// another. Replies under way continue.
     pub fn expire_urls(&self, job: &JobId) {
         if let Some(job) = self.instance.jobs().get_mut(job) {
             job.expire_urls();
@@ -222,7 +222,7 @@ impl Emulator {
 /// Faults, and what was asked.
 impl Emulator {
     /// The next `times` requests to `endpoint` meet this fault; faults queue up. Every request to
-    /// the path takes one, whoever sends it, unless its job has a fault of its own, see
+    /// the path takes one, from any client, unless its job has a fault of its own, see
     /// [`JobScript::asset_faults`].
     pub fn fail_next(&self, endpoint: Endpoint, times: usize, fault: impl Into<Fault>) {
         self.instance.faults().push(endpoint, times, fault.into());

@@ -9,7 +9,7 @@ use tulip_core::{JobId, MachineId};
 
 use crate::fault::Endpoint;
 
-/// How many requests of each host are kept; the counts go on.
+/// How many requests of each host are kept; the counts continue.
 const KEPT: usize = 10_000;
 
 /// A request to the API. Its secret is not kept.

@@ -7,9 +7,9 @@ use crate::{ItemReport, NotStarted, StopPolicy};
 /// How many exports must fail in the same way, with no success before, to end a run.
 const FAILURES_TO_OPEN: usize = 5;
 
-/// Stops a run whose first exports all fail in the same way, by default the first five. One success,
-/// or one failure of another kind, shows that a failure is the machine's own: from then on nothing
-/// stops the run.
+/// Stops a run whose first exports all fail in the same way, by default the first five. One
+/// success, or one failure of another kind, shows that a failure is the machine's own: from then on
+/// nothing stops the run.
 #[derive(Debug)]
 pub struct CircuitBreaker {
     failures_to_open: usize,

@@ -13,7 +13,8 @@ use crate::store_gate::Waiter;
 #[derive(Debug, Clone)]
 pub(crate) struct Budget {
     starts: Option<Arc<StartRate>>,
-    /// Exports that may be under way. An archive that is deferred gives its place to another export.
+    /// Exports that may be under way. An archive that is deferred gives its place to another
+    /// export.
     places: Arc<Semaphore>,
     /// Jobs that may be pending at Tulip.
     pending: Arc<Semaphore>,

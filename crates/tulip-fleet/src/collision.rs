@@ -85,9 +85,9 @@ impl fmt::Display for CollisionAdvice {
 }
 
 impl Collisions {
-    /// Every export whose archive or receipt would have a key that an earlier one has, as the target
-    /// tells keys apart; `None` where there is none. `names_machine` says whether the template has
-    /// `{machine_name}`.
+    /// Every export whose archive or receipt would have a key that an earlier one has, as the
+    /// target tells keys apart; `None` where there is none. `names_machine` says whether the
+    /// template has `{machine_name}`.
     pub(crate) fn find(keyed: &[Keyed], target: Capabilities, names_machine: bool) -> Option<Self> {
         let found = collisions(keyed, target);
         let sources = || keyed.iter().map(|(source, _)| source.clone()).collect();

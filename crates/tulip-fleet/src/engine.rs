@@ -50,7 +50,7 @@ impl From<End> for EndReason {
 }
 
 impl Engine {
-    /// Sets the clock of the time limit going.
+    /// Starts the time limit.
     pub(crate) fn new(limits: &Limits, shutdown: BoxFuture<'static, ()>) -> Self {
         let store = StoreGate::new();
         let budget = Budget::new(limits, store.waiter());
@@ -80,7 +80,7 @@ impl Engine {
         })
     }
 
-    /// Notices that the run is to end early.
+    /// Checks whether the run is to end early.
     pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) {
         if self.ended.is_none()
             && let Poll::Ready(end) = self.end.poll_unpin(cx)
@@ -136,8 +136,8 @@ impl Engine {
         }
     }
 
-    /// Whether an attempt after this pause begins within the limits of the run, and of an export that
-    /// was taken up at this time.
+    /// Whether an attempt after this pause begins within the limits of the run, and of an export
+    /// that was taken up at this time.
     pub(crate) fn is_in_time(&self, taken_up: Instant, after: Duration) -> bool {
         let is_within = |since: Instant, limit: Option<Duration>| {
             limit.is_none_or(|limit| since.elapsed().saturating_add(after) < limit)
@@ -155,13 +155,13 @@ impl Engine {
         self.store.is_open()
     }
 
-    /// Notices what came of the probe of a store that is down.
+    /// Polls the probe of a store that is down.
     pub(crate) fn poll_store(&mut self, cx: &mut Context<'_>, policy: &mut dyn RetryPolicy) {
         self.store.poll(cx, &mut |failed| policy.probe(failed));
     }
 }
 
-/// Completes when the run is to end. The clock of its limit is set going now.
+/// Completes when the run is to end. Its time limit starts now.
 fn end(
     shutdown: BoxFuture<'static, ()>,
     limit: Option<Duration>,

@@ -43,9 +43,9 @@ impl Fence {
 }
 
 impl Admission for Fence {
-    /// An export asks for this when it has its own claim. That the run is still this process's must be
-    /// asked after that: before, another process could take over both, finish the export and give its
-    /// claim back, and this one would claim it and start it once more.
+    /// An export asks for this when it has its own claim. That the run is still this process's must
+    /// be asked after that: before, another process could take over both, finish the export and
+    /// give its claim back, and this one would claim it and start it once more.
     fn start(&self) -> Turn<'_, Permit> {
         Box::pin(async {
             let permit = self.turns.start().await;
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
     use crate::RunSummary;
     use crate::budget::Budget;
-    use crate::ledger::{Begun, Continue, Ledger, MemoryLedger, NewRun};
+    use crate::ledger::{BeginOutcome, Continue, Ledger, MemoryLedger, NewRun};
     use crate::limits::Limits;
     use crate::store_gate::StoreGate;
 
@@ -81,10 +81,10 @@ mod tests {
         let new = NewRun::new(run.clone(), "export");
         let begun = ledger.begin(new.continuing(Continue::Run(run.id.clone())));
         let begun = match begun.await.unwrap() {
-            Begun::Missing => ledger.begin(NewRun::new(run.clone(), "export")).await,
+            BeginOutcome::Missing => ledger.begin(NewRun::new(run.clone(), "export")).await,
             begun => Ok(begun),
         };
-        let Ok(Begun::Claimed { claim, .. }) = begun else {
+        let Ok(BeginOutcome::Claimed { claim, .. }) = begun else {
             panic!("{begun:?}");
         };
         Arc::new(RunLog::new(Arc::new(ledger.clone()), claim))

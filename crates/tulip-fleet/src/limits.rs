@@ -3,8 +3,8 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-/// The limits of a run. Generating archives puts load on the instance, so few are asked for at once;
-/// a plant of up to a minute's worth of machines never waits for the rate.
+/// The limits of a run. Generating archives puts load on the instance, so few are asked for at
+/// once; a plant of up to a minute's worth of machines never waits for the rate.
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
     /// Archives that are downloaded at the same time.

@@ -13,8 +13,8 @@ const VERSION: u32 = 1;
 
 /// The manifest of a run, as JSON at the target: `_runs/ID.json`.
 ///
-/// It is written last: a loader that waits for it reads nothing that is still being written. Loaders
-/// that read the whole folder skip it, since its folder begins with `_`.
+/// It is written last: a loader that waits for it reads nothing that is still being written.
+/// Loaders that read the whole folder skip it, since its folder begins with `_`.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Manifest {

@@ -65,7 +65,7 @@ pub struct PhaseSpan {
     pub phase: Phase,
     /// When it began, by the system's clock.
     pub started: Timestamp,
-    /// How long it took, by a clock that nobody sets.
+    /// How long it took, by a monotonic clock.
     pub took: Duration,
 }
 

@@ -86,8 +86,8 @@ impl Item {
 }
 
 impl Plan {
-    /// Plans an export of each source, every source once. Checks that the target can be written, and
-    /// asks Tulip for nothing.
+    /// Plans an export of each source, every source once. Checks that the target can be written,
+    /// and asks Tulip for nothing.
     ///
     /// A key that cannot be used is the failure of its own export, which the run reports with the
     /// others.
@@ -110,8 +110,8 @@ impl Plan {
     }
 
     /// The same plan with an export that an earlier run left incomplete, if that tells what it
-    /// exports. The exporter must be one that can resume it: see [`Exporter::resume`]. How it ends is
-    /// recorded in `log`, if that is given, instead of the [log of the run](crate::Run::log).
+    /// exports. The exporter must be one that can resume it: see [`Exporter::resume`]. How it ends
+    /// is recorded in `log`, if that is given, instead of the [log of the run](crate::Run::log).
     #[must_use]
     pub fn with_incomplete(
         mut self,
@@ -139,10 +139,10 @@ impl Plan {
         self
     }
 
-    /// The same plan as the continuation of a run that has left these exports: without those that it
-    /// has stored or found unchanged, and with the jobs that it has started since then for others, if
-    /// their archives can still be fetched. So no archive is started twice, also where the run was
-    /// killed between storing one and recording that.
+    /// The same plan as the continuation of a run that has left these exports: without those that
+    /// it has stored or found unchanged, and with the jobs that it has started since then for
+    /// others, if their archives can still be fetched. So no archive is started twice, also where
+    /// the run was killed between storing one and recording that.
     #[must_use]
     pub fn continuing(mut self, left: &[ItemSummary], since: Timestamp) -> Self {
         let left: HashMap<String, &ItemSummary> =
@@ -161,8 +161,8 @@ impl Plan {
         self
     }
 
-    /// Every export of the plan, for a ledger: those that failed before they could be started as they
-    /// have ended, the others as they wait.
+    /// Every export of the plan, for a ledger: those that failed before they could be started as
+    /// they have ended, the others as they wait.
     #[must_use]
     pub fn summaries(&self) -> Vec<ItemSummary> {
         let waiting = self

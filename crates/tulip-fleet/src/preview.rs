@@ -39,8 +39,8 @@ pub enum PreviewAction {
 }
 
 /// What a run of these sources would do, every source once. Nothing is started and nothing written:
-/// the target is not probed, so a target that cannot be written is not noticed, nor that it does not
-/// tell upper from lower case. Objects are looked up where existing ones are to be kept and the
+/// the target is not probed, so a target that cannot be written is not noticed, nor that it does
+/// not tell upper from lower case. Objects are looked up where existing ones are to be kept and the
 /// exporter's sink can look them up.
 ///
 /// A job of an interrupted run that would be resumed is not looked for: it shows as a start.

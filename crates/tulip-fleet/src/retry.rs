@@ -72,7 +72,7 @@ pub struct Retry<'a> {
 /// | failed to store | where the download failed, after a minute, then two; where the store was down, once it is back. With the same job, unless its archive was not whole |
 /// | start unknown | none: another start could be one too many |
 ///
-/// What a person has to mend is not tried again: refused permissions, a full store, an option. Nor
+/// Failures that need a person are not retried: refused permissions, a full store, an option. Nor
 /// is a job that was not complete by its deadline, or whatever another process is exporting.
 #[derive(Debug, Clone)]
 pub struct RetryByOutcome {
@@ -90,8 +90,8 @@ impl Default for RetryByOutcome {
 }
 
 impl RetryByOutcome {
-    /// Tries each export at most this often, with the first time; 0 counts as 1. With 1 a store that
-    /// is down is not waited for.
+    /// Tries each export at most this often, with the first time; 0 counts as 1. With 1 a store
+    /// that is down is not waited for.
     #[must_use]
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts.max(1);

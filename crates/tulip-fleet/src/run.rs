@@ -34,8 +34,8 @@ use crate::{CircuitBreaker, ItemReport, NotStarted, Plan, StopPolicy};
 /// and reported once, when it is not. It does not stop the others, unless the [`StopPolicy`] says
 /// so; by default a [`CircuitBreaker`], which sees what is reported.
 ///
-/// Nothing runs before the stream is polled first. It must be polled within a tokio runtime, on which
-/// each export is a task of its own.
+/// Nothing runs before the stream is polled first. It must be polled within a tokio runtime, on
+/// which each export is a task of its own.
 ///
 /// # Cancellation
 /// [`Run::until`] ends the exports in order and reports every one. Dropping the stream drops its
@@ -109,17 +109,16 @@ impl Run {
         self
     }
 
-    /// Has at most this many jobs pending at Tulip at the same time; 0 counts as 1. A job is pending
-    /// from its start until its archive can be downloaded.
+    /// Has at most this many jobs pending at Tulip at the same time; 0 counts as 1. A job is
+    /// pending from its start until its archive can be downloaded.
     pub fn max_pending(mut self, jobs: usize) -> Self {
         self.limits.max_pending = jobs.max(1);
         self
     }
 
-    /// Counts archives of at least this many bytes as large, by default 128 MiB. At most half of the
-    /// downloads are of large archives, or one where there is no other: what is found to be large
-    /// beyond that gives its turn back, and waits until another large one has ended. An archive
-    /// whose host does not tell its length counts as small. `u64::MAX` has all take turns alike.
+    /// Counts archives of at least this many bytes as large; 128 MiB by default. At most half of
+    /// the downloads (but at least one) are of large archives; others wait. `u64::MAX` disables
+    /// this. An archive of unknown length counts as small.
     pub fn large_from(mut self, bytes: u64) -> Self {
         self.limits.large_from = bytes;
         self
@@ -183,8 +182,8 @@ impl Run {
         self
     }
 
-    /// Records in a ledger the job of each export as soon as it is known, and how the export ends. Where
-    /// another process has taken the run over, it ends early, and its exports as
+    /// Records in a ledger the job of each export as soon as it is known, and how the export ends.
+    /// Where another process has taken the run over, it ends early, and its exports as
     /// [`ExportErrorKind::Fenced`](tulip_archive::ExportErrorKind::Fenced).
     pub fn log(mut self, log: Arc<RunLog>) -> Self {
         self.log = Some(log);
@@ -197,8 +196,8 @@ impl Run {
         self.queue.len() + self.running.len() + self.ended.len()
     }
 
-    /// Why the run has ended early, where that has cost an export: it was interrupted, its time limit
-    /// was reached, or its [`StopPolicy`] stopped it.
+    /// Why the run has ended early, where that has cost an export: it was interrupted, its time
+    /// limit was reached, or its [`StopPolicy`] stopped it.
     #[must_use]
     pub fn stopped(&self) -> Option<&Stopped> {
         self.stopped.as_ref()

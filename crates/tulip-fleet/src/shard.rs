@@ -46,7 +46,7 @@ pub enum ShardError {
 }
 
 impl Shard {
-    /// The shard of this index, counted from 0, of so many.
+    /// The shard with this index, counted from 0, of `count`.
     ///
     /// # Errors
     /// [`ShardError::OutOfRange`] where there are not that many.

@@ -11,11 +11,11 @@ use tokio::time::{Instant, sleep_until};
 /// The time that the rate of starts is counted over.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// At most so many starts in any minute.
+/// Limits the starts in any minute.
 ///
 /// A start counts from its turn until a minute after it was answered. It reaches Tulip somewhere in
-/// between: much later than its turn where a 429 holds back all calls. So no minute of Tulip's clock
-/// has too many either, however long they were held back, or were under way.
+/// between: much later than its turn where a 429 holds back all calls. So no minute of Tulip's
+/// clock has too many either, however long they were held back, or were under way.
 #[derive(Debug)]
 pub(crate) struct StartRate {
     counted: Mutex<Counted>,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{ItemReport, NotStarted};
 
-/// Decides whether a run goes on after each export that has ended.
+/// Decides after each export whether the run continues.
 ///
 /// A run that stops starts no more exports. Those under way finish, and each that is left is
 /// reported with the reason that the policy gives.
@@ -12,8 +12,8 @@ pub trait StopPolicy: fmt::Debug + Send {
     /// Records how an export has ended.
     fn record(&mut self, report: &ItemReport);
 
-    /// Why no more exports are to be started, or `None` to go on. The answer may change back when
-    /// an export that was under way succeeds.
+    /// Why no more exports are to be started, or `None` to continue. The answer may change back
+    /// when an export that was under way succeeds.
     fn stop(&self) -> Option<NotStarted>;
 
     /// Whether to try no other export for the first time while this many wait to be tried again.

@@ -72,7 +72,7 @@ impl StoreGate {
         }
     }
 
-    /// Notices what came of the probe: opens the gate, or has the store probed once more.
+    /// Polls the probe: opens the gate on success, and schedules another probe on failure.
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,

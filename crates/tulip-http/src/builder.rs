@@ -11,7 +11,7 @@ use crate::client::Client;
 use crate::download::{DownloadOptions, HttpFetcher, MinimumRate, ReadAheadBudget, Splitting};
 use crate::retry::{ExponentialBackoff, RetryPolicy};
 use crate::transport::{
-    AddressPolicy, BuildError, HttpOptions, Network, OWN_NAME, Proxies, RateLimitGates,
+    AddressPolicy, BuildError, Cidr, HttpOptions, OWN_NAME, Proxies, RateLimitGates,
 };
 
 /// Sets up a [`Client`].
@@ -24,7 +24,7 @@ pub struct ClientBuilder {
     call_timeout: Duration,
     allow_http_assets: bool,
     allow_insecure_http: bool,
-    allowed_networks: Vec<Network>,
+    allowed_networks: Vec<Cidr>,
     product: Option<String>,
     connections: NonZeroUsize,
     read_ahead: u64,
@@ -94,26 +94,26 @@ impl ClientBuilder {
     }
 
     /// Allow an instance on `http` that is not on this machine; by default not. The credentials are
-    /// sent in clear then, to be read by whoever is on the way.
+    /// sent in clear then, where anyone on the way can read them.
     #[must_use]
     pub fn allow_insecure_http(mut self, allow: bool) -> Self {
         self.allow_insecure_http = allow;
         self
     }
 
-    /// Accept assets from `network` too. By default they come from public addresses and from the
-    /// kind of network that the API itself is on, be it private or this machine; the addresses
-    /// where clouds keep credentials only when they are allowed here. Behind a proxy that is so for
-    /// hosts given as addresses; those given by name are the proxy's to judge.
+    /// Accepts assets from `network` too. By default they are accepted from public addresses and
+    /// from the kind of network that the API is on (private, or this machine), and never from the
+    /// metadata service of a cloud. Behind a proxy this applies to hosts given as addresses; names
+    /// are resolved and judged by the proxy.
     #[must_use]
-    pub fn allow_network(mut self, network: Network) -> Self {
+    pub fn allow_network(mut self, network: Cidr) -> Self {
         self.allowed_networks.push(network);
         self
     }
 
-    /// How many connections the download of one archive may use; by default 32. It uses more than
-    /// one for large archives, where the host keeps ranges, and no more than make it faster; none but
-    /// one where a request for all is faster than many for ranges. With 1, it asks for the whole archive at once.
+    /// Maximum number of connections of one download; 32 by default. Only large archives on hosts
+    /// that support ranges use more than one, and only while that makes the download faster. With
+    /// 1, the archive is downloaded with one request.
     #[must_use]
     pub fn connections(mut self, most: NonZeroUsize) -> Self {
         self.connections = most;
@@ -128,25 +128,25 @@ impl ClientBuilder {
         self
     }
 
-    /// How many bytes all downloads of the client together may hold that have come before their
-    /// turn; by default 16 MiB, in units of 1 MiB. Each download may hold another 2 MiB, with a larger
-    /// budget up to 9 MiB. With less than 2 MiB there is but one connection for each download.
+    /// Read-ahead budget that all downloads of the client share, for blocks that arrive out of
+    /// order; 16 MiB by default, in units of 1 MiB. Each download may hold another 2 MiB, with a
+    /// larger budget up to 9 MiB. With less than 2 MiB, each download has one connection.
     #[must_use]
     pub fn read_ahead(mut self, bytes: u64) -> Self {
         self.read_ahead = bytes;
         self
     }
 
-    /// Ends a download of which a connection brings fewer than `bytes_per_second` over a whole
-    /// `window` in which it is waited for; by default 1 KiB a second over 5 min. `None` lets a host
-    /// trickle for ever. Time in which the reader takes nothing does not count.
+    /// Fails a download if a connection delivers less than `bytes_per_second` over `window`; 1 KiB
+    /// per second over 5 minutes by default. `None` disables the check. Time in which the reader
+    /// takes nothing does not count.
     #[must_use]
     pub fn minimum_rate(mut self, bytes_per_second: Option<u64>, window: Duration) -> Self {
         self.minimum_rate = bytes_per_second.map(|rate| MinimumRate::new(rate, window));
         self
     }
 
-    /// What stands first in the user agent, for example `acme-lake/2.1`.
+    /// The first product in the user agent, for example `acme-lake/2.1`.
     #[must_use]
     pub fn product(mut self, product: impl Into<String>) -> Self {
         self.product = Some(product.into());

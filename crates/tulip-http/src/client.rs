@@ -14,7 +14,7 @@ use tulip_core::{
 use crate::Endpoint;
 use crate::api::{Api, ApiProbe, Settings, SettingsError, StartAttempts};
 use crate::builder::ClientBuilder;
-use crate::download::{Download, DownloadOptions, Position, Renewal, UrlRenewer};
+use crate::download::{Checkpoint, Download, DownloadOptions, Renewal, UrlRenewer};
 use crate::error::{Error, ErrorKind};
 use crate::transport::{BuildError, EnvProxy};
 
@@ -105,8 +105,8 @@ impl Client {
         self.proxy.as_ref()
     }
 
-    /// Asks Tulip for the machines, once and without a retry, and tells what that has shown: for
-    /// who wants to know whether everything between here and Tulip works. Needs `machines:read`.
+    /// Sends one `GET /machines` without retries, to diagnose the connection. Needs
+    /// `machines:read`.
     pub async fn probe(&self) -> ApiProbe {
         self.api.probe().await
     }
@@ -173,23 +173,30 @@ impl Client {
         &self,
         job: &JobId,
         resource: ResourceUrl,
-        position: Position,
+        checkpoint: Checkpoint,
     ) -> Result<Download, Error> {
-        self.open(job, resource, Some(position)).await
+        self.open(job, resource, Some(checkpoint)).await
     }
 
     async fn open(
         &self,
         job: &JobId,
         resource: ResourceUrl,
-        position: Option<Position>,
+        checkpoint: Option<Checkpoint>,
     ) -> Result<Download, Error> {
         let renewer = JobRenewer {
             api: self.api.clone(),
             job: job.clone(),
         };
         let options = self.downloads.with_deadline(self.deadline);
-        Download::open(options, job.clone(), resource, Box::new(renewer), position).await
+        Download::open(
+            options,
+            job.clone(),
+            resource,
+            Box::new(renewer),
+            checkpoint,
+        )
+        .await
     }
 }
 

@@ -18,6 +18,6 @@ pub(crate) async fn until<T>(
         .await
         .unwrap_or_else(|_| {
             let error = Error::new(ErrorKind::Timeout, endpoint());
-            Err(error.with_found("the deadline passed before it answered"))
+            Err(error.with_found("the deadline passed before the server answered"))
         })
 }

@@ -16,12 +16,12 @@ pub use advice::Advice;
 pub use api::{ApiProbe, Settings, SettingsError, StartAttempts};
 pub use builder::ClientBuilder;
 pub use client::{Client, FromEnvError};
-pub use download::{Download, Piece, Position};
+pub use download::{Checkpoint, Download, Piece};
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind};
 pub use http;
-pub use retry::{Attempt, ExponentialBackoff, NoRetry, RetryDecision, RetryPolicy};
+pub use retry::{Attempt, ExponentialBackoff, NeverRetry, RetryDecision, RetryPolicy};
 pub use transport::{
-    BuildError, EnvProxy, Network, NetworkError, Transport, TransportBody, TransportError, Upload,
+    BuildError, Cidr, CidrError, EnvProxy, Transport, TransportBody, TransportError, Upload,
     error_for_status,
 };

@@ -52,9 +52,9 @@ pub trait RetryPolicy: Send + Sync + fmt::Debug {
 
 /// Never sends again.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct NoRetry;
+pub struct NeverRetry;
 
-impl RetryPolicy for NoRetry {
+impl RetryPolicy for NeverRetry {
     fn decide(&self, _: &Attempt<'_>) -> RetryDecision {
         RetryDecision::GiveUp
     }
@@ -198,11 +198,11 @@ impl RetryLoop {
         }
     }
 
-    /// Counts the error of one attempt: gives the wait until the next one, or hands the error back
-    /// where there is to be none. `safe` tells whether the request may be sent again.
+    /// Counts a failed attempt: returns the wait before the next one, or the error if there is to
+    /// be none. `safe` says whether the request may be sent again.
     ///
-    /// A host that is busy closes its `gate`, and that part of the wait is left to the gate: who
-    /// tries again queues and is spread like everybody else.
+    /// If the host is busy, its `gate` is closed, and the gate does that part of the waiting, so
+    /// that retries queue with all other requests.
     pub(crate) fn delay_after(
         &mut self,
         mut error: Error,

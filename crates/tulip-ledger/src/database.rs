@@ -151,7 +151,7 @@ impl Session<'_> {
         })
     }
 
-    /// Runs statements, with their failures in the classes of the state.
+    /// Runs statements, and maps their failures to errors of the state.
     pub(crate) fn run<T>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,

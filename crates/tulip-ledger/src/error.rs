@@ -68,7 +68,7 @@ fn of(
     let what = match kind {
         StateErrorKind::Damaged => format!("the state in {folder} is damaged"),
         StateErrorKind::Full => format!("no space is left for the state in {folder}"),
-        StateErrorKind::Unavailable => format!("other processes hold the state in {folder}"),
+        StateErrorKind::Unavailable => format!("other processes have locked the state in {folder}"),
         _ => format!("cannot write the state in {folder}"),
     };
     StateError::with_source(kind, what, source)

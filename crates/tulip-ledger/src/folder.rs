@@ -4,8 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::Path;
 
-/// Creates a folder for its user alone, and what is missing above it, each of which outlasts a loss of
-/// power.
+/// Creates a folder for its user alone, and what is missing above it, each of which outlasts a loss
+/// of power.
 pub(crate) fn create(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
@@ -46,7 +46,7 @@ pub(crate) fn check_owner(folder: &Path) -> io::Result<()> {
             refused("it belongs to another user; name a folder of your own")
         }
         0 => Ok(()),
-        _ => refused("others can write to it; take that right away with chmod go-w"),
+        _ => refused("other users can write to it; run chmod go-w"),
     }
 }
 

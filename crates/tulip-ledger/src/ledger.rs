@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tulip_archive::StateError;
 use tulip_archive::state::{Claim, ClaimOutcome, StateStore, StoredRecord};
 use tulip_core::sink::async_trait;
-use tulip_fleet::ledger::{Begun, Ledger, NewRun, RunOverview};
+use tulip_fleet::ledger::{BeginOutcome, Ledger, NewRun, RunOverview};
 use tulip_fleet::{ItemSummary, RunEnd, RunSummary};
 
 use crate::database::Session;
@@ -14,8 +14,9 @@ use crate::repair::{self, Repaired};
 use crate::writer::Writer;
 use crate::{error, exports, folder, runs, schema};
 
-/// Remembers incomplete exports and runs in an SQLite database, so that they outlast the process. Cloning is
-/// cheap; the last clone that is dropped waits for what is queued, and closes the database.
+/// Remembers incomplete exports and runs in an SQLite database, so that they outlast the process.
+/// Cloning is cheap; the last clone that is dropped waits for what is queued, and closes the
+/// database.
 #[derive(Debug, Clone)]
 pub struct SqliteLedger {
     writer: Arc<Writer>,
@@ -56,8 +57,8 @@ impl SqliteLedger {
         self.writer.folder()
     }
 
-    /// Moves a damaged database in `folder` aside, and brings what can still be read into a new one.
-    /// Also one that is not damaged. The file that was moved is kept.
+    /// Moves a damaged database in `folder` aside, and brings what can still be read into a new
+    /// one. An undamaged database is rebuilt too. The old file is kept.
     ///
     /// # Errors
     /// [`StateError`] when another process uses it, when it is of a newer version, or the new one
@@ -108,7 +109,7 @@ impl StateStore for SqliteLedger {
 
 #[async_trait]
 impl Ledger for SqliteLedger {
-    async fn begin(&self, new: NewRun) -> Result<Begun, StateError> {
+    async fn begin(&self, new: NewRun) -> Result<BeginOutcome, StateError> {
         let work = move |session: &mut Session<'_>| runs::begin(session, &new);
         self.writer.call(true, work).await
     }

@@ -8,7 +8,7 @@ use tulip_archive::StateError;
 
 use crate::{error, folder};
 
-/// The file by which it is found out whether files can be locked.
+/// The file that is used to find out whether files can be locked.
 const LOCK_CHECK: &str = ".locks";
 
 /// The name of a process in the database, and its locked file.
@@ -21,8 +21,8 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Locks a file for this process. Others must not look for dead ones meanwhile: whoever looks
-    /// and whoever registers does so within a write transaction.
+    /// Locks a file for this process. Others must not look for dead ones meanwhile, so both happen
+    /// within a write transaction.
     pub(crate) fn register(folder: &Path) -> Result<Self, StateError> {
         let failed = |error| error::files(folder, error);
         loop {
@@ -61,8 +61,8 @@ impl Drop for Process {
 }
 
 /// Makes sure that files in `folder` can be locked. Without locks the database would take every
-/// process for a busy one, and wait for it. What a killed process has left of this, the next one uses
-/// and removes.
+/// process for a busy one, and wait for it. What a killed process has left of this, the next one
+/// uses and removes.
 pub(crate) fn check_locks(folder: &Path) -> Result<(), StateError> {
     let path = folder.join(LOCK_CHECK);
     let created = folder::create_private(&path).and_then(|created| match created {

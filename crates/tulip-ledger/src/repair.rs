@@ -66,7 +66,7 @@ pub(crate) fn repair(folder: &Path) -> Result<Repaired, StateError> {
     let failed = |error| error::files(folder, error);
     for id in process::ids(folder).map_err(failed)? {
         if process::is_alive(folder, &id)? {
-            let why = "is used by a process that runs; wait until it has ended";
+            let why = "is in use by another process; wait until it has ended";
             return Err(error::unusable(StateErrorKind::Unavailable, folder, why));
         }
     }

@@ -15,7 +15,8 @@ use crate::error;
 const BATCH: usize = 1024;
 
 /// How long a transaction waits for more writes, where the one before had several: they come from
-/// exports that run side by side, and one transaction for all of them costs little more than for one.
+/// exports that run side by side, and one transaction for all of them costs little more than for
+/// one.
 const LINGER: Duration = Duration::from_micros(500);
 
 /// Hands work to the thread. Dropping it does what is queued, then closes the database.
@@ -150,7 +151,7 @@ fn run(mut database: Database, tasks: &Receiver<Box<dyn Task>>) {
         commit(&mut database, batch);
     }
     if let Err(error) = database.close() {
-        tracing::debug!(%error, "the state was not closed in order: {error}");
+        tracing::debug!(%error, "the state could not be closed: {error}");
     }
 }
 

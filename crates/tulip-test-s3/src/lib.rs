@@ -251,7 +251,8 @@ impl S3Server {
         *self.state.loses.lock().unwrap() = Some(Box::new(rule));
     }
 
-    /// Holds back the answers to the beginning of uploads, which begin all the same, or lets them go.
+    /// Holds back the answers to the beginning of uploads, which begin all the same, or lets them
+    /// go.
     pub fn hold_beginnings(&self, hold: bool) {
         self.state.holds.send_replace(hold);
     }
@@ -278,7 +279,8 @@ impl S3Server {
         wait_for(&self.state.held, wanted).await;
     }
 
-    /// Waits until no part is in flight. Those of a client that was killed arrive for a moment longer.
+    /// Waits until no part is in flight. Those of a client that was killed arrive for a moment
+    /// longer.
     ///
     /// # Panics
     /// When that does not happen within five minutes.
@@ -371,7 +373,8 @@ async fn serve(
         let (files, service, state) = (files.clone(), service.clone(), state.clone());
         let answer = service_fn(move |request| {
             let (files, service, state) = (files.clone(), service.clone(), state.clone());
-            // In a task of its own: a server finishes what it was asked for also when the client is gone.
+            // In a task of its own: a server finishes what it was asked for also when the client is
+            // gone.
             let answered = tokio::spawn(answer(request, files, service, state));
             async move { answered.await.unwrap().ok_or_else(closed) }
         });

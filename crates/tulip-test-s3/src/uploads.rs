@@ -63,7 +63,7 @@ impl Uploads {
         uploads.values().map(|upload| upload.key.clone()).collect()
     }
 
-    /// One upload a page, so that whoever asks must ask on.
+    /// One upload a page, so that a client must ask for more pages.
     pub(crate) fn listed(&self, target: &str) -> Response<Body> {
         let prefix = query(target, "prefix").unwrap_or_default();
         let marker = (

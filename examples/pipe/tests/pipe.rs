@@ -118,7 +118,7 @@ fn it_registers_itself_and_a_second_one_is_refused_by_name() {
     assert!(registry.schemes().any(|scheme| scheme == "pipe"));
     let error = registry.register(PipeFactory).unwrap_err().to_string();
     assert!(
-        error.contains(r#"two sinks want the scheme "pipe""#),
+        error.contains(r#"two sinks have the scheme "pipe""#),
         "{error}"
     );
 }

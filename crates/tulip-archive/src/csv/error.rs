@@ -17,7 +17,7 @@ pub enum FramingError {
     #[error("the first record has over {MAX_HEADER} bytes; this is not the CSV that was expected")]
     HeaderTooLong,
     /// No field of the first record has a name.
-    #[error("the first record names no column; this is not the CSV that was expected")]
+    #[error("the header names no column; this is not the CSV that was expected")]
     BlankHeader,
     /// The text has two or four bytes per character.
     #[error("the archive is {encoding}, not UTF-8")]

@@ -10,7 +10,8 @@ pub enum FinalLineBreak {
     /// It must. Nothing else tells a CSV that was cut off inside its last field from a whole one.
     #[default]
     Required,
-    /// It may be missing (RFC 4180, section 2.2). The caller vouches that all bytes arrived.
+    /// It may be missing (RFC 4180, section 2.2). The caller vouches that all bytes arrived; an
+    /// export does only if the host has announced the length.
     Optional,
 }
 

@@ -130,8 +130,8 @@ impl Scanner {
 
     /// Takes the next bytes. `masks` and `prefix_xor` are whatever this processor does best.
     ///
-    /// Fields are counted in a second pass, over the last record that ended and the one that is open:
-    /// those of all others are of no interest.
+    /// Fields are counted in a second pass, over the last record that ended and the one that is
+    /// open: those of all others are of no interest.
     #[inline(always)]
     pub(super) fn scan_with(
         &mut self,

@@ -151,7 +151,7 @@ fn check_stored(
 ) -> Result<(), ExportError> {
     if stored.bytes != inspection.bytes {
         let (kept, sent) = (stored.bytes, inspection.bytes);
-        let what = format!("{location} has {kept} bytes where {sent} bytes were sent");
+        let what = format!("{location} has {kept} bytes, but {sent} were sent");
         return Err(ExportError::new(ExportErrorKind::Store, what));
     }
     match &stored.checksum {

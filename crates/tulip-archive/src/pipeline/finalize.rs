@@ -133,7 +133,7 @@ async fn still_ours(cx: &mut Context, receipt: &Receipt) -> Result<(), ExportErr
         Ok(Some(_)) => "replaced",
         Ok(None) => "removed",
         Err(error) => {
-            debug!(%key, %error, "the object could not be looked at once more");
+            debug!(%key, %error, "the object could not be looked up after its receipt was written");
             return Ok(());
         }
     };

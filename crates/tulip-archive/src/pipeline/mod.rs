@@ -1,8 +1,8 @@
 //! One export as a pipeline of values: each stage consumes what the one before has made.
 //!
 //! ```text
-//! plan → start → wait → open → transfer → commit → finalize
-//! Plan   Started  Ready  Transfer  Transferred  Committed  Outcome
+//! plan → start   → wait  → transfer    → commit    → finalize
+//! Plan   Started   Ready   Transferred   Committed   Outcome
 //! ```
 //!
 //! What is remembered for another run is [`Recovery`]'s alone; a stage tells it what it is about
@@ -37,7 +37,7 @@ pub(crate) async fn run(
     let result = stages(&mut cx, &mut cancellation, &mut recovery).await;
     let result = result.map_err(|error| error.with_job(recovery.job()));
     let sink = cx.setup.sink.clone();
-    Box::pin(recovery.settle(sink.as_ref(), &result)).await;
+    Box::pin(recovery.close(sink.as_ref(), &result)).await;
     result
 }
 

@@ -2,7 +2,7 @@
 
 use tracing::warn;
 use tulip_core::sink::{OpenOptions, SinkWriter};
-use tulip_http::{Download, Position};
+use tulip_http::{Checkpoint, Download};
 
 use super::start::Started;
 use super::wait::Ready;
@@ -24,16 +24,16 @@ pub(super) async fn resumed(
     recovery.resume_object(setup, &started.key, &options).await
 }
 
-/// Opens the download, at the position to which an earlier run has come.
+/// Opens the download, at the checkpoint to which an earlier run has come.
 pub(super) async fn download(
     cx: &mut Context,
     ready: &Ready,
-    position: Option<Position>,
+    checkpoint: Option<Checkpoint>,
 ) -> Result<Download, ExportError> {
     let (client, job) = (&cx.setup.client, &ready.started.job);
     let resource = ready.resource.clone();
-    let opened = match position {
-        Some(position) => Box::pin(client.resume_download(job, resource, position)).await,
+    let opened = match checkpoint {
+        Some(checkpoint) => Box::pin(client.resume_download(job, resource, checkpoint)).await,
         None => Box::pin(client.download(job, resource)).await,
     };
     opened.map_err(ExportError::download)

@@ -52,7 +52,7 @@ pub(super) async fn check_key(
 }
 
 /// Starts an archive. That a request may have been sent is recorded before it is sent, and taken
-/// back where it certainly started nothing: whoever comes after a lost answer, or after this
+/// back where it certainly started nothing: a run after a lost answer, or after this
 /// process has died, must not start another.
 async fn start_archive(
     cx: &mut Context,
@@ -90,7 +90,7 @@ async fn start_archive(
             }
             Graced::DoneLate(Err(_), reason) => return Err(reason.error()),
             Graced::Dropped(_) => {
-                return Err(unknown("the export was ended before Tulip had answered"));
+                return Err(unknown("the export was cancelled before Tulip answered"));
             }
         }
     }
@@ -133,6 +133,6 @@ fn not_started(error: tulip_http::Error) -> ExportError {
 }
 
 fn unknown(why: &str) -> ExportError {
-    let what = format!("whether the archive was started is not known: {why}");
+    let what = format!("it is not known whether the archive was started: {why}");
     ExportError::new(ExportErrorKind::StartUnknown, what).with_advice(Advice::DiscardStart)
 }

@@ -2,7 +2,7 @@
 
 use futures_util::FutureExt as _;
 use tulip_core::sink::SinkWriter;
-use tulip_http::{Download, Piece, Position};
+use tulip_http::{Checkpoint, Download, Piece};
 
 use super::open;
 use super::start::Started;
@@ -37,7 +37,7 @@ pub(crate) trait ByteSource: Send {
     fn length(&self) -> Option<u64>;
 
     /// Where another run can resume.
-    fn position(&self) -> Option<Position>;
+    fn checkpoint(&self) -> Option<Checkpoint>;
 
     /// Requests that failed and were made again.
     fn retries(&self) -> u32;
@@ -52,8 +52,8 @@ impl ByteSource for Download {
         Self::length(self)
     }
 
-    fn position(&self) -> Option<Position> {
-        Self::position(self)
+    fn checkpoint(&self) -> Option<Checkpoint> {
+        Self::checkpoint(self)
     }
 
     fn retries(&self) -> u32 {
@@ -105,7 +105,7 @@ impl<S: ByteSource> Transfer<S> {
         match self.source.length() {
             Some(length) if length != bytes => Err(ExportError::new(
                 ExportErrorKind::IncompleteArchive,
-                format!("{bytes} bytes arrived of {length} announced"),
+                format!("{bytes} of {length} bytes arrived"),
             )),
             _ => Ok(Step::Whole),
         }
@@ -123,8 +123,8 @@ pub(super) async fn transfer(
     cx.emit(Event::Opening);
     let opening = async { Ok(open::resumed(cx, recovery, &ready.started).await) };
     let mut resumed = cancellation.guard(opening).await?;
-    let position = resumed.as_ref().map(|resumed| resumed.position.clone());
-    let admitting = admitted(cx, &ready, position);
+    let checkpoint = resumed.as_ref().map(|resumed| resumed.checkpoint.clone());
+    let admitting = admitted(cx, &ready, checkpoint);
     let (mut download, _turn) = cancellation.guard(admitting).await?;
     let started = ready.started;
     let key = &started.key;
@@ -186,8 +186,8 @@ pub(super) async fn transfer(
             },
             Ok(_) => recovery.abort(writer).await,
             Err(error) => {
-                let position = download.position();
-                recovery.leave(writer, &inspector, position, &error).await;
+                let checkpoint = download.checkpoint();
+                recovery.leave(writer, &inspector, checkpoint, &error).await;
                 return Err(error);
             }
         }
@@ -199,9 +199,9 @@ pub(super) async fn transfer(
 async fn admitted(
     cx: &mut Context,
     ready: &Ready,
-    position: Option<Position>,
+    checkpoint: Option<Checkpoint>,
 ) -> Result<(Download, Option<Permit>), ExportError> {
-    let download = open::download(cx, ready, position.clone()).await?;
+    let download = open::download(cx, ready, checkpoint.clone()).await?;
     let length = download.length();
     check_size(cx.setup.max_bytes, length.unwrap_or_default())?;
     let Some(admission) = cx.admission.clone() else {
@@ -215,7 +215,7 @@ async fn admitted(
     cx.emit(Event::Deferred { length });
     let permit = turn.await;
     cx.emit(Event::Opening);
-    Ok((open::download(cx, ready, position).await?, Some(permit)))
+    Ok((open::download(cx, ready, checkpoint).await?, Some(permit)))
 }
 
 /// Runs a transfer to its end, or to where the download starts over.
@@ -234,10 +234,10 @@ async fn drive(
         }
         let bytes = transfer.inspector.bytes();
         if recovery.is_checkpoint_due(bytes) {
-            let position = transfer.source.position();
+            let checkpoint = transfer.source.checkpoint();
             let writer = transfer.writer.as_mut();
             recovery
-                .checkpoint(writer, &transfer.inspector, position)
+                .checkpoint(writer, &transfer.inspector, checkpoint)
                 .await?;
         }
         cx.emit(Event::Progress {
@@ -252,7 +252,7 @@ async fn drive(
 fn check_size(max_bytes: Option<u64>, bytes: u64) -> Result<(), ExportError> {
     match max_bytes {
         Some(most) if bytes > most => {
-            let what = format!("the archive has more than the {most} bytes that are allowed");
+            let what = format!("the archive has more than the {most} bytes of the limit");
             let error = ExportError::new(ExportErrorKind::TooLarge, what);
             Err(error.with_advice(Advice::RaiseMaxBytes))
         }
@@ -325,7 +325,7 @@ mod tests {
             self.length
         }
 
-        fn position(&self) -> Option<Position> {
+        fn checkpoint(&self) -> Option<Checkpoint> {
             None
         }
 

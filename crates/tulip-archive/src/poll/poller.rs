@@ -98,11 +98,11 @@ pub enum PollError {
 }
 
 fn said(details: Option<&str>) -> String {
-    details.map_or_else(String::new, |text| format!(", which says {text:?}"))
+    details.map_or_else(String::new, |text| format!(": {text:?}"))
 }
 
-/// Calls that are due about the same time are made at the same time: of thousands of jobs each call by
-/// itself would wake the processor.
+/// Calls that are due about the same time are made at the same time: of thousands of jobs each call
+/// by itself would wake the processor.
 const TOGETHER: Duration = Duration::from_millis(100);
 
 /// How long after `delay` a call that is due then is made: a hundredth of it at most.

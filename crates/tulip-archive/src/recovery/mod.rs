@@ -14,12 +14,12 @@ use crate::{ExportError, ExportErrorKind, Outcome};
 
 pub(crate) use object::ResumedObject;
 
-/// The memory of one export that outlasts its process: the only code that touches the state store.
+/// The persistent progress of one export: the only code that uses the state store.
 ///
-/// Without a store, or where it cannot be used, every method does nothing and nothing is found. That
-/// something cannot be saved ends no export, with one exception: once another process has taken the
-/// export over, every method that saves fails as [`Fenced`](ExportErrorKind::Fenced), and nothing
-/// that the other process may use is removed.
+/// Without a store, or where it cannot be used, every method does nothing and nothing is found.
+/// That something cannot be saved ends no export, with one exception: once another process has
+/// taken the export over, every method that saves fails as [`Fenced`](ExportErrorKind::Fenced), and
+/// nothing that the other process may use is removed.
 pub(crate) struct Recovery {
     claimed: Option<ClaimedRecord>,
     /// When the export began, in this run or in the one that is resumed.
@@ -67,7 +67,7 @@ impl Recovery {
     }
 
     /// Forgets the export, or leaves it for the next run.
-    pub(crate) async fn settle(&mut self, sink: &dyn Sink, result: &Result<Outcome, ExportError>) {
+    pub(crate) async fn close(&mut self, sink: &dyn Sink, result: &Result<Outcome, ExportError>) {
         let Some(claimed) = &self.claimed else {
             return;
         };
@@ -144,6 +144,6 @@ fn is_incomplete(claimed: &ClaimedRecord, error: &ExportError) -> bool {
 }
 
 fn fenced() -> ExportError {
-    let what = "another process has taken this export over, so this one has ended";
+    let what = "another process has taken over this export";
     ExportError::new(ExportErrorKind::Fenced, what)
 }

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 use tulip_core::sink::{OpenOptions, Sink, SinkErrorKind, SinkReader, SinkWriter, StaleUpload};
 use tulip_core::{ObjectKey, Timestamp};
-use tulip_http::Position;
+use tulip_http::Checkpoint;
 
 use super::Recovery;
 use crate::inspect::Inspector;
@@ -24,7 +24,7 @@ const CHECKPOINT_INTERVAL: Duration = Duration::from_millis(500);
 pub(crate) struct ResumedObject {
     pub(crate) writer: Box<dyn SinkWriter>,
     pub(crate) inspector: Inspector,
-    pub(crate) position: Position,
+    pub(crate) checkpoint: Checkpoint,
 }
 
 impl Recovery {
@@ -54,7 +54,7 @@ impl Recovery {
                 Some(ResumedObject {
                     writer: resumed.writer,
                     inspector,
-                    position: part.position(),
+                    checkpoint: part.checkpoint(),
                 })
             }
             Err(why) => {
@@ -64,8 +64,8 @@ impl Recovery {
         }
     }
 
-    /// An object was opened, and nothing of it is staged yet. One of which nothing is before the end
-    /// is recorded when the export makes sure, before that, that it is still its own.
+    /// An object was opened, and nothing of it is staged yet. One of which nothing is before the
+    /// end is recorded when the export makes sure, before that, that it is still its own.
     pub(crate) async fn object_opened(
         &mut self,
         key: &ObjectKey,
@@ -126,9 +126,9 @@ impl Recovery {
         &mut self,
         writer: &mut dyn SinkWriter,
         inspector: &Inspector,
-        position: Option<Position>,
+        checkpoint: Option<Checkpoint>,
     ) -> Result<bool, ExportError> {
-        let (Some(position), Ok(checksum)) = (position, inspector.crc()) else {
+        let (Some(checkpoint), Ok(checksum)) = (checkpoint, inspector.crc()) else {
             return Ok(false);
         };
         let kept = writer.checkpoint().await;
@@ -139,8 +139,8 @@ impl Recovery {
                 object.part = Some(StagedPart {
                     bytes,
                     checksum,
-                    etag: position.etag,
-                    length: position.length,
+                    etag: checkpoint.etag,
+                    length: checkpoint.length,
                 });
                 self.save(false).await
             }
@@ -153,7 +153,7 @@ impl Recovery {
         &mut self,
         mut writer: Box<dyn SinkWriter>,
         inspector: &Inspector,
-        position: Option<Position>,
+        checkpoint: Option<Checkpoint>,
         error: &ExportError,
     ) {
         let is_sound = matches!(
@@ -165,7 +165,9 @@ impl Recovery {
         );
         if is_sound && self.claimed.is_some() && self.sink_resumes {
             // A write that was cut short leaves what the last checkpoint has kept.
-            let kept = self.checkpoint(writer.as_mut(), inspector, position).await;
+            let kept = self
+                .checkpoint(writer.as_mut(), inspector, checkpoint)
+                .await;
             if self.has_checkpoint() || matches!(kept, Ok(true)) {
                 return;
             }

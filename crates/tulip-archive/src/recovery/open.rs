@@ -16,7 +16,7 @@ use crate::{Advice, Event, ExportError, ExportErrorKind, Source};
 
 /// After a start whose outcome is not known none is sent by itself for this long. After that the
 /// archive, if there is one, is too old to be worth looking for, and a nightly export must not
-/// wait for ever.
+/// wait indefinitely.
 const UNKNOWN_START_HOLDS: Duration = Duration::from_secs(3600);
 
 impl Recovery {

@@ -41,8 +41,8 @@ impl ClaimedRecord {
         settings: ExportSettings,
         began: Timestamp,
     ) -> impl Future<Output = Result<RecordOutcome, StateError>> {
-        // Thousands of exports wait here for the store at the same time, so the record is not part of
-        // the future.
+        // Thousands of exports wait here for the store at the same time, so the record is not part
+        // of the future.
         let record = Box::new(Record::new(identity, settings, began));
         Self::claim(store, record, true)
     }
@@ -93,7 +93,7 @@ impl ClaimedRecord {
             Err(error) => {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
                 let cause = cause.unwrap_or_default();
-                tracing::warn!(%error, cause, "replacing it: {error}: {cause}");
+                tracing::warn!(%error, cause, "replacing the record: {error}: {cause}");
                 claimed.save(false).await?;
             }
         }

@@ -206,7 +206,7 @@ async fn order(fixture: &dyn Fixture, id: String) -> Result<(), Failure> {
     let claim = create(store, &id, "{}").await?;
     for turn in 0..20 {
         let mut saving = store.save(&claim, format!("{{\"turn\": {turn}}}"), false);
-        // Begun, and dropped.
+        // BeginOutcome, and dropped.
         poll_fn(|cx| {
             let _ = saving.as_mut().poll(cx);
             Poll::Ready(())

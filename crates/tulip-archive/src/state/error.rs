@@ -27,8 +27,8 @@ pub enum StateErrorKind {
     Other,
 }
 
-/// Why a [`StateStore`](super::StateStore) failed. Cloning is cheap: one failure can be that of many
-/// writes.
+/// Why a [`StateStore`](super::StateStore) failed. Cloning is cheap: one failure can be that of
+/// many writes.
 #[derive(Clone)]
 pub struct StateError(Arc<Inner>);
 

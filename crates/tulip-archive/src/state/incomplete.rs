@@ -16,10 +16,10 @@ use crate::Source;
 #[non_exhaustive]
 pub enum DiscardError {
     /// What it has left in its sink stays.
-    #[error("what it has left stays")]
+    #[error("could not remove what the export has staged")]
     Sink(#[from] SinkError),
     /// It cannot be forgotten.
-    #[error("it cannot be forgotten")]
+    #[error("could not remove the record of the export")]
     State(#[from] StateError),
 }
 
@@ -54,7 +54,7 @@ impl IncompleteExport {
                         record,
                     },
                 )),
-                Err(error) => tracing::warn!(%error, "left out: {error}"),
+                Err(error) => tracing::warn!(%error, "skipping a record: {error}"),
             }
         }
         found.sort_by(|(a, one), (b, other)| (one.record.began, a).cmp(&(other.record.began, b)));
@@ -65,8 +65,8 @@ impl IncompleteExport {
     }
 
     /// Gives the export up: removes what it has left in `sink`, which must be the one that it wrote
-    /// to, then forgets it. Tells whether it did: not where a process is at it. A job that was started
-    /// continues at Tulip.
+    /// to, then forgets it. Tells whether it did: not where a process is at it. A job that was
+    /// started continues at Tulip.
     ///
     /// # Errors
     /// [`DiscardError`] when something stays. The export stays incomplete then.
@@ -93,7 +93,8 @@ impl IncompleteExport {
     }
 
     /// Forgets the export, whatever it has left in its sink: see
-    /// [`IncompleteExport::has_left_something`]. Tells whether it did: not where a process is at it.
+    /// [`IncompleteExport::has_left_something`]. Tells whether it did: not where a process is at
+    /// it.
     ///
     /// # Errors
     /// [`StateError`] when its record cannot be removed.

@@ -8,8 +8,8 @@ use tulip_core::sink::async_trait;
 use super::store::{Claim, ClaimOutcome, StateStore, StoredRecord};
 use super::{StateError, StateErrorKind};
 
-/// Remembers incomplete exports as long as the process lives: for programs that need no more, and for
-/// tests. Clones share their records.
+/// Remembers incomplete exports as long as the process lives: for programs that need no more, and
+/// for tests. Clones share their records.
 #[derive(Debug, Clone)]
 pub struct MemoryStateStore {
     shared: Arc<Mutex<Shared>>,
@@ -56,8 +56,8 @@ impl MemoryStateStore {
         Self::of(self.shared.clone())
     }
 
-    /// The same records after the end of this process, as the next one finds them: all claims of this
-    /// store have ended, and its clones are fenced.
+    /// The same records after the end of this process, as the next one finds them: all claims of
+    /// this store have ended, and its clones are fenced.
     #[must_use]
     pub fn restarted(&self) -> Self {
         self.shared().alive.remove(&self.owner);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tulip_core::sink::StaleUpload;
 use tulip_core::{Checksum, ChecksumAlgorithm, JobId, MachineId, ObjectKey, Receipt, Timestamp};
-use tulip_http::Position;
+use tulip_http::Checkpoint;
 
 use super::{StateError, StateErrorKind};
 use crate::{FramingRules, IfExists, Source};
@@ -129,8 +129,8 @@ pub(crate) struct StagedPart {
 }
 
 impl StagedPart {
-    pub(crate) fn position(&self) -> Position {
-        Position::new(self.bytes, self.etag.clone(), self.length)
+    pub(crate) fn checkpoint(&self) -> Checkpoint {
+        Checkpoint::new(self.bytes, self.etag.clone(), self.length)
     }
 }
 

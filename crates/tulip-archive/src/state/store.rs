@@ -1,4 +1,4 @@
-//! The contract of what keeps the records of incomplete exports.
+//! The [`StateStore`] trait.
 
 use std::fmt;
 
@@ -16,9 +16,9 @@ use super::StateError;
 /// - At most one claim of a record is in force. It ends with [`StateStore::release`],
 ///   [`StateStore::remove`], or the process, however that ends.
 /// - Each claim has a higher [`Claim::attempt`] than every earlier one of that record, also where the
-///   record was removed in between. A call with a claim that is not in force changes nothing and
-///   fails as [`Fenced`](super::StateErrorKind::Fenced). So a process that was taken for dead can do
-///   no harm when it continues.
+/// record was removed in between. A call with a claim that is not in force changes nothing and
+/// fails as [`Fenced`](super::StateErrorKind::Fenced). So a process that was taken for dead can do
+/// no harm when it continues.
 /// - Calls with one claim take effect in the order in which they are made. Dropping the future of one
 ///   does not undo it.
 /// - What was saved as durable outlasts a loss of power, the rest at least the process.
@@ -26,8 +26,8 @@ use super::StateError;
 /// The suite in `state::conformance`, behind the feature `conformance`, checks this.
 #[async_trait]
 pub trait StateStore: fmt::Debug + Send + Sync {
-    /// Claims the record `id` for this process. Where there is none, `new` is stored and claimed, if
-    /// it is given.
+    /// Claims the record `id` for this process. Where there is none, `new` is stored and claimed,
+    /// if it is given.
     ///
     /// # Errors
     /// [`StateError`] when the store cannot tell or write.
@@ -39,7 +39,8 @@ pub trait StateStore: fmt::Debug + Send + Sync {
     /// [`StateError`], of which [`StateError::is_fenced`] says that another process has it.
     async fn check(&self, claim: &Claim) -> Result<(), StateError>;
 
-    /// Replaces a record. What must not be forgotten, whatever happens to the machine, is `durable`.
+    /// Replaces a record. What must not be forgotten, whatever happens to the machine, is
+    /// `durable`.
     ///
     /// # Errors
     /// [`StateError`], of which [`StateError::is_fenced`] says that another process has it.

@@ -1,4 +1,4 @@
-//! That exports are not remembered, told once.
+//! Warns once that the state cannot be saved.
 
 use std::error::Error as _;
 use std::sync::Arc;

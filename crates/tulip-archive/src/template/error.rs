@@ -22,14 +22,14 @@ pub enum TemplateError {
     },
     /// A brace has no partner.
     #[error(
-        "the name template {template:?} has a brace without a partner; write {{{{ or }}}} for a brace in the name"
+        "the name template {template:?} has an unmatched brace; write {{{{ or }}}} for a brace in the name"
     )]
     Brace {
         /// The template.
         template: String,
     },
     /// The template cannot become a key, whatever its fields are.
-    #[error("the name template {template:?} makes no usable name: {reason}")]
+    #[error("the name template {template:?} makes an invalid name: {reason}")]
     Unusable {
         /// The template.
         template: String,

@@ -1,5 +1,5 @@
-//! Archives that come over several connections, and what that may cost. What guards the speed here are
-//! counts: requests, never times.
+//! Archives that come over several connections, and what that may cost. What guards the speed here
+//! are counts: requests, never times.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;

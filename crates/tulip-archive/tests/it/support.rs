@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use tulip_archive::poll::PollPolicy;
 use tulip_archive::{Client, Exporter, ExporterBuilder, JobId, Outcome, Receipt, Settings};
 use tulip_emulator::{Emulator, JobScript};
-use tulip_http::{ExponentialBackoff, NoRetry};
+use tulip_http::{ExponentialBackoff, NeverRetry};
 
 pub(crate) struct Bench {
     pub(crate) emulator: Emulator,
@@ -43,7 +43,7 @@ impl Bench {
     /// A client for which the first failure is the last.
     pub(crate) fn without_retries(&self) -> Client {
         Client::builder(self.settings())
-            .retry(NoRetry)
+            .retry(NeverRetry)
             .build()
             .unwrap()
     }
@@ -51,7 +51,7 @@ impl Bench {
     /// A client that also gives up on a silent server, after a time that passes on a busy machine
     /// too: only for tests in which a stall is what ends the export.
     pub(crate) fn with_short_read_timeout(&self) -> Client {
-        let builder = Client::builder(self.settings()).retry(NoRetry);
+        let builder = Client::builder(self.settings()).retry(NeverRetry);
         builder
             .read_timeout(Duration::from_secs(1))
             .build()

@@ -84,7 +84,7 @@ async fn every_damage_is_found_and_told() {
     assert!(says(3).contains("crc64nvme mismatch: "), "{}", says(3));
     assert_eq!(found[4].1, VerificationStatus::Missing);
     assert_eq!(found[5].1, VerificationStatus::NoReceipt);
-    let bad = found.iter().filter(|(_, verdict)| verdict.is_bad());
+    let bad = found.iter().filter(|(_, status)| status.is_bad());
     assert_eq!(bad.count(), 4);
 }
 

@@ -2,8 +2,8 @@
 //! crossed with the sinks and with how archives are served. Whatever a cell meets, what was there
 //! before stays as it was, or the whole archive takes its place.
 //!
-//! `TULIP_MATRIX_SEED` draws other bytes, lengths and numbers of times; `TULIP_MATRIX_ONLY` runs the
-//! cells whose names hold a text. The table is printed with `--nocapture`, and written to
+//! `TULIP_MATRIX_SEED` draws other bytes, lengths and numbers of times; `TULIP_MATRIX_ONLY` runs
+//! the cells whose names hold a text. The table is printed with `--nocapture`, and written to
 //! `fault-matrix.txt` in cargo's folder for the files of tests.
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
@@ -80,8 +80,8 @@ async fn every_cell_of_the_fault_matrix_keeps_what_is_promised() {
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
-/// All cells with the numbers of their rows. They are mixed, so that those that wait run beside those
-/// that do not.
+/// All cells with the numbers of their rows. They are mixed, so that those that wait run beside
+/// those that do not.
 fn cells(seed: u64) -> Vec<(usize, Cell)> {
     let rows = faults::all().into_iter();
     let rows = rows.flat_map(|(heading, rows)| rows.into_iter().map(move |row| (heading, row)));

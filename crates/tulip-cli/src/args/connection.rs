@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use tulip_http::Network;
+use tulip_http::Cidr;
 
 use crate::values;
 
@@ -58,7 +58,7 @@ pub(crate) struct Connection {
     /// Timeout for the next bytes of a reply
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = values::some_time)]
     pub(crate) read_timeout: Duration,
-    /// Allow an instance on http beyond this machine: the API key and secret are sent in clear
+    /// Allow an http instance on another host; the API key and secret are sent unencrypted
     #[arg(long)]
     pub(crate) allow_insecure_http: bool,
 }
@@ -71,14 +71,15 @@ pub(crate) struct DownloadSettings {
     /// download faster; 1 downloads the whole archive with one request
     #[arg(long, value_name = "N", default_value = "32", value_parser = values::at_least_one)]
     pub(crate) connections: NonZeroUsize,
-    /// Minimum rate of a download per second, for example 10kB, measured over five minutes; 0 for none
+    /// Minimum rate of a download per second, for example 10kB, measured over five minutes; 0 for
+    /// none
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub(crate) min_rate: Option<u64>,
     /// Allow downloads over http from an instance on https
     #[arg(long)]
     pub(crate) allow_http: bool,
     /// Allow downloads from this network, for example 10.20.0.0/16, in addition to public addresses
-    /// and the kind of network that the API is on; can be repeated
+    /// and to networks of the API's kind; can be repeated
     #[arg(
         long,
         value_name = "NETWORK",
@@ -86,5 +87,5 @@ pub(crate) struct DownloadSettings {
         value_delimiter = ',',
         value_parser = values::network
     )]
-    pub(crate) allow_network: Vec<Network>,
+    pub(crate) allow_network: Vec<Cidr>,
 }

@@ -11,11 +11,11 @@ use crate::values;
 
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-Give it the options, variables and config file of the export that does not work.
-Each check is one line: OK, WARN, FAIL, or SKIP where it could not be made. No
-archive is started, and nothing stays at the target or in the state folder. The
-exit code is 0 if nothing fails, and 1 if a check does; warnings do not count.
-With -q only warnings and failures are printed.
+Run it with the options, variables and config file of the export that fails.
+Each check is one line: OK, WARN, FAIL, or SKIP if it could not be made. No
+archive is started, and nothing is left at the target or in the state folder.
+The exit code is 1 if a check fails, and 0 otherwise. With -q only warnings and
+failures are printed.
 
 Examples:
   tulip doctor --to s3://lake/tulip
@@ -31,7 +31,7 @@ pub(crate) struct DoctorArgs {
     pub(crate) concurrency: NonZeroUsize,
     #[command(flatten)]
     pub(crate) state: StateFolder,
-    /// The export remembers nothing
+    /// Skip the checks of the state, for an export with --no-state
     #[arg(long, help_heading = "Resume")]
     pub(crate) no_state: bool,
     #[command(flatten)]

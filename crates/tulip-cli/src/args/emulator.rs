@@ -52,7 +52,7 @@ pub(crate) struct EmulateArgs {
         help_heading = "Emulator"
     )]
     pub(crate) listen: SocketAddr,
-    /// Address of the host of archives; by default a free port of the same address
+    /// Address of the archive host; by default a free port of the same address
     #[arg(long, value_name = "ADDR", help_heading = "Emulator")]
     pub(crate) listen_assets: Option<SocketAddr>,
     /// Number of machines

@@ -24,16 +24,16 @@ tulip export --all --to <URL> [OPTIONS]
 #[command(after_long_help = "\
 Exporting by machine starts a new archive at Tulip, which is expensive there.
 Each archive is a full snapshot. A failed export leaves the target as it was.
-A run that ends before it is done is remembered: the same command continues it,
-resumes its jobs and downloads, and does not export again what it has stored.
-An archive of a job that is already stored is not downloaded again. Two runs do
-not export the same machines to the same target at a time. One failed export does not stop the others, unless the first
-five all fail in the same way.
+If a run is interrupted, the same command continues it: it resumes the jobs and
+downloads, and does not export again what is stored. An archive of a job that is
+already stored is not downloaded again. Two runs never export the same machine
+to the same target at once. A failed export does not stop the others, unless the
+first five fail in the same way.
 
 Fields of --name: {machine} {machine_name} {machine_type} {job} {workspace}
 {date} {year} {month} {day} {time}; dates are in UTC. The default is
 {machine}/{job}.csv, or {job}.csv for --job, where the machine is not known.
-Beside each object lies its receipt, _NAME.receipt.json. A value that is too
+The receipt of an object is beside it, _NAME.receipt.json. A value that is too
 long is cut and ends in ~ and a hash.
 
 Examples:
@@ -55,7 +55,7 @@ pub(crate) struct ExportArgs {
     /// JOB_COMPLETION_INDEX
     #[arg(long, value_name = "I/N", value_parser = values::shard, help_heading = "Source")]
     pub(crate) shard: Option<Shard>,
-    /// When to write a manifest of the run to the target: auto does for several exports
+    /// When to write a manifest to the target; auto: for runs of several exports
     #[arg(
         long,
         value_enum,
@@ -64,7 +64,7 @@ pub(crate) struct ExportArgs {
         help_heading = "Target"
     )]
     pub(crate) manifest: ManifestRule,
-    /// With --to -: file of the receipt
+    /// Write the receipt to this file (with --to -)
     #[arg(long, value_name = "FILE", help_heading = "Target")]
     pub(crate) receipt: Option<String>,
     /// Wait while another run exports the same machines to the same target
@@ -91,10 +91,10 @@ pub(crate) struct ExportSettings {
     /// Template of the objects' names
     #[arg(long, value_name = "TEMPLATE", help_heading = "Naming")]
     pub(crate) name: Option<KeyTemplate>,
-    /// Checksum of the receipts
+    /// Checksum algorithm of the receipts
     #[arg(long, value_name = "ALGORITHM", value_parser = values::checksum(), default_value_t, help_heading = "Target")]
     pub(crate) digest: ChecksumAlgorithm,
-    /// Maximum time to wait for each job: 90s, 10m, 1h; 0 waits as long as it takes
+    /// Maximum time to wait for each job, for example 90s or 1h; 0 for no limit
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = values::duration, help_heading = "Limits")]
     pub(crate) timeout: Duration,
     /// What to do when the object already exists
@@ -115,10 +115,10 @@ pub(crate) struct ExportSettings {
     /// Maximum number of jobs to start in any minute; 0 for no limit
     #[arg(long, value_name = "N", default_value_t = 60, help_heading = "Limits")]
     pub(crate) start_rate: usize,
-    /// Maximum time of the whole run; 0 takes as long as it takes
+    /// Maximum time for the whole run; 0 for no limit
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = values::duration, help_heading = "Limits")]
     pub(crate) run_timeout: Duration,
-    /// Maximum time of each machine, with all attempts; 0 takes as long as it takes
+    /// Maximum time for each machine, including retries; 0 for no limit
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = values::duration, help_heading = "Limits")]
     pub(crate) machine_timeout: Duration,
     /// Number of times to try each export; 3 suits a nightly run, 1 does not retry
@@ -127,7 +127,7 @@ pub(crate) struct ExportSettings {
     /// Pause before a failed job is started again; it doubles with each attempt
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = values::duration, help_heading = "Limits")]
     pub(crate) retry_delay: Duration,
-    /// Accept an archive without records in place of one that has some
+    /// Allow an archive without records to replace one that has some
     #[arg(long, help_heading = "Checks")]
     pub(crate) allow_empty: bool,
     /// Accept archives whose last record has another number of fields than the header
@@ -141,10 +141,10 @@ pub(crate) struct ExportSettings {
     pub(crate) max_bytes: Option<u64>,
     #[command(flatten)]
     pub(crate) state: StateFolder,
-    /// Do not remember runs and exports: another run cannot continue them
+    /// Do not save state; an interrupted run cannot be resumed
     #[arg(long, help_heading = "Resume")]
     pub(crate) no_state: bool,
-    /// Maximum age of an earlier run and job to continue; 0 starts others
+    /// Maximum age of an earlier run or job to resume; 0 always starts new ones
     #[arg(long, value_name = "DURATION", default_value = "12h", value_parser = values::duration, help_heading = "Resume")]
     pub(crate) resume_within: Duration,
     #[command(flatten)]

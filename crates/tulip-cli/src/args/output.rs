@@ -17,11 +17,11 @@ pub(crate) struct ProgressSettings {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct RunFiles {
-    /// File to write metrics to when the run ends, for Prometheus' node_exporter; counters and times
-    /// of last success go on from what it holds
+    /// Write metrics in Prometheus' text format to this file when the run ends; counters continue
+    /// from its previous content
     #[arg(long, value_name = "FILE")]
     pub(crate) metrics_file: Option<PathBuf>,
-    /// File to write a report for people to when the run ends, as an HTML page
+    /// Write an HTML report of the run to this file when it ends
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
 }

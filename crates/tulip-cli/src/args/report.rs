@@ -9,18 +9,18 @@ use super::target::SinkSettings;
 
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-One page that needs no network: how the run went, what failed and what to do, a
-timeline, what machines did, and how bytes and records compare with the nights
-before. Also of a run that is under way, or was killed.
+The page needs no network. It shows the result of the run, failures and what to
+do about them, a timeline, the activity of the machines, and bytes and records
+compared with earlier nights. The run may be in progress, or killed.
 
-What machines did is read from the archives that the run has stored: from a
-folder on this machine, or from --to.
+The activity of the machines is read from the stored archives: from a folder on
+this machine, or from --to.
 
 Examples:
   tulip report --html report.html
   tulip report 2026-11-28T02 --to s3://lake/tulip --html report.html")]
 pub(crate) struct ReportArgs {
-    /// The run: its id or the beginning of it, or last
+    /// Run to show: an id, the beginning of one, or last
     #[arg(default_value = "last")]
     pub(crate) run: String,
     /// Target of the run, to read its archives from

@@ -16,8 +16,8 @@ use crate::values;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Resume")]
 pub(crate) struct StateFolder {
-    /// Folder that remembers incomplete exports, without any secret; by default tulip in the user's
-    /// state directory, ~/.local/state
+    /// Folder for the state of runs and exports, without any secret; by default
+    /// ~/.local/state/tulip
     #[arg(long, value_name = "FOLDER", env = "TULIP_STATE")]
     pub(crate) state: Option<OsString>,
 }
@@ -25,9 +25,9 @@ pub(crate) struct StateFolder {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("discarded").multiple(true))]
 #[command(after_long_help = "\
-An export that ended early is remembered: its job, its target and what it has
-written. The same tulip export resumes it, and tulip resume resumes all of them.
-Options of a target that could be secrets are not remembered: give them again.
+The state folder has the job, the target and the progress of every export that
+ended early. The same tulip export resumes it, and tulip resume resumes all.
+Options of a target that could be secrets are not saved: give them again.
 
 An export of another instance, or one that another process is running, is
 skipped, and the exit code is not 0.
@@ -60,8 +60,8 @@ pub(crate) struct ResumeArgs {
     /// Only exports of these jobs
     #[arg(long, value_name = "JOB", num_args = 1.., group = "discarded", help_heading = "Source")]
     pub(crate) job: Vec<JobId>,
-    /// With --discard: only exports to this target; there, stale uploads and staged files of
-    /// others are removed as well
+    /// With --discard: only exports to this target; also removes stale uploads and staged files
+    /// there, including those of other programs
     #[arg(
         long,
         value_name = "URL",
@@ -75,7 +75,7 @@ pub(crate) struct ResumeArgs {
     pub(crate) older_than: Duration,
     #[command(flatten)]
     pub(crate) sink: SinkSettings,
-    /// Maximum time to wait for each job: 90s, 10m, 1h; 0 waits as long as it takes
+    /// Maximum time to wait for each job, for example 90s or 1h; 0 for no limit
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = values::duration, help_heading = "Limits")]
     pub(crate) timeout: Duration,
     /// Number of archives to export at once

@@ -32,7 +32,7 @@ pub(crate) struct RunsArgs {
 pub(crate) enum RunsCommand {
     /// Show a run and the exports that it has not stored
     Show(ShowRunArgs),
-    /// Forget old runs
+    /// Remove old runs from the list
     Prune(PruneArgs),
     /// Move a damaged database aside and keep what can still be read
     Repair(RepairArgs),
@@ -40,7 +40,7 @@ pub(crate) enum RunsCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowRunArgs {
-    /// The run: its id or the beginning of it, or last
+    /// Run to show: an id, the beginning of one, or last
     #[arg(default_value = "last")]
     pub(crate) run: String,
     #[command(flatten)]
@@ -55,10 +55,9 @@ pub(crate) struct ShowRunArgs {
 
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-Archives, receipts and manifests stay where they are. A run that a process works
-on is kept.")]
+Archives, receipts and manifests are not touched. A run in progress is kept.")]
 pub(crate) struct PruneArgs {
-    /// Minimum age of the runs to forget
+    /// Minimum age of the runs to remove
     #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = values::duration, help_heading = "Limits")]
     pub(crate) older_than: Duration,
     /// Number of latest runs to keep, however old they are
@@ -73,7 +72,7 @@ pub(crate) struct PruneArgs {
 
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-No other tulip process may use the state folder meanwhile. The old database is
+No other tulip process may use the state folder at the same time. The old database is
 kept beside the new one, as tulip.db.damaged-TIME.
 
 Examples:

@@ -21,14 +21,14 @@ pub(crate) struct SelectionArgs {
         conflicts_with_all = ["machine", "all", "machines_from", "machine_type", "include", "exclude"]
     )]
     pub(crate) job: Vec<JobId>,
-    /// Start archives of these machines and export them: ids, or names that only one machine has
+    /// Export new archives of these machines, by id or unique name
     #[arg(long, value_name = "MACHINE", num_args = 1.., value_delimiter = ',', value_parser = values::some_text)]
     pub(crate) machine: Vec<String>,
-    /// Start archives of all machines and export them
+    /// Export new archives of all machines
     #[arg(long, conflicts_with_all = ["machine", "machines_from"])]
     pub(crate) all: bool,
-    /// Export again what an earlier run to this target has not stored, as a part of that run: its id
-    /// or the beginning of it; without one, the latest
+    /// Retry the exports that an earlier run to this target has not stored: an id or the beginning
+    /// of one; by default the latest
     #[arg(
         long,
         value_name = "RUN",
@@ -37,16 +37,16 @@ pub(crate) struct SelectionArgs {
         conflicts_with_all = ["job", "machine", "all", "machines_from", "machine_type", "include", "exclude", "shard", "no_state"]
     )]
     pub(crate) retry_failed: Option<String>,
-    /// Export the machines in this file, one id or name a line; - reads stdin
+    /// Read machines from this file, one id or name per line; - for stdin
     #[arg(long, value_name = "FILE")]
     pub(crate) machines_from: Option<PathBuf>,
-    /// Only machines of types whose name or id matches
+    /// Only machines whose type matches, by name or id
     #[arg(long, value_name = "GLOB", value_delimiter = ',')]
     pub(crate) machine_type: Vec<Glob>,
     /// Only machines whose name, id or type matches
     #[arg(long, value_name = "GLOB")]
     pub(crate) include: Vec<Glob>,
-    /// No machine whose name, id or type matches
+    /// Exclude machines whose name, id or type matches
     #[arg(long, value_name = "GLOB")]
     pub(crate) exclude: Vec<Glob>,
 }

@@ -12,8 +12,7 @@ pub(crate) struct SinkSettings {
     /// Option of the target, as `tulip sinks` lists them; can be repeated
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Target")]
     pub(crate) sink_option: Vec<String>,
-    /// Memory of the target for parts of archives, for example 80MiB: the same as
-    /// --sink-option memory=80MiB
+    /// Memory for upload buffers, for example 80MiB; the same as --sink-option memory=80MiB
     #[arg(long, value_name = "SIZE", help_heading = "Target")]
     pub(crate) memory: Option<String>,
     /// Options of the config file.

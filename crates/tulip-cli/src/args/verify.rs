@@ -65,9 +65,9 @@ checksum and records. An archive that is missing or does not match its receipt
 ends in exit code 6. Objects without a receipt are counted and are no failure:
 they may not be archives.
 
-With --repair such an archive is exported again, to the same place: that of the
-same job, or, where Tulip no longer has it, a new archive of the machine. What
-was repaired is verified again. What is intact is not touched.
+With --repair such an archive is exported again, to the same key: from the same
+job if Tulip still has it, otherwise from a new archive of the machine. Repaired
+archives are verified again; intact ones are not touched.
 
 Examples:
   tulip verify ./archives
@@ -85,7 +85,7 @@ pub(crate) struct VerifyArgs {
     /// Number of archives to read, or to repair, at once
     #[arg(long, value_name = "N", default_value = "4", value_parser = values::at_least_one, help_heading = "Limits")]
     pub(crate) concurrency: NonZeroUsize,
-    /// Maximum time to wait for each job: 90s, 10m, 1h; 0 waits as long as it takes
+    /// Maximum time to wait for each job, for example 90s or 1h; 0 for no limit
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = values::duration, requires = "repair", help_heading = WITH_REPAIR)]
     pub(crate) timeout: Duration,
     #[command(flatten)]

@@ -60,7 +60,7 @@ fn show(
     match config {
         Some(config) if !config.is_trusted => {
             let path = config.path.display();
-            let hint = "if all of this is yours, run `tulip config trust`";
+            let hint = "if you trust this file, run `tulip config trust`";
             let what = format!("{path} is not trusted, so no other command uses it");
             progress.warn(&what, Some(hint));
         }
@@ -157,7 +157,7 @@ impl<'a> Shower<'a> {
         }
     }
 
-    /// The value of an option, whoever gave it, without secrets.
+    /// The value of an option, from wherever it comes, without secrets.
     fn given(&self, name: &str) -> Option<String> {
         let texts = self.matches.try_get_raw(name).ok().flatten()?;
         let texts: Vec<_> = texts.map(|text| text.to_string_lossy()).collect();

@@ -10,7 +10,7 @@ use tulip_fleet::{ItemReport, Plan, Run, sources_of};
 use tulip_http::{Client, Settings};
 
 use super::summary::Summary;
-use super::{fleet, report};
+use super::{export_line, fleet};
 use crate::args::DemoArgs;
 use crate::failure::Failure;
 use crate::output;
@@ -66,7 +66,7 @@ pub(crate) async fn run(
                 rows.push(row(ended, outcome));
                 Ok(())
             }
-            Err(_) => report::report(progress, None, ended, false),
+            Err(_) => export_line::report(progress, None, ended, false),
         }
     };
     let ended = fleet::run(run, progress, shutdown, report).await;

@@ -11,11 +11,11 @@ use tulip_fleet::ledger::NewRun;
 use tulip_fleet::{ItemReport, Plan, PlanError, RetryByOutcome, Run, RunSummary, preview};
 use tulip_ledger::SqliteLedger;
 
-use super::record::RunRecord;
-use super::report::report;
+use super::export_line::report;
+use super::run_record::RunRecord;
 use super::selection::{self, Selected};
 use super::summary::Summary;
-use super::{dry_run, fleet, ledger, manifest, runs, target};
+use super::{current_run, dry_run, fleet, manifest, runs, target};
 use crate::args::{ExistsRule, ExportArgs, ExportSettings, ManifestRule};
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -34,7 +34,7 @@ pub(crate) async fn run(
     let url = target_of(to, &args)?;
     let client = connect::downloading_client(&settings.connection, &settings.downloads)?;
     if settings.timeout.is_zero() {
-        progress.say("no deadline: waiting for each job as long as it takes");
+        progress.say("no timeout: waiting for each job without a limit");
     }
     let builder = builder(settings, &client, &url);
     let mut record = RunRecord::start(&settings.files, &client, &url, args.shard)?;
@@ -185,12 +185,12 @@ impl Export<'_> {
                 "name": name,
                 "shard": run.shard,
             });
-            let continues = ledger::continues(selected.run, settings.resume_within);
+            let continues = current_run::continues(selected.run, settings.resume_within);
             let new = NewRun::new(run, command.to_string()).continuing(continues);
-            open = ledger::begin(ledger, new, args.wait, progress, shutdown).await?;
+            open = current_run::begin(ledger, new, args.wait, progress, shutdown).await?;
         }
         if let Some(open) = &open {
-            let since = ledger::since(settings.resume_within);
+            let since = current_run::since(settings.resume_within);
             plan = plan.continuing(&open.run.items, since);
             let left = plan.items().len() + plan.ended().len();
             open.tell(&record.run().id, left, progress);
@@ -286,15 +286,15 @@ fn target_of(to: &str, args: &ExportArgs) -> Result<SinkUrl, Failure> {
     match (url.scheme() == stdout::SCHEME, &args.receipt) {
         (true, _) if args.json => {
             let what = "--json and --to - would both write to stdout";
-            Err(Failure::usage(what).with_hint("--receipt FILE has what --json tells"))
+            Err(Failure::usage(what).with_hint("use --receipt FILE, which has the same data"))
         }
         (true, _) if matches!(args.manifest, ManifestRule::Always) => {
-            let what = "--to - has no place for a manifest: it takes one archive";
+            let what = "--manifest cannot be used with --to -, which takes one archive";
             Err(Failure::usage(what))
         }
         (true, Some(file)) => Ok(stdout::with_receipt(url, file)),
         (false, Some(_)) => {
-            let what = "--receipt goes with --to -; other targets keep receipts themselves";
+            let what = "--receipt needs --to -; other targets keep the receipt beside the archive";
             Err(Failure::usage(what))
         }
         (_, None) => Ok(url),

@@ -109,7 +109,7 @@ fn words(can: Capabilities) -> String {
     }
 }
 
-pub(super) fn verdict(probe: Probe) -> String {
+pub(super) fn describe(probe: Probe) -> String {
     let found = match probe.checked {
         true => "OK, writable",
         false => "not checked: this sink has no check",
@@ -142,7 +142,7 @@ async fn check(
         }));
     }
     let url = output::plain(&target::shown(registry, &url));
-    output::line(&format!("{url}: {}", verdict(probe)))?;
+    output::line(&format!("{url}: {}", describe(probe)))?;
     if can.lookup && !can.atomic_create {
         output::line(
             "--if-exists skip and fail look before they write: of two exports at the same time \
@@ -160,11 +160,11 @@ mod tests {
     fn only_a_sink_that_was_checked_is_said_to_be_writable() {
         let can = Capabilities::NONE.with_lookup();
         assert_eq!(
-            verdict(Probe::checked(can)),
+            describe(Probe::checked(can)),
             "OK, writable; supports lookup"
         );
         assert_eq!(
-            verdict(Probe::unchecked(Capabilities::NONE)),
+            describe(Probe::unchecked(Capabilities::NONE)),
             "not checked: this sink has no check; supports write"
         );
     }

@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use serde::Serialize;
 use tulip_archive::{Verification, VerificationStatus, Verifier};
-use tulip_core::Receipt;
 use tulip_core::sink::{Listed, Sink, SinkError, SinkErrorKind, SinkRegistry};
 
 use super::repair::Repairs;
 use super::target;
+use super::verification_line::VerificationLine;
 use crate::args::VerifyArgs;
 use crate::failure::{Code, Failure, chain};
 use crate::output;
@@ -203,13 +202,12 @@ fn skip(
         progress.warn(&format!("skipped: {reason}"), None);
         return Ok(());
     }
-    let report = Report {
-        location: &output::plain(location),
-        verdict: "skipped",
-        detail: Some(&reason),
-        receipt: None,
+    let location = output::plain(location);
+    let line = VerificationLine {
+        detail: Some(reason),
+        ..VerificationLine::new(&location, "skipped")
     };
-    progress.beside(|| output::json(&report))
+    progress.beside(|| output::json(&line))
 }
 
 fn failed(error: SinkError) -> Failure {
@@ -220,19 +218,8 @@ fn failed(error: SinkError) -> Failure {
     Failure::new(code, chain(&error))
 }
 
-/// One archive, as `--json` prints it.
-#[derive(Serialize)]
-struct Report<'a> {
-    location: &'a str,
-    verdict: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    receipt: Option<&'a Receipt>,
-}
-
 fn report(checked: &Verification, json: bool) -> Result<(), Failure> {
-    let (verdict, detail) = match &checked.status {
+    let (status, detail) = match &checked.status {
         VerificationStatus::Intact => ("intact", None),
         VerificationStatus::Mismatched(how) => ("mismatch", Some(how.as_str())),
         VerificationStatus::Missing => ("missing", None),
@@ -241,11 +228,10 @@ fn report(checked: &Verification, json: bool) -> Result<(), Failure> {
         _ => ("other", None),
     };
     if json {
-        return output::json(&Report {
-            location: &checked.location,
-            verdict,
-            detail,
+        return output::json(&VerificationLine {
+            detail: detail.map(str::to_owned),
             receipt: checked.receipt.as_ref(),
+            ..VerificationLine::new(&checked.location, status)
         });
     }
     let what = match &checked.status {

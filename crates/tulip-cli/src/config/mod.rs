@@ -27,7 +27,7 @@ pub(crate) struct Configured {
     /// Of the subcommand that is run.
     pub(crate) matches: ArgMatches,
     pub(crate) config: Option<Config>,
-    /// Why the config file cannot be used. Only `tulip doctor` goes on without it.
+    /// Why the config file cannot be used. Only `tulip doctor` continues without it.
     pub(crate) failure: Option<Failure>,
 }
 

@@ -1,8 +1,8 @@
 //! Which config files of a working directory are trusted.
 //!
 //! Such a file decides where credentials are sent and archives are stored, and the folder may be
-//! anybody's. It is used once its owner has said so, as direnv does: a record in the user's own data
-//! directory names the path and the content, so a change has to be trusted again.
+//! anybody's. It is used once its owner has said so, as direnv does: a record in the user's own
+//! data directory names the path and the content, so a change has to be trusted again.
 
 use std::path::{Path, PathBuf};
 

@@ -34,7 +34,7 @@ pub(crate) struct Progress {
     quiet: bool,
 }
 
-/// What is drawn, and where. Whoever writes to the terminal holds the lock.
+/// What is drawn, and where. Writing to the terminal needs the lock.
 #[derive(Debug)]
 struct Display(Mutex<Drawing>);
 
@@ -161,7 +161,7 @@ impl Progress {
         });
     }
 
-    /// Shows the progress of a run of so many archives, until it is dropped.
+    /// Shows the progress of a run of this many archives, until it is dropped.
     pub(crate) fn all(&self, archives: usize) -> RunProgress {
         self.run(Some(archives))
     }

@@ -215,7 +215,7 @@ impl Rate {
         rate.filter(|rate| *rate > 0)
     }
 
-    /// The time that so many bytes take at this rate.
+    /// The time that this many bytes take at this rate.
     pub(super) fn time_for(&self, bytes: u64) -> Option<Duration> {
         let rate = self.bytes_per_second()?;
         Some(Duration::from_secs(bytes.div_ceil(rate)))

@@ -1,7 +1,7 @@
 //! The metrics of a run, under the names of `--metrics-file`.
 //!
-//! A collector that hands them to Prometheus adds what OTLP leaves out of names: the unit, and `_total`
-//! for a counter.
+//! A collector that hands them to Prometheus adds what OTLP leaves out of names: the unit, and
+//! `_total` for a counter.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};

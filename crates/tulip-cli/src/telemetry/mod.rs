@@ -1,7 +1,7 @@
 //! Traces and metrics of a run, sent over OTLP when it ends.
 //!
-//! They are made of the summary of the run, as the report is, and of nothing else: no log line and no
-//! URL of a request can get into a span.
+//! They are made of the summary of the run, as the report is, and of nothing else: no log line and
+//! no URL of a request can get into a span.
 
 mod client;
 mod metrics;
@@ -59,8 +59,8 @@ impl Wanted {
     }
 }
 
-/// Sends traces and metrics of a run to the collector that `OTEL_EXPORTER_OTLP_ENDPOINT` names; does
-/// nothing where it names none. A collector that cannot be reached costs a warning.
+/// Sends traces and metrics of a run to the collector that `OTEL_EXPORTER_OTLP_ENDPOINT` names;
+/// does nothing where it names none. A collector that cannot be reached costs a warning.
 pub(crate) async fn send(
     run: &RunSummary,
     network: &NetworkOptions,

@@ -1,5 +1,5 @@
-//! No secret and no signature reaches output, logs, files or the state, whatever goes wrong and however
-//! verbose the command is.
+//! No secret and no signature reaches output, logs, files or the state, whatever goes wrong and
+//! however verbose the command is.
 
 use std::time::Duration;
 

@@ -188,7 +188,7 @@ fn two_runs_do_not_export_the_same_machines_to_the_same_target_at_a_time() {
         "another run exports to ",
         "/out since 20",
         &who,
-        "hint: --wait",
+        "add --wait",
     ] {
         assert!(refused.stderr.contains(part), "{part}: {refused:?}");
     }

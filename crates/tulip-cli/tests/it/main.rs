@@ -18,9 +18,9 @@ mod metrics;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod output;
-mod page;
 mod plants;
 mod repair;
+mod report;
 mod resume;
 mod retry;
 mod runs;

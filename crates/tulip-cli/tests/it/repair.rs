@@ -91,8 +91,8 @@ fn a_job_that_is_gone_is_replaced_by_a_new_archive_of_its_machine() {
     assert!(ran.stderr.contains(&said), "{}", ran.stderr);
     assert_eq!(bench.emulator.jobs().len(), jobs + 1);
     let lines = ran.json();
-    let verdicts: Vec<_> = lines.iter().map(|line| line["verdict"].as_str()).collect();
-    assert_eq!(verdicts, [Some("missing"), Some("repaired")]);
+    let statuses: Vec<_> = lines.iter().map(|line| line["status"].as_str()).collect();
+    assert_eq!(statuses, [Some("missing"), Some("repaired")]);
     assert_eq!(lines[1]["location"], bench.path("out/old.csv"));
     let receipt = &lines[1]["receipt"];
     assert_eq!(receipt["object"]["key"], "old.csv");
@@ -130,7 +130,7 @@ fn what_cannot_be_repaired_is_said_and_costs_the_others_nothing() {
     let ran = bench.run(&["verify", "out", "--repair", "--json"]);
     assert_eq!(ran.code, Some(4), "{}", ran.stderr);
     let lines = ran.json();
-    let failed = lines.iter().find(|line| line["verdict"] == "not_repaired");
+    let failed = lines.iter().find(|line| line["status"] == "not_repaired");
     assert_eq!(failed.unwrap()["error_kind"], "not_found");
     assert_eq!(failed.unwrap()["retryable"], false);
 }
@@ -166,11 +166,11 @@ fn a_dry_run_says_what_would_be_done_and_changes_nothing() {
         let location = bench.path(&format!("out/{name}.csv"));
         let line = lines.iter().rfind(|line| line["location"] == location);
         let line = line.unwrap();
-        let verdict = line["verdict"].as_str().unwrap().to_owned();
-        (verdict, line["detail"].as_str().unwrap().to_owned())
+        let status = line["status"].as_str().unwrap().to_owned();
+        (status, line["detail"].as_str().unwrap().to_owned())
     };
-    let (verdict, detail) = of("moved");
-    assert_eq!(verdict, "would_repair");
+    let (status, detail) = of("moved");
+    assert_eq!(status, "would_repair");
     assert!(
         detail.contains("start a new archive of machine"),
         "{detail}"

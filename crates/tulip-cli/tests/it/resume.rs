@@ -157,8 +157,8 @@ fn verify_ends_in_6_where_an_archive_is_not_what_its_receipt_says() {
     std::fs::write(bench.path("out/note.txt"), "mine").unwrap();
     let ran = bench.run(&["verify", "out", "--json"]);
     assert_eq!(ran.code, Some(6), "{ran:?}");
-    let verdicts = ran.json();
-    let count = |verdict: &str| verdicts.iter().filter(|v| v["verdict"] == verdict).count();
+    let statuses = ran.json();
+    let count = |status: &str| statuses.iter().filter(|v| v["status"] == status).count();
     assert_eq!(
         (count("intact"), count("mismatch"), count("no_receipt")),
         (2, 1, 1)
@@ -189,7 +189,7 @@ fn verify_skips_and_names_what_it_cannot_look_at_and_ends_in_5() {
     assert_eq!(entries.len(), 5);
     let skipped: Vec<_> = entries
         .iter()
-        .filter(|entry| entry["verdict"] == "skipped")
+        .filter(|entry| entry["status"] == "skipped")
         .collect();
     assert_eq!(skipped.len(), 2);
     assert!(skipped.iter().all(|entry| entry["location"].is_string()));

@@ -129,7 +129,7 @@ fn what_does_not_go_with_stdout_is_a_usage_error() {
         ([&one[..], &["--json"]].concat(), "both write to stdout"),
         (
             [&one[..], &["--manifest", "always"]].concat(),
-            "no place for a manifest",
+            "--manifest cannot be used with --to -",
         ),
         (
             [&one[..], &["--if-exists", "skip"]].concat(),

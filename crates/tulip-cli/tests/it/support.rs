@@ -198,8 +198,8 @@ pub(crate) fn signal(child: &std::process::Child, name: &str) {
     assert!(sent.unwrap().success());
 }
 
-/// A port of this machine that refuses connections for as long as the tests run: it is bound, so that
-/// nobody else gets it, and not listening.
+/// A port of this machine that refuses connections for as long as the tests run: it is bound, so
+/// that nobody else gets it, and not listening.
 pub(crate) fn refusing() -> std::net::SocketAddr {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();

@@ -14,9 +14,10 @@ use crate::{Checksum, ObjectKey, Timestamp};
 /// any text.
 pub type Metadata = BTreeMap<String, String>;
 
-/// Chunks that an export writes lie in memory as in the object: the address of a chunk and its offset
-/// in the object are equal modulo this many bytes, except of small pieces and the last chunk. A sink
-/// can use it to hand chunks to a disk without a copy. It is a hint for speed: no sink may need it.
+/// Chunks that an export writes lie in memory as in the object: the address of a chunk and its
+/// offset in the object are equal modulo this many bytes, except of small pieces and the last
+/// chunk. A sink can use it to hand chunks to a disk without a copy. It is a hint for speed: no
+/// sink may need it.
 pub const CHUNK_ALIGNMENT: usize = 4096;
 
 /// A place where archives are kept.
@@ -53,9 +54,9 @@ pub trait Sink: Send + Sync + fmt::Debug {
         Ok(Probe::unchecked(self.capabilities()))
     }
 
-    /// As [`Sink::probe`], and tries what only a real write shows, such as a proxy before the store
-    /// that takes no body of a part's size. For a person who asks whether a target works: it may
-    /// send megabytes, of which nothing stays. By default it is the probe.
+    /// Like [`Sink::probe`], but also sends a part of real size, to find limits such as the largest
+    /// body that a proxy accepts. `tulip sinks check` uses it. It may send megabytes, and leaves
+    /// nothing. By default it is the probe.
     ///
     /// # Errors
     /// As [`Sink::probe`].
@@ -80,8 +81,8 @@ pub trait Sink: Send + Sync + fmt::Debug {
         Err(unsupported(self.scheme(), format!("read {key}")))
     }
 
-    /// Lists every object below the sink's root, in no particular order. Staged objects are left out.
-    /// What cannot be looked at, or has a name that is no key, is reported as skipped. Needs
+    /// Lists every object below the sink's root, in no particular order. Staged objects are left
+    /// out. What cannot be looked at, or has a name that is no key, is reported as skipped. Needs
     /// [`Capabilities::read`].
     ///
     /// # Errors
@@ -91,7 +92,7 @@ pub trait Sink: Send + Sync + fmt::Debug {
     }
 
     /// Opens an object under `key` for writing. Nothing is staged before the first write, so that
-    /// whoever resumes can record the object, and the writer's token if it has one, before there is
+    /// the caller can record the object, and the writer's token if it has one, before there is
     /// anything to remove.
     ///
     /// # Errors
@@ -127,14 +128,14 @@ pub trait Sink: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// [`SinkError`] when something stays; its message says what. [`SinkErrorKind::Unsupported`]
-    /// where without a trace it cannot be looked for.
+    /// if it cannot be found without a resume token.
     async fn discard(&self, key: &ObjectKey, left: &StaleUpload) -> Result<(), SinkError> {
         let _ = (key, left);
         Ok(())
     }
 
-    /// Removes everything below the root that writers, whosever they were, have left before
-    /// `before`, and tells how much that was. By default there is never anything.
+    /// Removes what any writer has staged below the root before `before` and not removed, and
+    /// returns how many items that was. By default there is never anything.
     ///
     /// # Errors
     /// [`SinkError`] when something stays, or could not be looked for.
@@ -166,24 +167,24 @@ pub trait SinkWriter: Send {
     /// [`SinkError`]; the object is lost then, and every later call fails too.
     async fn write(&mut self, chunk: Bytes) -> Result<(), SinkError>;
 
-    /// A resume token: by it [`Sink::resume`] and [`Sink::discard`] find what this writer has made so
-    /// far, should its process end now. The caller asks for it after [`Sink::open`] and after every
-    /// write and stores it, so it is cheap and holds no secret. `None`, as by default, as long as
-    /// nothing would be left.
+    /// A resume token: by it [`Sink::resume`] and [`Sink::discard`] find what this writer has made
+    /// so far, should its process end now. The caller asks for it after [`Sink::open`] and after
+    /// every write and stores it, so it is cheap and holds no secret. `None`, as by default, as
+    /// long as nothing would be left.
     fn resume_token(&self) -> Option<String> {
         None
     }
 
-    /// Whether nothing is staged before [`SinkWriter::close`], because the object is so small by its
-    /// [size hint](OpenOptions::size_hint) that it goes to the store as a whole. The caller then need
-    /// not record it before. `false` by default.
+    /// Whether nothing is staged before [`SinkWriter::close`], because the object is so small by
+    /// its [size hint](OpenOptions::size_hint) that it goes to the store as a whole. The caller
+    /// then need not record it before. `false` by default.
     fn stages_on_close(&self) -> bool {
         false
     }
 
-    /// Makes all that has been written available to [`Sink::resume`] in another process, and returns
-    /// how many bytes that is. From then on a drop keeps them. `None`, as by default, where the sink
-    /// cannot do that; what was in flight has arrived all the same.
+    /// Makes all that has been written available to [`Sink::resume`] in another process, and
+    /// returns how many bytes that is. From then on a drop keeps them. `None`, as by default, where
+    /// the sink cannot do that; what was in flight has arrived all the same.
     ///
     /// # Errors
     /// As [`SinkWriter::write`].

@@ -15,7 +15,7 @@ pub enum SinkErrorKind {
     NotFound,
     /// The sink refuses access.
     PermissionDenied,
-    /// An object is there already and was not to be replaced.
+    /// The object already exists and was not to be replaced.
     AlreadyExists,
     /// No room is left, or a quota is used up.
     StorageFull,

@@ -40,7 +40,8 @@ pub trait SinkFactory: Send + Sync {
     /// Makes the sink of `url`. Whether it can be reached and written is [`Sink::probe`]'s.
     ///
     /// # Errors
-    /// [`SinkErrorKind::InvalidTarget`](super::SinkErrorKind::InvalidTarget) when the URL or an option in it cannot be used.
+    /// [`SinkErrorKind::InvalidTarget`](super::SinkErrorKind::InvalidTarget) when the URL or an
+    /// option in it cannot be used.
     async fn connect(
         &self,
         url: &SinkUrl,

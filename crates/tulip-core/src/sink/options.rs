@@ -1,4 +1,4 @@
-//! What can be said about a sink beside its address.
+//! The options in a sink's URL.
 
 use super::{SinkError, SinkErrorKind, SinkUrl};
 

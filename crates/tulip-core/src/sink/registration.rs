@@ -20,7 +20,8 @@ impl SinkRegistration {
 
 inventory::collect!(SinkRegistration);
 
-/// Registers a [`SinkFactory`] at link time, so that [`SinkRegistry::linked`](crate::sink::SinkRegistry::linked) finds it.
+/// Registers a [`SinkFactory`] at link time, so that
+/// [`SinkRegistry::linked`](crate::sink::SinkRegistry::linked) finds it.
 ///
 /// Takes an expression for a factory that can stand in a `static`. A crate that only registers
 /// must be named by the binary, or the linker drops it: write `use my_sink as _;` there.

@@ -15,7 +15,7 @@ use crate::NetworkOptions;
 #[non_exhaustive]
 pub enum RegistryError {
     /// The scheme is taken.
-    #[error("two sinks want the scheme {scheme:?}: {first:?} and {second:?}; register one of them")]
+    #[error("two sinks have the scheme {scheme:?}: {first:?} and {second:?}; register one of them")]
     DuplicateScheme {
         /// The scheme.
         scheme: String,

@@ -16,7 +16,8 @@ use crate::Timestamp;
 pub struct StaleUpload {
     /// When the writer was opened: what is older is not its own.
     pub opened: Timestamp,
-    /// What [`SinkWriter::resume_token`](super::SinkWriter::resume_token) last said, if it ever said something that was remembered.
+    /// What [`SinkWriter::resume_token`](super::SinkWriter::resume_token) last said, if it ever
+    /// said something that was remembered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume_token: Option<String>,
 }

@@ -65,7 +65,8 @@ impl Object {
         delivery.respond_with(&reply, body)
     }
 
-    /// Whether `If-Match` with the value `wanted` lets the request through to an object with this tag.
+    /// Whether `If-Match` with the value `wanted` lets the request through to an object with this
+    /// tag.
     fn meets(&self, wanted: &str, etag: &str) -> bool {
         match self.script.if_match {
             IfMatch::Kept => wanted

@@ -55,8 +55,8 @@ pub struct CsvArchive {
 }
 
 impl CsvArchive {
-    /// The most rows that an archive can have, 230 GB or more by kind: later rows would have dates past
-    /// the year 9999.
+    /// The most rows that an archive can have, 230 GB or more by kind: later rows would have dates
+    /// past the year 9999.
     pub const MAX_ROWS: u64 = MAX_ROWS;
 
     /// The archive of `machine`, a machine of `kind`, with `rows` data records.

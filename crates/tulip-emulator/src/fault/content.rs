@@ -21,7 +21,8 @@ pub enum ContentFault {
     Html,
     /// The archive is compressed, and no header says so.
     Gzip,
-    /// The archive is in UTF-16, little-endian, with a byte order mark. What is no UTF-8 is replaced.
+    /// The archive is in UTF-16, little-endian, with a byte order mark. What is no UTF-8 is
+    /// replaced.
     Utf16Le,
     /// The same, big-endian.
     Utf16Be,

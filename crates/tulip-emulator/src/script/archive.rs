@@ -64,8 +64,8 @@ impl JobScript {
     }
 
     /// Replies with the archive carry this header, in place of one that they would have:
-    /// `Content-Encoding` for an encoding that is only pretended, `Content-Type` for another type. A
-    /// `Transfer-Encoding` is only pretended too: the body is framed as it would be without it.
+    /// `Content-Encoding` for an encoding that is only pretended, `Content-Type` for another type.
+    /// A `Transfer-Encoding` is only pretended too: the body is framed as it would be without it.
     #[must_use]
     pub fn asset_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.asset.headers.push((name.into(), value.into()));

@@ -38,7 +38,7 @@ use tulip_archive::core::conformance::{CaseResult, Failure, Report};
 use tulip_archive::core::sink::async_trait;
 use tulip_archive::state::Claim;
 
-use super::contract::{Begun, Continue, Ledger, NewRun, RunOverview};
+use super::contract::{BeginOutcome, Continue, Ledger, NewRun, RunOverview};
 use crate::{ItemOutcome, ItemSummary, RunEnd, RunSummary};
 
 /// A ledger, and ways to see it as other processes do.
@@ -139,20 +139,20 @@ fn item(machine: &str, outcome: ItemOutcome) -> Result<ItemSummary, Failure> {
 
 async fn begin(ledger: &dyn Ledger, new: NewRun) -> Result<(Claim, RunSummary), Failure> {
     match ledger.begin(new).await? {
-        Begun::Claimed { claim, run } if claim.id() == run.id => Ok((claim, *run)),
+        BeginOutcome::Claimed { claim, run } if claim.id() == run.id => Ok((claim, *run)),
         other => Err(format!("a run that is free gave {other:?}").into()),
     }
 }
 
 async fn is_busy(ledger: &dyn Ledger, new: NewRun, with: &str) -> Result<bool, Failure> {
     match ledger.begin(new).await? {
-        Begun::Busy { run, .. } => Ok(run == with),
-        Begun::Claimed { claim, .. } => {
+        BeginOutcome::Busy { run, .. } => Ok(run == with),
+        BeginOutcome::Claimed { claim, .. } => {
             ledger.release(claim.clone());
             ledger.remove(claim.id()).await?;
             Ok(false)
         }
-        Begun::Missing => Ok(false),
+        BeginOutcome::Missing => Ok(false),
     }
 }
 
@@ -383,7 +383,10 @@ async fn by_id(fixture: &dyn Fixture) -> Result<(), Failure> {
     )?;
     remove(ledger, &first.id).await?;
     let missing = ledger.begin(again(&first.id)?).await?;
-    check(missing == Begun::Missing, "a removed run was continued")
+    check(
+        missing == BeginOutcome::Missing,
+        "a removed run was continued",
+    )
 }
 
 async fn exclusion(fixture: &dyn Fixture) -> Result<(), Failure> {
@@ -423,14 +426,14 @@ async fn race(fixture: &dyn Fixture) -> Result<(), Failure> {
     let (one, two) = (plan(&target, &["m1"])?, plan(&target, &["m1"])?);
     let (one, two) = tokio::join!(ledger.begin(one), other.begin(two));
     let (one, two) = (one?, two?);
-    let won = |begun: &Begun| matches!(begun, Begun::Claimed { .. });
-    let lost = |begun: &Begun| matches!(begun, Begun::Busy { .. });
+    let won = |begun: &BeginOutcome| matches!(begun, BeginOutcome::Claimed { .. });
+    let lost = |begun: &BeginOutcome| matches!(begun, BeginOutcome::Busy { .. });
     check(
         won(&one) && lost(&two) || lost(&one) && won(&two),
         &format!("they gave {one:?} and {two:?}"),
     )?;
     for (ledger, begun) in [(ledger, one), (other, two)] {
-        if let Begun::Claimed { claim, .. } = begun {
+        if let BeginOutcome::Claimed { claim, .. } = begun {
             ledger.end(&claim, RunEnd::Complete, None).await?;
             remove(ledger, claim.id()).await?;
         }

@@ -8,8 +8,8 @@ use tulip_archive::state::{Claim, Holder, StateError};
 
 use crate::{Counts, ItemSummary, RunEnd, RunSummary};
 
-/// Keeps runs with their exports, so that one that ended early can be continued, and two runs do not
-/// do the same work at the same time.
+/// Keeps runs with their exports, so that one that ended early can be continued, and two runs do
+/// not do the same work at the same time.
 ///
 /// Exports are known by [`ItemSummary::id`]. A process works on a run only while it has claimed it.
 ///
@@ -29,16 +29,16 @@ use crate::{Counts, ItemSummary, RunEnd, RunSummary};
 pub trait Ledger: fmt::Debug + Send + Sync {
     /// Claims a run for this process: the one that it continues, or a new one.
     ///
-    /// A run that is continued keeps its exports that are stored or unchanged. Others that are planned
-    /// again stay as they were left until they are recorded, so that no job of theirs is forgotten;
-    /// those that are not are removed.
+    /// A run that is continued keeps its exports that are stored or unchanged. Others that are
+    /// planned again stay as they were left until they are recorded, so that no job of theirs is
+    /// forgotten; those that are not are removed.
     ///
     /// # Errors
     /// [`StateError`] when the ledger cannot tell or write.
-    async fn begin(&self, new: NewRun) -> Result<Begun, StateError>;
+    async fn begin(&self, new: NewRun) -> Result<BeginOutcome, StateError>;
 
-    /// Tells whether a claim is in force. Asked before each start, so that a process that was taken for
-    /// dead starts nothing more.
+    /// Tells whether a claim is in force. Asked before each start, so that a process that was taken
+    /// for dead starts nothing more.
     ///
     /// # Errors
     /// [`StateError`], of which [`StateError::is_fenced`] says that another process has the run.
@@ -90,7 +90,7 @@ pub trait Ledger: fmt::Debug + Send + Sync {
 pub struct NewRun {
     /// The run with the exports that are planned: [`Plan::summaries`](crate::Plan::summaries).
     pub run: RunSummary,
-    /// What was asked for, in any words that are the same whenever the same is asked for again.
+    /// A canonical form of the command: equal commands continue each other's runs.
     pub command: String,
     /// Which earlier run it continues.
     pub continues: Continue,
@@ -128,10 +128,10 @@ pub enum Continue {
     Run(String),
 }
 
-/// What comes of asking for a run.
+/// The result of [`Ledger::begin`].
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub enum Begun {
+pub enum BeginOutcome {
     /// The run is this process's.
     Claimed {
         /// What every write to it needs.

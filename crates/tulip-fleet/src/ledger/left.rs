@@ -5,12 +5,12 @@ use std::sync::Arc;
 use tulip_archive::IncompleteExport;
 use tulip_archive::state::StateError;
 
-use super::contract::{Begun, Continue, Ledger, NewRun};
+use super::contract::{BeginOutcome, Continue, Ledger, NewRun};
 use super::log::RunLog;
 use crate::{ItemSummary, RunEnd, RunSummary};
 
-/// Runs that have left incomplete exports, claimed by a process that finishes these on their own: how
-/// each ends is recorded in the run that it belongs to. Dropping it leaves the runs as they are.
+/// Earlier runs whose incomplete exports this process resumes, claimed so that results are recorded
+/// there. Dropping it leaves the runs as they are.
 #[derive(Debug)]
 pub struct LeftRuns {
     ledger: Arc<dyn Ledger>,
@@ -25,8 +25,8 @@ struct LeftRun {
 }
 
 impl LeftRuns {
-    /// Claims the latest run of each of these exports, where no process works on it. Each comes with
-    /// its target as [`RunSummary::target`] names that.
+    /// Claims the latest run of each of these exports, where no process works on it. Each comes
+    /// with its target as [`RunSummary::target`] names that.
     ///
     /// # Errors
     /// [`StateError`] when the ledger cannot tell or write.
@@ -55,7 +55,7 @@ impl LeftRuns {
             let continues = Continue::Run(run.id.clone());
             let new = NewRun::new(run.clone(), "").continuing(continues);
             // What another process has claimed since, it finishes itself.
-            if let Begun::Claimed { claim, .. } = ledger.begin(new).await? {
+            if let BeginOutcome::Claimed { claim, .. } = ledger.begin(new).await? {
                 let log = Arc::new(RunLog::new(ledger.clone(), claim));
                 runs.push(LeftRun { run, log });
             }
@@ -73,8 +73,8 @@ impl LeftRuns {
         Some(left.log.clone())
     }
 
-    /// Ends the runs as they were ended before, or as complete where none of their exports is left any
-    /// more, and returns them as they are now.
+    /// Ends the runs as they were ended before, or as complete where none of their exports is left
+    /// any more, and returns them as they are now.
     ///
     /// # Errors
     /// [`StateError`] when the ledger cannot be read or written.

@@ -10,8 +10,8 @@ use tulip_archive::state::{Claim, StateError};
 use super::contract::Ledger;
 use crate::{ItemSummary, RunEnd};
 
-/// A run in a ledger, as the process writes to it that has claimed it. Dropping it leaves the run for
-/// another process to continue.
+/// A run in a ledger, as the process writes to it that has claimed it. Dropping it leaves the run
+/// for another process to continue.
 pub struct RunLog {
     ledger: Arc<dyn Ledger>,
     claim: Claim,
@@ -50,8 +50,8 @@ impl RunLog {
         !checked.is_err_and(|error| error.is_fenced())
     }
 
-    /// Records what has become of an export, and tells whether the run is still this process's. That
-    /// something cannot be written ends no export.
+    /// Records what has become of an export, and tells whether the run is still this process's.
+    /// That something cannot be written ends no export.
     pub(crate) async fn record(&self, item: ItemSummary) -> bool {
         match self.ledger.record(&self.claim, item).await {
             Ok(()) => true,

@@ -7,7 +7,7 @@ use tulip_archive::core::Timestamp;
 use tulip_archive::core::sink::async_trait;
 use tulip_archive::state::{Claim, StateError, StateErrorKind};
 
-use super::contract::{Begun, Continue, Ledger, NewRun, RunOverview};
+use super::contract::{BeginOutcome, Continue, Ledger, NewRun, RunOverview};
 use crate::{ItemSummary, RunEnd, RunSummary};
 
 /// Keeps runs in memory: for tests, and for services that keep no state. Clones share them.
@@ -114,7 +114,7 @@ impl Shared {
 
 #[async_trait]
 impl Ledger for MemoryLedger {
-    async fn begin(&self, mut new: NewRun) -> Result<Begun, StateError> {
+    async fn begin(&self, mut new: NewRun) -> Result<BeginOutcome, StateError> {
         let mut shared = self.shared();
         if !shared.alive.contains(&self.owner) {
             let what = "this ledger was restarted";
@@ -125,7 +125,7 @@ impl Ledger for MemoryLedger {
         let planned: BTreeMap<_, _> = planned.collect();
         let continued = shared.continued(&new).map(|stored| stored.run.id.clone());
         if continued.is_none() && matches!(new.continues, Continue::Run(_)) {
-            return Ok(Begun::Missing);
+            return Ok(BeginOutcome::Missing);
         }
         let shares = |other: &&Stored| {
             Some(&other.run.id) == continued.as_ref()
@@ -136,7 +136,7 @@ impl Ledger for MemoryLedger {
             .values()
             .filter(|other| shared.is_claimed(other) && other.run.target == new.run.target);
         if let Some(other) = others.into_iter().find(shares) {
-            return Ok(Begun::Busy {
+            return Ok(BeginOutcome::Busy {
                 run: other.run.id.clone(),
                 started: other.run.started,
                 holder: None,
@@ -162,7 +162,7 @@ impl Ledger for MemoryLedger {
         for (id, item) in planned {
             stored.items.entry(id).or_insert(item);
         }
-        Ok(Begun::Claimed {
+        Ok(BeginOutcome::Claimed {
             claim: Claim::new(&*run.id, attempt),
             run: Box::new(run),
         })

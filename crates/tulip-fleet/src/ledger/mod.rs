@@ -10,7 +10,7 @@ mod left;
 mod log;
 mod memory;
 
-pub use contract::{Begun, Continue, Ledger, NewRun, RunOverview};
+pub use contract::{BeginOutcome, Continue, Ledger, NewRun, RunOverview};
 pub use left::LeftRuns;
 pub use log::RunLog;
 pub use memory::MemoryLedger;

@@ -3,8 +3,8 @@
 /// The byte order mark that some editors write at the start of a file.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// The ids and names of a list, one a line. Blank lines are left out, and lines that begin with `#`.
-/// Line breaks may be those of Windows, and a byte order mark may come first.
+/// The ids and names of a list, one a line. Blank lines are left out, and lines that begin with
+/// `#`. Line breaks may be those of Windows, and a byte order mark may come first.
 ///
 /// ```
 /// let list = "# Hall 2\r\nMill 1\r\n\r\n  m2  \r\n";

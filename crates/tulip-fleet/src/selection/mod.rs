@@ -86,7 +86,7 @@ impl Selection {
         self
     }
 
-    /// No machine whose name, id or type matches this glob.
+    /// Exclude machines whose name, id or type matches this glob.
     #[must_use]
     pub fn exclude(mut self, machines: Glob) -> Self {
         self.exclude.push(machines);
@@ -96,9 +96,9 @@ impl Selection {
     /// The machines of a listing that are wanted.
     ///
     /// # Errors
-    /// [`SelectionError`] when a name is that of several machines, no machine has any of the ids and
-    /// names, or none that does matches the globs. An instance without machines is no error where
-    /// none is named.
+    /// [`SelectionError`] when a name is that of several machines, no machine has any of the ids
+    /// and names, or none that does matches the globs. An instance without machines is no error
+    /// where none is named.
     pub fn select(&self, types: &[MachineType]) -> Result<Selected, SelectionError> {
         let listed: Vec<_> = types
             .iter()

@@ -27,7 +27,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Counts so many exports that have ended so.
+    /// Counts this many exports with this outcome.
     pub fn add(&mut self, outcome: ItemOutcome, exports: usize) {
         *match outcome {
             ItemOutcome::Stored => &mut self.stored,

@@ -114,7 +114,7 @@ mod outcome {
 }
 
 impl PhaseSummary {
-    /// A stay of so many seconds.
+    /// A stay of this many seconds.
     pub fn new(phase: impl Into<String>, started: Timestamp, seconds: f64) -> Self {
         Self {
             phase: phase.into(),

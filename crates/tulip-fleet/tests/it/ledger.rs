@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tulip_emulator::{Endpoint, Reply};
 use tulip_fleet::archive::{ExportErrorKind, Exporter};
-use tulip_fleet::ledger::{Begun, Continue, Ledger, MemoryLedger, NewRun, RunLog};
+use tulip_fleet::ledger::{BeginOutcome, Continue, Ledger, MemoryLedger, NewRun, RunLog};
 use tulip_fleet::{
     ItemError, ItemOutcome, ItemReport, NeverRetry, NeverStop, Plan, Run, RunEnd, RunSummary,
 };
@@ -20,7 +20,7 @@ async fn begin(ledger: &MemoryLedger, plan: Plan, continues: Continue) -> (Plan,
     let mut run = RunSummary::starting("https://acme.tulip.co", "/data");
     run.items = plan.summaries();
     let new = NewRun::new(run, "export --all").continuing(continues);
-    let Begun::Claimed { claim, run } = ledger.begin(new).await.unwrap() else {
+    let BeginOutcome::Claimed { claim, run } = ledger.begin(new).await.unwrap() else {
         panic!("the run is not free");
     };
     let log = RunLog::new(Arc::new(ledger.clone()), claim);

@@ -230,8 +230,8 @@ async fn a_run_in_which_all_jobs_fail_asks_for_few_before_it_stops() {
         reports.push(report);
     }
     assert_eq!(reports.len(), 40);
-    // Four have failed for good before the fifth stops the run. Another is taken up where at most four
-    // wait for their next attempt and one is under way, so that six are on their way then.
+    // Four have failed for good before the fifth stops the run. Another is taken up where at most
+    // four wait for their next attempt and one is under way, so that six are on their way then.
     let tried = 4 + 6;
     let starts = bench.emulator.requests().count(Endpoint::Start);
     assert!(starts <= 3 * tried, "{starts}");

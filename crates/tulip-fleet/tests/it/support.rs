@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use tulip_emulator::{Emulator, EmulatorBuilder};
-use tulip_fleet::archive::http::NoRetry;
+use tulip_fleet::archive::http::NeverRetry;
 use tulip_fleet::archive::poll::PollPolicy;
 use tulip_fleet::archive::{Client, Exporter, ExporterBuilder, Settings, Source};
 use tulip_fleet::{ItemOutcome, ItemReport, Run, sources_of};
@@ -29,7 +29,7 @@ impl Bench {
     /// A client for which the first failure is the last.
     pub(crate) fn client(&self) -> Client {
         let settings = Settings::new(self.emulator.base_url(), self.emulator.credentials());
-        Client::builder(settings).retry(NoRetry).build().unwrap()
+        Client::builder(settings).retry(NeverRetry).build().unwrap()
     }
 
     pub(crate) fn exporter(&self) -> ExporterBuilder {

@@ -6,9 +6,9 @@
 //! cargo test -p tulip-fleet --test scale -- --ignored --nocapture growth
 //! ```
 //!
-//! `TULIP_SCALE_MACHINES`, `TULIP_SCALE_BIG` and `TULIP_SCALE_BIG_ROWS` set how many small and large
-//! machines there are, and how many records a large one has. Nothing is kept of the archives: a disk
-//! would have to hold them all.
+//! `TULIP_SCALE_MACHINES`, `TULIP_SCALE_BIG` and `TULIP_SCALE_BIG_ROWS` set how many small and
+//! large machines there are, and how many records a large one has. Nothing is kept of the archives:
+//! a disk would have to hold them all.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 #![expect(clippy::print_stdout, reason = "what is measured is printed")]

@@ -26,8 +26,8 @@ pub(crate) struct Shape {
     pub(crate) small_rows: u64,
     pub(crate) big_rows: u64,
     pub(crate) longest_pending: Duration,
-    /// 2 % of the machines have a job that fails, half of them each time; 1 % are refused; bursts of
-    /// 429 come every ten seconds.
+    /// 2 % of the machines have a job that fails, half of them each time; 1 % are refused; bursts
+    /// of 429 come every ten seconds.
     pub(crate) with_faults: bool,
 }
 
@@ -128,8 +128,8 @@ impl Plant {
                 .iter()
                 .filter(|job| is_pending(job.last_status.as_deref()));
             seen.most_pending = seen.most_pending.max(pending.count());
-            // A burst lasts as long as its replies say. Refusals that nobody has met by then must not
-            // queue up: a run that tries one call a second would meet nothing else.
+            // A burst lasts as long as its replies say. Refusals that nobody has met by then must
+            // not queue up: a run that tries one call a second would meet nothing else.
             if last_burst.elapsed() > BURST {
                 self.emulator.clear_faults();
             }

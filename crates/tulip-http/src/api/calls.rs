@@ -115,7 +115,7 @@ impl Api {
         }
         // Something between us and Tulip has mixed up two answers.
         let other = one_line(answer.id.as_str(), 100);
-        let found = format!("it is about the job {other}, not {job}");
+        let found = format!("it is for job {other}, not {job}");
         Err(Error::new(ErrorKind::InvalidReply, endpoint).with_found(found))
     }
 

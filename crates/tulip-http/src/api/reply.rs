@@ -137,7 +137,7 @@ fn kind_of(status: StatusCode) -> ErrorKind {
 /// Where a redirect points: no more than the host, since path and query can be secrets.
 fn redirect_target(headers: &HeaderMap) -> String {
     let Some(location) = headers.get(LOCATION).and_then(|value| value.to_str().ok()) else {
-        return "it points nowhere".to_owned();
+        return "it has no Location".to_owned();
     };
     match Url::parse(location) {
         Ok(url) => match url.host_str() {

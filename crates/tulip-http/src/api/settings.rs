@@ -60,7 +60,7 @@ pub enum SettingsError {
         path: PathBuf,
     },
     /// A value has a quote at one of its ends alone. What it holds is not shown.
-    #[error("{name} has a quote at one end alone; leave it out")]
+    #[error("{name} has an unmatched quote; remove it")]
     Quote {
         /// The variable.
         name: String,
@@ -265,7 +265,10 @@ mod tests {
         assert_eq!(found.workspace.unwrap().as_str(), "DEFAULT");
         let open = settings(&[("TULIP_BASE_URL", "\"https://acme.tulip.co"), KEY, SECRET]);
         let open = open.unwrap_err().to_string();
-        assert!(open.contains("TULIP_BASE_URL has a quote"), "{open}");
+        assert!(
+            open.contains("TULIP_BASE_URL has an unmatched quote"),
+            "{open}"
+        );
     }
 
     #[test]

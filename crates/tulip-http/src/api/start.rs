@@ -53,8 +53,8 @@ impl StartAttempts {
         }
     }
 
-    /// Waits until an attempt may be sent: for the backoff or `Retry-After` of the one before, while
-    /// the instance wants no calls, and until few enough calls are under way.
+    /// Waits until an attempt may be sent: for the backoff or `Retry-After` of the one before,
+    /// while the instance wants no calls, and until few enough calls are under way.
     ///
     /// # Errors
     /// [`ErrorKind::RateLimited`] when the client's deadline comes first. Nothing has been sent

@@ -55,8 +55,8 @@ impl Drop for Block {
     }
 }
 
-/// Assembles what is read: the small pieces in which a connection brings it would each keep the whole
-/// buffer alive that it was read into, and a bound on the bytes would be none on the memory.
+/// Assembles what is read: the small pieces in which a connection brings it would each keep the
+/// whole buffer alive that it was read into, and a bound on the bytes would be none on the memory.
 #[derive(Debug)]
 pub(super) struct BlockAssembler {
     pool: Arc<Pool>,
@@ -94,8 +94,8 @@ impl BlockAssembler {
         }
     }
 
-    /// What has come of a block that is not full yet, if anything has: a copy, for it would keep the
-    /// memory of a whole block.
+    /// What has come of a block that is not full yet, if anything has: a copy, for it would keep
+    /// the memory of a whole block.
     pub(super) fn flush(&mut self) -> Option<Bytes> {
         let block = self.block.as_mut()?;
         let bytes = Bytes::copy_from_slice(block.as_ref());

@@ -7,57 +7,52 @@ use tokio::time::Instant;
 use super::single_stream::SingleStream;
 use super::throughput::{self, Sample};
 
-/// A download that is large enough begins with this many, so that most lose nothing while it is found
-/// out how many they need.
+/// Connections at the start of a large download.
 const FIRST: usize = 2;
 
-/// What is compared are rounds: so many bytes, in no less time than lets a clock tell them apart,
-/// or whatever comes in [`LONGEST`].
+/// A measurement round ends after [`ROUND`] bytes and at least [`SHORTEST`], or after [`LONGEST`].
 const ROUND: u64 = 4 * 1024 * 1024;
 const SHORTEST: Duration = Duration::from_millis(25);
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// Twice the connections must bring at least so much to stay, and half of them at most so much less;
-/// fewer more or less of them in proportion.
+/// Doubling is kept if throughput grows by at least [`GAIN`], halving if it drops by at most
+/// [`LOSS`]. Other steps need a proportional change.
 const GAIN: f64 = 1.4;
 const LOSS: f64 = 1.2;
 
-/// Where twice the connections bring so much, each of them is held back by itself: four times as many
-/// are tried next.
+/// If doubling gains this much, each connection is limited on its own, and the next step is to four
+/// times as many.
 const STEEP: f64 = 1.8;
 
-/// Whoever reads waits for the connections if that takes more than this share of a round.
+/// The connections are the limit if the reader waits for more than this share of a round.
 const AWAITED: f64 = 0.5;
 
-/// A round can mislead, the more so the first ones behind a step up: some servers hold back the end of
-/// the first reply on a connection until what came before it is acknowledged, which on Linux takes 40 ms (the
-/// delayed acknowledgement of RFC 1122, section 4.2.3.2, and Nagle's algorithm), and then all that has
-/// come behind it waits. A round can also be fast by chance. A step up stays where so many of so many
-/// rounds show a gain.
+/// A step up is kept if [`GAINS`] of [`LOOKS`] rounds show a gain. Single rounds are noisy, the first
+/// ones after a step most of all: some servers hold back the end of the first reply on a connection
+/// until the data before it is acknowledged, which takes 40 ms on Linux (delayed acknowledgements,
+/// RFC 1122 section 4.2.3.2, with Nagle's algorithm).
 const GAINS: u32 = 2;
 const LOOKS: u32 = 5;
 
-/// Where a step was taken back, the next one is tried after so many rounds, then after twice as many,
-/// up to the most. After a failure it is the most at once.
+/// Rounds from a step that was taken back to the next one. They double each time, up to
+/// [`LONGEST_REST`], and are that many at once after a failure.
 const REST: u32 = 2;
 const LONGEST_REST: u32 = 256;
 
-/// One request for all that is left is tried only where no less comes in the time of an answer than
-/// this: otherwise the host is not what is slow.
+/// One request for the rest is tried only if the ranges deliver less than this in the time of a
+/// reply; otherwise the host is not slow to answer.
 const LEAST_LEAD: f64 = 4.0 * 1024.0 * 1024.0;
 
-/// Watches how fast an archive comes and decides on the connections.
+/// Chooses the number of connections by hill climbing on the measured throughput.
 ///
-/// The count doubles while that makes the download faster by two fifths, and is multiplied by four
-/// where it has made it almost twice as fast, if whoever reads waits for more than half the time:
-/// otherwise the disk or the store is the limit. Where it does not, the line or the processor is, and
-/// the count goes back by a step; where half of it is about as fast, it stays there: each connection
-/// costs memory, and bytes that wait for their turn are no longer in the processor's cache when it
-/// comes. A failure halves it.
+/// While the reader waits for the connections, the number is doubled, and quadrupled after a steep
+/// gain. A step that gains too little is taken back; then half of the connections is tried, and kept
+/// if that is about as fast, since each connection costs memory, and blocks that wait for their turn
+/// fall out of the processor's cache. A failure halves the number.
 ///
-/// Where the host is slow to answer and then fast, one request for all that is left can be faster than any
-/// number of ranges (see [`SingleStream`]). It is tried as soon as that is plain, or when more connections have
-/// gained nothing; once, and it is left where it brings less.
+/// If a host is slow to answer but fast to send, one request for the rest can be faster than any
+/// number of ranges (see [`SingleStream`]). It is tried once, as soon as the rates suggest it or
+/// when more connections have gained nothing, and abandoned if it is slower.
 #[derive(Debug)]
 pub(super) struct ConcurrencyController {
     most: usize,
@@ -68,7 +63,7 @@ pub(super) struct ConcurrencyController {
     next: Step,
     stream: SingleStream,
     /// Whether one request for all that is left has been tried.
-    tried_alone: bool,
+    tried_single_stream: bool,
     /// Whether something has failed in this round.
     failed: bool,
     /// The round.
@@ -85,11 +80,12 @@ enum State {
     Changing { from: Tried },
     /// The rounds to come show what has come of that.
     Trying { from: Tried, seen: Seen },
-    /// Stays for so many rounds.
+    /// Stays for this many rounds.
     Resting { rounds: u32 },
     /// One request brings all, as long as it brings more than several would, in bytes a second.
-    Alone { several: f64 },
-    /// It has failed. To leave it before it goes on would take its waits between attempts from it.
+    SingleStream { several: f64 },
+    /// It has failed and is being retried: leaving it now would skip the waits between its
+    /// attempts.
     Recovering,
 }
 
@@ -112,16 +108,18 @@ struct Tried {
 /// Bytes a second, seen in two ways, of which each is misled by something else.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Rate {
-    /// What each connection brings while it is waited for, times their number. It is no less in a round
-    /// in which some have nothing to do, but more where they and the host compete for a processor.
+    /// What each connection brings while it is waited for, times their number. It is no less in a
+    /// round in which some have nothing to do, but more where they and the host compete for a
+    /// processor.
     asked: f64,
     /// What arrives.
     brought: f64,
 }
 
 impl Rate {
-    /// Whether it is more than `times` as much as `other` by what each connection brings, and more also in
-    /// what arrives: how much more says little, for that rises and falls with what the reader does.
+    /// Whether it is more than `times` as much as `other` by what each connection brings, and more
+    /// also in what arrives: how much more says little, for that rises and falls with what the
+    /// reader does.
     fn exceeds(self, other: Self, times: f64) -> bool {
         self.asked > other.asked * times && self.brought > other.brought
     }
@@ -130,7 +128,7 @@ impl Rate {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Step {
     Up,
-    Alone,
+    SingleStream,
     Down,
 }
 
@@ -145,7 +143,7 @@ impl ConcurrencyController {
             rest: REST,
             next: Step::Up,
             stream: SingleStream::new(reach),
-            tried_alone: false,
+            tried_single_stream: false,
             failed: false,
             started: now,
             before: Sample::default(),
@@ -160,8 +158,10 @@ impl ConcurrencyController {
     /// Whether one request is to bring all that is left.
     pub(super) fn is_single_stream(&self) -> bool {
         match self.state {
-            State::Alone { .. } | State::Recovering => true,
-            State::Changing { from } | State::Trying { from, .. } => from.step == Step::Alone,
+            State::SingleStream { .. } | State::Recovering => true,
+            State::Changing { from } | State::Trying { from, .. } => {
+                from.step == Step::SingleStream
+            }
             State::Resting { .. } => false,
         }
     }
@@ -185,8 +185,8 @@ impl ConcurrencyController {
         }
         self.begin_round(sample, now);
         let unrivalled = self.stream.unrivalled();
-        self.state = match unrivalled.filter(|_| is_awaited && !self.tried_alone) {
-            Some(bound) => self.try_alone(bound),
+        self.state = match unrivalled.filter(|_| is_awaited && !self.tried_single_stream) {
+            Some(bound) => self.try_single_stream(bound),
             None => self.judge(rate, is_awaited),
         };
     }
@@ -200,34 +200,36 @@ impl ConcurrencyController {
             }
             State::Trying { from, seen } => match from.step {
                 Step::Up => self.judge_more(from, seen, rate, is_awaited),
-                Step::Alone => self.judge_alone(from, seen, rate, is_awaited),
+                Step::SingleStream => self.judge_single_stream(from, seen, rate, is_awaited),
                 Step::Down => self.judge_fewer(from, rate),
             },
-            State::Alone { several } if self.stream.rate() > several => State::Alone { several },
-            State::Alone { .. } => self.leave_alone(REST),
-            State::Recovering => self.leave_alone(LONGEST_REST),
+            State::SingleStream { several } if self.stream.rate() > several => {
+                State::SingleStream { several }
+            }
+            State::SingleStream { .. } => self.leave_single_stream(REST),
+            State::Recovering => self.leave_single_stream(LONGEST_REST),
             State::Resting {
                 rounds: rounds @ 1..,
             } => State::Resting { rounds: rounds - 1 },
             _ if !is_awaited => self.try_fewer(rate),
-            _ if self.next == Step::Alone && self.promises_more_alone(rate) => {
-                self.try_alone(rate.brought)
+            _ if self.next == Step::SingleStream && self.favours_single_stream(rate) => {
+                self.try_single_stream(rate.brought)
             }
             _ => match self.next {
                 Step::Up => self.try_more(2, rate),
-                Step::Alone if self.connections == self.most => {
+                Step::SingleStream if self.connections == self.most => {
                     self.next = Step::Down;
                     State::Resting {
                         rounds: LONGEST_REST,
                     }
                 }
-                Step::Alone | Step::Down => self.try_fewer(rate),
+                Step::SingleStream | Step::Down => self.try_fewer(rate),
             },
         }
     }
 
-    /// Keeps more connections that have shown often enough that they gain something, and takes them back
-    /// when they have had their chances.
+    /// Keeps more connections that have shown often enough that they gain something, and takes them
+    /// back when they have had their chances.
     fn judge_more(&mut self, from: Tried, mut seen: Seen, rate: Rate, is_awaited: bool) -> State {
         let share = self.connections as f64 / from.connections as f64 - 1.0;
         seen.looks += 1;
@@ -237,7 +239,7 @@ impl ConcurrencyController {
                 return State::Trying { from, seen };
             }
             self.connections = from.connections;
-            self.next = Step::Alone;
+            self.next = Step::SingleStream;
             return self.rest();
         }
         self.rest = REST;
@@ -260,35 +262,41 @@ impl ConcurrencyController {
     }
 
     /// Whether one request is worth trying against what several bring.
-    fn promises_more_alone(&self, rate: Rate) -> bool {
+    fn favours_single_stream(&self, rate: Rate) -> bool {
         let is_slow_to_answer = self.stream.lead() > LEAST_LEAD;
-        is_slow_to_answer && self.stream.rate() > rate.brought && !self.tried_alone
+        is_slow_to_answer && self.stream.rate() > rate.brought && !self.tried_single_stream
     }
 
-    fn try_alone(&mut self, several: f64) -> State {
-        self.tried_alone = true;
+    fn try_single_stream(&mut self, several: f64) -> State {
+        self.tried_single_stream = true;
         let rate = Rate {
             asked: several,
             brought: several,
         };
-        self.change(self.connections, Step::Alone, rate)
+        self.change(self.connections, Step::SingleStream, rate)
     }
 
-    /// Keeps one request if it has shown often enough that it brings more than several, or as much as the
-    /// reader takes.
-    fn judge_alone(&mut self, from: Tried, mut seen: Seen, rate: Rate, is_awaited: bool) -> State {
+    /// Keeps one request if it has shown often enough that it brings more than several, or as much
+    /// as the reader takes.
+    fn judge_single_stream(
+        &mut self,
+        from: Tried,
+        mut seen: Seen,
+        rate: Rate,
+        is_awaited: bool,
+    ) -> State {
         let several = from.rate.brought;
         seen.looks += 1;
         seen.gains += u32::from(!is_awaited || rate.brought > several);
         match seen {
-            Seen { gains: GAINS.., .. } => State::Alone { several },
-            Seen { looks: LOOKS.., .. } => self.leave_alone(REST),
+            Seen { gains: GAINS.., .. } => State::SingleStream { several },
+            Seen { looks: LOOKS.., .. } => self.leave_single_stream(REST),
             _ => State::Trying { from, seen },
         }
     }
 
-    /// Goes back to several connections, which stay for so many `rounds`.
-    fn leave_alone(&mut self, rounds: u32) -> State {
+    /// Goes back to several connections, which stay for this many `rounds`.
+    fn leave_single_stream(&mut self, rounds: u32) -> State {
         self.rest = REST;
         self.next = Step::Up;
         State::Resting { rounds }
@@ -301,8 +309,8 @@ impl ConcurrencyController {
         State::Resting { rounds }
     }
 
-    /// Halves the connections after a failure, once in a round: requests that fail together were all sent
-    /// before that, as packets that are lost together count once for TCP.
+    /// Halves the connections after a failure, once in a round: requests that fail together were
+    /// all sent before that, as packets that are lost together count once for TCP.
     pub(super) fn troubled(&mut self, sample: Sample, now: Instant) {
         if self.failed {
             return;
@@ -323,7 +331,7 @@ impl ConcurrencyController {
         let more = (self.connections * times).min(self.most);
         match more == self.connections {
             true => {
-                self.next = Step::Alone;
+                self.next = Step::SingleStream;
                 State::Resting { rounds: REST }
             }
             false => self.change(more, Step::Up, rate),

@@ -103,7 +103,7 @@ fn suspicion(error: &Error) -> Suspicion {
 mod tests {
     use super::super::testing::ScriptedHost;
     use super::*;
-    use crate::download::Position;
+    use crate::download::Checkpoint;
     use crate::download::request::RangeRequest;
 
     const CSV: &str = "State\nDown\n";
@@ -205,8 +205,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_there_already_is_not_lost_over_a_failure_that_passes() {
-        let position = || {
-            Some(Position {
+        let checkpoint = || {
+            Some(Checkpoint {
                 bytes: 6,
                 etag: "\"a\"".to_owned(),
                 length: Some(11),
@@ -221,7 +221,7 @@ mod tests {
                 .body("Down\n".into())
                 .unwrap(),
         };
-        let (bytes, asked, failed) = ScriptedHost::resume(host, position()).await;
+        let (bytes, asked, failed) = ScriptedHost::resume(host, checkpoint()).await;
         assert!(failed.is_none(), "{failed:?}");
         assert_eq!((bytes.as_slice(), asked.len()), (b"Down\n".as_slice(), 5));
         assert!(asked.iter().all(|request| request.start == 6));
@@ -231,7 +231,7 @@ mod tests {
                 Some(_) => status(refused),
                 None => whole(),
             };
-            let (bytes, asked, failed) = ScriptedHost::resume(host, position()).await;
+            let (bytes, asked, failed) = ScriptedHost::resume(host, checkpoint()).await;
             assert!(failed.is_none(), "{failed:?}");
             assert_eq!(bytes, CSV.as_bytes());
             assert!(asked.len() <= 3, "{}", asked.len());

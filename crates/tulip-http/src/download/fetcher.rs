@@ -41,9 +41,9 @@ impl HttpFetcher {
     ) -> Result<Self, BuildError> {
         let policy = Arc::new(policy);
         let client = |builder: reqwest::ClientBuilder| {
-            // A compressed body would have other bytes, offsets and length than the archive. There is
-            // no read timeout of the library's: it counts also while nobody reads, and a sink that
-            // takes its time is not a host that is silent.
+            // A compressed body would have other bytes, offsets and length than the archive. There
+            // is no read timeout of the library's: it counts also while nobody reads, and a sink
+            // that takes its time is not a host that is silent.
             let identity = (ACCEPT_ENCODING, HeaderValue::from_static("identity"));
             let headers = HeaderMap::from_iter([identity]);
             let client = builder.default_headers(headers).build();

@@ -7,14 +7,14 @@ use bytes::BytesMut;
 /// A huge page, as most processors have it. A block must fit in.
 const HUGE_PAGE: usize = 2 * 1024 * 1024;
 
-/// Memory for a few blocks, each with a capacity of `size` bytes and at a multiple of that, which is
-/// given back when none of them is left.
+/// Memory for a few blocks, each with a capacity of `size` bytes and at a multiple of that, which
+/// is given back when none of them is left.
 ///
-/// They share a huge page where the system has one to give: a disk that fetches them takes it as one
-/// piece, instead of as hundreds that the kernel has to look up and list for it each time.
+/// They share a huge page where the system has one to give: a disk that fetches them takes it as
+/// one piece, instead of as hundreds that the kernel has to look up and list for it each time.
 pub(super) fn blocks(size: usize) -> impl Iterator<Item = BytesMut> {
-    // Wherever so much begins, there is a whole huge page in it. What is not touched of the rest is
-    // nothing but addresses.
+    // This much always has a whole huge page in it, wherever it begins. What is not touched of the
+    // rest is nothing but addresses.
     let mut memory = BytesMut::with_capacity(2 * HUGE_PAGE);
     let before = memory.as_ptr().align_offset(HUGE_PAGE);
     let mut page = memory.split_off(before);
@@ -26,8 +26,8 @@ pub(super) fn blocks(size: usize) -> impl Iterator<Item = BytesMut> {
     })
 }
 
-/// Asks for `memory` to be a huge page as soon as it is touched. Where there are none, or none is free,
-/// it is made of small ones, as all memory is.
+/// Asks for `memory` to be a huge page as soon as it is touched. Where there are none, or none is
+/// free, it is made of small ones, as all memory is.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "the system is told of memory by its address")]
 fn ask_for_huge_page(memory: &mut [MaybeUninit<u8>]) {

@@ -43,7 +43,7 @@ use minimum_rate::RateWatch;
 use prefetcher::Prefetcher;
 use range::Ended;
 pub(crate) use read_ahead::{ReadAheadBudget, Splitting};
-pub use request::Position;
+pub use request::Checkpoint;
 use request::RangeRequest;
 use response::{AssetBody, RangeResponse};
 use retry_budget::RetryBudget;
@@ -64,9 +64,9 @@ const FIRST: u64 = 8 * BLOCK;
 pub enum Piece {
     /// The bytes that follow.
     Bytes(Bytes),
-    /// What came before is to be discarded: the archive has changed, or its host cannot continue where the
-    /// connection broke. The first byte comes next, and [`Download::length`] and
-    /// [`Download::etag`] are those of what comes.
+    /// Everything received so far is to be discarded: the archive has changed, or its host cannot
+    /// continue where the connection broke. The next piece starts at the first byte, and
+    /// [`Download::length`] and [`Download::etag`] are those of the new reply.
     Restarted,
 }
 
@@ -74,9 +74,10 @@ pub enum Piece {
 ///
 /// An archive of up to 8 MiB is one request. A large one is asked for in ranges on several
 /// connections, as many as make it faster, or from a host that is slow to answer by one request for
-/// the rest, if the host keeps ranges and the archive has a strong entity tag (see [`ClientBuilder::split_above`](crate::ClientBuilder::split_above) and
-/// [`ClientBuilder::connections`](crate::ClientBuilder::connections)). Bytes are handed out in order
-/// all the same.
+/// the rest, if the host keeps ranges and the archive has a strong entity tag (see
+/// [`ClientBuilder::split_above`](crate::ClientBuilder::split_above) and
+/// [`ClientBuilder::connections`](crate::ClientBuilder::connections)). Bytes are handed out in
+/// order all the same.
 ///
 /// Where a connection breaks, stalls or is refused, the download resumes at the byte that it has
 /// reached, if the host keeps ranges and the archive has a strong entity tag; otherwise it starts
@@ -117,9 +118,9 @@ impl Download {
         job: JobId,
         resource: ResourceUrl,
         renewer: Box<dyn UrlRenewer>,
-        position: Option<Position>,
+        checkpoint: Option<Checkpoint>,
     ) -> Result<Self, Error> {
-        let at = position.as_ref().map_or(0, |position| position.bytes);
+        let at = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.bytes);
         let source = Arc::new(AssetSource::new(options, job, resource, renewer));
         let mut download = Self {
             retry: RetryBudget::new(source.retry_loop(), at),
@@ -127,8 +128,8 @@ impl Download {
             source,
             body: None,
             prefetcher: None,
-            length: position.as_ref().and_then(|position| position.length),
-            etag: position.map(|position| position.etag),
+            length: checkpoint.as_ref().and_then(|checkpoint| checkpoint.length),
+            etag: checkpoint.map(|checkpoint| checkpoint.etag),
             at,
             discarded: false,
             ranges: true,
@@ -144,12 +145,12 @@ impl Download {
         self.at > 0 && self.length == Some(self.at)
     }
 
-    /// Where another download can go on; `None` where nothing tells whether it would get the same
-    /// bytes, or none have been handed out.
+    /// Where another download can continue; `None` where nothing tells whether it would get the
+    /// same bytes, or none have been handed out.
     #[must_use]
-    pub fn position(&self) -> Option<Position> {
+    pub fn checkpoint(&self) -> Option<Checkpoint> {
         let etag = self.etag.as_ref().filter(|etag| is_strong(etag))?;
-        (self.at > 0).then(|| Position {
+        (self.at > 0).then(|| Checkpoint {
             bytes: self.at,
             etag: etag.clone(),
             length: self.length,
@@ -179,8 +180,8 @@ impl Download {
     /// # Errors
     /// The last failure, when trying again was given up: [`ErrorKind::Timeout`] when nothing came
     /// for longer than the read timeout, or less than the minimum rate;
-    /// [`ErrorKind::ConnectionLost`] when the connection broke, [`ErrorKind::AssetRefused`] when fresh
-    /// URLs were refused as well, [`ErrorKind::AssetChanged`] when the archive kept changing,
+    /// [`ErrorKind::ConnectionLost`] when the connection broke, [`ErrorKind::AssetRefused`] when
+    /// fresh URLs were refused as well, [`ErrorKind::AssetChanged`] when the archive kept changing,
     /// [`ErrorKind::NotAnArchive`] when something else came instead; or any of a call for its
     /// status.
     pub async fn next(&mut self) -> Result<Option<Piece>, Error> {
@@ -263,8 +264,8 @@ impl Download {
     fn request(&self) -> RangeRequest {
         let splitting = self.source.splitting();
         let first = FIRST.min(splitting.above).max(BLOCK);
-        match self.position().filter(|_| self.ranges) {
-            Some(Position {
+        match self.checkpoint().filter(|_| self.ranges) {
+            Some(Checkpoint {
                 bytes,
                 etag,
                 length,
@@ -311,8 +312,8 @@ impl Download {
         starts_over
     }
 
-    /// Whether so much follows a reply that it is fetched on several connections. The reply is one
-    /// that can be gone on behind.
+    /// Whether enough follows a reply to fetch it on several connections. The reply can be
+    /// continued.
     fn is_to_be_split(&self, body: &AssetBody) -> bool {
         let splitting = self.source.splitting();
         match (body.end, body.length) {
@@ -347,7 +348,7 @@ impl Download {
         if self.restarts >= CHANGES_UNTIL_WHOLE {
             self.ask_for_the_whole();
         }
-        let why = "its entity tag or its length is another";
+        let why = "its entity tag or length has changed";
         let changed = self.source.error(ErrorKind::AssetChanged, why);
         self.retry.count(&self.source, changed).await
     }

@@ -23,19 +23,20 @@ use crate::error::ErrorKind;
 /// A range has no more blocks than this: a larger one would not make the requests cheaper.
 const LARGEST: u32 = 8;
 
-/// Nor more than this part of the budget, which leaves one to each of so many connections. Where larger
-/// ones would be faster, because the host takes long to answer, more connections are as well.
+/// Nor more than this part of the budget, which leaves one to each of 16 connections. Where
+/// larger ones would be faster, because the host takes long to answer, more connections are as
+/// well.
 const LARGEST_PART: u32 = 16;
 
-/// A block that waits while another is being filled is all that is held of what is handed over as it comes:
-/// one request for all that is left, and the first reply.
+/// A block that waits while another is being filled is all that is held of what is handed over as
+/// it comes: one request for all that is left, and the first reply.
 const AS_IT_COMES: usize = 1;
 
 /// An archive on several connections.
 ///
-/// What is held is bounded by the client's [`ReadAheadBudget`]. Every range takes a permit of it when it is
-/// answered; until then it holds nothing. The first in order needs none, so that those behind it can never
-/// keep it from its end.
+/// What is held is bounded by the client's [`ReadAheadBudget`]. Every range takes a permit of it
+/// when it is answered; until then it holds nothing. The first in order needs none, so that those
+/// behind it can never keep it from its end.
 pub(super) struct Prefetcher {
     source: Arc<AssetSource>,
     etag: String,
@@ -164,9 +165,10 @@ impl Prefetcher {
         }
     }
 
-    /// Whether there may be another range: a connection is free, and no more than one range has come
-    /// whole before its turn. Where more have, it is not the connections that are waited for. One that
-    /// is next always may begin: the task that was before it has done its work, if not ended.
+    /// Whether there may be another range: a connection is free, and no more than one range has
+    /// come whole before its turn. Where more have, it is not the connections that are waited for.
+    /// One that is next always may begin: the task that was before it has done its work, if not
+    /// ended.
     fn has_a_place(&self) -> bool {
         let connections = self.connections();
         let is_free = self.tasks.len() < connections && self.ranges.len() <= connections;
@@ -185,7 +187,7 @@ impl Prefetcher {
         largest(self.budget.blocks(), self.controller.connections())
     }
 
-    /// Has a range fetched, up to `end`, of which so many blocks wait for their turn, or none.
+    /// Has a range fetched, up to `end`, with this many blocks of read-ahead, or none.
     fn begin(&mut self, end: u64, extent: Extent, reply: Option<AssetBody>, held: Option<u32>) {
         let request = RangeRequest {
             start: self.next,
@@ -224,7 +226,8 @@ impl Prefetcher {
         self.next = end;
     }
 
-    /// Ends the request for all that is left where there are to be several instead. No range can be behind it.
+    /// Ends the request for all that is left where there are to be several instead. No range can be
+    /// behind it.
     fn cut(&mut self) {
         let rest = self.ranges.back_mut();
         if let Some(rest) = rest.filter(|range| range.extent == Extent::Rest)
@@ -278,8 +281,8 @@ mod tests {
     use super::super::testing::{MemoryHost, archive};
     use super::*;
 
-    /// Has the controller see some rounds from `now` on, each with as many bytes. What there really is
-    /// before they are over takes no time.
+    /// Has the controller see some rounds from `now` on, each with as many bytes. What there really
+    /// is before they are over takes no time.
     fn see(
         prefetcher: &mut Prefetcher,
         now: &mut Instant,

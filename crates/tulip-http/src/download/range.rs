@@ -72,7 +72,7 @@ pub(super) async fn fetch(
         blocks,
     };
     if let Err(ended) = range.run(reply).await {
-        // Whoever does not want the rest any more has closed the channel.
+        // The receiver has closed the channel: it does not want the rest.
         let _ = range.blocks.send(Err(ended)).await;
     }
 }
@@ -165,8 +165,8 @@ impl Range {
         }
     }
 
-    /// Waits until there is a permit for what comes, or its turn has come. While nothing is read the host
-    /// is held back.
+    /// Waits until there is a permit for what comes, or its turn has come. While nothing is read
+    /// the host is held back.
     async fn wait_for_permit(&mut self) {
         let Some(reservation) = self.reservation.take() else {
             return;
@@ -189,7 +189,7 @@ impl Range {
             bytes,
             _permit: permit,
         };
-        // Whoever does not want it any more has closed the channel, and ends this task.
+        // The receiver has closed the channel, and ends this task.
         let _ = self.blocks.send(Ok(held)).await;
     }
 }

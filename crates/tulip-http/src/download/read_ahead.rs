@@ -56,7 +56,8 @@ impl ReadAheadBudget {
         self.free.available_permits() >= blocks as usize
     }
 
-    /// A permit for `blocks`, or for all where there are fewer. Who has waited longest gets it first.
+    /// A permit for `blocks`, or for all where there are fewer. Who has waited longest gets it
+    /// first.
     pub(super) async fn acquire(&self, blocks: u32) -> Option<Permit> {
         let permits = self
             .free

@@ -36,9 +36,9 @@ pub(super) fn target(
         Some(Err(ResourceUrlError::UserInfo { .. })) => "it carries a user name or password",
         Some(Err(ResourceUrlError::Scheme { .. })) => "it leaves http and https",
         Some(Err(ResourceUrlError::Unsendable { .. } | ResourceUrlError::TooLong { .. })) => {
-            "no HTTP client can ask for its URL as it stands"
+            "HTTP clients would rewrite its URL"
         }
-        Some(Err(_)) | None => "it leads to no URL",
+        Some(Err(_)) | None => "its Location is not a URL",
     };
     let error = Error::new(ErrorKind::Redirect, Endpoint::asset(from)).with_found(found);
     Err(error.with_status(response.status().as_u16()))

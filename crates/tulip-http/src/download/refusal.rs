@@ -64,7 +64,7 @@ fn whereabouts(body: &str, region: Option<String>) -> String {
         }
         (Some(region), None) => format!("the bucket is in the region {region}"),
         (None, Some(endpoint)) => format!("the bucket is at {endpoint}"),
-        (None, None) => "it points nowhere".to_owned(),
+        (None, None) => "it has no Location".to_owned(),
     }
 }
 
@@ -91,7 +91,7 @@ mod tests {
         );
         assert_eq!(
             whereabouts("<Endpoint>a b</Endpoint>", None),
-            "it points nowhere"
+            "it has no Location"
         );
     }
 

@@ -1,9 +1,9 @@
 //! What a host is asked for.
 
-/// Where a download has got to, and what it must still be for another to go on there.
+/// The checkpoint of a download, and what must not have changed for another to continue there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Position {
+pub struct Checkpoint {
     /// How many bytes are there, from the first one on.
     pub bytes: u64,
     /// The archive's strong entity tag.
@@ -12,8 +12,8 @@ pub struct Position {
     pub length: Option<u64>,
 }
 
-impl Position {
-    /// A position by its bytes, and the archive's strong entity tag and whole length.
+impl Checkpoint {
+    /// A checkpoint by its bytes, and the archive's strong entity tag and whole length.
     #[must_use]
     pub fn new(bytes: u64, etag: impl Into<String>, length: Option<u64>) -> Self {
         Self {

@@ -62,7 +62,7 @@ pub(crate) async fn within<T>(
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
     tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
-        let silent = format!("nothing came for {} s", limit.as_secs_f32());
+        let silent = format!("no data arrived for {} s", limit.as_secs_f32());
         Err(Error::new(ErrorKind::Timeout, endpoint.clone()).with_cause(silent))
     })
 }
@@ -90,7 +90,7 @@ pub(crate) async fn check(
         return Err(not_an_archive(response, endpoint).await);
     }
     if let Some(coding) = encoding::coding(response.headers()) {
-        let found = format!("it is compressed ({coding}) although that was not asked for");
+        let found = format!("it is compressed ({coding}) although the request did not allow that");
         return Err(invalid(&response, endpoint, found));
     }
     let etag = header(&response, &ETAG).map(str::to_owned);
@@ -116,7 +116,7 @@ pub(crate) async fn check(
     if !is_partial {
         if end == BodyEnd::Connection {
             // It would end where the connection ends, wherever that is.
-            let found = "it announces neither its length nor chunks, so nothing would tell whether it arrived whole";
+            let found = "it has neither a Content-Length nor chunked encoding, so a truncated body could not be detected";
             return Err(invalid(&response, endpoint, found.to_owned()));
         }
         return Ok(RangeResponse::Whole(whole(response)));
@@ -189,7 +189,7 @@ impl fmt::Debug for AssetBody {
 }
 
 impl AssetBody {
-    /// Whether a range has come whole, so that the next request can go on behind it.
+    /// Whether a range has come whole, so that the next request can continue after it.
     pub(crate) fn is_range_complete(&self) -> bool {
         self.left == Some(0) && !self.is_scanty
     }

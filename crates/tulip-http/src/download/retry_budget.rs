@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorKind};
 use crate::retry::RetryLoop;
 
 /// A download that has got this many new bytes makes progress: the count of failures starts again.
-/// With less, a host that ends every connection at once could keep a download for ever.
+/// With less, a host that ends every connection at once could hold up a download indefinitely.
 const PROGRESS: u64 = 64 * 1024;
 
 /// The failures of one connection after the other since the last bytes that were new.

@@ -1,7 +1,7 @@
 //! Downloads from simulated hosts on paused time: how long they take, against an ideal client.
 //!
-//! Time passes only while everything waits, so the figures are the same on every machine. They hold for
-//! the decisions of the concurrency controller, not for what bytes cost a processor.
+//! Time passes only while everything waits, so the figures are the same on every machine. They hold
+//! for the decisions of the concurrency controller, not for what bytes cost a processor.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -31,8 +31,8 @@ const READ_AHEAD: u64 = 16 * MIB;
 /// What a body brings at once.
 const CHUNK: usize = 64 * 1024;
 
-/// How far a sender may lag behind its rate and still catch up, as it has buffers: the timers of paused
-/// time tell milliseconds apart and no less.
+/// How far a sender may lag behind its rate and still catch up, as it has buffers: the timers of
+/// paused time tell milliseconds apart and no less.
 const SLACK: Duration = Duration::from_millis(2);
 
 /// A host and the way to it. Rates are bytes per second.
@@ -247,7 +247,7 @@ async fn download(host: Host, length: u64, reader: f64) -> Outcome {
 
 const FAST_READER: f64 = f64::INFINITY;
 
-/// Downloads so many MiB, which may take so many times as long as an ideal client would need.
+/// Downloads this many MiB, which may take this many times as long as an ideal client would.
 async fn takes_at_most(limits: [(u64, f64); 2], host: Host, reader: f64) -> Outcome {
     let [small, large] = limits.map(|(mib, limit)| (mib * MIB, limit));
     check(small, host, reader).await;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::throughput::{self, Sample};
 
-/// This many answers must have come before they are believed: the first ones may be on new connections,
-/// and then are late for another reason.
+/// This many answers must have come before they are believed: the first ones may be on new
+/// connections, and then are late for another reason.
 const ANSWERS: u32 = 2;
 
 /// The weight of the last round in what is known of a connection.
@@ -13,9 +13,9 @@ const LATEST: f64 = 0.25;
 
 /// What one request would bring if it had to bring all, from a host that is slow to answer.
 ///
-/// Of several ranges all but the first wait for their turn, so they are short, and no more than one for
-/// each connection comes in the time that the host takes to answer. What is first in the row is handed on
-/// as it comes: of that any amount can be asked for.
+/// Of several ranges all but the first wait for their turn, so they are short, and no more than one
+/// for each connection comes in the time that the host takes to answer. What is first in the row is
+/// handed on as it comes: of that any amount can be asked for.
 #[derive(Debug)]
 pub(super) struct SingleStream {
     /// The bytes that several connections can have asked for at once.
@@ -59,8 +59,8 @@ impl SingleStream {
             .map_or(0.0, |time| self.rate * time.as_secs_f64())
     }
 
-    /// What several connections cannot exceed, however many there are and however fast, in bytes a second,
-    /// if one alone exceeds it.
+    /// What several connections cannot exceed, however many there are and however fast, in bytes a
+    /// second, if one alone exceeds it.
     pub(super) fn unrivalled(&self) -> Option<f64> {
         let bound = self.reach as f64 / self.answer?.as_secs_f64();
         (self.rate > bound).then_some(bound)

@@ -169,7 +169,7 @@ impl AssetSource {
         self.failures.load(Ordering::Relaxed)
     }
 
-    /// Gets another URL than `refused`; once, whoever else finds the same one refused.
+    /// Gets another URL than `refused`; once, however many requests find the same one refused.
     pub(super) async fn renew(
         &self,
         refused: &SignedUrl,
@@ -185,7 +185,7 @@ impl AssetSource {
             Renewal::None { status: now } => {
                 let mut error = Error::new(ErrorKind::AssetRefused, Endpoint::asset(&refused.url));
                 error.inner_mut().status = status;
-                let found = format!("the job, which is {now} now, has no other");
+                let found = format!("the job is now {now}, and has no other");
                 return Err(error.with_found(found));
             }
         };

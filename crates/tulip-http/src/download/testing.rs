@@ -16,13 +16,14 @@ use super::read_ahead::{ReadAheadBudget, Splitting};
 use super::request::RangeRequest;
 use super::response::{self, RangeResponse};
 use super::source::{AssetSource, DownloadOptions, RangeFetcher, Renewal, UrlRenewer};
-use super::{Download, Piece, Position};
+use super::{Checkpoint, Download, Piece};
 use crate::Endpoint;
 use crate::error::Error;
 use crate::retry::ExponentialBackoff;
 use crate::transport::RateLimitGates;
 
-/// The bytes of an archive at a place, of which no two blocks are the same: lines of one letter each.
+/// The bytes of an archive at a place, of which no two blocks are the same: lines of one letter
+/// each.
 pub(super) fn archive(range: Range<u64>) -> Vec<u8> {
     const LINE: u64 = 4096;
     let mut bytes = Vec::new();
@@ -80,7 +81,7 @@ impl MemoryHost {
             .into()
     }
 
-    /// A prefetcher with so many connections, of which a response brings the first block.
+    /// A prefetcher with this many connections; the first block comes with a response.
     pub(super) async fn prefetcher(
         self: &Arc<Self>,
         connections: usize,
@@ -176,7 +177,7 @@ where
 
     pub(super) async fn resume(
         answer: F,
-        position: Option<Position>,
+        checkpoint: Option<Checkpoint>,
     ) -> (Vec<u8>, Vec<RangeRequest>, Option<Error>) {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let host = Self {
@@ -184,7 +185,7 @@ where
             asked: asked.clone(),
         };
         let options = options(host, 4, 16 * BLOCK);
-        let opened = Download::open(options, job(), url(), Box::new(NoOther), position).await;
+        let opened = Download::open(options, job(), url(), Box::new(NoOther), checkpoint).await;
         let (mut bytes, mut failed) = (Vec::new(), None);
         match opened {
             Ok(mut download) => loop {

@@ -1,4 +1,4 @@
-//! Which addresses a download may come from. Whoever chooses its URL must not be able to send this
+//! Which addresses a download may come from. The author of its URL must not be able to send this
 //! machine to hosts that only it can reach.
 
 use std::fmt;
@@ -13,20 +13,20 @@ use url::{Host, Url};
 /// A range of addresses that downloads may come from: `10.0.0.0/8`, `fd12::/16`, or one address.
 ///
 /// ```
-/// use tulip_http::Network;
-/// let network: Network = "10.20.0.0/16".parse()?;
+/// use tulip_http::Cidr;
+/// let network: Cidr = "10.20.0.0/16".parse()?;
 /// assert!(network.contains("10.20.3.4".parse()?));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Network(IpNet);
+pub struct Cidr(IpNet);
 
-/// Why a text is no [`Network`].
+/// Why a text is no [`Cidr`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a network, such as 10.20.0.0/16, fd12::/16 or 10.20.3.4")]
-pub struct NetworkError;
+pub struct CidrError;
 
-impl Network {
+impl Cidr {
     /// Whether `address` is in this range.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
@@ -34,19 +34,19 @@ impl Network {
     }
 }
 
-impl FromStr for Network {
-    type Err = NetworkError;
-    fn from_str(text: &str) -> Result<Self, NetworkError> {
+impl FromStr for Cidr {
+    type Err = CidrError;
+    fn from_str(text: &str) -> Result<Self, CidrError> {
         let text = text.trim();
         let one = || text.parse::<IpAddr>().map(IpNet::from).ok();
         let network = text.parse::<IpNet>().ok().or_else(one);
         network
             .map(|network| Self(network.trunc()))
-            .ok_or(NetworkError)
+            .ok_or(CidrError)
     }
 }
 
-impl fmt::Display for Network {
+impl fmt::Display for Cidr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
@@ -150,8 +150,8 @@ impl AddressClass {
             Self::Private => "an address of a private network",
             Self::Loopback => "this machine itself",
             Self::LinkLocal => "an address of the local link",
-            Self::Metadata => "where a cloud keeps its machines' credentials",
-            Self::Reserved => "no host's own address",
+            Self::Metadata => "the metadata service of a cloud",
+            Self::Reserved => "a reserved address",
         }
     }
 }
@@ -181,11 +181,11 @@ pub(crate) struct RefusedAddress {
 pub(crate) struct AddressPolicy {
     /// A URL of the API.
     home: Url,
-    allowed: Vec<Network>,
+    allowed: Vec<Cidr>,
 }
 
 impl AddressPolicy {
-    pub(crate) fn new(home: Url, allowed: Vec<Network>) -> Self {
+    pub(crate) fn new(home: Url, allowed: Vec<Cidr>) -> Self {
         Self { home, allowed }
     }
 
@@ -335,7 +335,7 @@ mod tests {
 
     #[test]
     fn a_network_is_a_range_or_one_address() {
-        let network = |text: &str| text.parse::<Network>();
+        let network = |text: &str| text.parse::<Cidr>();
         assert!(
             network("10.1.2.3/8")
                 .unwrap()
@@ -345,7 +345,7 @@ mod tests {
         assert_eq!(network("10.1.2.3").unwrap().to_string(), "10.1.2.3/32");
         assert_eq!(network("fd12::/16").unwrap().to_string(), "fd12::/16");
         for wrong in ["", "10.0.0.0/33", "plant.example", "10.0.0", "*"] {
-            assert_eq!(network(wrong), Err(NetworkError), "{wrong}");
+            assert_eq!(network(wrong), Err(CidrError), "{wrong}");
         }
     }
 

@@ -19,8 +19,8 @@ pub enum BuildError {
     /// TLS cannot be set up.
     #[error("cannot set up TLS: {0}")]
     Tls(String),
-    /// A part cannot stand in an HTTP header.
-    #[error("the {0} cannot stand in an HTTP header")]
+    /// A part has characters that an HTTP header cannot have.
+    #[error("the {0} has characters that an HTTP header cannot have")]
     Header(&'static str),
     /// A variable that names a proxy cannot be used. Its value, which can hold a password, is not
     /// shown.

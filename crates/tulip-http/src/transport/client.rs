@@ -26,8 +26,8 @@ const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 /// the timeouts of a [`Client`](crate::Client), and none of its credentials. It sends each request
 /// once and follows no redirect.
 ///
-/// A request as a whole may take as long as it takes; it is given up when its server is silent,
-/// or takes nothing of the body, for [`NetworkOptions::read_timeout`]. Time in which the body itself
+/// A request as a whole may take as long as it takes; it is given up when its server is silent, or
+/// takes nothing of the body, for [`NetworkOptions::read_timeout`]. Time in which the body itself
 /// has nothing to send does not count.
 #[derive(Debug, Clone)]
 pub struct Transport {
@@ -84,7 +84,8 @@ impl Transport {
     /// ```
     ///
     /// # Errors
-    /// As [`Transport::send`] and [`error_for_status`], and when the builder's parts make no request.
+    /// As [`Transport::send`] and [`error_for_status`], and when the builder's parts make no
+    /// request.
     pub async fn request(
         &self,
         request: request::Builder,
@@ -94,8 +95,8 @@ impl Transport {
         error_for_status(self.send(request).await?)
     }
 
-    /// As [`Transport::request`], where `status` is no failure: 404 of what is to be removed, or 405
-    /// of a WebDAV folder that is to be made and is there.
+    /// As [`Transport::request`], where `status` is no failure: 404 of what is to be removed, or
+    /// 405 of a WebDAV folder that is to be made and is there.
     ///
     /// # Errors
     /// As [`Transport::request`].

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 /// closed, so that they do not all arrive at once.
 const SPREAD: f64 = 0.25;
 
-/// The longest time for which a gate is closed: no host can stop a client for ever. Whoever asks
-/// after it is told anew.
+/// The longest time for which a gate is closed: no host can stop a client indefinitely. A request
+/// after that learns anew whether the host is busy.
 const LONGEST: Duration = Duration::from_secs(600);
 
 /// Holds back the requests to one host after it has said 429 or 503. Who waits passes in the order
@@ -181,7 +181,7 @@ mod tests {
         assert!(times.len() > 50, "{times:?}");
     }
 
-    /// Whoever is told to wait again does not overtake those who have waited.
+    /// A request that is told to wait again does not overtake those that have waited.
     #[tokio::test(start_paused = true)]
     async fn a_newcomer_waits_behind_the_queue() {
         let gate = Arc::new(RateLimitGate::default());

@@ -65,8 +65,8 @@ pub(crate) fn element<'a>(document: &'a str, name: &str) -> Option<&'a str> {
     is_plain.then_some(text)
 }
 
-/// `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3) that is read against the response's own
-/// `Date`, since the host's clock may be wrong. Fractions are rounded up.
+/// `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3) that is read against the response's
+/// own `Date`, since the host's clock may be wrong. Fractions are rounded up.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Some(seconds) = seconds(text) {
@@ -80,7 +80,7 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     ))
 }
 
-/// `Date`: what the clock of whoever answers says.
+/// `Date`: the time by the server's clock.
 pub(crate) fn date(headers: &HeaderMap) -> Option<SystemTime> {
     let text = headers.get(DATE)?.to_str().ok()?;
     httpdate::parse_http_date(text).ok()

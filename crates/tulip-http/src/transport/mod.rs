@@ -17,7 +17,7 @@ mod upload;
 mod watched;
 
 pub(crate) use address::{AddressPolicy, FilteringResolver};
-pub use address::{Network, NetworkError};
+pub use address::{Cidr, CidrError};
 pub(crate) use build::{HttpOptions, OWN_NAME};
 pub use build_error::BuildError;
 pub use client::{Transport, TransportBody};

@@ -49,7 +49,7 @@ impl Proxies {
                 .map(|(name, value)| parse(name, value))
                 .transpose()
         };
-        // Whoever sends a CGI program a header `Proxy` sets HTTP_PROXY there.
+        // In a CGI program, a request header `Proxy` becomes HTTP_PROXY.
         let is_cgi = var("REQUEST_METHOD").is_some();
         let upper = if is_cgi { "http_proxy" } else { "HTTP_PROXY" };
         let (http, https) = (
@@ -126,14 +126,14 @@ fn parse(variable: &'static str, value: OsString) -> Result<Proxy, BuildError> {
     };
     let url = url.map_err(|error| refused(&format!("it is not a URL: {error}")))?;
     if !matches!(url.scheme(), "http" | "https") {
-        let reason = "its scheme is neither http nor https, which are all that are supported";
+        let reason = "only http and https proxies are supported";
         return Err(refused(reason));
     }
     // The HTTP library would leave out a proxy that it cannot read.
     let uri = url.as_str().parse::<http::Uri>();
     match uri.is_ok_and(|uri| uri.authority().is_some()) {
         true => Ok(Proxy { variable, url }),
-        false => Err(refused("it is not a URL that a proxy can have")),
+        false => Err(refused("it is not a valid proxy URL")),
     }
 }
 
@@ -154,7 +154,7 @@ struct Exception {
 enum ExceptedHost {
     /// This name and all below it.
     Domain(String),
-    Network(IpNet),
+    Cidr(IpNet),
 }
 
 impl Exceptions {
@@ -206,7 +206,7 @@ impl ExceptedHost {
         let bare = bare.unwrap_or(item);
         let one = || bare.parse::<IpAddr>().map(IpNet::from).ok();
         let network = bare.parse::<IpNet>().ok().or_else(one)?;
-        Some(Self::Network(network.trunc()))
+        Some(Self::Cidr(network.trunc()))
     }
 
     fn domain(item: &str) -> Option<Self> {
@@ -222,12 +222,8 @@ impl ExceptedHost {
                 let rest = name.strip_suffix(domain.as_str());
                 rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
             }
-            (Self::Network(network), Host::Ipv4(address)) => {
-                network.contains(&IpAddr::V4(*address))
-            }
-            (Self::Network(network), Host::Ipv6(address)) => {
-                network.contains(&IpAddr::V6(*address))
-            }
+            (Self::Cidr(network), Host::Ipv4(address)) => network.contains(&IpAddr::V4(*address)),
+            (Self::Cidr(network), Host::Ipv6(address)) => network.contains(&IpAddr::V6(*address)),
             _ => false,
         }
     }

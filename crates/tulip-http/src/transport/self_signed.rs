@@ -12,7 +12,7 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 /// the user trusts.
 ///
 /// OpenSSL marks a self-signed certificate as that of an authority unless it is told otherwise, and
-/// `inner` never takes an authority's for a server's. Whoever names exactly this certificate means
+/// `inner` never takes an authority's for a server's. Naming exactly this certificate means
 /// it.
 #[derive(Debug)]
 pub(super) struct SelfSigned {

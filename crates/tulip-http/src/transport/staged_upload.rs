@@ -11,9 +11,9 @@ use super::transport_error::{TransportError, error_for_status};
 use super::upload::Upload;
 
 impl Transport {
-    /// A writer for a store over HTTP that can move objects: it sends what is written as the body of
-    /// `put`, under a [`staged_name`](tulip_core::sink::staged_name). On close, once the server has
-    /// it whole, `commit` makes it visible under its key; nothing new may be visible where that
+    /// A writer for a store over HTTP that can move objects: it sends what is written as the body
+    /// of `put`, under a [`staged_name`](tulip_core::sink::staged_name). On close, once the server
+    /// has it whole, `commit` makes it visible under its key; nothing new may be visible where that
     /// fails. After a failure, and on abort, it sends `discard`, for which 404 is no failure.
     ///
     /// A writer that is dropped breaks the upload off, and leaves it to the store to remove what it

@@ -64,8 +64,8 @@ enum Message {
 
 impl Transport {
     /// Sends a request whose body follows in chunks. Its length is not announced unless the request
-    /// has a `Content-Length`, so it goes in HTTP's chunked encoding. Where the builder's parts make no
-    /// request, the first write fails.
+    /// has a `Content-Length`, so it goes in HTTP's chunked encoding. Where the builder's parts
+    /// make no request, the first write fails.
     ///
     /// # Panics
     /// Outside of a tokio runtime.

@@ -80,7 +80,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Watched<B> {
         self.progress.touch();
         let this = &mut *self;
         if this.rest.is_empty() {
-            // Before it is asked: whoever feeds it in between takes this back.
+            // Before it is polled: a writer that feeds it in between takes this back.
             this.progress.waiting.store(true, Ordering::SeqCst);
             let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
             this.progress.waiting.store(false, Ordering::SeqCst);

@@ -8,7 +8,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tulip_core::{ArchiveJob, JobId, MachineId, WorkspaceId};
-use tulip_http::{Advice, Client, Error, ErrorKind, NoRetry, Settings};
+use tulip_http::{Advice, Client, Error, ErrorKind, NeverRetry, Settings};
 
 use crate::server::{STALL, Server, builder, client, json, reply};
 
@@ -241,7 +241,7 @@ async fn a_reply_that_trickles_ends_with_the_calls_limit() {
     ]
     .concat();
     let server = Server::start([stalled]).await;
-    let builder = builder(&server.url).retry(NoRetry);
+    let builder = builder(&server.url).retry(NeverRetry);
     let client = builder
         .call_timeout(Duration::from_millis(50))
         .build()
@@ -563,7 +563,7 @@ async fn a_server_that_falls_silent_is_left() {
     .concat();
     let server = Server::start([stalled]).await;
     let client = builder(&server.url)
-        .retry(NoRetry)
+        .retry(NeverRetry)
         .read_timeout(Duration::from_millis(50))
         .build()
         .unwrap();
@@ -606,7 +606,7 @@ async fn no_call_outlives_the_deadline() {
 async fn what_one_call_is_told_to_wait_every_call_waits() {
     let limited = reply("429 Too Many Requests", "Retry-After: 60\r\n", "{}");
     let server = Server::start([limited]).await;
-    let client = builder(&server.url).retry(NoRetry);
+    let client = builder(&server.url).retry(NeverRetry);
     let client = client.build().unwrap();
     let error = client.machines().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::RateLimited);

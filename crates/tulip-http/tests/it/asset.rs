@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use tulip_core::ResourceUrl;
-use tulip_http::{Client, Download, Error, ErrorKind, Piece, Position};
+use tulip_http::{Checkpoint, Client, Download, Error, ErrorKind, Piece};
 
 use crate::server::{STALL, Server, client, json, reply};
 
@@ -98,7 +98,9 @@ async fn a_body_that_nothing_tells_the_end_of_is_refused() {
     let error = open(&api(), resource(&server)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidReply);
     assert!(
-        error.to_string().contains("neither its length nor chunks"),
+        error
+            .to_string()
+            .contains("neither a Content-Length nor chunked"),
         "{error}"
     );
 }
@@ -351,14 +353,14 @@ async fn another_download_goes_on_where_one_has_got_to() {
     let whole = reply("200 OK", "ETag: \"b\"\r\n", "Other\n");
     let server = Server::start([rest, other, whole]).await;
     let job = "j".parse().unwrap();
-    let position = Position::new(6, "\"a\"", Some(14));
-    let resume = |position| {
+    let checkpoint = Checkpoint::new(6, "\"a\"", Some(14));
+    let resume = |checkpoint| {
         let client = api();
         let (job, resource) = (&job, resource(&server));
-        async move { client.resume_download(job, resource, position).await }
+        async move { client.resume_download(job, resource, checkpoint).await }
     };
-    let download = resume(position.clone()).await.unwrap();
-    assert_eq!(download.position(), Some(position.clone()));
+    let download = resume(checkpoint.clone()).await.unwrap();
+    assert_eq!(download.checkpoint(), Some(checkpoint.clone()));
     assert_eq!(
         read_all(download).await.unwrap(),
         (b"Running\n".to_vec(), 0)
@@ -366,10 +368,10 @@ async fn another_download_goes_on_where_one_has_got_to() {
     let request = server.requests()[0].to_ascii_lowercase();
     assert!(request.contains("range: bytes=6-\r\n"), "{request}");
     assert!(request.contains("if-match: \"a\"\r\n"), "{request}");
-    let download = resume(position.clone()).await.unwrap();
+    let download = resume(checkpoint.clone()).await.unwrap();
     assert_eq!(read_all(download).await.unwrap(), (b"Other\n".to_vec(), 1));
     let asked = server.requests().len();
-    let all = Position::new(14, position.etag, position.length);
+    let all = Checkpoint::new(14, checkpoint.etag, checkpoint.length);
     let download = resume(all).await.unwrap();
     assert_eq!(read_all(download).await.unwrap(), (Vec::new(), 0));
     assert_eq!(
@@ -385,9 +387,9 @@ async fn a_position_behind_the_end_starts_the_download_over() {
     let beyond = reply("416 Range Not Satisfiable", "", "");
     let whole = reply("200 OK", "ETag: \"a\"\r\n", "Other\n");
     let server = Server::start([beyond, whole]).await;
-    let position = Position::new(600, "\"a\"", Some(14));
+    let checkpoint = Checkpoint::new(600, "\"a\"", Some(14));
     let (client, job) = (api(), "j".parse().unwrap());
-    let download = client.resume_download(&job, resource(&server), position);
+    let download = client.resume_download(&job, resource(&server), checkpoint);
     let download = download.await.unwrap();
     assert_eq!(read_all(download).await.unwrap(), (b"Other\n".to_vec(), 1));
 }
@@ -545,7 +547,7 @@ async fn a_busy_host_holds_back_no_other() {
     let busy = Server::start([busy]).await;
     let calm = Server::start([reply("200 OK", "", "State\n")]).await;
     let client = crate::server::builder("http://127.0.0.1:9")
-        .retry(tulip_http::NoRetry)
+        .retry(tulip_http::NeverRetry)
         .build()
         .unwrap();
     let error = open(&client, resource(&busy)).await.unwrap_err();

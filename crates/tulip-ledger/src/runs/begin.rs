@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension as _, Row, params};
 use tulip_archive::StateError;
 use tulip_archive::state::Claim;
 use tulip_core::Timestamp;
-use tulip_fleet::ledger::{Begun, Continue, NewRun};
+use tulip_fleet::ledger::{BeginOutcome, Continue, NewRun};
 use tulip_fleet::{ItemSummary, RunEnd};
 
 use super::read::{damaged, find, find_row, time};
@@ -14,10 +14,10 @@ use super::record::put;
 use crate::database::Session;
 
 /// Claims the run that a new one continues, or stores it.
-pub(crate) fn begin(session: &mut Session<'_>, new: &NewRun) -> Result<Begun, StateError> {
+pub(crate) fn begin(session: &mut Session<'_>, new: &NewRun) -> Result<BeginOutcome, StateError> {
     let continued = continued(session, new)?;
     if continued.is_none() && matches!(new.continues, Continue::Run(_)) {
-        return Ok(Begun::Missing);
+        return Ok(BeginOutcome::Missing);
     }
     let planned: BTreeMap<String, &ItemSummary> =
         new.run.items.iter().map(|item| (item.id(), item)).collect();
@@ -50,7 +50,7 @@ pub(crate) fn begin(session: &mut Session<'_>, new: &NewRun) -> Result<Begun, St
             put(session, id, item_id, item)?;
         }
     }
-    Ok(Begun::Claimed {
+    Ok(BeginOutcome::Claimed {
         claim: Claim::new(id, attempt),
         run: Box::new(run),
     })
@@ -86,7 +86,7 @@ fn busy(
     new: &NewRun,
     continued: Option<&str>,
     planned: &BTreeMap<String, &ItemSummary>,
-) -> Result<Option<Begun>, StateError> {
+) -> Result<Option<BeginOutcome>, StateError> {
     let sql = "SELECT id, process, started FROM run
         WHERE process IS NOT NULL AND (target = ?1 OR id = ?2)";
     let claimed: Vec<(String, String, String)> = session.run(|transaction| {
@@ -103,7 +103,7 @@ fn busy(
         if Some(&*id) != continued && !shares_one(session, &id, planned)? {
             continue;
         }
-        return Ok(Some(Begun::Busy {
+        return Ok(Some(BeginOutcome::Busy {
             started: time(session, &started)?,
             holder: session.holder(&process)?,
             run: id,

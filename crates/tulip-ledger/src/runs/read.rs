@@ -10,8 +10,8 @@ use tulip_fleet::{Counts, ItemOutcome, RunEnd, RunSummary};
 use crate::database::Session;
 use crate::error;
 
-/// A run with all its exports. One whose record is not understood is left out, and told: it must not
-/// hide the others.
+/// A run with all its exports. One whose record is not understood is left out, and told: it must
+/// not hide the others.
 pub(crate) fn find(session: &Session<'_>, id: &str) -> Result<Option<RunSummary>, StateError> {
     let Some(mut run) = find_row(session, id)? else {
         return Ok(None);

@@ -38,7 +38,7 @@ async fn a_sound_database_is_repaired_without_a_loss() {
 
 #[tokio::test]
 async fn runs_and_their_exports_are_kept_and_can_be_continued() {
-    use tulip_fleet::ledger::{Begun, Continue, Ledger as _, NewRun};
+    use tulip_fleet::ledger::{BeginOutcome, Continue, Ledger as _, NewRun};
     use tulip_fleet::{ItemOutcome, ItemSummary, RunSummary};
     let bench = filled(1).await;
     let mut item = ItemSummary::new(ItemOutcome::Stored);
@@ -47,7 +47,7 @@ async fn runs_and_their_exports_are_kept_and_can_be_continued() {
     run.items = vec![item];
     let new = NewRun::new(run.clone(), "export --all");
     let begun = bench.open().begin(new.clone()).await.unwrap();
-    let Begun::Claimed { claim, .. } = begun else {
+    let BeginOutcome::Claimed { claim, .. } = begun else {
         panic!("{begun:?}");
     };
     let repaired = SqliteLedger::repair(bench.path()).unwrap();
@@ -55,7 +55,7 @@ async fn runs_and_their_exports_are_kept_and_can_be_continued() {
     let ledger = bench.open();
     let new = new.continuing(Continue::Latest(run.started));
     let begun = ledger.begin(new).await.unwrap();
-    let Begun::Claimed {
+    let BeginOutcome::Claimed {
         claim: next,
         run: kept,
     } = begun

@@ -1,7 +1,7 @@
 //! Rows that are not understood, among others that are.
 
 use tulip_core::MachineId;
-use tulip_fleet::ledger::{Begun, Continue, Ledger as _, NewRun};
+use tulip_fleet::ledger::{BeginOutcome, Continue, Ledger as _, NewRun};
 use tulip_fleet::{ItemOutcome, ItemSummary, RunEnd, RunSummary};
 use tulip_ledger::SqliteLedger;
 
@@ -23,7 +23,7 @@ async fn ended(ledger: &SqliteLedger, runs: usize) -> Vec<RunSummary> {
             item("m2", ItemOutcome::FailedAtTulip),
         ];
         let new = NewRun::new(run.clone(), "export --all");
-        let Begun::Claimed { claim, .. } = ledger.begin(new).await.unwrap() else {
+        let BeginOutcome::Claimed { claim, .. } = ledger.begin(new).await.unwrap() else {
             panic!("{run:?}");
         };
         ledger.end(&claim, RunEnd::Stopped, None).await.unwrap();
@@ -51,7 +51,7 @@ async fn an_export_that_is_not_understood_hides_no_other_and_is_exported_again()
 
     let new = NewRun::new(run.clone(), "export --all");
     let begun = ledger.begin(new.continuing(Continue::Latest(run.started)));
-    let Begun::Claimed { run: left, .. } = begun.await.unwrap() else {
+    let BeginOutcome::Claimed { run: left, .. } = begun.await.unwrap() else {
         panic!("{run:?}");
     };
     assert_eq!((&left.id, left.items.len()), (&run.id, 1));

@@ -116,7 +116,7 @@ impl ActivityReader {
         }
     }
 
-    /// Lets the parser go on until it wants something, and tells how many bytes it has read.
+    /// Runs the parser until it needs more, and returns how many bytes it has read.
     fn step(&mut self, chunk: &[u8]) -> Result<usize, ActivityError> {
         let (result, read, written, ends) = self.csv.read_record(
             chunk,

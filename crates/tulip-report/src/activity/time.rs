@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tulip_core::Timestamp;
 
-/// A time in one of the forms that RFC 3339 and its relatives have: `T` or a blank in the middle, and
-/// at the end `Z`, an offset, or nothing for UTC.
+/// A time in one of the forms that RFC 3339 and its relatives have: `T` or a blank in the middle,
+/// and at the end `Z`, an offset, or nothing for UTC.
 pub(super) fn parse(text: &str) -> Option<Timestamp> {
     if text.len() < 19 || !text.is_ascii() {
         return None;

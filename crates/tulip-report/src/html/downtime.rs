@@ -8,8 +8,8 @@ use crate::Activity;
 /// The states in which a machine is down.
 ///
 /// States are named by each plant, and an archive does not say what they mean. A state counts as
-/// down if its name has the word `down`, or if more than half of the time that all machines spent in
-/// it has a downtime reason. Time in other states is downtime where it has a reason.
+/// down if its name has the word `down`, or if more than half of the time that all machines spent
+/// in it has a downtime reason. Time in other states is downtime where it has a reason.
 pub(super) struct DownStates<'a>(Vec<&'a str>);
 
 impl<'a> DownStates<'a> {

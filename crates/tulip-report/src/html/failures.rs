@@ -98,7 +98,7 @@ fn words(kind: Option<Kind>) -> (&'static str, &'static str) {
     };
     match kind {
         Kind::InvalidRequest => (
-            "The export cannot work as it was asked for",
+            "The export request is invalid",
             "Correct the setting that the message names.",
         ),
         Kind::PermissionDenied => (
@@ -146,7 +146,7 @@ fn words(kind: Option<Kind>) -> (&'static str, &'static str) {
             "Look at the machine in Tulip: more likely it has a problem than no history.",
         ),
         Kind::AlreadyExists => (
-            "An object is there already",
+            "The object already exists",
             "Choose another name for the objects, or allow them to be kept or replaced.",
         ),
         Kind::StorePermissionDenied => (
@@ -170,7 +170,7 @@ fn words(kind: Option<Kind>) -> (&'static str, &'static str) {
             "Give each host a target or a name of its own.",
         ),
         Kind::AlreadyRunning => (
-            "Another process is exporting the same",
+            "Another process is exporting this machine",
             "Wait for it to end, or end it.",
         ),
         Kind::NothingToResume => ("Another process has finished it", "Nothing has to be done."),

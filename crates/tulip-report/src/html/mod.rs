@@ -16,7 +16,7 @@ use tulip_fleet::{ItemOutcome, RunEnd, RunSummary};
 
 use crate::Activity;
 
-/// A run as a page for people: self-contained, without scripts, and without a network.
+/// The HTML report of a run: self-contained, without scripts, and without a network.
 ///
 /// It has a summary, the failures grouped by reason with what to do, a timeline, what the machines
 /// did, the nights with their trend, and every machine. It stays under 1 MB: of very many machines
@@ -87,8 +87,8 @@ struct Page<'a> {
     started: String,
     ended: String,
     took: String,
-    verdict: &'static str,
-    verdict_class: &'static str,
+    headline: &'static str,
+    headline_class: &'static str,
     outcomes: Vec<(&'static str, String)>,
     exports: String,
     bytes: String,
@@ -103,7 +103,7 @@ struct Page<'a> {
 impl<'a> Page<'a> {
     fn of(report: &HtmlReport<'a>) -> Self {
         let run = report.run;
-        let (verdict, verdict_class) = verdict(run);
+        let (headline, headline_class) = headline(run);
         let outcomes = ItemOutcome::all().map(|outcome| {
             let count = run.count(outcome) as u64;
             (words(outcome), units::count(count))
@@ -114,8 +114,8 @@ impl<'a> Page<'a> {
             started: units::minute(run.started),
             ended: units::minute(run.ended),
             took: format_duration(units::between(run.started, run.ended)),
-            verdict,
-            verdict_class,
+            headline,
+            headline_class,
             outcomes: outcomes.collect(),
             exports: units::count(run.items.len() as u64),
             bytes: format_byte_size(run.stored_bytes()),
@@ -130,7 +130,7 @@ impl<'a> Page<'a> {
 }
 
 /// How the run went, in a sentence.
-fn verdict(run: &RunSummary) -> (&'static str, &'static str) {
+fn headline(run: &RunSummary) -> (&'static str, &'static str) {
     match run.end {
         RunEnd::Failed => ("The run failed before its first export", "bad"),
         RunEnd::Interrupted => ("The run was interrupted", "bad"),

@@ -57,7 +57,8 @@ pub(super) struct Row {
     pub(super) reason: String,
 }
 
-/// The states of machines by their names, over this many days; `None` where no archive was looked at.
+/// The states of machines by their names, over this many days; `None` where no archive was looked
+/// at.
 pub(super) fn states(machines: &[(String, Result<Activity, String>)], days: u64) -> Option<States> {
     if machines.is_empty() {
         return None;

@@ -133,15 +133,15 @@ fn the_page_asks_nobody_for_anything() {
 }
 
 #[test]
-fn every_end_of_a_run_has_its_verdict() {
+fn every_end_of_a_run_has_its_headline() {
     let mut run = plant(3, |at| format!("Mill {at}"));
     run.items.remove(0);
-    let verdict_of = |run: &RunSummary| verdict(run).0;
-    assert_eq!(verdict_of(&run), "Every machine is exported");
+    let headline_of = |run: &RunSummary| headline(run).0;
+    assert_eq!(headline_of(&run), "Every machine is exported");
     run.items[0].outcome = ItemOutcome::FailedToStore;
-    assert_eq!(verdict_of(&run), "Some machines are not exported");
+    assert_eq!(headline_of(&run), "Some machines are not exported");
     run.items[1].outcome = ItemOutcome::NotStarted;
-    assert_eq!(verdict_of(&run), "No machine is exported");
+    assert_eq!(headline_of(&run), "No machine is exported");
     for end in [
         RunEnd::Failed,
         RunEnd::Interrupted,
@@ -149,7 +149,7 @@ fn every_end_of_a_run_has_its_verdict() {
         RunEnd::Open,
     ] {
         run.end = end;
-        assert_eq!(verdict(&run).1, "bad");
+        assert_eq!(headline(&run).1, "bad");
     }
     run.items.clear();
     run.end = RunEnd::Failed;

@@ -43,7 +43,8 @@ pub(super) struct Bar {
     pub(super) width: String,
 }
 
-/// The timeline of a run: of the machines that ended last, since these are what it took so long for.
+/// The timeline of a run: of the machines that ended last, since these are what it took so long
+/// for.
 pub(super) fn timeline(run: &RunSummary) -> Timeline {
     let measured = run.items.iter().filter(|item| !item.phases.is_empty());
     let mut items: Vec<_> = measured.filter(|item| item.attempts > 0).collect();

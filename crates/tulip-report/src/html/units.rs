@@ -57,7 +57,7 @@ pub(super) fn between(start: Timestamp, end: Timestamp) -> Duration {
     end.unwrap_or_default()
 }
 
-/// A text of at most so many characters.
+/// A text of at most this many characters.
 pub(super) fn shortened(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         None => text.to_owned(),

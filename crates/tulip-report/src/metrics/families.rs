@@ -25,10 +25,10 @@ families! {
     BYTES: "counter" "tulip_stored_bytes_total", "Bytes of the archives that were stored.";
     RECORDS: "counter" "tulip_stored_records_total", "Records of the archives that were stored.";
     DURATION: "histogram" "tulip_export_duration_seconds",
-        "Time from taking an export up to its end.";
+        "Time from the start of an export to its end.";
     RUN_EXPORTS: "gauge" "tulip_run_exports", "Exports of the last run, by outcome.";
     RUN_PENDING: "gauge" "tulip_run_pending_jobs",
-        "Jobs whose archives the last run has not fetched and the next one can.";
+        "Jobs that the last run has started and not downloaded, and that the next run can resume.";
     RUN_BYTES: "gauge" "tulip_run_stored_bytes", "Bytes that the last run has stored.";
     RUN_RECORDS: "gauge" "tulip_run_stored_records", "Records that the last run has stored.";
     RUN_START: "gauge" "tulip_run_start_timestamp_seconds", "When the last run started.";
@@ -40,5 +40,5 @@ families! {
     MACHINE_SUCCESS: "gauge" "tulip_machine_last_success_timestamp_seconds",
         "When an export of the machine last succeeded; 0 if none did.";
     WITHOUT_SERIES: "gauge" "tulip_machines_without_series",
-        "Machines that are left out of the time of last success because there are too many.";
+        "Machines without a time of last success because there are too many.";
 }

@@ -23,7 +23,7 @@ const LABEL_LENGTH: usize = 120;
 /// days.
 const KEPT: f64 = 30.0 * 86_400.0;
 
-/// The metrics of a target after a run: counters that go on from those of earlier runs, gauges of
+/// The metrics of a target after a run: counters that continue those of earlier runs, gauges of
 /// the run itself, and the time of last success of every machine.
 ///
 /// It is the file of node_exporter's textfile collector: the process that could be scraped is gone
@@ -92,7 +92,7 @@ impl Metrics {
     /// success is the latest. `tulip_machines_without_series` counts them.
     pub const MAX_MACHINES: usize = 10_000;
 
-    /// The metrics after `run`, which go on from those of earlier runs to the same target.
+    /// The metrics after `run`, which continue those of earlier runs to the same target.
     #[must_use]
     pub fn of(run: &RunSummary, history: &MetricsHistory) -> Self {
         let mut page = Page {
@@ -136,7 +136,7 @@ impl Page<'_> {
         self.out.sample(&self.series(family.name, &[]), value);
     }
 
-    /// A counter that goes on from where the earlier run left it.
+    /// A counter that continues that of the earlier run.
     fn count(&mut self, name: &str, labels: &[(&str, &str)], more: f64) {
         let series = self.series(name, labels);
         self.out.sample(&series, self.history.value(&series) + more);

@@ -235,8 +235,8 @@ fn the_rules_the_dashboard_and_the_manual_name_metrics_that_there_are() {
     }
 }
 
-/// The dashboard has what Grafana needs of one: panels with an id each, that do not overlap, over the
-/// data source that it asks for.
+/// The dashboard has what Grafana needs of one: panels with an id each, that do not overlap, over
+/// the data source that it asks for.
 #[test]
 fn the_dashboard_is_one_that_grafana_takes() {
     let text = include_str!("../../../../deploy/grafana/tulip.json");

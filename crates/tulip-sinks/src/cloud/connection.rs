@@ -79,8 +79,8 @@ pub(super) fn check_endpoint(endpoint: &str, allow_http: bool) -> Result<(), Sin
     }
 }
 
-/// A configuration that the store library refuses. What its messages quote can come out of a file of
-/// credentials, so it is left out.
+/// A configuration that the store library refuses. What its messages quote can come out of a file
+/// of credentials, so it is left out.
 pub(super) fn refused(error: object_store::Error) -> SinkError {
     let what = "the store's settings cannot be used";
     let cause = cleaned(&without_quotes(&error.to_string()));

@@ -265,7 +265,7 @@ impl Destination {
     }
 
     /// By what an upload with this id is found again.
-    pub(super) fn trace(&self, upload: Option<&str>) -> Option<String> {
+    pub(super) fn resume_token(&self, upload: Option<&str>) -> Option<String> {
         match &self.strategy {
             CommitStrategy::Complete => upload.map(str::to_owned),
             CommitStrategy::CopyFrom(staged) => Some(format!(" {staged}")),

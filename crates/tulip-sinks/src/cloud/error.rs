@@ -45,8 +45,8 @@ fn explain(error: &StoreError, text: &str) -> Option<Explanation> {
     if find::<BrokenList>(error).is_some() {
         return Some(Explanation::new(
             SinkErrorKind::Other,
-            "the store's list has no end",
-            "report it to whoever runs the store",
+            "the store's list does not end",
+            "report it to the operator of the store",
         ));
     }
     if let Some(transport) = find::<TransportError>(error) {

@@ -31,7 +31,7 @@ const CODES: &[(&[&str], Kind, &str, &str)] = &[
     (
         &["InvalidBucketName", "InvalidResourceName", "InvalidUri"],
         Kind::InvalidTarget,
-        "the bucket's name is not one that the store can have",
+        "the bucket's name is invalid",
         "check the target that was given",
     ),
     (
@@ -104,7 +104,7 @@ const CODES: &[(&[&str], Kind, &str, &str)] = &[
             "ConditionalRequestConflict",
         ],
         Kind::Unavailable,
-        "somebody else has stored or removed it at the same time",
+        "it was stored or removed by another writer at the same time",
         "see what is there, then try again",
     ),
     (
@@ -115,7 +115,7 @@ const CODES: &[(&[&str], Kind, &str, &str)] = &[
             "BadDigest",
         ],
         Kind::Unavailable,
-        "a part did not arrive as it was sent",
+        "a part was corrupted on its way",
         "try again",
     ),
     (
@@ -129,7 +129,7 @@ const CODES: &[(&[&str], Kind, &str, &str)] = &[
             "OperationAborted",
         ],
         Kind::Unavailable,
-        "the store is overloaded or out of order",
+        "the store is overloaded or failing",
         "try again later",
     ),
     (
@@ -225,12 +225,12 @@ fn of_status(status: u16) -> Option<Explanation> {
     let (kind, reason, advice) = match status {
         405 => (
             Kind::InvalidTarget,
-            "what answers there does not take such requests",
+            "the server at the endpoint does not accept this kind of request",
             "check that the endpoint is the store's own",
         ),
         407 => (
             Kind::PermissionDenied,
-            "the proxy wants credentials",
+            "the proxy requires authentication",
             "put them into the proxy's URL",
         ),
         413 => (
@@ -240,7 +240,7 @@ fn of_status(status: u16) -> Option<Explanation> {
         ),
         429 | 500..=599 => (
             Kind::Unavailable,
-            "the store is overloaded or out of order",
+            "the store is overloaded or failing",
             "try again later",
         ),
         _ => return None,

@@ -22,11 +22,8 @@ pub(super) const ENDPOINT: SinkOption = SinkOption::new(
     "the store's URL, where it is not the cloud's own",
 )
 .public();
-pub(super) const ALLOW_HTTP: SinkOption = SinkOption::new(
-    "allow_http",
-    "true lets an endpoint other than this machine be without TLS",
-)
-.public();
+pub(super) const ALLOW_HTTP: SinkOption =
+    SinkOption::new("allow_http", "true allows endpoints without TLS").public();
 pub(super) const CREATE_ONLY: SinkOption = SinkOption::new(
     "create_only",
     "whether the store keeps create-only requests: auto (tries another's store once), always, never",

@@ -23,8 +23,8 @@ pub(super) enum BrokenList {
 impl fmt::Display for BrokenList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoToken => "the list says that there is more, and not how to go on",
-            Self::Repeats => "the list leads back to a page that it has given already",
+            Self::NoToken => "the list is truncated, but has no continuation token",
+            Self::Repeats => "the list repeats a continuation token",
         })
     }
 }

@@ -59,7 +59,7 @@ async fn drop_upload(upload: &mut dyn MultipartUpload, shown: &str) {
     }
 }
 
-/// A trial whether a store keeps create-only requests.
+/// A probe of whether a store honours create-only requests.
 pub(super) struct CreateOnlyProbe {
     pub(super) store: Arc<dyn ObjectStore>,
     /// Of an object that nobody has.

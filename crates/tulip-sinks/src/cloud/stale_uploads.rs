@@ -20,7 +20,8 @@ use super::error::{cleaned, from_store};
 use super::error_codes;
 use super::pages::BrokenList;
 
-/// How far a store's clock may be behind ours: an upload that is this much older than a writer can be its own.
+/// How far a store's clock may be behind ours: an upload that is this much older than a writer can
+/// be its own.
 const CLOCKS_DIFFER: std::time::Duration = std::time::Duration::from_secs(300);
 
 /// How to ask for the unfinished uploads of a bucket, which the store library has no call for.
@@ -95,7 +96,7 @@ impl StaleUploads {
         match left
             .resume_token
             .as_deref()
-            .map(|trace| (trace, trace.strip_prefix(' ')))
+            .map(|token| (token, token.strip_prefix(' ')))
         {
             Some((_, Some(staged))) => {
                 let staged = Path::parse(staged).map_err(|error| failed(error.into()))?;

@@ -284,7 +284,7 @@ impl SinkWriter for ObjectWriter {
     fn resume_token(&self) -> Option<String> {
         let upload = self.upload.as_ref();
         let id = upload.and_then(|upload| upload.parts.id.as_deref());
-        self.destination.trace(id)
+        self.destination.resume_token(id)
     }
 
     fn stages_on_close(&self) -> bool {

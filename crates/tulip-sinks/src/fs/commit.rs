@@ -12,8 +12,8 @@ use super::error::{from_io, is_a_folder};
 use super::staged_file::{StagedFile, remove};
 use super::{folder, sys};
 
-/// Where a file goes, and whether it may replace another there. A link there is replaced itself, not
-/// what it leads to.
+/// Where a file goes, and whether it may replace another there. A link there is replaced itself,
+/// not what it leads to.
 #[derive(Debug, Clone)]
 pub(super) struct Destination {
     pub(super) file: PathBuf,
@@ -37,8 +37,8 @@ impl Destination {
         }
     }
 
-    /// Syncs a staged file of `bytes` bytes, renames it and syncs the folder, unless nobody waits for
-    /// that any more by the time it is synced. After an error the staged file is gone.
+    /// Syncs a staged file of `bytes` bytes, renames it and syncs the folder, unless nobody waits
+    /// for that any more by the time it is synced. After an error the staged file is gone.
     pub(super) fn commit(
         &self,
         mut staged: StagedFile,
@@ -78,7 +78,7 @@ impl Destination {
         let is_in_place = staged.is_in_place().map_err(|error| self.failed(error))?;
         if !is_in_place || metadata.len() != bytes {
             let what = format!(
-                "{} was changed, moved or removed by somebody else",
+                "{} was changed, moved or removed by another process",
                 staged.path().display()
             );
             return Err(self.error(&what));
@@ -119,8 +119,8 @@ impl Destination {
     }
 }
 
-/// What is known of a stored file. The entity tag has its number, time and size, as Apache's has: it
-/// stays the same when the file is renamed.
+/// What is known of a stored file. The entity tag has its number, time and size, as Apache's has:
+/// it stays the same when the file is renamed.
 pub(super) fn stored(metadata: &Metadata) -> StoredObject {
     let modified = metadata.modified().ok();
     let modified = modified.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());

@@ -1,5 +1,5 @@
-//! Direct I/O (`O_DIRECT`): the disk takes bytes from where they lie in our memory, without the page
-//! cache and its copy. They must lie in memory as in the file, seen modulo a block.
+//! Direct I/O (`O_DIRECT`): the disk takes bytes from where they lie in our memory, without the
+//! page cache and its copy. They must lie in memory as in the file, seen modulo a block.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice};
@@ -34,8 +34,8 @@ pub(super) struct DirectIo {
 }
 
 impl DirectIo {
-    /// Opens `file`, which lies at `path`, a second time. `None` where its file system has no direct
-    /// I/O, or another file is there by now.
+    /// Opens `file`, which lies at `path`, a second time. `None` where its file system has no
+    /// direct I/O, or another file is there by now.
     pub(super) fn open(path: &Path, file: &File) -> Option<Self> {
         let opened = OpenOptions::new()
             .write(true)
@@ -50,7 +50,7 @@ impl DirectIo {
     }
 
     /// Writes `chunks` from byte `at` on. A block that is not written whole goes through the page
-    /// cache of `cached`, whoever writes the rest of it: no block goes both ways.
+    /// cache of `cached`, which writes the rest: no block is written both ways.
     pub(super) fn write(&self, cached: &File, chunks: &[Bytes], at: u64) -> io::Result<()> {
         let (aligned, rest) = chunks.split_at(aligned_chunks(chunks, at));
         self.write_vectored(cached, aligned, at)?;

@@ -20,11 +20,11 @@ pub(super) fn from_io(error: io::Error, what: impl Into<String>) -> SinkError {
             "mount it for writing, or choose another target",
         ),
         Io::InvalidFilename => sink_error.with_reason(
-            "the file system does not take such a name",
+            "the file system does not accept this name",
             "choose a shorter or plainer one",
         ),
         Io::NotADirectory => sink_error.with_reason(
-            "a file is in the way where a folder is needed",
+            "a parent of the path is a file",
             "choose another name, or move the file",
         ),
         Io::IsADirectory => is_a_folder(sink_error),

@@ -109,7 +109,7 @@ impl Walk {
         let error = match error.kind() {
             io::ErrorKind::NotFound if is_root => return Ok(None),
             io::ErrorKind::NotFound if path.is_symlink() => {
-                let why = "it is a link to something that is not there";
+                let why = "it is a dangling link";
                 return Ok(Some(skipped(&path, SinkErrorKind::NotFound, &what, why)));
             }
             // It was removed meanwhile.

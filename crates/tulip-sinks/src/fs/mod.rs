@@ -1,8 +1,8 @@
 //! Local files: staged beside their target, synced to disk, then renamed.
 //!
-//! `factory` makes the sink, `sink` implements the contract. A `writer` gathers chunks into `part`s,
-//! writes them into a `staged_file` at their offsets (by `direct_io` where the file system has it),
-//! and `commit` gives the file its name. `sys` has what differs between operating systems.
+//! `factory` makes the sink, `sink` implements the contract. A `writer` gathers chunks into
+//! `part`s, writes them into a `staged_file` at their offsets (by `direct_io` where the file system
+//! has it), and `commit` gives the file its name. `sys` has what differs between operating systems.
 
 mod blocking;
 mod commit;

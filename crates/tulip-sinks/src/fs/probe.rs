@@ -13,12 +13,12 @@ use super::options::CAPABILITIES;
 use super::staged_file::remove;
 use super::{folder, names, sys};
 
-/// Where a file system has no locks, files of this age were left by a probe that was killed: one takes
-/// milliseconds.
+/// Where a file system has no locks, files of this age were left by a probe that was killed: one
+/// takes milliseconds.
 const STALE: Duration = Duration::from_secs(3600);
 
-/// How often another probe may take our files for those of one that was killed: it can do so between
-/// their creation and their lock.
+/// How often another probe may take our files for those of one that was killed: it can do so
+/// between their creation and their lock.
 const ATTEMPTS: u32 = 5;
 
 /// What the file system of `folder` can do. The folder is created where it is missing.
@@ -64,8 +64,8 @@ fn probe_once(folder: &Path) -> Result<Capabilities, SinkError> {
 }
 
 /// The files of one probe, removed when this is dropped. They are locked, which tells other probes
-/// that this one is alive. Their names look staged, so that nobody takes them for archives, and a sweep
-/// removes them.
+/// that this one is alive. Their names look staged, so that nobody takes them for archives, and a
+/// sweep removes them.
 struct ProbeFiles {
     folder: PathBuf,
     unique: u32,
@@ -123,8 +123,8 @@ impl ProbeFiles {
         fs::symlink_metadata(self.folder.join(upper)).is_ok()
     }
 
-    /// Whether "é" as one character and as two is the same name. A file system that does not take such
-    /// names does not mix them up either.
+    /// Whether "é" as one character and as two is the same name. A file system that does not take
+    /// such names does not mix them up either.
     fn is_there_in_another_unicode_form(&self) -> bool {
         let path = |letter: &str| {
             let name = format!("{}-{letter}", &names::PROBE[1..]);

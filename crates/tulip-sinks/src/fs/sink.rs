@@ -77,8 +77,8 @@ impl FsSink {
         !swept.contains(folder) && swept.insert(folder.to_owned())
     }
 
-    /// The staged file of an earlier writer of `key`. A resume token from outside that names anything
-    /// else names nothing.
+    /// The staged file of an earlier writer of `key`. A resume token from outside that names
+    /// anything else names nothing.
     fn staged(&self, key: &ObjectKey, left: &StaleUpload) -> Option<PathBuf> {
         let name = left.resume_token.as_deref()?;
         let file = self.path(key);
@@ -101,7 +101,8 @@ impl Sink for FsSink {
         CAPABILITIES
     }
 
-    /// Creates the folder where it is missing, then creates, syncs, renames and removes files in it.
+    /// Creates the folder where it is missing, then creates, syncs, renames and removes files in
+    /// it.
     async fn probe(&self, _: WriteMode) -> Result<Probe, SinkError> {
         self.probed().await.map(Probe::checked)
     }

@@ -64,9 +64,9 @@ impl StagedFile {
         })
     }
 
-    /// Opens what an earlier writer has staged, to go on after its first `bytes`. `None` unless it is
-    /// a regular file of our own, reached through no link and under one name, with as many bytes: a
-    /// file that was linked to its target is visible already.
+    /// Opens what an earlier writer has staged, to continue after its first `bytes`. `None` unless
+    /// it is a regular file of our own, reached through no link and under one name, with as many
+    /// bytes: a file that was linked to its target is visible already.
     pub(super) fn resume(path: PathBuf, bytes: u64) -> io::Result<Option<Self>> {
         let file = match sys::open_without_links(&path) {
             Ok(file) => file,

@@ -13,8 +13,9 @@ use super::lister::shown;
 use super::names;
 use super::staged_file::remove;
 
-/// After this time without a write, no writer is at work on a staged file any more, and none resumes
-/// it: a download that stalls is given up far sooner, and an export is resumed within hours.
+/// After this time without a write, no writer is at work on a staged file any more, and none
+/// resumes it: a download that stalls is given up far sooner, and an export is resumed within
+/// hours.
 pub(super) const STALE: Duration = Duration::from_secs(24 * 3600);
 
 /// As many places are named that could not be looked at.
@@ -31,8 +32,8 @@ pub(super) fn sweep_folder(folder: &Path) {
     }
 }
 
-/// Removes what was staged in `root` or below and last written before `before`, and returns how many
-/// files that were. Links to folders are not followed.
+/// Removes what was staged in `root` or below and last written before `before`, and returns how
+/// many files that were. Links to folders are not followed.
 ///
 /// # Errors
 /// After everything else was done, an error that names what could not be looked at or removed.

@@ -71,8 +71,8 @@ impl FileWriter {
         writer
     }
 
-    /// Bytes that the part still takes. Parts end at multiples of their size, so that a resumed file
-    /// is written in whole blocks again soon.
+    /// Bytes that the part still takes. Parts end at multiples of their size, so that a resumed
+    /// file is written in whole blocks again soon.
     fn room(&self) -> usize {
         let part = self.limits.part;
         let offset = usize::try_from(self.at % part as u64).unwrap_or(0);

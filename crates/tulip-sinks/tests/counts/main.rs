@@ -1,5 +1,5 @@
-//! What guards the speed of local files: how often the system is asked to write. In a process of its
-//! own, since it is the process whose calls the system counts.
+//! What guards the speed of local files: how often the system is asked to write. In a process of
+//! its own, since it is the process whose calls the system counts.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
@@ -40,7 +40,8 @@ async fn a_large_file_takes_one_write_for_each_block() {
     }
     writer.close().await.unwrap();
     let wrote = writes() - before;
-    // One to the file for every two blocks, and three at most that wake a thread; and a few around them.
+    // One to the file for every two blocks, and three at most that wake a thread; and a few around
+    // them.
     assert!((blocks / 2..=2 * blocks + 16).contains(&wrote), "{wrote}");
     let stored = std::fs::metadata(folder.path().join("a.csv")).unwrap();
     assert_eq!(stored.len(), (blocks * MIB) as u64);

@@ -25,7 +25,7 @@ async fn a_cancelled_export_goes_on_with_its_job_and_its_bytes() {
     assert!(it.records().await.is_empty());
 }
 
-/// Has every transfer wait for ever.
+/// Has every transfer wait indefinitely.
 #[derive(Debug)]
 struct NeverTransfers;
 

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 const SKEW_FAILS: u64 = 5 * 60;
 const SKEW_WARNS: u64 = 60;
 
-/// Compares the clock with that of whoever has answered. `skew` is how far ours is ahead.
+/// Compares the clock with that of the server. `skew` is how far ours is ahead.
 pub(super) fn check_clock(skew: i64, findings: &mut Findings) {
     let seconds = skew.unsigned_abs();
     let way = if skew < 0 { "behind" } else { "ahead of" };
@@ -36,7 +36,7 @@ pub(super) fn check_clock(skew: i64, findings: &mut Findings) {
 /// Tulip has answered as it should.
 pub(super) fn passed(instance: &InstanceUrl, findings: &mut Findings) {
     answered(instance, findings);
-    findings.ok(Check::Api, "answers as Tulip does");
+    findings.ok(Check::Api, "is a Tulip API");
 }
 
 /// Somebody has answered.
@@ -64,11 +64,11 @@ pub(super) fn failed(error: Error, client: &Client, findings: &mut Findings) -> 
     }
     match error.kind() {
         ErrorKind::Forbidden | ErrorKind::NotFound => {
-            findings.ok(Check::Api, "answers as Tulip does");
+            findings.ok(Check::Api, "is a Tulip API");
             Some(error)
         }
         ErrorKind::Unauthorized => {
-            findings.ok(Check::Api, "answers as Tulip does");
+            findings.ok(Check::Api, "is a Tulip API");
             findings.fail(Check::Credentials, &Failure::from(error));
             None
         }

@@ -45,7 +45,7 @@ impl Check {
         Self::FileLimit,
     ];
 
-    /// Those of the instance. Each needs all the others to go on.
+    /// Those of the instance. Each needs the ones before it.
     pub(super) const OF_INSTANCE: [Self; 11] = [
         Self::BaseUrl,
         Self::Credentials,
@@ -105,7 +105,7 @@ impl Check {
             Self::Clock => "synchronize the clock of this machine, for example with NTP",
             Self::Target => "check the target with `tulip sinks check`, and its options",
             Self::State => "set --state or TULIP_STATE to a folder that can be written",
-            Self::Ledger => "look at the state folder: what is in it cannot be read",
+            Self::Ledger => "the state cannot be read; run `tulip runs repair`",
             Self::FileLimit => "raise the limit of open files",
         }
     }

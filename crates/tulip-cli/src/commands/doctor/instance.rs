@@ -2,7 +2,7 @@
 
 use tokio::net::TcpStream;
 use tulip_core::InstanceUrl;
-use tulip_http::{BuildError, Client, EnvProxy, NoRetry, Settings, SettingsError};
+use tulip_http::{BuildError, Client, EnvProxy, NeverRetry, Settings, SettingsError};
 
 use super::check::Check;
 use super::findings::Findings;
@@ -76,7 +76,7 @@ fn check_base_url(instance: &InstanceUrl, findings: &mut Findings) {
         false => findings.warn(
             Check::BaseUrl,
             format!("{instance} is not https: the API key and secret are sent in clear"),
-            "use https, unless nobody else can read the network",
+            "use https, unless you trust the network",
         ),
     }
 }
@@ -101,7 +101,7 @@ fn check_of_settings(error: &SettingsError) -> Check {
 }
 
 fn client(settings: &Settings, connection: &Connection, findings: &mut Findings) -> Option<Client> {
-    let builder = connect::builder(settings.clone(), connection).retry(NoRetry);
+    let builder = connect::builder(settings.clone(), connection).retry(NeverRetry);
     let check = match builder.build() {
         Ok(client) => {
             check_ca_file(settings, findings);
@@ -176,7 +176,7 @@ async fn accepted_workspace(
     for form in token::other_forms(settings) {
         let mut settings = settings.clone();
         settings.workspace.clone_from(&form);
-        let builder = connect::builder(settings, connection).retry(NoRetry);
+        let builder = connect::builder(settings, connection).retry(NeverRetry);
         let Ok(client) = builder.build() else {
             continue;
         };

@@ -67,7 +67,7 @@ fn check_config(file: &ConfigFile, findings: &mut Findings) {
         (None, Some(config)) => config,
     };
     if let Some(warning) = config.warning() {
-        let advice = "let nobody but the user of the command read the file";
+        let advice = "let only its owner read the file: chmod 600";
         return findings.warn(Check::Config, warning, advice);
     }
     let profile = config.profile.as_ref();

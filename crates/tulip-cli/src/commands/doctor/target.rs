@@ -54,7 +54,7 @@ async fn try_out(url: &SinkUrl, args: &DoctorArgs, findings: &mut Findings) -> R
     let probe = probe.map_err(|error| Failure::new(Code::Sink, chain(&error)))?;
     let shown = registry.shown(url);
     let can = probe.capabilities;
-    let found = format!("{shown}: {}", sinks::verdict(probe));
+    let found = format!("{shown}: {}", sinks::describe(probe));
     match () {
         () if !probe.checked => {
             let advice = "this sink cannot be checked: try one export";

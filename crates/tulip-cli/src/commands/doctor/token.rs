@@ -59,7 +59,7 @@ pub(super) fn refused(
         (Some(Some(right)), set) => {
             let found = match set {
                 Some(wrong) => format!("the account token is not for {wrong}, but for {right}"),
-                None => "none is set, but it is an account token, which needs one".to_owned(),
+                None => "not set, but an account token needs one".to_owned(),
             };
             let advice = format!("set TULIP_WORKSPACE_ID or --workspace to {right}");
             findings.fail_with(Check::Workspace, found, &advice);

@@ -1,6 +1,5 @@
 //! `tulip verify --repair`
 
-mod line;
 mod not_repaired;
 mod preview;
 
@@ -10,16 +9,16 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use tulip_archive::poll::PollPolicy;
 use tulip_archive::{
-    Exporter, Outcome, Repair, Source, Verification, VerificationStatus, Verifier,
+    ExportErrorKind, Exporter, Outcome, Repair, Source, Verification, VerificationStatus, Verifier,
 };
 use tulip_core::sink::{Sink, SinkUrl};
 use tulip_core::{Receipt, format_byte_size};
 use tulip_fleet::{CircuitBreaker, ItemReport, StopPolicy as _};
 use tulip_http::Client;
 
-use self::line::Line;
 use self::not_repaired::NotRepaired;
 use super::fleet::overall_code;
+use super::verification_line::VerificationLine;
 use crate::args::VerifyArgs;
 use crate::failure::{Code, Failure, chain, code_of};
 use crate::output::{self, plain};
@@ -187,7 +186,18 @@ impl<'a> Repairs<'a> {
     ) -> Result<(), Failure> {
         let (progress, location) = (self.progress, plain(&found.location));
         if self.args.json {
-            let line = Line::of(&location, repaired);
+            let line = match repaired {
+                Ok(receipt) => VerificationLine {
+                    receipt: Some(receipt),
+                    ..VerificationLine::new(&location, "repaired")
+                },
+                Err(why) => VerificationLine {
+                    detail: Some(plain(&why.what)),
+                    error_kind: why.kind.map(ExportErrorKind::as_str),
+                    retryable: Some(why.is_retryable()),
+                    ..VerificationLine::new(&location, "not_repaired")
+                },
+            };
             return progress.beside(|| output::json(&line));
         }
         match repaired {

@@ -27,7 +27,7 @@ impl NotRepaired {
 
     /// An archive whose receipt cannot be read.
     pub(super) fn unknown() -> Self {
-        let what = "its receipt cannot be read, so what to export is not known";
+        let what = "its receipt cannot be read, so its job and machine are unknown";
         Self {
             hint: Some("export it with `tulip export`, by its job or its machine".to_owned()),
             ..Self::new(Code::Verify, what)

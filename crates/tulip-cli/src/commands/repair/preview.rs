@@ -4,9 +4,9 @@ use futures_util::{StreamExt as _, stream};
 use tulip_archive::{Repair, Verification};
 use tulip_http::Client;
 
-use super::line::Line;
 use super::not_repaired::NotRepaired;
 use crate::args::VerifyArgs;
+use crate::commands::verification_line::VerificationLine;
 use crate::failure::{Code, Failure, chain};
 use crate::output::{self, plain};
 use crate::progress::Progress;
@@ -25,7 +25,7 @@ pub(super) async fn preview(
     let (mut some, mut others) = (0, 0);
     while let Some((found, plan)) = looked.next().await {
         let location = plain(&found.location);
-        let (verdict, words) = match &plan {
+        let (status, words) = match &plan {
             Ok(how) => ("would_repair", format!("would repair {location}: {how}")),
             Err(why) => {
                 let why = plain(&why.what);
@@ -37,10 +37,9 @@ pub(super) async fn preview(
         };
         *if plan.is_ok() { &mut some } else { &mut others } += 1;
         match args.json {
-            true => output::json(&Line {
-                verdict,
+            true => output::json(&VerificationLine {
                 detail: Some(plan.unwrap_or_else(|why| plain(&why.what))),
-                ..Line::at(&location)
+                ..VerificationLine::new(&location, status)
             })?,
             false => output::line(&words)?,
         }

@@ -10,8 +10,8 @@ use tulip_archive::{IncompleteExport, Source, StateStore};
 use tulip_fleet::{ItemReport, NeverRetry, Run};
 
 use self::resuming::Resuming;
+use super::export_line::report;
 use super::fleet;
-use super::report::report;
 use super::summary::Summary;
 use crate::args::ResumeArgs;
 use crate::failure::{Failure, chain};

@@ -32,7 +32,7 @@ fn settings_that_are_missing_or_wrong() {
             "TULIP_BASE_URL",
             "\"https://acme.tulip.co",
             "base_url",
-            "a quote at one end",
+            "an unmatched quote",
         ),
         ("TULIP_API_KEY", "", "credentials", "TULIP_API_KEY"),
         ("TULIP_API_SECRET", "", "credentials", "TULIP_API_SECRET"),
@@ -175,7 +175,7 @@ fn tokens_that_are_refused_or_of_the_other_kind() {
     // Account tokens need their workspace; others must not have one.
     let account = bench.emulator.account_credentials();
     for (workspace, says) in [
-        ("", "account token, which needs one"),
+        ("", "an account token needs one"),
         ("ELSEWHERE", "not for ELSEWHERE, but for DEFAULT"),
     ] {
         let mut command = bench.command_as(&account);
@@ -227,7 +227,7 @@ fn proxies_that_do_not_lead_to_tulip() {
             "HTTPS_PROXY",
             "socks5://127.0.0.1:1".to_owned(),
             "proxy",
-            "neither http nor https",
+            "only http and https",
         ),
         (
             "https_proxy",

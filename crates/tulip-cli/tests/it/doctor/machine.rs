@@ -87,7 +87,7 @@ fn state_folders_that_cannot_be_used() {
     for (state, says) in [
         ("file/state", "cannot write the state"),
         ("/dev/null", "cannot write the state"),
-        ("shared", "others can write to it"),
+        ("shared", "other users can write to it"),
     ] {
         assert_fails(
             bench.command().env("TULIP_STATE", state),

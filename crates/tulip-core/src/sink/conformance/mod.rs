@@ -33,10 +33,11 @@
 //!   no task and no thread, and does not sleep.
 //! - **[`Fixture::read`]** sees what another client would see, without the sink's help.
 //!
-//! What a sink does not offer (probe, create-only, lookup, reading, resuming) is reported as skipped.
-//! All but the probe it has to refuse as [`Unsupported`](super::SinkErrorKind::Unsupported). Give the
-//! fixture [`Fixture::leftovers`] and [`Fixture::failing`] where you can: without them the suite
-//! cannot see what stays behind, nor what follows a failure.
+//! What a sink does not offer (probe, create-only, lookup, reading, resuming) is reported as
+//! skipped. All but the probe it has to refuse as
+//! [`Unsupported`](super::SinkErrorKind::Unsupported). Give the fixture [`Fixture::leftovers`] and
+//! [`Fixture::failing`] where you can: without them the suite cannot see what stays behind, nor
+//! what follows a failure.
 
 mod cases;
 mod content;

@@ -52,7 +52,7 @@ fn a_duplicate_scheme_is_refused_by_name() {
     let error = registry.register(Named("mine", "second")).unwrap_err();
     assert_eq!(
         error.to_string(),
-        r#"two sinks want the scheme "mine": "first" and "second"; register one of them"#
+        r#"two sinks have the scheme "mine": "first" and "second"; register one of them"#
     );
     assert_eq!(registry.schemes().collect::<Vec<_>>(), ["mine"]);
 }

@@ -12,8 +12,8 @@ struct Line {
     alone: u64,
 }
 
-/// Brings each connection `each` bytes a second, and all of them, which are answered at the same time,
-/// no more than `line`; of each reply the first `burst` bytes as fast as the line does.
+/// Brings each connection `each` bytes a second, and all of them, which are answered at the same
+/// time, no more than `line`; of each reply the first `burst` bytes as fast as the line does.
 #[derive(Clone, Copy)]
 struct Host {
     answer: Duration,
@@ -37,9 +37,13 @@ impl Line {
     /// Brings `bytes` from a host that is slow to answer.
     fn run_from(&mut self, bytes: u64, host: Host) {
         for _ in 0..bytes / MIB {
-            let is_alone = self.controller.is_single_stream();
-            self.asked = if is_alone { self.asked + MIB } else { MIB };
-            let n = if is_alone {
+            let is_single_stream = self.controller.is_single_stream();
+            self.asked = if is_single_stream {
+                self.asked + MIB
+            } else {
+                MIB
+            };
+            let n = if is_single_stream {
                 1
             } else {
                 self.controller.connections()
@@ -59,7 +63,7 @@ impl Line {
             self.sample.answering += answer;
             self.sample.shortest_answer = host.answer;
             self.sample.time += time;
-            self.alone += u64::from(is_alone) * MIB;
+            self.alone += u64::from(is_single_stream) * MIB;
             self.hands(took, took);
         }
     }

@@ -61,7 +61,7 @@ pub(super) fn json(text: &[u8], is_all: bool) -> Option<Finding> {
                 Some(_) => None,
             }
         }
-        // It is cut off here, or goes on.
+        // It is cut off here, or continues.
         Err(error) if error.is_eof() && is_all => Some(Finding::NotCsv(json_document(text))),
         Err(error) if error.is_eof() => Some(Finding::Unclear),
         Err(_) => None,

@@ -1,6 +1,6 @@
 //! Whether what a host sends can be a CSV archive at all. Hosts and what stands before them send
 //! errors, sign-in pages and compressed files as 200 too. What looks like a line of text is left
-//! to whoever reads the CSV.
+//! to the reader of the CSV.
 
 use tulip_core::one_line;
 

@@ -45,7 +45,7 @@ pub(super) const SSE_KMS_KEY_ID: SinkOption =
     SinkOption::new("sse_kms_key_id", "the KMS key of aws:kms and aws:kms:dsse").public();
 pub(super) const SSE_BUCKET_KEY: SinkOption = SinkOption::new(
     "sse_bucket_key",
-    "whether a bucket key spares calls of KMS: true or false",
+    "true uses an S3 bucket key, which saves calls to KMS",
 )
 .public();
 pub(super) const SSE_CUSTOMER_KEY: SinkOption = SinkOption::new(
@@ -61,8 +61,11 @@ pub(super) const UNSIGNED_PAYLOAD: SinkOption = SinkOption::new(
     "unsigned_payload",
     "true leaves payloads out of signatures: by default at Amazon, where TLS and checksums guard them",
 ).public();
-pub(super) const REQUEST_PAYER: SinkOption =
-    SinkOption::new("request_payer", "true accepts the costs of requests").public();
+pub(super) const REQUEST_PAYER: SinkOption = SinkOption::new(
+    "request_payer",
+    "true pays for requests to requester-pays buckets",
+)
+.public();
 
 /// The variables with keys, and what goes with them.
 const KEYS: [&str; 3] = [

@@ -310,7 +310,7 @@ async fn a_staged_file_that_is_gone_is_an_error_that_says_so() {
     std::fs::remove_file(staged).unwrap();
     let error = writer.close().await.unwrap_err();
     assert!(
-        error.to_string().contains("removed by somebody else"),
+        error.to_string().contains("removed by another process"),
         "{error}"
     );
     assert_eq!(files(folder.path()), Vec::<String>::new());

@@ -29,8 +29,8 @@ async fn resume(sink: &dyn Sink, left: &StaleUpload, length: usize) -> Option<Re
     resumed.await.unwrap()
 }
 
-/// Where a file system has no rename that keeps what is there, a process that is killed between link
-/// and unlink leaves the file under both names.
+/// Where a file system has no rename that keeps what is there, a process that is killed between
+/// link and unlink leaves the file under both names.
 #[cfg(unix)]
 #[tokio::test]
 async fn a_staged_file_that_is_visible_already_is_not_resumed() {
@@ -177,7 +177,7 @@ async fn a_staged_file_that_was_swapped_is_neither_read_nor_committed() {
     assert!(all(resumed.kept).await == bytes(LARGE, 1));
     resumed.writer.write(bytes(3, 2)).await.unwrap();
     let error = resumed.writer.close().await.unwrap_err();
-    assert!(error.to_string().contains("by somebody else"), "{error}");
+    assert!(error.to_string().contains("by another process"), "{error}");
     assert!(!folder.path().join("a.csv").exists());
 }
 

@@ -108,8 +108,8 @@ async fn a_link_back_is_named_and_ends_nothing() {
     assert!(all.contains("dangling.csv: "), "{all}");
 }
 
-/// Runs the test of this name again as a user who is not root: nothing keeps root from reading. Tells
-/// whether it was.
+/// Runs the test of this name again as a user who is not root: nothing keeps root from reading.
+/// Tells whether it was.
 fn ran_as_another_user(test: &str, folder: &Path) -> bool {
     if std::fs::metadata(folder).unwrap().uid() != 0 {
         return false;

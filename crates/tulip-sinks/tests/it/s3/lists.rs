@@ -35,10 +35,17 @@ async fn a_list_of_objects_without_an_end_is_an_error() {
     let sink = sink(&server).await;
     server.put("tulip/a.csv", b"a");
     assert_eq!(listed(&*sink).await.unwrap(), 1);
-    for (answer, words) in [(REPEATS, "leads back"), (NO_TOKEN, "not how to go on")] {
+    for (answer, words) in [
+        (REPEATS, "repeats a continuation token"),
+        (NO_TOKEN, "no continuation token"),
+    ] {
         server.refuse(move |seen| seen.target.contains("list-type=2").then_some(answer));
         let error = listed(&*sink).await.unwrap_err();
-        assert!(error.to_string().contains("has no end"), "{}", full(&error));
+        assert!(
+            error.to_string().contains("does not end"),
+            "{}",
+            full(&error)
+        );
         assert!(full(&error).contains(words), "{}", full(&error));
         assert!(!error.is_retryable());
     }
@@ -62,7 +69,11 @@ async fn a_list_that_goes_in_circles_is_an_error() {
         seen.target.contains("list-type=2").then_some((200, body))
     });
     let error = listed(&*sink).await.unwrap_err();
-    assert!(full(&error).contains("leads back"), "{}", full(&error));
+    assert!(
+        full(&error).contains("repeats a continuation token"),
+        "{}",
+        full(&error)
+    );
 }
 
 #[tokio::test]
@@ -77,9 +88,17 @@ async fn a_list_of_uploads_without_an_end_is_an_error() {
         server.refuse(move |seen| seen.target.contains("?uploads").then_some((200, page)));
         let left = StaleUpload::new(Timestamp::now());
         let error = sink.discard(&key("a.csv"), &left).await.unwrap_err();
-        assert!(error.to_string().contains("has no end"), "{}", full(&error));
+        assert!(
+            error.to_string().contains("does not end"),
+            "{}",
+            full(&error)
+        );
         let error = sink.sweep(Timestamp::now()).await.unwrap_err();
-        assert!(error.to_string().contains("has no end"), "{}", full(&error));
+        assert!(
+            error.to_string().contains("does not end"),
+            "{}",
+            full(&error)
+        );
     }
 }
 

@@ -213,8 +213,8 @@ async fn a_probe_writes_nothing_that_can_be_seen() {
     assert_eq!(methods, ["POST", "DELETE", "GET"]);
 }
 
-/// What the answer to an upload of parts names may not be what a lookup tells, and a tag that nobody
-/// will see again makes the object look replaced.
+/// What the answer to an upload of parts names may not be what a lookup tells, and a tag that
+/// nobody will see again makes the object look replaced.
 #[tokio::test]
 async fn an_object_of_parts_has_the_entity_tag_of_a_lookup_or_none() {
     let server = S3Server::start().await;

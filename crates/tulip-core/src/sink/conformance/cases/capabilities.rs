@@ -99,7 +99,8 @@ pub(crate) async fn lookup(suite: &Suite<'_>) -> Result {
     Ok(CaseResult::Passed)
 }
 
-/// A lookup tells what the writer told at the end: who compares the two must not see another object.
+/// A lookup tells what the writer told at the end: who compares the two must not see another
+/// object.
 async fn finds(suite: &Suite<'_>, key: &ObjectKey, stored: &StoredObject) -> Result<()> {
     let Some(found) = suite.sink().lookup(key).await? else {
         return failed(format!("{key} is not found"));

@@ -56,7 +56,7 @@ fn the_page_of_an_interrupted_run_says_which_archives_were_not_read() {
     for needle in [
         "The run was interrupted",
         "By the records of 0 archives",
-        "Not read, 1: archives that were left when the run was interrupted",
+        "Not read, 1: archives were not read because the run was interrupted",
     ] {
         assert!(page.contains(needle), "{needle} in {page}");
     }

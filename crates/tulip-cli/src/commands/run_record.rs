@@ -1,5 +1,5 @@
-//! What a run leaves for monitoring and for people: the files that are written when it ends, however
-//! it ends.
+//! The metrics and the report of a run: the files that are written when it ends,
+//! however it ends.
 
 use std::io;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tulip_fleet::{ItemError, ItemReport, ItemSummary, RunEnd, RunSummary, Shard,
 use tulip_ledger::SqliteLedger;
 use tulip_report::{HtmlReport, Metrics, MetricsHistory};
 
-use super::{ledger, read_back, target};
+use super::{activity, current_run, target};
 use crate::args::RunFiles;
 use crate::failure::{Code, Failure, hint_of};
 use crate::output::plain;
@@ -24,7 +24,7 @@ pub(crate) struct RunRecord {
     metrics: Option<OutputFile>,
     report: Option<OutputFile>,
     /// What the machines did.
-    activity: read_back::Activities,
+    activity: activity::Activities,
     /// Runs before, to the same target.
     earlier: Vec<RunSummary>,
     run: RunSummary,
@@ -87,12 +87,13 @@ impl RunRecord {
     /// Reads earlier runs to the same target, where a report is to compare with them.
     pub(crate) async fn compare(&mut self, ledger: &SqliteLedger) -> Result<(), Failure> {
         if self.report.is_some() {
-            self.earlier = ledger::earlier(ledger, &self.run).await?;
+            self.earlier = current_run::earlier(ledger, &self.run).await?;
         }
         Ok(())
     }
 
-    /// Reads what the machines did, where a report is to show it. Nobody who interrupts waits for it.
+    /// Reads what the machines did, where a report is to show it. Nobody who interrupts waits for
+    /// it.
     pub(crate) async fn read_back(
         &mut self,
         sink: &Arc<dyn Sink>,
@@ -102,10 +103,10 @@ impl RunRecord {
         if self.report.is_none() {
             return;
         }
-        self.activity = read_back::unread(&self.run);
-        let reading = read_back::read(sink, &self.run, &mut self.activity);
+        self.activity = activity::unread(&self.run);
+        let reading = activity::read(sink, &self.run, &mut self.activity);
         if shutdown.guard(reading).await.is_err() {
-            let what = "the report does not tell what all machines did: interrupted";
+            let what = "interrupted: the report does not show what all machines did";
             progress.warn(what, None);
         }
     }
@@ -159,7 +160,7 @@ impl RunRecord {
     fn write_report(&self, file: &OutputFile) -> io::Result<()> {
         let report = HtmlReport::new(&self.run)
             .earlier(&self.earlier)
-            .activity(&self.activity, read_back::DAYS);
+            .activity(&self.activity, activity::DAYS);
         file.write(&report.to_string())
     }
 }

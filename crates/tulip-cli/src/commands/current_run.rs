@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tulip_core::Timestamp;
-use tulip_fleet::ledger::{Begun, Continue, Ledger as _, NewRun, RunLog};
+use tulip_fleet::ledger::{BeginOutcome, Continue, Ledger as _, NewRun, RunLog};
 use tulip_fleet::{RunEnd, RunSummary};
 use tulip_ledger::SqliteLedger;
 
@@ -71,7 +71,7 @@ pub(crate) async fn begin(
             }
         };
         let (run, started, holder) = match begun {
-            Begun::Claimed { claim, run } => {
+            BeginOutcome::Claimed { claim, run } => {
                 let log = RunLog::new(Arc::new(ledger.clone()), claim);
                 return Ok(Some(OpenRun {
                     ledger,
@@ -79,12 +79,12 @@ pub(crate) async fn begin(
                     run: *run,
                 }));
             }
-            Begun::Busy {
+            BeginOutcome::Busy {
                 run,
                 started,
                 holder,
             } => (run, started, holder),
-            _ => return Err(Failure::usage("the run that was to be continued is gone")),
+            _ => return Err(Failure::usage("the run to continue no longer exists")),
         };
         let process = holder.map(|holder| format!(", process {} on {}", holder.pid, holder.host));
         let what = format!(
@@ -94,7 +94,7 @@ pub(crate) async fn begin(
             plain(&process.unwrap_or_default()),
         );
         if !wait {
-            return Err(Failure::other(what).with_hint("--wait waits until it has ended"));
+            return Err(Failure::other(what).with_hint("to wait until it has ended, add --wait"));
         }
         if !is_told {
             progress.say(&format!("waiting: {what}"));

@@ -26,7 +26,7 @@ pub(crate) type Activities = Vec<(String, Result<Activity, String>)>;
 
 /// The machines of a run, of which nothing has been read.
 pub(crate) fn unread(run: &RunSummary) -> Activities {
-    let why = "archives that were left when the run was interrupted";
+    let why = "archives were not read because the run was interrupted";
     stored(run)
         .map(|item| (item.name().to_owned(), Err(why.to_owned())))
         .collect()
