@@ -89,6 +89,10 @@ async fn start_archive(
                 return Err(error);
             }
             Graced::DoneLate(Err(_), reason) => return Err(reason.error()),
+            Graced::Dropped(reason) if !attempts.may_have_been_sent() => {
+                recovery.start_refused().await?;
+                return Err(reason.error());
+            }
             Graced::Dropped(_) => {
                 return Err(unknown("the export was cancelled before Tulip answered"));
             }

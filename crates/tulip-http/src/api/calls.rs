@@ -17,7 +17,7 @@ use crate::Endpoint;
 use crate::deadline;
 use crate::error::{Error, ErrorKind};
 use crate::retry::{RetryLoop, RetryPolicy};
-use crate::transport::{BuildError, Failure, HttpOptions, Proxies, RateLimitGate};
+use crate::transport::{BuildError, Connections, Failure, HttpOptions, Proxies, RateLimitGate};
 
 /// How many calls may be under way: thousands of jobs that are waited for are asked about over a
 /// few connections, not over thousands.
@@ -45,6 +45,8 @@ struct Shared {
     http: reqwest::Client,
     /// For starts, which get a new connection each.
     starts: reqwest::Client,
+    /// Those of starts.
+    connections: Connections,
     gate: RateLimitGate,
     slots: Arc<Semaphore>,
 }
@@ -69,11 +71,15 @@ impl Api {
                 .read_timeout(options.read_timeout)
                 .timeout(options.call_timeout)
         };
-        let (http, starts) = (client(), client().pool_max_idle_per_host(0));
+        let connections = Connections::default();
+        let starts = client()
+            .pool_max_idle_per_host(0)
+            .connector_layer(connections.clone());
         Ok(Self {
             shared: Arc::new(Shared {
-                http: http.build().map_err(BuildError::http)?,
+                http: client().build().map_err(BuildError::http)?,
                 starts: starts.build().map_err(BuildError::http)?,
+                connections,
                 options,
                 gate: RateLimitGate::default(),
                 slots: Arc::new(Semaphore::new(CALLS)),
@@ -96,6 +102,11 @@ impl Api {
 
     pub(crate) fn workspace(&self) -> Option<&WorkspaceId> {
         self.shared.options.workspace.as_ref()
+    }
+
+    /// How many connections starts have made.
+    pub(super) fn start_connections(&self) -> u64 {
+        self.shared.connections.made()
     }
 
     pub(super) fn gate(&self) -> &RateLimitGate {

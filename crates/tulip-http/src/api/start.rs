@@ -40,6 +40,8 @@ pub struct StartAttempts {
     due: Option<Instant>,
     /// The right to make one call, from [`StartAttempts::ready`] to [`StartAttempts::send`].
     slot: Option<OwnedSemaphorePermit>,
+    /// How many connections starts had made when the attempt that is under way began.
+    began_with: Option<u64>,
 }
 
 impl StartAttempts {
@@ -50,6 +52,7 @@ impl StartAttempts {
             api,
             due: None,
             slot: None,
+            began_with: None,
         }
     }
 
@@ -87,14 +90,20 @@ impl StartAttempts {
     /// archive may have been started.
     ///
     /// # Cancellation
-    /// Dropping the future leaves open whether the archive was started.
+    /// Dropping the future leaves open whether the archive was started, unless
+    /// [`StartAttempts::may_have_been_sent`] says that it was not.
     pub async fn send(&mut self) -> Result<Option<ArchiveJob>, Error> {
         self.ready().await?;
+        self.began_with = Some(self.api.start_connections());
         let sent = Box::pin(self.api.call_once(&self.endpoint)).await;
-        self.slot = None;
+        let was_connected = self.may_have_been_sent();
+        (self.began_with, self.slot) = (None, None);
         match sent {
             Ok(job) => Ok(Some(job)),
-            Err(error) => {
+            Err(mut error) => {
+                if !was_connected {
+                    error.inner_mut().kind = ErrorKind::Connect;
+                }
                 let safe = is_certainly_not_started(&error);
                 let delay = self.retry.delay_after(error, safe, self.api.gate())?;
                 // A delay that no clock can tell never ends.
@@ -103,6 +112,15 @@ impl StartAttempts {
                 Ok(None)
             }
         }
+    }
+
+    /// Whether an attempt whose [`StartAttempts::send`] was dropped may have reached Tulip: not
+    /// before there was a connection for it. Where several starts are under way, a connection of
+    /// any of them counts.
+    #[must_use]
+    pub fn may_have_been_sent(&self) -> bool {
+        let made = self.api.start_connections();
+        self.began_with.is_some_and(|before| before != made)
     }
 }
 
