@@ -45,13 +45,16 @@ pub(crate) async fn json<T: DeserializeOwned>(
         return Err(invalid(format!("it has over {MAX_REPLY} bytes")));
     }
     let body = without_mark(&body);
-    if html || is_markup(body) {
+    if is_markup(body) {
         return Err(invalid(html_page(body, scrub)));
     }
     if body.trim_ascii().is_empty() {
         return Err(invalid("it is empty".to_owned()));
     }
     serde_json::from_slice(body).map_err(|error| {
+        if html {
+            return invalid(html_page(body, scrub));
+        }
         let cut = error.is_eof();
         let found = if cut {
             "the JSON is cut off"
@@ -102,7 +105,7 @@ pub(crate) async fn refusal(
         }
         Err(_) if html || is_markup(body) => {
             // Tulip refuses in JSON; a page comes from something between, such as an allowlist.
-            if matches!(status.as_u16(), 401 | 403 | 404) {
+            if status.is_client_error() && !matches!(status.as_u16(), 408 | 425 | 429) {
                 error.inner_mut().kind = ErrorKind::InvalidReply;
             }
             error.with_found(html_page(body, scrub))

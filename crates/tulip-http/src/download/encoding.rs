@@ -29,8 +29,8 @@ const NO_CODINGS: [&str; 16] = [
 pub(super) enum BodyEnd {
     /// After this many bytes, as `Content-Length` says.
     Length(u64),
-    /// Chunks tell it.
-    Chunks,
+    /// Chunks tell it, and `Content-Length`, which should not be there, says how many bytes they have.
+    Chunks(Option<u64>),
     /// Where the connection ends, wherever that is.
     Connection,
 }
@@ -39,9 +39,11 @@ pub(super) enum BodyEnd {
 pub(super) fn coding(headers: &HeaderMap) -> Option<String> {
     // Transfer codings besides `chunked` are not undone by the HTTP library either.
     let transfer = values(headers, &TRANSFER_ENCODING).filter(|coding| coding != "chunked");
-    values(headers, &CONTENT_ENCODING)
+    let content = values(headers, &CONTENT_ENCODING);
+    let content = content.map(|coding| coding.trim_matches('"').to_owned());
+    content
         .chain(transfer)
-        .find(|coding| !NO_CODINGS.contains(&coding.as_str()))
+        .find(|coding| !coding.is_empty() && !NO_CODINGS.contains(&coding.as_str()))
         .map(|coding| one_line(&coding, 40))
 }
 
@@ -49,7 +51,7 @@ pub(super) fn coding(headers: &HeaderMap) -> Option<String> {
 /// connection, and ignores the length, where the last transfer coding is not `chunked`.
 pub(super) fn end(headers: &HeaderMap, known: Option<u64>) -> BodyEnd {
     match (values(headers, &TRANSFER_ENCODING).last(), known) {
-        (Some(last), _) if last == "chunked" => BodyEnd::Chunks,
+        (Some(last), _) if last == "chunked" => BodyEnd::Chunks(length(headers)),
         (None, Some(length)) => BodyEnd::Length(length),
         _ => length(headers).map_or(BodyEnd::Connection, BodyEnd::Length),
     }
@@ -68,7 +70,7 @@ fn values(headers: &HeaderMap, name: &HeaderName) -> impl DoubleEndedIterator<It
     let mut items = Vec::new();
     for value in headers.get_all(name) {
         let text = String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase();
-        let parts = text.split(',').map(|item| item.trim().trim_matches('"'));
+        let parts = text.split(',').map(str::trim);
         items.extend(parts.filter(|item| !item.is_empty()).map(str::to_owned));
     }
     items.into_iter()
@@ -124,10 +126,12 @@ mod tests {
     #[test]
     fn a_body_whose_last_transfer_coding_is_not_chunked_has_its_length_compared() {
         for (transfer, expected) in [
-            (&["chunked"][..], BodyEnd::Chunks),
-            (&["Chunked "], BodyEnd::Chunks),
-            (&["identity, chunked"], BodyEnd::Chunks),
-            (&["identity", "chunked"], BodyEnd::Chunks),
+            (&["chunked"][..], BodyEnd::Chunks(Some(9))),
+            (&["Chunked "], BodyEnd::Chunks(Some(9))),
+            (&["identity, chunked"], BodyEnd::Chunks(Some(9))),
+            (&["identity", "chunked"], BodyEnd::Chunks(Some(9))),
+            // The HTTP library does not take it for chunked.
+            (&["\"chunked\""], BodyEnd::Length(9)),
             (&["identity"], BodyEnd::Length(9)),
             (&["chunked, identity"], BodyEnd::Length(9)),
             (&[], BodyEnd::Length(9)),
@@ -136,6 +140,10 @@ mod tests {
             head.insert(CONTENT_LENGTH, "9".parse().unwrap());
             assert_eq!(end(&head, None), expected, "{transfer:?}");
         }
+        let chunked = headers(TRANSFER_ENCODING, &["chunked"]);
+        assert_eq!(end(&chunked, None), BodyEnd::Chunks(None));
+        let quoted = headers(TRANSFER_ENCODING, &["\"chunked\""]);
+        assert_eq!(coding(&quoted).as_deref(), Some("\"chunked\""));
         let identity = headers(TRANSFER_ENCODING, &["identity"]);
         assert_eq!(end(&identity, None), BodyEnd::Connection);
         assert_eq!(end(&HeaderMap::new(), None), BodyEnd::Connection);

@@ -93,6 +93,7 @@ fn suspicion(error: &Error) -> Suspicion {
         ErrorKind::NotAnArchive if !error.is_retryable() => Suspicion::Request,
         ErrorKind::NotAnArchive
         | ErrorKind::Server
+        | ErrorKind::RateLimited
         | ErrorKind::Timeout
         | ErrorKind::ConnectionLost => Suspicion::Passing,
         _ => Suspicion::None,
@@ -152,7 +153,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_host_that_refuses_ranges_in_any_way_is_asked_for_the_whole() {
-        for refused in [400, 401, 403, 404, 405, 406, 410, 412, 416, 500, 501, 503] {
+        for refused in [
+            400, 401, 403, 404, 405, 406, 410, 412, 416, 429, 500, 501, 503,
+        ] {
             let host = move |_, request: &RangeRequest| match request.range() {
                 Some(_) => status(refused),
                 None => whole(),
@@ -160,7 +163,11 @@ mod tests {
             let (bytes, asked, failed) = ScriptedHost::download(host).await;
             assert!(failed.is_none(), "{refused}: {failed:?}");
             assert_eq!(bytes, CSV.as_bytes());
-            let expected = if matches!(refused, 500 | 503) { 4 } else { 2 };
+            let expected = if matches!(refused, 429 | 500 | 503) {
+                4
+            } else {
+                2
+            };
             assert_eq!(asked.len(), expected, "{refused}");
         }
     }

@@ -97,9 +97,10 @@ pub(crate) async fn check(
     let end = encoding::end(response.headers(), response.content_length());
     let announced = match end {
         BodyEnd::Length(length) => Some(length),
-        BodyEnd::Chunks | BodyEnd::Connection => None,
+        BodyEnd::Chunks(length) => length,
+        BodyEnd::Connection => None,
     };
-    let is_unframed = announced.is_some() && response.content_length().is_none();
+    let is_unframed = matches!(end, BodyEnd::Length(_)) && response.content_length().is_none();
     let whole = |response| AssetBody {
         response,
         endpoint: endpoint.clone(),

@@ -13,6 +13,8 @@ pub(super) struct RetryBudget {
     retry: RetryLoop,
     /// How far the download was when the count started.
     counted_from: u64,
+    /// Whether some of the archive has come.
+    has_begun: bool,
     /// A fresh URL was taken since the count started.
     renewed: bool,
 }
@@ -23,12 +25,14 @@ impl RetryBudget {
         Self {
             retry,
             counted_from: at,
+            has_begun: at > 0,
             renewed: false,
         }
     }
 
     /// Tells that the download is at byte `at` now. The same bytes again are no progress.
     pub(super) fn advance(&mut self, at: u64) {
+        self.has_begun |= at > 0;
         if at >= self.counted_from.saturating_add(PROGRESS) {
             self.counted_from = at;
             self.renewed = false;
@@ -72,6 +76,9 @@ impl RetryBudget {
                     true => Ok(()),
                 }
             }
+            // The archive has begun, so this is no archive that is a page: something between the
+            // host and us has answered instead.
+            ErrorKind::NotAnArchive if self.has_begun => self.count(source, error).await,
             _ => {
                 let safe = error.is_retryable();
                 source.count_failure();

@@ -201,8 +201,21 @@ async fn replies_that_are_not_the_expected_json_are_said_to_be_so() {
 }
 
 #[tokio::test]
+async fn json_that_is_called_a_page_is_read() {
+    let answer = reply("200 OK", "Content-Type: text/html\r\n", JOB);
+    let (found, _) = status(vec![answer]).await;
+    assert_eq!(found.unwrap().id, job());
+}
+
+#[tokio::test]
 async fn an_error_page_that_is_not_json_is_shown_and_not_taken_for_tulips_refusal() {
-    for line in ["401 Unauthorized", "403 Forbidden"] {
+    for line in [
+        "401 Unauthorized",
+        "403 Forbidden",
+        "405 Method Not Allowed",
+        "407 Proxy Authentication Required",
+        "451 Unavailable",
+    ] {
         let page = "<title>Your IP is blocked</title>";
         let error = failed_status(reply(line, "Content-Type: text/html\r\n", page)).await;
         assert_eq!(error.kind(), ErrorKind::InvalidReply);
@@ -211,6 +224,7 @@ async fn an_error_page_that_is_not_json_is_shown_and_not_taken_for_tulips_refusa
         assert!(text.contains(r#"title "Your IP is blocked""#), "{text}");
         assert!(text.contains(&line[..3]), "{text}");
         assert_eq!(error.advice(), Some(Advice::CheckInstance));
+        assert!(error.is_odd_reply());
     }
     let text = failed_status(reply("400 Bad Request", "", "what?\nno")).await;
     assert!(text.to_string().contains(r#"it says "what? no""#), "{text}");
@@ -389,6 +403,51 @@ async fn a_refusal_of_a_start_is_definite_whatever_its_body_is() {
         assert!(!error.is_outcome_unknown(), "{error}");
         assert!(!error.to_string().contains("may have been"), "{error}");
     }
+}
+
+/// Accepts connections on TLS's behalf, and never answers.
+async fn silent() -> (String, TcpListener) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    (
+        format!("https://{}", listener.local_addr().unwrap()),
+        listener,
+    )
+}
+
+#[tokio::test]
+async fn a_start_for_which_no_connection_was_made_is_certainly_not_started() {
+    let (url, _listener) = silent().await;
+    let deadline = Instant::now() + Duration::from_millis(100);
+    let client = builder(&url).retry(NeverRetry).build().unwrap();
+    let client = client.with_deadline(Some(deadline));
+    let error = client.start_archive(&machine()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connect);
+    assert!(!error.is_outcome_unknown(), "{error}");
+    assert!(!error.to_string().contains("may have been"), "{error}");
+}
+
+#[tokio::test]
+async fn a_start_that_is_dropped_may_have_been_sent_once_there_was_a_connection() {
+    let (url, listener) = silent().await;
+    let client = client(&url);
+    let mut attempts = client.start_attempts(&machine());
+    tokio::select! {
+        sent = attempts.send() => panic!("{sent:?}"),
+        accepted = listener.accept() => drop(accepted.unwrap()),
+    }
+    assert!(!attempts.may_have_been_sent());
+    let url = url.replace("https", "http");
+    let client = self::client(&url);
+    let mut attempts = client.start_attempts(&machine());
+    let received = async {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        socket.read_u8().await.unwrap()
+    };
+    tokio::select! {
+        sent = attempts.send() => panic!("{sent:?}"),
+        first = received => assert_eq!(first, b'P'),
+    }
+    assert!(attempts.may_have_been_sent());
 }
 
 /// A refusal is one as soon as its head is there, also where the deadline comes before its body.

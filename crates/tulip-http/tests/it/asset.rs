@@ -1,9 +1,9 @@
 use std::time::Duration;
 
 use tulip_core::ResourceUrl;
-use tulip_http::{Checkpoint, Client, Download, Error, ErrorKind, Piece};
+use tulip_http::{Checkpoint, Client, Download, Error, ErrorKind, NeverRetry, Piece};
 
-use crate::server::{STALL, Server, client, json, reply};
+use crate::server::{STALL, Server, builder, client, json, reply};
 
 fn resource(server: &Server) -> ResourceUrl {
     ResourceUrl::parse(&format!("{}/bucket/x.csv?X-Amz-Signature=5ig", server.url)).unwrap()
@@ -103,6 +103,28 @@ async fn a_body_that_nothing_tells_the_end_of_is_refused() {
             .contains("neither a Content-Length nor chunked"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_length_beside_chunks_is_compared() {
+    let chunked = |length: usize| {
+        format!(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: {length}\r\n\
+             Connection: close\r\n\r\n6\r\nState\n\r\n8\r\nRunning\n\r\n0\r\n\r\n"
+        )
+    };
+    for (length, is_whole) in [(14, true), (6, false), (20, false)] {
+        let server = Server::start([chunked(length)]).await;
+        let client = builder(&server.url).retry(NeverRetry).build().unwrap();
+        let read = match open(&client, resource(&server)).await {
+            Ok(asset) => read(asset).await,
+            Err(error) => Err(error),
+        };
+        match is_whole {
+            true => assert_eq!(read.unwrap(), b"State\nRunning\n"),
+            false => assert!(read.is_err(), "{length}"),
+        }
+    }
 }
 
 #[tokio::test]

@@ -276,7 +276,7 @@ fn strangers() -> Vec<Row> {
             let after = draw.inside();
             let script = draw.script();
             let script = script.asset_faults([Fault::Cut { after }, page().into()]);
-            Plan::fails(draw, script, NotAnArchive, false).asked(2..=3)
+            Plan::exports(draw, script).asked(3..=12)
         }),
         row("called a page", &SINKS, |draw| {
             let script = draw.script().asset_header("Content-Type", "text/html");
