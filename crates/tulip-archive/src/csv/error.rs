@@ -87,7 +87,8 @@ pub enum FramingError {
         /// How it begins.
         begins: String,
     },
-    /// The last record is a bare JSON object, which no CSV writer leaves unquoted: an error.
+    /// The last record is or ends with a bare JSON object, which no CSV writer leaves unquoted: an
+    /// error.
     #[error("the archive ends with a JSON object in place of a record: {begins}")]
     JsonRecord {
         /// How it begins.

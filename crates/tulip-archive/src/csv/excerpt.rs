@@ -60,14 +60,36 @@ impl Excerpt {
         one_line(&String::from_utf8_lossy(self.bytes()), SHOWN)
     }
 
-    /// Whether the record is a JSON object that no CSV writer wrote: its names have quotes, and a
-    /// writer quotes a field that holds one.
-    pub(super) fn is_json_object(&self) -> bool {
-        let Some(inner) = self.bytes().strip_prefix(b"{") else {
+    /// Whether the record ends with a JSON object, or a list of them, that no CSV writer wrote: its
+    /// names have quotes, and a writer quotes a field that holds one. It is the whole record, or
+    /// follows what was written of a field when the writer failed.
+    pub(super) fn ends_with_json(&self) -> bool {
+        let record = self.bytes().trim_ascii_start();
+        if self.is_json(record) {
+            return true;
+        }
+        let mut is_quoted = false;
+        let mut field = 0;
+        record.iter().enumerate().any(|(at, byte)| {
+            match byte {
+                b'"' if is_quoted || at == field => is_quoted = !is_quoted,
+                b',' if !is_quoted => field = at + 1,
+                b'{' if !is_quoted && !record[field..at].trim_ascii().is_empty() => {
+                    return self.is_json(&record[at..]);
+                }
+                _ => {}
+            }
+            false
+        })
+    }
+
+    fn is_json(&self, text: &[u8]) -> bool {
+        let object = text.strip_prefix(b"[").unwrap_or(text).trim_ascii_start();
+        let Some(inner) = object.strip_prefix(b"{") else {
             return false;
         };
         inner.trim_ascii_start().starts_with(b"\"")
-            && match serde_json::from_slice::<IgnoredAny>(self.bytes()) {
+            && match serde_json::from_slice::<IgnoredAny>(text) {
                 Ok(_) => true,
                 Err(error) => self.is_cut && error.is_eof(),
             }

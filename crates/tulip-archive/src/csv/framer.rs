@@ -175,7 +175,7 @@ impl Body {
         let is_required = rules.final_line_break == FinalLineBreak::Required;
         let is_ragged = fields != self.columns.len() as u64;
         let records = self.records();
-        if refuses_ragged && end.is_json_object() {
+        if refuses_ragged && end.ends_with_json() {
             return Err(FramingError::JsonRecord {
                 begins: end.shown(),
             });

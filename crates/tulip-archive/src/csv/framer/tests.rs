@@ -133,6 +133,10 @@ fn error_tail_json_is_found_whatever_its_number_of_fields() {
     for json in [
         "{\"a\":1,\"b\":2}\n",
         "{ \"a\": 1, \"b\": [2] }",
+        " {\"a\":1,\"b\":2}\n",
+        "[{\"a\":1},{\"b\":2}]\n",
+        "1,Runn{\"error\":\"timeout\"}\n",
+        "Runn{\"error\":\"timeout\",\"code\":5}\n",
         long.as_str(),
     ] {
         let error = strict(format!("h,i\n1,2\n{json}")).unwrap_err();
@@ -142,6 +146,10 @@ fn error_tail_json_is_found_whatever_its_number_of_fields() {
     assert_eq!(strict("h\n{}\n"), Ok(1));
     assert_eq!(strict("h,i\n\"{\"\"a\"\":1}\",2\n"), Ok(1));
     assert_eq!(strict("h,i\n{\"a,b\n"), Ok(1));
+    // Nor is this an error that came midway: a service that quotes nothing writes such fields.
+    assert_eq!(strict("h,i\n1,{\"a\":1}\n"), Ok(1));
+    assert_eq!(strict("h,i\n1, {\"a\":1}\n"), Ok(1));
+    assert_eq!(strict("h,i\n1,a{b}\n"), Ok(1));
 }
 
 #[test]

@@ -58,14 +58,29 @@ pub(super) fn json(text: &[u8], is_all: bool) -> Option<Finding> {
             match after {
                 None if !is_all => Some(Finding::Unclear),
                 None | Some(b'\n') => Some(Finding::NotCsv(json_document(&text[..end]))),
-                Some(_) => None,
+                Some(_) => has_name(text).then(not_json),
             }
         }
         // It is cut off here, or continues.
         Err(error) if error.is_eof() && is_all => Some(Finding::NotCsv(json_document(text))),
         Err(error) if error.is_eof() => Some(Finding::Unclear),
-        Err(_) => None,
+        Err(_) => has_name(text).then(not_json),
     }
+}
+
+/// What is written like JSON, with raw line breaks or single quotes.
+fn not_json() -> Finding {
+    Finding::NotCsv(NotCsv::passive("JSON"))
+}
+
+/// Whether a text begins as an object does: a brace, a quoted name and a colon.
+fn has_name(text: &[u8]) -> bool {
+    let inner = text.strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
+    let Some([quote @ (b'"' | b'\''), name @ ..]) = inner else {
+        return false;
+    };
+    let end = name.iter().position(|byte| byte == quote);
+    end.is_some_and(|end| name[end + 1..].trim_ascii_start().starts_with(b":"))
 }
 
 /// What a JSON document says of itself.

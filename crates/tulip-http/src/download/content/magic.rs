@@ -5,10 +5,18 @@ pub(super) fn format_of(bytes: &[u8]) -> Option<&'static str> {
     unicode(bytes).or_else(|| binary(bytes))
 }
 
-/// NULs in the first line.
-pub(super) fn has_nul(bytes: &[u8]) -> bool {
-    let mut first_line = bytes.split(|byte| *byte == b'\n');
-    first_line.next().is_some_and(|line| line.contains(&0))
+/// Whether the first line has control characters that no header has, or the first bytes have some
+/// and are not UTF-8 either, as compressed data.
+pub(super) fn is_binary(bytes: &[u8]) -> bool {
+    const SAMPLE: usize = 64;
+    // Blanks are none; ^Z and escape sequences can be in a text.
+    let is_control = |byte: &u8| matches!(byte, 0..=8 | 0x0e..=0x19 | 0x1c..=0x1f);
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    let sample = &bytes[..bytes.len().min(SAMPLE)];
+    let is_cut = |error: std::str::Utf8Error| error.error_len().is_none();
+    let is_utf8 = std::str::from_utf8(sample).map_or_else(is_cut, |_| true);
+    lines.next().is_some_and(|line| line.iter().any(is_control))
+        || (!is_utf8 && sample.iter().any(is_control))
 }
 
 /// Text in another form of Unicode than UTF-8.
@@ -23,7 +31,7 @@ fn unicode(bytes: &[u8]) -> Option<&'static str> {
 
 /// A file format, by the bytes that it begins with.
 fn binary(bytes: &[u8]) -> Option<&'static str> {
-    const FORMATS: [(&[u8], &str); 24] = [
+    const FORMATS: [(&[u8], &str); 27] = [
         (b"\x1f\x8b", "gzip"),
         (b"PK\x03\x04", "zip"),
         (b"PK\x05\x06", "zip"),
@@ -36,6 +44,9 @@ fn binary(bytes: &[u8]) -> Option<&'static str> {
         (b"\x1f\x9d", "compress"),
         (b"Rar!\x1a\x07", "rar"),
         (b"%PDF-", "PDF"),
+        (b"%!PS-", "PostScript"),
+        (b"{\\rtf", "RTF"),
+        (b"-----BEGIN ", "PEM or PGP data"),
         (b"\x89PNG", "PNG"),
         (b"\xff\xd8\xff", "JPEG"),
         (b"GIF87a", "GIF"),

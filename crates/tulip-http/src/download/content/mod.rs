@@ -36,8 +36,7 @@ pub(super) fn look_at(bytes: &[u8], is_all: bool) -> Finding {
     if !is_all && !is_enough {
         return Finding::Unclear;
     }
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let text = text.trim_ascii_start();
+    let text = without_blanks(bytes);
     match text.first() {
         None if !is_all => Finding::Unclear,
         Some(b'<') => match markup(text) {
@@ -49,9 +48,33 @@ pub(super) fn look_at(bytes: &[u8], is_all: bool) -> Finding {
             Some(found) => found,
             None => Finding::Csv,
         },
-        _ if magic::has_nul(bytes) => Finding::NotCsv(NotCsv::passive("binary data")),
+        _ if magic::is_binary(bytes) => Finding::NotCsv(NotCsv::passive("binary data")),
+        Some(b'-') => match multipart(text) {
+            Some(true) => Finding::NotCsv(NotCsv::passive("a multipart body")),
+            None if !is_all => Finding::Unclear,
+            _ => Finding::Csv,
+        },
         _ => Finding::Csv,
     }
+}
+
+/// What follows a byte order mark and blanks of any kind.
+fn without_blanks(bytes: &[u8]) -> &[u8] {
+    let text = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    let blank = |c: char| c.is_whitespace() || c == '\u{feff}';
+    let blanks = text.len() - text.trim_start_matches(blank).len();
+    &bytes[blanks..]
+}
+
+/// Whether parts with headers of their own follow a boundary; `None` where it has not ended.
+fn multipart(text: &[u8]) -> Option<bool> {
+    const HEADER: &[u8] = b"content-";
+    if !text.starts_with(b"--") {
+        return Some(false);
+    }
+    let end = text.iter().position(|byte| *byte == b'\n')?;
+    let header = text[end + 1..].get(..HEADER.len())?;
+    Some(header.eq_ignore_ascii_case(HEADER))
 }
 
 /// What a body is whose `Content-Type` no CSV has.

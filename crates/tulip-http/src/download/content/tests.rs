@@ -34,6 +34,9 @@ fn what_can_be_a_csv_is_one() {
         "ARROW1\n",
         "Störung,État\n",
         "__exception__ Code: 395\n",
+        "--,State\n1,2\n",
+        "-----,State\n",
+        "\u{1b}[0mState,Reason\n",
     ] {
         assert_eq!(not_csv(text.as_bytes()), None, "{text:?}");
     }
@@ -94,6 +97,15 @@ fn what_cannot_be_a_csv_is_named_and_what_passes_is_known() {
         ("{\"a\":1}\n{\"a\":2}\n".to_owned(), "JSON", false),
         ("[\"a\",\"b\"]\n[1,2]\n".to_owned(), "JSON", false),
         ("{\"a\":\"cut".to_owned(), "JSON", false),
+        ("{\"a\": \"two\nlines\"}\n".to_owned(), "JSON", false),
+        ("{'error': 'timeout'}\n".to_owned(), "JSON", false),
+        ("{\"a\":1},State\n".to_owned(), "JSON", false),
+        ("\u{a0}\u{feff}<a/>\n".to_owned(), "an XML document", false),
+        (
+            "--B\r\nContent-Type: text/csv\r\n\r\nState\n--B--\n".to_owned(),
+            "a multipart body",
+            false,
+        ),
         ("[]".to_owned(), "JSON", false),
     ] {
         let found = not_csv(text.as_bytes());
@@ -134,6 +146,11 @@ fn files_and_other_encodings_are_named() {
         (b"\x00\x00\xfe\xff".to_vec(), "UTF-32 text"),
         (b"\x00\x00\x00\x00".to_vec(), "binary data"),
         (b"State\x00,\n".to_vec(), "binary data"),
+        (b"x\x9c\x4b\x01\n".to_vec(), "binary data"),
+        (b"\xab\n\xcd\x01\n".to_vec(), "binary data"),
+        (b"%!PS-Adobe-3.0\n".to_vec(), "PostScript"),
+        (b"{\\rtf1\\ansi\n".to_vec(), "RTF"),
+        (b"-----BEGIN PGP MESSAGE-----\n".to_vec(), "PEM or PGP data"),
     ] {
         assert_eq!(not_csv(&bytes), Some((what.to_owned(), false)), "{bytes:?}");
     }
