@@ -18,7 +18,19 @@ pub(crate) fn line(text: &str) -> Result<(), Failure> {
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string(value)
         .map_err(|error| Failure::other(format!("cannot write JSON: {error}")))?;
-    line(&text)
+    line(&escaped(&text))
+}
+
+/// JSON in which characters that a terminal acts on are escaped. Outside of strings it has none.
+fn escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        match acts_on_terminal(c) {
+            true => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            false => out.push(c),
+        }
+    }
+    out
 }
 
 /// Prints rows below a head, each column as wide as its widest cell.
@@ -90,21 +102,32 @@ pub(crate) fn fit(text: &str, width: usize) -> String {
     fitted
 }
 
-/// A foreign text on one line, without anything that a terminal would act on: control characters,
-/// line breaks of every kind, and what turns the direction of the text around.
+/// A foreign text on one line, without anything that a terminal would act on.
 pub(crate) fn plain(text: &str) -> String {
-    let acts = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    let shown = |c| match acts_on_terminal(c) {
+        true => '\u{fffd}',
+        false => c,
     };
-    text.chars()
-        .map(|c| if acts(c) { '\u{fffd}' } else { c })
-        .collect()
+    text.chars().map(shown).collect()
+}
+
+/// Control characters, line breaks of every kind, and what turns the direction of the text around.
+fn acts_on_terminal(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_has_nothing_that_a_terminal_acts_on_and_says_the_same() {
+        let name = "Mill\u{9b}31m\u{7f}\u{202e}\u{1b}é\u{2028}";
+        let json = escaped(&serde_json::to_string(name).unwrap());
+        assert!(!json.chars().any(acts_on_terminal), "{json}");
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), name);
+    }
 
     #[test]
     fn texts_are_wrapped_between_words() {
