@@ -21,7 +21,7 @@ use tulip_core::sink::{SinkUrl, SinkUrlError};
 /// (`s3:lake`), or the current directory is gone.
 pub fn parse_target(text: &str) -> Result<SinkUrl, SinkUrlError> {
     let trimmed = text.trim();
-    if trimmed.is_empty() || trimmed.contains("://") || trimmed.starts_with("file:") {
+    if trimmed.is_empty() || trimmed.contains("://") || trimmed.starts_with("file:/") {
         return SinkUrl::parse(trimmed);
     }
     if let Some(scheme) = bare_scheme(trimmed) {
@@ -87,6 +87,9 @@ mod tests {
         assert_eq!(parse_target(" "), Err(SinkUrlError::Empty));
         let message = parse_target("s3:lake/x").unwrap_err().to_string();
         assert!(message.contains("s3: is not followed by //"), "{message}");
+        // As a URL it would be /rel.
+        let message = parse_target("file:rel").unwrap_err().to_string();
+        assert!(message.contains("file: is not followed by //"), "{message}");
         assert!(parse_target("./s3:lake/x").is_ok());
     }
 

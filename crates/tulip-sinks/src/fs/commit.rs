@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use tracing::warn;
 use tulip_core::sink::{SinkError, SinkErrorKind, StoredObject, WriteMode};
 
-use super::error::{from_io, is_a_folder};
+use super::error::{from_io, is_a_folder, is_no_file};
 use super::staged_file::{StagedFile, remove};
 use super::{folder, sys};
 
@@ -29,9 +29,12 @@ impl Destination {
                 let error = SinkError::new(SinkErrorKind::InvalidTarget, what());
                 Err(is_a_folder(error))
             }
-            Ok(_) if self.mode == WriteMode::Create => {
-                Err(SinkError::new(SinkErrorKind::AlreadyExists, what()))
-            }
+            Ok(_) if self.mode == WriteMode::Create => Err(match fs::metadata(&self.file) {
+                Ok(found) if found.is_file() => {
+                    SinkError::new(SinkErrorKind::AlreadyExists, what())
+                }
+                _ => is_no_file(SinkError::new(SinkErrorKind::InvalidTarget, what())),
+            }),
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(from_io(error, what())),
             _ => Ok(()),
         }

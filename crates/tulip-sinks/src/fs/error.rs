@@ -37,6 +37,14 @@ pub(super) fn is_a_folder(error: SinkError) -> SinkError {
     error.with_reason("it is a folder", "choose another name, or move the folder")
 }
 
+/// The same error, for a target whose name a dangling link, a pipe or a device has.
+pub(super) fn is_no_file(error: SinkError) -> SinkError {
+    error.with_reason(
+        "it is a dangling link, or not a regular file",
+        "choose another name, or move it",
+    )
+}
+
 fn kind_of(kind: io::ErrorKind) -> SinkErrorKind {
     use io::ErrorKind as Io;
     match kind {

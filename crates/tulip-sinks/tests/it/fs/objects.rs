@@ -238,6 +238,20 @@ async fn a_folder_of_the_targets_name_is_no_object_and_is_refused_at_once() {
     assert_eq!(files(folder.path()), Vec::<String>::new());
 }
 
+/// A dangling link would be kept as if it were an archive.
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_no_regular_file_is_no_object_that_can_be_kept() {
+    let folder = TempDir::new().unwrap();
+    let sink = sink(folder.path()).await;
+    std::os::unix::fs::symlink("nowhere", folder.path().join("taken")).unwrap();
+    assert_eq!(sink.lookup(&key("taken")).await.unwrap(), None);
+    let create = OpenOptions::default().with_mode(WriteMode::Create);
+    let error = sink.open(&key("taken"), &create).await.err().unwrap();
+    assert_eq!(error.kind(), SinkErrorKind::InvalidTarget);
+    assert!(error.to_string().contains("not a regular file"), "{error}");
+}
+
 #[tokio::test]
 async fn a_file_where_a_folder_is_needed_is_refused_and_nothing_is_there() {
     let folder = TempDir::new().unwrap();
