@@ -105,11 +105,7 @@ pub(crate) fn list(session: &mut Session<'_>) -> Result<Vec<StoredRecord>, State
             Some(process) => session.is_alive(&process)?,
             None => false,
         };
-        records.push(StoredRecord {
-            id,
-            record,
-            is_claimed,
-        });
+        records.push(StoredRecord::new(id, record).with_claimed(is_claimed));
     }
     Ok(records)
 }

@@ -6,7 +6,7 @@ use tulip_core::ResourceUrl;
 use super::start::Started;
 use crate::context::Context;
 use crate::poll::{Complete, PollState, Poller};
-use crate::{Event, ExportError, ExportErrorKind};
+use crate::{Event, ExportError};
 
 /// An archive that can be downloaded.
 pub(crate) struct Ready {
@@ -18,8 +18,8 @@ pub(super) async fn wait(cx: &mut Context, started: Started) -> Result<Ready, Ex
     let began = Instant::now();
     let setup = &cx.setup;
     let mut poller = Poller::new(&setup.client, started.job.clone(), setup.poll);
-    while let Some(state) = poller.next().await {
-        match state? {
+    loop {
+        match poller.advance().await? {
             PollState::Complete(Complete { resource, .. }) => {
                 cx.emit(Event::Complete {
                     waited: began.elapsed(),
@@ -34,7 +34,4 @@ pub(super) async fn wait(cx: &mut Context, started: Started) -> Result<Ready, Ex
             PollState::Failing(error) => cx.emit(Event::WaitFailing { error: &error }),
         }
     }
-    // A poller ends with a state or an error, both of which leave the loop.
-    let what = "polling ended early";
-    Err(ExportError::new(ExportErrorKind::JobFailed, what))
 }

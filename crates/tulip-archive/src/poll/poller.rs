@@ -181,7 +181,8 @@ impl Poller {
         }
     }
 
-    async fn advance(&mut self) -> Result<PollState, PollError> {
+    /// As [`Poller::next`], of a poller that is not done.
+    pub(crate) async fn advance(&mut self) -> Result<PollState, PollError> {
         let job = || self.job.clone();
         if self.polls > 0 {
             let waited = self.began.elapsed();

@@ -138,6 +138,7 @@ impl fmt::Display for Holder {
 
 /// A record, as [`StateStore::list`] shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StoredRecord {
     /// Its id.
     pub id: String,
@@ -145,4 +146,23 @@ pub struct StoredRecord {
     pub record: String,
     /// Whether a process works on it.
     pub is_claimed: bool,
+}
+
+impl StoredRecord {
+    /// A record that no process works on.
+    #[must_use]
+    pub fn new(id: String, record: String) -> Self {
+        Self {
+            id,
+            record,
+            is_claimed: false,
+        }
+    }
+
+    /// The same record, and whether a process works on it.
+    #[must_use]
+    pub fn with_claimed(mut self, is_claimed: bool) -> Self {
+        self.is_claimed = is_claimed;
+        self
+    }
 }

@@ -32,7 +32,7 @@ fn described(sink: &dyn SinkFactory) -> serde_json::Value {
         "scheme": sink.scheme(),
         "summary": sink.summary(),
         "example": sink.example(),
-        "feature": sink.feature(),
+        "feature": SinkRegistry::feature(sink.scheme()),
         "capabilities": capabilities(sink.capabilities()),
         "options": options,
     })
@@ -60,7 +60,7 @@ fn list(registry: &SinkRegistry) -> Result<(), Failure> {
         .map(|sink| {
             [
                 row(sink.scheme()),
-                row(sink.feature().unwrap_or("-")),
+                row(SinkRegistry::feature(sink.scheme()).unwrap_or("-")),
                 words(sink.capabilities()),
             ]
         })

@@ -32,11 +32,6 @@ pub trait SinkFactory: Send + Sync {
         Capabilities::default()
     }
 
-    /// The cargo feature that brings this sink, for a built-in one.
-    fn feature(&self) -> Option<&str> {
-        None
-    }
-
     /// Makes the sink of `url`. Whether it can be reached and written is [`Sink::probe`]'s.
     ///
     /// # Errors

@@ -58,7 +58,7 @@ macro_rules! register_sink {
     };
 }
 
-/// What a crate of sinks says about a scheme that it could bring; made by
+/// The cargo feature that adds the sink of a scheme; made by
 /// [`register_sink_hint!`](crate::register_sink_hint).
 #[derive(Debug)]
 pub struct SinkHint {
@@ -77,8 +77,8 @@ impl SinkHint {
 
 inventory::collect!(SinkHint);
 
-/// Registers which cargo feature would bring the sink of a scheme, for the message about a scheme
-/// that no sink has. A crate submits it where that feature is off.
+/// Registers which cargo feature adds the sink of a scheme, for lists of sinks and for the message
+/// about a scheme that no sink has. A crate submits it whether the feature is on or off.
 ///
 /// ```
 /// tulip_core::register_sink_hint!("sftp", "ssh");

@@ -161,6 +161,16 @@ impl SinkRegistry {
         url.clone().retaining(wanted)
     }
 
+    /// The cargo feature that adds the sink of a scheme, where a linked crate has registered one with
+    /// [`register_sink_hint!`](crate::register_sink_hint), whether it is on or off.
+    #[must_use]
+    pub fn feature(scheme: &str) -> Option<&'static str> {
+        let mut hints = inventory::iter::<SinkHint>();
+        hints
+            .find(|hint| hint.scheme == scheme)
+            .map(|hint| hint.feature)
+    }
+
     /// The option of that name that the sink of `url` knows.
     fn option(&self, url: &SinkUrl, name: &str) -> Option<&SinkOption> {
         let entry = self.entries.get(url.scheme())?;
@@ -174,9 +184,8 @@ impl SinkRegistry {
             [] => "none is registered".to_owned(),
             schemes => format!("there are: {}", schemes.join(", ")),
         };
-        let feature = inventory::iter::<SinkHint>()
-            .find(|hint| hint.scheme == scheme)
-            .map(|hint| format!("; the cargo feature {:?} adds it", hint.feature))
+        let feature = Self::feature(scheme)
+            .map(|feature| format!("; the cargo feature {feature:?} adds it"))
             .unwrap_or_default();
         SinkError::new(
             SinkErrorKind::InvalidTarget,

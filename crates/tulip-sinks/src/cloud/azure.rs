@@ -24,7 +24,6 @@ tulip_core::register_sink!(Cloud {
     scheme: "az",
     summary: "Azure Blob Storage",
     example: "az://container/prefix?account=NAME",
-    feature: "azure",
     options: OPTIONS,
     clients,
 });

@@ -16,7 +16,6 @@ pub(super) struct Cloud {
     pub(super) scheme: &'static str,
     pub(super) summary: &'static str,
     pub(super) example: &'static str,
-    pub(super) feature: &'static str,
     pub(super) options: &'static [SinkOption],
     pub(super) clients: fn(CloudUrl<'_>, &NetworkOptions) -> Result<Clients, SinkError>,
 }
@@ -47,10 +46,6 @@ impl SinkFactory for Cloud {
 
     fn capabilities(&self) -> Capabilities {
         CloudSink::promised(CreateRule::Always)
-    }
-
-    fn feature(&self) -> Option<&str> {
-        Some(self.feature)
     }
 
     async fn connect(

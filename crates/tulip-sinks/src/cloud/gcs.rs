@@ -24,7 +24,6 @@ tulip_core::register_sink!(Cloud {
     scheme: "gs",
     summary: "Google Cloud Storage",
     example: "gs://bucket/prefix",
-    feature: "gcs",
     options: OPTIONS,
     clients,
 });

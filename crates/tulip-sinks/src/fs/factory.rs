@@ -35,10 +35,6 @@ impl SinkFactory for FsFactory {
         CAPABILITIES
     }
 
-    fn feature(&self) -> Option<&str> {
-        Some("fs")
-    }
-
     async fn connect(&self, url: &SinkUrl, _: &NetworkOptions) -> Result<Arc<dyn Sink>, SinkError> {
         let limits = Limits::from_url(url)?;
         let folder = url.to_file_path().ok_or_else(|| {

@@ -60,6 +60,10 @@ pub async fn run(fixture: &dyn Fixture) -> Report {
         atomicity::before_close(suite).await,
     );
     add(
+        "nothing is staged before the first write",
+        atomicity::staging(suite).await,
+    );
+    add(
         "an overwritten object is intact until close",
         atomicity::overwriting(suite).await,
     );

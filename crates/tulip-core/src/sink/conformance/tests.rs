@@ -17,6 +17,8 @@ use crate::sink::{
 enum Fault {
     None,
     VisibleAtOnce,
+    StagesAtOpen,
+    StagesBeforeClose,
     TruncatesAtOpen,
     AbortCommits,
     AbortLeaves,
@@ -44,7 +46,7 @@ struct State {
     objects: BTreeMap<String, Vec<u8>>,
     staged: Vec<String>,
     shared: Bytes,
-    /// What checkpoints have kept, by trace.
+    /// What checkpoints have kept, by token.
     kept: BTreeMap<String, Vec<u8>>,
     writers: usize,
 }
@@ -85,7 +87,7 @@ struct Writer {
     mode: WriteMode,
     bytes: Vec<u8>,
     failed: bool,
-    trace: String,
+    token: String,
 }
 
 impl Memory {
@@ -142,11 +144,11 @@ impl Sink for Memory {
             true => key.as_str().replace("%20", " "),
             false => key.to_string(),
         };
-        let trace = self.with(|state| {
+        let token = self.with(|state| {
             if self.is(Fault::TruncatesAtOpen) && state.objects.contains_key(&key) {
                 state.objects.insert(key.clone(), Vec::new());
             }
-            if self.is(Fault::AbortLeaves) {
+            if self.is(Fault::AbortLeaves) || self.is(Fault::StagesAtOpen) {
                 state.staged.push(key.clone());
             }
             state.writers += 1;
@@ -158,7 +160,7 @@ impl Sink for Memory {
             mode: options.mode,
             bytes: Vec::new(),
             failed: false,
-            trace,
+            token,
         }))
     }
 
@@ -192,8 +194,8 @@ impl Sink for Memory {
         left: &StaleUpload,
         bytes: u64,
     ) -> Result<Option<Resumed>, SinkError> {
-        let trace = left.resume_token.clone().unwrap_or_default();
-        let Some(mut kept) = self.with(|state| state.kept.get(&trace).cloned()) else {
+        let token = left.resume_token.clone().unwrap_or_default();
+        let Some(mut kept) = self.with(|state| state.kept.get(&token).cloned()) else {
             return Ok(None);
         };
         let bytes = usize::try_from(bytes).unwrap();
@@ -212,18 +214,18 @@ impl Sink for Memory {
                 mode: options.mode,
                 bytes: kept,
                 failed: false,
-                trace,
+                token,
             }),
         }))
     }
 
     async fn discard(&self, _: &ObjectKey, left: &StaleUpload) -> Result<(), SinkError> {
-        if let Some(trace) = left
+        if let Some(token) = left
             .resume_token
             .as_ref()
             .filter(|_| !self.is(Fault::DiscardsNothing))
         {
-            self.with(|state| state.kept.remove(trace));
+            self.with(|state| state.kept.remove(token));
         }
         Ok(())
     }
@@ -243,7 +245,7 @@ impl Writer {
                 state.objects.insert(self.key.clone(), bytes);
             }
             state.staged.retain(|staged| *staged != self.key);
-            state.kept.remove(&self.trace);
+            state.kept.remove(&self.token);
             Ok(StoredObject::new(stored))
         })
     }
@@ -279,6 +281,9 @@ impl SinkWriter for Writer {
                 .for_each(drop),
             false => self.bytes.extend_from_slice(&chunk),
         }
+        if self.sink.is(Fault::StagesBeforeClose) {
+            self.sink.with(|state| state.staged.push(self.key.clone()));
+        }
         if self.sink.is(Fault::VisibleAtOnce) {
             let (key, bytes) = (self.key.clone(), self.bytes.clone());
             self.sink.with(|state| state.objects.insert(key, bytes));
@@ -287,13 +292,17 @@ impl SinkWriter for Writer {
     }
 
     fn resume_token(&self) -> Option<String> {
-        Some(self.trace.clone())
+        Some(self.token.clone())
+    }
+
+    fn stages_on_close(&self) -> bool {
+        self.sink.is(Fault::StagesBeforeClose)
     }
 
     async fn checkpoint(&mut self) -> Result<Option<u64>, SinkError> {
-        let (trace, bytes) = (self.trace.clone(), self.bytes.clone());
+        let (token, bytes) = (self.token.clone(), self.bytes.clone());
         if !self.sink.is(Fault::ForgetsToKeep) {
-            self.sink.with(|state| state.kept.insert(trace, bytes));
+            self.sink.with(|state| state.kept.insert(token, bytes));
         }
         Ok(Some(self.bytes.len() as u64))
     }
@@ -311,7 +320,7 @@ impl SinkWriter for Writer {
             self.commit()?;
         }
         self.bytes.clear();
-        self.sink.with(|state| state.kept.remove(&self.trace));
+        self.sink.with(|state| state.kept.remove(&self.token));
         Ok(())
     }
 }
@@ -359,19 +368,27 @@ async fn report(fault: Fault) -> Report {
 async fn a_sink_that_keeps_the_contract_passes_every_case() {
     let report = report(Fault::None).await;
     report.assert_passed();
-    assert_eq!(report.cases().len(), 17);
+    assert_eq!(report.cases().len(), 18);
     let all = report.cases().iter();
     assert!(
         all.clone().all(|case| case.result == CaseResult::Passed),
         "{report}"
     );
-    assert_eq!(report.to_string().lines().count(), 17);
+    assert_eq!(report.to_string().lines().count(), 18);
 }
 
 #[tokio::test]
 async fn each_breach_is_found_by_the_case_that_names_it() {
     for (fault, case) in [
         (Fault::VisibleAtOnce, "nothing is visible before close"),
+        (
+            Fault::StagesAtOpen,
+            "nothing is staged before the first write",
+        ),
+        (
+            Fault::StagesBeforeClose,
+            "nothing is staged before the first write",
+        ),
         (
             Fault::TruncatesAtOpen,
             "an overwritten object is intact until close",

@@ -41,7 +41,6 @@ const S3: Cloud = Cloud {
     scheme: "s3",
     summary: "Amazon S3 and compatible stores",
     example: "s3://bucket/prefix",
-    feature: "s3",
     options: OPTIONS,
     clients,
 };

@@ -2,9 +2,9 @@
 
 use super::{Result, holds, no_leftovers, open, store, write};
 use crate::conformance::CaseResult;
-use crate::sink::WriteMode;
 use crate::sink::conformance::content::{LARGE, bytes};
 use crate::sink::conformance::suite::Suite;
+use crate::sink::{OpenOptions, WriteMode};
 
 const SIZES: [(&str, usize); 2] = [("small", 11), ("large", LARGE)];
 
@@ -20,6 +20,23 @@ pub(crate) async fn before_close(suite: &Suite<'_>) -> Result {
         holds(suite, &key, Some(&content), "after close").await?;
     }
     no_leftovers(suite, "after close").await?;
+    Ok(CaseResult::Passed)
+}
+
+pub(crate) async fn staging(suite: &Suite<'_>) -> Result {
+    for (name, size) in SIZES {
+        let key = suite.key(&format!("staging/{name}.csv"))?;
+        let options = OpenOptions::default().with_size_hint(Some(size as u64));
+        let mut writer = suite.sink().open(&key, &options).await?;
+        no_leftovers(suite, "before the first write").await?;
+        let stages_on_close = writer.stages_on_close();
+        write(writer.as_mut(), &bytes(8, size)).await?;
+        if stages_on_close {
+            let when = "before the close of a writer that stages on close";
+            no_leftovers(suite, when).await?;
+        }
+        writer.close().await?;
+    }
     Ok(CaseResult::Passed)
 }
 
