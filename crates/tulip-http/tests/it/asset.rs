@@ -484,7 +484,7 @@ async fn http_assets_of_an_https_api_are_refused_before_any_connection() {
     let error = open(&client, resource(&server)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InsecureAsset);
     assert!(server.requests().is_empty());
-    let allowed = crate::server::builder("https://9.9.9.9")
+    let allowed = builder("https://9.9.9.9")
         .allow_http_assets(true)
         .allow_network("127.0.0.0/8".parse().unwrap());
     let allowed = allowed.build().unwrap();
@@ -568,8 +568,8 @@ async fn a_busy_host_holds_back_no_other() {
     let busy = reply("503 Slow Down", "Retry-After: 3600\r\n", "");
     let busy = Server::start([busy]).await;
     let calm = Server::start([reply("200 OK", "", "State\n")]).await;
-    let client = crate::server::builder("http://127.0.0.1:9")
-        .retry(tulip_http::NeverRetry)
+    let client = builder("http://127.0.0.1:9")
+        .retry(NeverRetry)
         .build()
         .unwrap();
     let error = open(&client, resource(&busy)).await.unwrap_err();
