@@ -101,7 +101,7 @@ fn run(cli: Cli, matches: &ArgMatches, progress: &Progress) -> Result<(), Failur
             #[cfg(feature = "emulator")]
             Command::Emulate(args) => commands::emulate::run(args, progress, &shutdown).await,
             Command::Status(args) => commands::status::run(args, &shutdown).await,
-            Command::Machines(args) => commands::machines::run(args, &shutdown).await,
+            Command::Machines(args) => commands::machines::run(args, progress, &shutdown).await,
             Command::Export(args) => commands::export::run(*args, progress, &shutdown).await,
             Command::Resume(args) => commands::resume::run(args, progress, &shutdown).await,
             Command::Runs(args) => commands::runs::run(args, progress).await,

@@ -30,7 +30,7 @@ pub use id::{IdError, JobId, MachineId, WorkspaceId};
 pub use instance::{InstanceUrl, InstanceUrlError};
 pub use job::{ArchiveJob, JobStatus};
 pub use key::{ObjectKey, ObjectKeyError};
-pub use machine::{Machine, MachineType};
+pub use machine::{Machine, MachineType, UnusableMachine};
 pub use network::NetworkOptions;
 pub use receipt::{Receipt, ReceiptObject, Tool};
 pub use redact::{one_line, redact_urls};

@@ -1,22 +1,76 @@
 //! Machines, as `GET /machines` lists them.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::{MachineId, lenient};
+use crate::{MachineId, lenient, one_line};
 
 /// A machine type with its machines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Entry")]
 #[non_exhaustive]
 pub struct MachineType {
     /// The identifier of the type.
-    #[serde(default, deserialize_with = "lenient::text_or_empty")]
     pub id: String,
-    /// The name that people gave it, for example "CNC".
-    #[serde(default, deserialize_with = "lenient::text_or_empty")]
+    /// The name of the type, for example "CNC".
     pub name: String,
     /// The machines of this type.
-    #[serde(default, deserialize_with = "lenient::or_default")]
     pub machines: Vec<Machine>,
+    /// Machines of this type that no call can name.
+    #[serde(skip_serializing)]
+    pub unusable: Vec<UnusableMachine>,
+}
+
+/// A machine in a listing that cannot be read: it has no id, or one that no path can hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UnusableMachine {
+    /// Its name, or else its id as it is listed, on one line; empty if it has neither.
+    pub name: String,
+    /// What is wrong with it, on one line.
+    pub reason: String,
+}
+
+/// A type as it is listed.
+#[derive(Deserialize)]
+struct Entry {
+    #[serde(default, deserialize_with = "lenient::text_or_empty")]
+    id: String,
+    #[serde(default, deserialize_with = "lenient::text_or_empty")]
+    name: String,
+    #[serde(default, deserialize_with = "lenient::or_default")]
+    machines: Vec<Value>,
+}
+
+/// The most that is shown of a machine that cannot be used, in characters.
+const MAX_SHOWN: usize = 100;
+
+impl From<Entry> for MachineType {
+    fn from(listed: Entry) -> Self {
+        let mut kind = Self::new(listed.id, listed.name);
+        for machine in listed.machines {
+            match Machine::deserialize(&machine) {
+                Ok(machine) => kind.machines.push(machine),
+                Err(error) => kind.unusable.push(UnusableMachine::new(&machine, &error)),
+            }
+        }
+        kind
+    }
+}
+
+impl UnusableMachine {
+    fn new(listed: &Value, error: &serde_json::Error) -> Self {
+        let texts = ["name", "id"]
+            .iter()
+            .filter_map(|field| match listed.get(field)? {
+                Value::String(text) if !text.trim().is_empty() => Some(one_line(text, MAX_SHOWN)),
+                _ => None,
+            });
+        Self {
+            name: texts.into_iter().next().unwrap_or_default(),
+            reason: one_line(&error.to_string(), MAX_SHOWN),
+        }
+    }
 }
 
 impl MachineType {
@@ -26,6 +80,7 @@ impl MachineType {
             id: id.into(),
             name: name.into(),
             machines: Vec::new(),
+            unusable: Vec::new(),
         }
     }
 
@@ -91,6 +146,21 @@ mod tests {
             .map(|m| (m.id.as_str(), m.name.as_str()))
             .collect();
         assert_eq!(names, [("a b", ""), ("c", "7")]);
+    }
+
+    #[test]
+    fn a_machine_without_a_usable_id_does_not_lose_the_others() {
+        let json = r#"[{"id":"t","machines":[{"id":"a/b","name":"Mill"}, null, {"id":null},
+            {"name":"Saw"}, {"id":""}, {"id":"c"}]}]"#;
+        let types: Vec<MachineType> = serde_json::from_str(json).unwrap();
+        let [kind] = types.as_slice() else {
+            panic!("{types:?}")
+        };
+        assert_eq!(kind.machines, [Machine::new("c".parse().unwrap(), "")]);
+        let names: Vec<_> = kind.unusable.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names, ["Mill", "", "", "Saw", ""]);
+        assert!(kind.unusable[0].reason.contains("'/'"), "{kind:?}");
+        assert!(!serde_json::to_string(kind).unwrap().contains("Mill"));
     }
 
     #[test]

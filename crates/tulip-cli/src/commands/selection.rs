@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 use tulip_archive::{ExportErrorKind, Source};
-use tulip_core::{Machine, MachineId};
+use tulip_core::{Machine, MachineId, UnusableMachine};
 use tulip_fleet::{
     Glob, ItemReport, NotStarted, RunSummary, Selection, SelectionError, Shard, parse_machine_list,
 };
@@ -111,8 +111,10 @@ pub(crate) async fn select(
     let listing = shutdown.guard(client.machines()).await??;
     let selected = selection.select(&listing).map_err(failure)?;
     let missing = selected.not_found.iter().map(|name| missing(name));
+    let unusable = selected.unusable.iter().enumerate();
+    let unusable = unusable.filter_map(|(number, machine)| unusable_report(number, machine));
     Ok(Selected {
-        missing: missing.collect::<Result<_, _>>()?,
+        missing: missing.chain(unusable.map(Ok)).collect::<Result<_, _>>()?,
         sources: selected.sources,
         request: request.to_string(),
         run: None,
@@ -169,15 +171,32 @@ fn missing(text: &str) -> Result<ItemReport, Failure> {
     let text = text.trim();
     let reason = format!("not started: no machine has the id or name {text:?}");
     let why = NotStarted::new(ExportErrorKind::NotFound, reason);
+    match source_named(text) {
+        Some(source) => Ok(ItemReport::not_started(source, why)),
+        // Nothing, or a path segment: a mistake on the command line.
+        None => Err(Failure::new(Code::Job, why.to_string())),
+    }
+}
+
+/// The report of a machine that is listed and that no call can name. Its name stands in the place
+/// of its id.
+fn unusable_report(number: usize, machine: &UnusableMachine) -> Option<ItemReport> {
+    let reason = format!("not started: its entry cannot be used: {}", machine.reason);
+    let why = NotStarted::new(ExportErrorKind::Api, reason);
+    let unknown = format!("unknown-{}", number + 1);
+    let source = source_named(&machine.name).or_else(|| source_named(&unknown))?;
+    Some(ItemReport::not_started(source, why))
+}
+
+/// A machine of which only a text is known. `None` where no id can be made of it.
+fn source_named(text: &str) -> Option<Source> {
     let in_id = |c: char| if c == '/' || c.is_control() { '_' } else { c };
     let id: String = text.chars().map(in_id).take(MAX_SHOWN).collect();
-    let source = match MachineId::new(id) {
-        Ok(id) if id.as_str() == text => Source::machine(id),
-        Ok(id) => Source::machine(id.clone()).of_machine(&Machine::new(id, text)),
-        // Nothing, or a path segment: a mistake on the command line.
-        Err(_) => return Err(Failure::new(Code::Job, why.to_string())),
-    };
-    Ok(ItemReport::not_started(source, why))
+    let id = MachineId::new(id).ok()?;
+    Some(match id.as_str() == text {
+        true => Source::machine(id),
+        false => Source::machine(id.clone()).of_machine(&Machine::new(id, text)),
+    })
 }
 
 fn failure(error: SelectionError) -> Failure {

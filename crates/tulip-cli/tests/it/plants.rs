@@ -16,9 +16,15 @@ fn fleet(machines: usize) -> Bench {
 /// The next listing shows these machines, by id and name.
 fn list(bench: &Bench, machines: impl IntoIterator<Item = (String, String)>) {
     let machines = machines.into_iter();
-    let machines: Vec<_> = machines
-        .map(|(id, name)| json!({ "id": id, "name": name }))
-        .collect();
+    list_entries(
+        bench,
+        machines.map(|(id, name)| json!({ "id": id, "name": name })),
+    );
+}
+
+/// The next listing shows these entries as they are.
+fn list_entries(bench: &Bench, machines: impl Iterator<Item = Value>) {
+    let machines: Vec<_> = machines.collect();
     let listing = json!([{ "id": "t", "name": "CNC", "machines": machines }]);
     let reply = Reply::new(200)
         .header("content-type", "application/json")
@@ -63,6 +69,37 @@ fn a_machine_that_was_deleted_after_the_listing_is_its_own_failure() {
         );
         assert_eq!(line["attempts"], 1, "{line}");
     }
+}
+
+/// One entry that cannot be read costs one machine, not the night.
+#[test]
+fn a_machine_without_a_usable_id_is_its_own_failure() {
+    let bench = fleet(2);
+    let entries = || {
+        let ids = bench.emulator.machine_ids().into_iter();
+        let good = ids.map(|id| json!({ "id": id.to_string(), "name": format!("M {id}") }));
+        let odd = [json!({ "id": "a/b", "name": "Mill" }), Value::Null];
+        good.chain(odd).collect::<Vec<_>>().into_iter()
+    };
+    list_entries(&bench, entries());
+    let ran = bench.run(&ALL);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let lines = ran.json();
+    let failed = |line: &&Value| line["outcome"] == "not_started" && line["error_kind"] == "api";
+    let stored = lines.iter().filter(|line| line["outcome"] == "stored");
+    assert_eq!(stored.count(), 2, "{ran:?}");
+    let names: Vec<_> = lines.iter().filter(failed).map(|line| &line["machine"]).collect();
+    assert_eq!(names, ["Mill", "unknown-2"], "{ran:?}");
+    assert!(ran.stderr.contains("its entry cannot be used"), "{ran:?}");
+    // Who names machines, or leaves these out, has nothing to do with them.
+    list_entries(&bench, entries());
+    let good = bench.emulator.machine_ids()[0].to_string();
+    let ran = bench.run(&["export", "--machine", &good, "--to", "out"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    list_entries(&bench, entries());
+    let ran = bench.run(&["machines", "--json"]);
+    assert_eq!((ran.code, ran.json().len()), (Some(0), 2), "{ran:?}");
+    assert!(ran.stderr.contains("\"Mill\" cannot be used"), "{ran:?}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use icu_normalizer::ComposingNormalizer;
-use tulip_archive::core::{Machine, MachineType};
+use tulip_archive::core::{Machine, MachineType, UnusableMachine};
 use tulip_archive::{MachineId, Source};
 
 use crate::sources::source_of;
@@ -48,6 +48,8 @@ pub struct Selected {
     pub sources: Vec<Source>,
     /// Ids and names that no machine has.
     pub not_found: Vec<String>,
+    /// Machines that no call can name. Empty where the machines are named.
+    pub unusable: Vec<UnusableMachine>,
 }
 
 /// A machine of a listing with its type.
@@ -114,7 +116,8 @@ impl Selection {
         }
         let had_some = !found.is_empty();
         found.retain(|listed| self.admits(*listed));
-        if found.is_empty() && had_some {
+        let unusable = self.unusable(types);
+        if found.is_empty() && had_some && unusable.is_empty() {
             return Err(SelectionError::NoMatch {
                 wanted: self.to_string(),
                 machines: listed.len(),
@@ -126,7 +129,21 @@ impl Selection {
         Ok(Selected {
             sources: sources.collect(),
             not_found,
+            unusable,
         })
+    }
+
+    /// The machines that would be wanted, if a call could name them.
+    fn unusable(&self, types: &[MachineType]) -> Vec<UnusableMachine> {
+        if !self.machines.is_empty() {
+            return Vec::new();
+        }
+        let each = |kind| move |machine| (kind, machine);
+        let listed = types
+            .iter()
+            .flat_map(|kind| kind.unusable.iter().map(each(kind)));
+        let wanted = listed.filter(|(kind, machine)| self.admits_names(kind, &[&machine.name]));
+        wanted.map(|(_, machine)| machine.clone()).collect()
     }
 
     /// The machines that are named, or all, and what no machine is called.
@@ -171,10 +188,12 @@ impl Selection {
     /// Whether the globs want this machine.
     fn admits(&self, listed: Listed<'_>) -> bool {
         let Listed { machine, kind } = listed;
+        self.admits_names(kind, &[&machine.name, machine.id.as_str()])
+    }
+
+    fn admits_names(&self, kind: &MachineType, names: &[&str]) -> bool {
         let of_type = |glob: &Glob| glob.matches(&kind.name) || glob.matches(&kind.id);
-        let of_machine = |glob: &Glob| {
-            glob.matches(&machine.name) || glob.matches(machine.id.as_str()) || of_type(glob)
-        };
+        let of_machine = |glob: &Glob| names.iter().any(|name| glob.matches(name)) || of_type(glob);
         (self.types.is_empty() || self.types.iter().any(of_type))
             && (self.include.is_empty() || self.include.iter().any(of_machine))
             && !self.exclude.iter().any(of_machine)
