@@ -1,4 +1,4 @@
-//! What a run may ask of Tulip, and how much of it at once.
+//! The budget of a run: its starts, its pending jobs and its downloads.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,13 +13,12 @@ use crate::store_gate::Waiter;
 #[derive(Debug, Clone)]
 pub(crate) struct Budget {
     starts: Option<Arc<StartRate>>,
-    /// Exports that may be under way. An archive that is deferred gives its place to another
-    /// export.
+    /// Exports that may be under way. A deferred archive gives its place to another export.
     places: Arc<Semaphore>,
     /// Jobs that may be pending at Tulip.
     pending: Arc<Semaphore>,
     downloads: Arc<Semaphore>,
-    /// Those of the downloads that may be of large archives.
+    /// Downloads of large archives.
     large: Arc<Semaphore>,
     large_from: u64,
     store: Waiter,
@@ -32,14 +31,14 @@ pub(crate) struct Turns {
     held: Mutex<Held>,
 }
 
-/// Each is given back when it is dropped.
+/// The permits that an export holds. Dropping one returns it.
 #[derive(Debug, Default)]
 struct Held {
     place: Option<OwnedSemaphorePermit>,
-    /// Until the job is complete.
+    /// Held until the job is complete.
     pending: Option<OwnedSemaphorePermit>,
-    /// The right to download, until the run knows how that has ended: where the store is down no
-    /// other export should find out by itself.
+    /// The permit to download, held until the run knows how the download ended: if the store is
+    /// down, no other export should have to find out by itself.
     download: Option<OwnedSemaphorePermit>,
     large: Option<OwnedSemaphorePermit>,
 }
@@ -49,7 +48,8 @@ impl Budget {
         let of = |permits: usize| Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
         Self {
             starts: limits.start_rate.map(StartRate::new).map(Arc::new),
-            // Beside those that are pending, as many as can be downloaded wait for that.
+            // Besides the exports with a pending job, as many as may download at the same time can
+            // be waiting to download or downloading.
             places: of(limits.max_pending.saturating_add(limits.concurrency)),
             pending: of(limits.max_pending),
             downloads: of(limits.concurrency),
@@ -91,10 +91,13 @@ impl Turns {
 impl Admission for Turns {
     fn start(&self) -> Turn<'_, Permit> {
         Box::pin(async {
-            match &self.budget.starts {
+            let permit = match &self.budget.starts {
                 Some(rate) => Box::new(rate.clone().turn().await) as Permit,
                 None => Box::new(()),
-            }
+            };
+            // The store may have gone down while the export waited for its turn.
+            self.budget.store.pass().await;
+            permit
         })
     }
 
@@ -127,7 +130,7 @@ impl Admission for Turns {
 async fn acquired(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
     match semaphore.clone().acquire_owned().await {
         Ok(permit) => permit,
-        // Nothing closes it.
+        // The semaphore is never closed.
         Err(_) => std::future::pending().await,
     }
 }
@@ -137,6 +140,7 @@ mod tests {
     use std::time::Duration;
 
     use futures_util::FutureExt as _;
+    use tokio::sync::watch;
 
     use super::*;
     use crate::store_gate::StoreGate;
@@ -187,7 +191,7 @@ mod tests {
         Admission::download(&*third).await;
         let mut deferred = third.transfer(LARGE);
         assert!((&mut deferred).now_or_never().is_none());
-        // It neither downloads nor keeps others from being started.
+        // The deferred export neither downloads nor keeps others from being started.
         assert_eq!(budget.downloads.available_permits(), 2);
         assert_eq!(budget.places.available_permits(), 3);
         for length in [Some(99), None] {
@@ -201,6 +205,16 @@ mod tests {
         drop((large, third));
         assert_eq!(budget.large.available_permits(), 2);
         assert_eq!(budget.places.available_permits(), 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_job_is_started_while_the_store_is_down() {
+        let open = watch::Sender::new(false);
+        let budget = Budget::new(&Limits::default(), Waiter::new(open.subscribe()));
+        let turns = budget.turns().await;
+        assert!(is_waiting(turns.start()).await);
+        open.send_replace(true);
+        drop(turns.start().await);
     }
 
     #[tokio::test(start_paused = true)]

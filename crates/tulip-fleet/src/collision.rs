@@ -1,11 +1,11 @@
-//! Keys of a run that would be one object on the target, found before anything is started.
+//! Finds keys of a run that would be the same object on the target, before anything is started.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
 use icu_normalizer::ComposingNormalizer;
-use tulip_archive::{ExportErrorKind, ObjectKey, Source};
+use tulip_archive::{ExportError, ExportErrorKind, ObjectKey, Source};
 use tulip_core::sink::Capabilities;
 
 use crate::{ItemReport, NotStarted};
@@ -13,11 +13,11 @@ use crate::{ItemReport, NotStarted};
 /// How many collisions a message lists.
 const MOST_LISTED: usize = 5;
 
-/// A source and the key that its archive would be stored under; `None` where the key holds a job
-/// that is not started yet, and so collides with none, or cannot be used.
+/// A source and the key that its archive would be stored under. The key is `None` if it contains a
+/// job that is not started yet, and so cannot collide.
 pub(crate) type Keyed = (Source, Option<ObjectKey>);
 
-/// Two exports of which one would replace something of the other's.
+/// Two exports, one of which would replace an object of the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Collision {
@@ -26,7 +26,7 @@ pub struct Collision {
     /// The other source, and its key.
     pub second: (Source, ObjectKey),
     how: How,
-    /// The places of both in the run.
+    /// The positions of both in the run.
     places: (usize, usize),
 }
 
@@ -34,36 +34,38 @@ pub struct Collision {
 enum How {
     SameKey,
     SameOnTarget,
-    /// One's archive has the key of the other's receipt.
+    /// The archive of one has the key of the other's receipt.
     Receipt,
 }
 
-/// What a key is in this run.
+/// How a key is used in this run.
 #[derive(Clone, Copy)]
 struct Use {
     by: usize,
     is_receipt: bool,
 }
 
-/// Every collision of a run, of which nothing is started: one export would replace the other, and
-/// after a start it would be too late to choose other keys.
+/// Every collision of a run. None of its exports is started: one would replace another, and after a
+/// start it would be too late to choose other keys.
 #[derive(Debug)]
 pub struct Collisions {
     sources: Vec<Source>,
     found: Vec<Collision>,
     names_machine: bool,
+    /// The exports without a usable key, and what is wrong with it.
+    unusable: Vec<(Source, String)>,
 }
 
-/// What would tell the exports apart.
+/// A change that would avoid the collisions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CollisionAdvice {
     /// Put `{job}` into the key template.
     AddJob,
-    /// Machines have the same name: put `{machine}`, the id, into the key template.
+    /// Several machines have the same name: put `{machine}`, the id, into the key template.
     SameMachineName,
-    /// The names of machines are one on this target: put `{machine}`, the id, into the key
-    /// template.
+    /// The target does not distinguish the names of the machines: put `{machine}`, the id, into the
+    /// key template.
     AddMachine,
     /// Put any of `{machine}`, `{machine_name}` and `{job}` into the key template.
     AddMachineOrJob,
@@ -85,9 +87,9 @@ impl fmt::Display for CollisionAdvice {
 }
 
 impl Collisions {
-    /// Every export whose archive or receipt would have a key that an earlier one has, as the
-    /// target tells keys apart; `None` where there is none. `names_machine` says whether the
-    /// template has `{machine_name}`.
+    /// Finds every export whose archive or receipt would have the key of an earlier one, as the
+    /// target compares keys; `None` if there is none. `names_machine` says whether the template has
+    /// `{machine_name}`.
     pub(crate) fn find(keyed: &[Keyed], target: Capabilities, names_machine: bool) -> Option<Self> {
         let found = collisions(keyed, target);
         let sources = || keyed.iter().map(|(source, _)| source.clone()).collect();
@@ -95,16 +97,26 @@ impl Collisions {
             sources: sources(),
             found,
             names_machine,
+            unusable: Vec::new(),
         })
     }
 
-    /// The collisions, in the order of the run.
+    /// Adds the exports without a usable key, which are not started either.
+    pub(crate) fn with_unusable(mut self, unusable: &[(Source, ExportError)]) -> Self {
+        let reason = |error: &ExportError| format!("not started: {error}");
+        let unusable = unusable.iter();
+        self.unusable
+            .extend(unusable.map(|(source, error)| (source.clone(), reason(error))));
+        self
+    }
+
+    /// Returns the collisions, in the order of the run.
     #[must_use]
     pub fn as_slice(&self) -> &[Collision] {
         &self.found
     }
 
-    /// What would tell the exports apart.
+    /// Returns the change that would avoid the collisions.
     #[must_use]
     pub fn advice(&self) -> CollisionAdvice {
         let mut sources = self
@@ -125,7 +137,7 @@ impl Collisions {
         }
     }
 
-    /// A report for every export of the run, none of which is started.
+    /// Returns a report for every export of the run. None of them is started.
     #[must_use]
     pub fn reports(&self) -> Vec<ItemReport> {
         let mut of_place: HashMap<usize, &Collision> = HashMap::new();
@@ -133,15 +145,21 @@ impl Collisions {
             of_place.entry(one.places.0).or_insert(one);
             of_place.entry(one.places.1).or_insert(one);
         }
-        let report = |(at, source): (usize, &Source)| {
-            let reason = of_place.get(&at).map_or_else(
+        let reason = |at| {
+            of_place.get(&at).map_or_else(
                 || "not started: other exports of this run would have the same key".to_owned(),
                 ToString::to_string,
-            );
+            )
+        };
+        let report = |(source, reason): (&Source, String)| {
             let why = NotStarted::new(ExportErrorKind::InvalidRequest, reason);
             ItemReport::not_started(source.clone(), why)
         };
-        self.sources.iter().enumerate().map(report).collect()
+        let keyed = self.sources.iter().enumerate();
+        let keyed = keyed.map(|(at, source)| report((source, reason(at))));
+        let unusable = self.unusable.iter();
+        let unusable = unusable.map(|(source, reason)| report((source, reason.clone())));
+        keyed.chain(unusable).collect()
     }
 }
 
@@ -168,7 +186,7 @@ impl fmt::Display for Collision {
 }
 
 impl fmt::Display for Collisions {
-    /// The first several collisions, and how many there are more.
+    /// Writes the first few collisions, and how many more there are.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, one) in self.found.iter().take(MOST_LISTED).enumerate() {
             let separator = if at == 0 { "" } else { "; " };
@@ -223,7 +241,7 @@ fn collisions(keyed: &[Keyed], target: Capabilities) -> Vec<Collision> {
     found
 }
 
-/// The key as the target compares it.
+/// Returns the key as the target compares it.
 fn as_on_target(key: &str, target: Capabilities) -> String {
     let mut key = Cow::Borrowed(key);
     if target.ignores_case {

@@ -1,4 +1,4 @@
-//! What a run exports: every source once, under keys that can be used and do not collide.
+//! The plan of a run: every source once, under usable keys that do not collide.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,11 +19,11 @@ pub struct Item {
     pub(crate) source: Source,
     key: Option<ObjectKey>,
     exporter: Exporter,
-    /// A job that was started for it before, and whose archive can be fetched.
+    /// A job that was started for it before, if the archive can still be fetched.
     pub(crate) job: Option<JobId>,
-    /// What an earlier run has left, where the item is to finish that.
+    /// The incomplete export of an earlier run that this item finishes, if any.
     incomplete: Option<Box<IncompleteExport>>,
-    /// The run that it belongs to, where that is another.
+    /// The log of the run that it belongs to, if that is another run.
     pub(crate) log: Option<Arc<RunLog>>,
 }
 
@@ -48,20 +48,20 @@ impl Item {
         }
     }
 
-    /// What is exported.
+    /// Returns the source that is exported.
     #[must_use]
     pub fn source(&self) -> &Source {
         &self.source
     }
 
-    /// The key that the archive would have if it were exported now; `None` where the key depends on
-    /// a job that is not started yet.
+    /// Returns the key that the archive would have if it were exported now, or `None` if the key
+    /// depends on a job that is not started yet.
     #[must_use]
     pub fn key(&self) -> Option<&ObjectKey> {
         self.key.as_ref()
     }
 
-    /// One attempt, with the job that an earlier one has started.
+    /// Returns an attempt, which uses `job` if an earlier attempt has started one.
     pub(crate) fn export(&self, job: Option<&JobId>) -> Export {
         let incomplete = self.incomplete.as_ref();
         let resumed = incomplete.and_then(|incomplete| self.exporter.resume(incomplete));
@@ -86,15 +86,14 @@ impl Item {
 }
 
 impl Plan {
-    /// Plans an export of each source, every source once. Checks that the target can be written,
-    /// and asks Tulip for nothing.
+    /// Plans one export of each source. Checks that the target is writable, and sends nothing to
+    /// Tulip.
     ///
-    /// A key that cannot be used is the failure of its own export, which the run reports with the
-    /// others.
+    /// An unusable key fails only its own export, which the run reports with the others.
     ///
     /// # Errors
-    /// [`PlanError`] where the target cannot be used, or where keys collide: one export would
-    /// replace the other's object, and after a start it would be too late to choose other keys.
+    /// [`PlanError`] if the target cannot be used, or if keys collide: one export would replace the
+    /// other's object, and after a start it would be too late to choose other keys.
     pub async fn new(
         exporter: &Exporter,
         sources: impl IntoIterator<Item = Source>,
@@ -109,9 +108,9 @@ impl Plan {
         })
     }
 
-    /// The same plan with an export that an earlier run left incomplete, if that tells what it
-    /// exports. The exporter must be one that can resume it: see [`Exporter::resume`]. How it ends
-    /// is recorded in `log`, if that is given, instead of the [log of the run](crate::Run::log).
+    /// Adds an export that an earlier run left incomplete, if its source is known. The exporter
+    /// must be able to resume it: see [`Exporter::resume`]. The export is recorded in `log`, if
+    /// given, instead of the [log of the run](crate::Run::log).
     #[must_use]
     pub fn with_incomplete(
         mut self,
@@ -132,17 +131,17 @@ impl Plan {
         self
     }
 
-    /// The same plan with an export that has ended before the run, to be reported with the others.
+    /// Adds an export that ended before the run, to be reported with the others.
     #[must_use]
     pub fn with_ended(mut self, report: ItemReport) -> Self {
         self.ended.push(report);
         self
     }
 
-    /// The same plan as the continuation of a run that has left these exports: without those that
-    /// it has stored or found unchanged, and with the jobs that it has started since then for
-    /// others, if their archives can still be fetched. So no archive is started twice, also where
-    /// the run was killed between storing one and recording that.
+    /// Makes the plan continue a run that left these exports. Exports that were stored or unchanged
+    /// are removed. Others that were taken up no earlier than `since` reuse their jobs, if the
+    /// archives can still be fetched. So no archive is generated twice, even if the run was killed
+    /// between storing one and recording that.
     #[must_use]
     pub fn continuing(mut self, left: &[ItemSummary], since: Timestamp) -> Self {
         let left: HashMap<String, &ItemSummary> =
@@ -161,8 +160,8 @@ impl Plan {
         self
     }
 
-    /// Every export of the plan, for a ledger: those that failed before they could be started as
-    /// they have ended, the others as they wait.
+    /// Returns every export of the plan, for a ledger: those that failed before they could be
+    /// started as ended, the others as waiting.
     #[must_use]
     pub fn summaries(&self) -> Vec<ItemSummary> {
         let waiting = self
@@ -174,13 +173,13 @@ impl Plan {
             .collect()
     }
 
-    /// The exports to be run.
+    /// Returns the exports to be run.
     #[must_use]
     pub fn items(&self) -> &[Item] {
         &self.items
     }
 
-    /// The exports that failed before they could be started.
+    /// Returns the exports that failed before they could be started.
     #[must_use]
     pub fn ended(&self) -> &[ItemReport] {
         &self.ended
@@ -196,12 +195,12 @@ impl Plan {
 pub(crate) struct Keys {
     /// The sources with the keys that their archives would have now.
     pub(crate) keyed: Vec<Keyed>,
-    /// The sources without a key that can be used.
+    /// The sources without a usable key.
     pub(crate) unusable: Vec<(Source, ExportError)>,
 }
 
 impl Keys {
-    /// The keys of these sources on a target with these capabilities.
+    /// Returns the keys of these sources on a target with these capabilities.
     pub(crate) fn of(
         exporter: &Exporter,
         sources: Vec<Source>,
@@ -219,7 +218,7 @@ impl Keys {
         for source in sources {
             let default = || KeyTemplate::default_for(&source);
             let template = template.map_or_else(default, Clone::clone);
-            // A job that is not started yet has an id that no other export has.
+            // A job that is not started yet will have an id that no other export has.
             let has_unknown_job = source.known_job().is_none() && template.uses(Field::Job);
             match template.preview(&source) {
                 Ok(key) => keyed.push((source, (!has_unknown_job).then_some(key))),
@@ -228,7 +227,9 @@ impl Keys {
         }
         let names_machine = template.is_some_and(|known| known.uses(Field::MachineName));
         match Collisions::find(&keyed, target, names_machine) {
-            Some(found) => Err(PlanError::Collisions(Box::new(found))),
+            Some(found) => Err(PlanError::Collisions(Box::new(
+                found.with_unusable(&unusable),
+            ))),
             None => Ok(Self { keyed, unusable }),
         }
     }

@@ -1,4 +1,4 @@
-//! Which exports of a run are tried again, and when.
+//! Policies for which exports of a run are tried again, and when.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,73 +7,78 @@ use tulip_archive::{ExportError, ExportErrorKind, JobId, Source};
 
 use crate::ItemOutcome;
 
-/// How often an export is tried, with the first time.
+/// How often an export is tried, including the first time.
 const ATTEMPTS: u32 = 3;
 /// The pause before the second attempt.
 const COOLDOWN: Duration = Duration::from_secs(60);
 /// The longest pause, however often the export has failed.
 const MAX_COOLDOWN: Duration = Duration::from_secs(15 * 60);
 
-/// The pause before a store that was down is looked at for the first time.
+/// The pause before the first probe of a store that is down.
 const FIRST_PROBE: Duration = Duration::from_secs(5);
-/// The longest pause between two looks.
+/// The longest pause between two probes.
 const MAX_PROBE_PAUSE: Duration = Duration::from_secs(60);
-/// How often it is looked at before the run gives up: for about a quarter of an hour.
+/// The number of probes before the run gives up, after about a quarter of an hour.
 const PROBES: u32 = 18;
 
-/// Decides which exports that have failed are tried again in the same run.
+/// Decides which failed exports are tried again in the same run.
 ///
-/// An attempt that is decided on is still not made where its pause would pass the deadline of the
-/// export or of the run, or where the run ends early.
+/// Another attempt is still not made if its pause would exceed the time limit of the export or of
+/// the run, or if the run ends early.
 pub trait RetryPolicy: fmt::Debug + Send {
-    /// The pause after which the export is tried again; zero tries it before any other. `None`
-    /// leaves it as it has ended.
+    /// Returns the pause before the export is tried again, or `None` to leave it as it ended. After
+    /// a pause of zero, it is tried before any other export.
     fn retry(&mut self, failed: &FailedAttempt<'_>) -> Option<Duration>;
 
-    /// The pause before a store that is down is probed, after this many probes that failed; `None`
-    /// gives the store up, which ends the run. While the store is down the run starts no job and no
-    /// download, and sends the store nothing but this probe.
+    /// Returns the pause before a store that is down is probed, after this many failed probes.
+    /// `None` gives up the store, which ends the run; after 0 failed probes, `None` means not to
+    /// wait for the store. While the store is down, the run takes up no export, and starts no job
+    /// and no download. Apart from transfers under way, it sends the store only this probe.
     fn probe(&mut self, failed_probes: u32) -> Option<Duration>;
 }
 
-/// One attempt of an export that has failed.
+/// A failed attempt of an export.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct FailedAttempt<'a> {
-    /// What was exported.
+    /// The source of the export.
     pub source: &'a Source,
     /// How the export would end without another attempt.
     pub outcome: ItemOutcome,
-    /// What went wrong.
+    /// The error of the attempt.
     pub error: &'a ExportError,
-    /// How often the export was tried, with this attempt.
+    /// How often the export was tried, including this attempt.
     pub attempts: u32,
-    /// The job that the next attempt would use; without one it starts another.
+    /// The job that the next attempt would use; if `None`, it starts another one.
     pub job: Option<&'a JobId>,
 }
 
-/// An attempt that is to follow.
+/// The next attempt after a failed one.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Retry<'a> {
-    /// The attempt that has failed.
+    /// The failed attempt.
     pub failed: FailedAttempt<'a>,
-    /// The pause before the next one. One that follows a store that was down also waits for the
+    /// The pause before the next attempt. If the store was down, the attempt also waits for the
     /// store.
     pub after: Duration,
 }
 
-/// Tries exports again by how they have ended, each three times at most:
+/// Retries exports according to their outcome, with at most three attempts each:
 ///
-/// | outcome | the next attempt |
-/// |---|---|
-/// | not started | at once, where Tulip or the store could not be reached |
-/// | failed at Tulip | after a minute, then two: another job, or the same where only its status could not be had |
-/// | failed to store | where the download failed, after a minute, then two; where the store was down, once it is back. With the same job, unless its archive was not whole |
-/// | start unknown | none: another start could be one too many |
+/// | outcome | cause | next attempt | its job |
+/// |---|---|---|---|
+/// | start unknown | | none: another start could be one too many | |
+/// | not started | Tulip could not be reached | at once | a new one |
+/// | failed at Tulip | the job failed | after one minute, then two | a new one |
+/// | failed at Tulip | its status could not be read | after one minute, then two | the same |
+/// | failed to store | the download failed | after one minute, then two | the same |
+/// | failed to store | the archive was damaged | after one minute, then two | a new one |
+/// | any other | the store was down | once it is back | the same, if any |
 ///
-/// Failures that need a person are not retried: refused permissions, a full store, an option. Nor
-/// is a job that was not complete by its deadline, or whatever another process is exporting.
+/// Failures that need human action are not retried: refused permissions, a full store, an invalid
+/// option. Nor is a job that was not complete by its deadline, or an export that another process is
+/// working on.
 #[derive(Debug, Clone)]
 pub struct RetryByOutcome {
     attempts: u32,
@@ -90,8 +95,8 @@ impl Default for RetryByOutcome {
 }
 
 impl RetryByOutcome {
-    /// Tries each export at most this often, with the first time; 0 counts as 1. With 1 a store
-    /// that is down is not waited for.
+    /// Tries each export at most this often, including the first time; 0 counts as 1. With 1, the
+    /// run does not wait for a store that is down.
     #[must_use]
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts.max(1);
@@ -128,7 +133,7 @@ impl RetryPolicy for RetryByOutcome {
     fn probe(&mut self, failed_probes: u32) -> Option<Duration> {
         let doubled = 2_u32.saturating_pow(failed_probes.min(16));
         let pause = FIRST_PROBE.saturating_mul(doubled).min(MAX_PROBE_PAUSE);
-        // Where nothing is tried again, nothing waits for the store either.
+        // If nothing is tried again, nothing waits for the store either.
         (self.attempts > 1 && failed_probes < PROBES).then_some(pause)
     }
 }
@@ -153,7 +158,7 @@ fn when(outcome: ItemOutcome, kind: ExportErrorKind, can_help: bool) -> Option<W
         (_, Kind::Api | Kind::Download | Kind::NotAnArchive | Kind::IncompleteArchive) => {
             Some(When::Cooled)
         }
-        // The deadline that the caller has set, another writer, the end of the run.
+        // The caller's deadline, another writer, the end of the run.
         _ => None,
     }
 }

@@ -1,4 +1,4 @@
-//! What holds exports back while the store is down.
+//! A gate that holds back exports while the store is down.
 
 use std::fmt;
 use std::task::{Context, Poll};
@@ -8,7 +8,8 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use tokio::sync::watch;
 use tulip_archive::Exporter;
 
-/// Closed while the store is down. One probe at a time finds out whether it is back.
+/// A gate that is closed while the store is down. One probe at a time checks whether the store is
+/// back.
 pub(crate) struct StoreGate {
     open: watch::Sender<bool>,
     exporter: Option<Exporter>,
@@ -17,7 +18,7 @@ pub(crate) struct StoreGate {
     is_given_up: bool,
 }
 
-/// Waits at a gate.
+/// Waits for a gate to open.
 #[derive(Debug, Clone)]
 pub(crate) struct Waiter(watch::Receiver<bool>);
 
@@ -51,11 +52,12 @@ impl StoreGate {
     }
 
     pub(crate) fn waiter(&self) -> Waiter {
-        Waiter(self.open.subscribe())
+        Waiter::new(self.open.subscribe())
     }
 
-    /// Closes the gate, and probes the store through `exporter` after the pause that `pauses` gives
-    /// for the number of probes that have failed. Without one the gate stays open.
+    /// Closes the gate, and probes the store through `exporter`. Before each probe, `pauses`
+    /// returns the pause for the number of failed ones. If it returns `None` for 0, the gate stays
+    /// open.
     pub(crate) fn close(
         &mut self,
         exporter: &Exporter,
@@ -92,16 +94,20 @@ impl StoreGate {
                 }
                 self.is_given_up = true;
             }
-            // Where it was given up, the exports under way fail with what the store says.
+            // If the store was given up, the exports under way fail with its errors.
             self.open.send_replace(true);
         }
     }
 }
 
 impl Waiter {
+    pub(crate) fn new(is_open: watch::Receiver<bool>) -> Self {
+        Self(is_open)
+    }
+
     /// Waits until the gate is open.
     pub(crate) async fn pass(&self) {
-        // A gate that is gone holds nobody back.
+        // A gate that was dropped holds nothing back.
         drop(self.0.clone().wait_for(|is_open| *is_open).await);
     }
 

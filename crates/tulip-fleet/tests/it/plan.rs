@@ -1,4 +1,4 @@
-//! What is found before anything is started.
+//! Problems that are found before anything is started.
 
 use tulip_emulator::Endpoint;
 use tulip_fleet::archive::{ExportErrorKind, KeyTemplate};
@@ -23,6 +23,21 @@ async fn keys_that_collide_are_a_typed_error_and_nothing_is_started() {
 }
 
 #[tokio::test]
+async fn an_export_without_a_usable_key_is_reported_beside_those_that_collide() {
+    let bench = Bench::of(8).await;
+    // The type of this machine is not known.
+    let mut sources = bench.sources().await;
+    sources[0] = tulip_fleet::archive::Source::machine(bench.emulator.machine_ids()[0].clone());
+    let template = KeyTemplate::parse("{machine_type}/{date}.csv").unwrap();
+    let exporter = bench.exporter().name(template).build().await.unwrap();
+    let Err(PlanError::Collisions(found)) = Plan::new(&exporter, sources).await else {
+        panic!("the keys of two machines collide");
+    };
+    let reports = found.reports();
+    assert_eq!(count(&reports, ItemOutcome::NotStarted), 8, "{reports:?}");
+}
+
+#[tokio::test]
 async fn a_target_that_cannot_be_written_refuses_the_plan() {
     let bench = Bench::of(1).await;
     let file = bench.folder.path().join("file");
@@ -40,7 +55,7 @@ async fn a_target_that_cannot_be_written_refuses_the_plan() {
 #[tokio::test]
 async fn a_key_that_cannot_be_used_is_the_failure_of_its_own_export() {
     let bench = Bench::of(2).await;
-    // Only one of the sources tells the type of its machine.
+    // Only one of the sources has the type of its machine.
     let mut sources = bench.sources().await;
     sources[0] = tulip_fleet::archive::Source::machine(bench.emulator.machine_ids()[0].clone());
     let template = KeyTemplate::parse("{machine_type}/{machine}.csv").unwrap();
