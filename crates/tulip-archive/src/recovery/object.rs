@@ -1,4 +1,4 @@
-//! The object while it is written: what is kept of it, and what is removed.
+//! The object while it is written: the parts that are kept or removed.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use crate::setup::Setup;
 use crate::state::{ClaimedRecord, StagedObject, StagedPart};
 use crate::{ExportError, ExportErrorKind};
 
-/// Bytes between two checkpoints, and the least time between them. One costs a write of the
-/// record and a moment in which no byte moves; what a killed run had written behind its last
-/// one is downloaded again.
+/// The bytes between two checkpoints, and the minimum time between them. A checkpoint costs a write
+/// of the record and a short pause of the transfer; bytes that a killed run wrote after its last
+/// one are downloaded again.
 const CHECKPOINT_EVERY: u64 = 32 * 1024 * 1024;
 const CHECKPOINT_INTERVAL: Duration = Duration::from_millis(500);
 
-/// What an earlier run has written of the object, checked, and a writer behind it.
+/// The verified part of an object from an earlier run, and a writer that continues it.
 pub(crate) struct ResumedObject {
     pub(crate) writer: Box<dyn SinkWriter>,
     pub(crate) inspector: Inspector,
@@ -28,7 +28,7 @@ pub(crate) struct ResumedObject {
 }
 
 impl Recovery {
-    /// What an earlier run has written of the object, if it is still what it was.
+    /// Returns the part of the object that an earlier run has written, if it is unchanged.
     pub(crate) async fn resume_object(
         &mut self,
         setup: &Setup,
@@ -64,8 +64,8 @@ impl Recovery {
         }
     }
 
-    /// An object was opened, and nothing of it is staged yet. One of which nothing is before the
-    /// end is recorded when the export makes sure, before that, that it is still its own.
+    /// Records an opened object, of which nothing is staged yet. An object that is staged only on
+    /// close is saved with the next [`Recovery::confirm`], which comes before that.
     pub(crate) async fn object_opened(
         &mut self,
         key: &ObjectKey,
@@ -87,7 +87,7 @@ impl Recovery {
         self.save(false).await.map(drop)
     }
 
-    /// The writer's resume token, where it had none when it was opened.
+    /// Saves the writer's resume token, if it had none when it was opened.
     pub(crate) async fn save_resume_token(
         &mut self,
         token: Option<String>,
@@ -121,7 +121,7 @@ impl Recovery {
                 .is_none_or(|last| last.elapsed() >= CHECKPOINT_INTERVAL)
     }
 
-    /// Has the sink keep what was written, and remembers what that is. Tells whether it did.
+    /// Makes the sink keep the bytes written so far, and records them. Returns whether it did.
     pub(crate) async fn checkpoint(
         &mut self,
         writer: &mut dyn SinkWriter,
@@ -148,7 +148,7 @@ impl Recovery {
         }
     }
 
-    /// Leaves what was written for the next run, or removes it, as `error` wants it.
+    /// Keeps the written bytes for the next run, or removes them, depending on `error`.
     pub(crate) async fn leave(
         &mut self,
         mut writer: Box<dyn SinkWriter>,
@@ -159,12 +159,13 @@ impl Recovery {
         let is_sound = matches!(
             error.kind(),
             ExportErrorKind::Interrupted
+                | ExportErrorKind::DeadlineExceeded
                 | ExportErrorKind::Download
                 | ExportErrorKind::Api
                 | ExportErrorKind::PermissionDenied
         );
         if is_sound && self.claimed.is_some() && self.sink_resumes {
-            // A write that was cut short leaves what the last checkpoint has kept.
+            // After an interrupted write, the bytes of the last checkpoint remain.
             let kept = self
                 .checkpoint(writer.as_mut(), inspector, checkpoint)
                 .await;
@@ -175,7 +176,7 @@ impl Recovery {
         self.abort(writer).await;
     }
 
-    /// Whether another run would find a part of the object.
+    /// Whether another run would find a part of the object to resume.
     fn has_checkpoint(&self) -> bool {
         let is_saved = self
             .claimed
@@ -184,9 +185,9 @@ impl Recovery {
         is_saved && self.object().is_some_and(|object| object.part.is_some())
     }
 
-    /// Removes what was written.
+    /// Removes the written bytes.
     pub(crate) async fn abort(&mut self, writer: Box<dyn SinkWriter>) {
-        // What was kept is the other process's now, and a dropped writer leaves that.
+        // The kept bytes now belong to the other process; dropping the writer leaves them.
         if self.confirm().await.is_err() {
             return;
         }
@@ -198,11 +199,11 @@ impl Recovery {
         if let Some(claimed) = &mut self.claimed {
             claimed.record.object = None;
         }
-        // Where it is taken over now, the next step notices.
+        // If another process takes over now, the next step notices.
         let _ = self.save(false).await;
     }
 
-    /// Removes what earlier writers of the object and of its receipt have left.
+    /// Removes the staged data of earlier writers of the object and of its receipt.
     pub(crate) async fn discard_stale(&mut self, sink: &dyn Sink) -> Result<(), ExportError> {
         let has_left = |claimed: &ClaimedRecord| claimed.record.has_left_something();
         if !self.claimed.as_ref().is_some_and(has_left) {
@@ -221,7 +222,7 @@ impl Recovery {
     }
 }
 
-/// Removes what an earlier writer has left.
+/// Removes the staged data of an earlier writer.
 pub(super) async fn discard(sink: &dyn Sink, staged: &StagedObject) {
     let key = &staged.key;
     match sink.discard(key, &staged.left).await {
@@ -235,7 +236,7 @@ pub(super) async fn discard(sink: &dyn Sink, staged: &StagedObject) {
     }
 }
 
-/// Feeds what is kept to an inspector, which then stands where the one of the earlier run stood.
+/// Feeds the kept bytes to an inspector, which is then in the state of the earlier run's.
 async fn reread(
     reader: &mut dyn SinkReader,
     mut inspector: Inspector,

@@ -1,4 +1,4 @@
-//! What of an object need not be downloaded again.
+//! Bytes of an object that need not be downloaded again.
 
 use serde_json::Value;
 use tulip_archive::{Admission, Permit, Turn};
@@ -25,7 +25,21 @@ async fn a_cancelled_export_goes_on_with_its_job_and_its_bytes() {
     assert!(it.records().await.is_empty());
 }
 
-/// Has every transfer wait indefinitely.
+#[tokio::test]
+async fn the_bytes_of_an_export_whose_time_is_up_are_kept() {
+    let it = Resumable::start().await;
+    let stalls = [Fault::Stall { after: 9_000_000 }];
+    let script = JobScript::new().rows(ROWS).asset_faults(stalls);
+    it.bench.emulator.script_next(script);
+    let limit = EndReason::TimeLimit("the time limit of the run was reached".into());
+    let error = it.end_at(5_000_000, limit).await;
+    assert_eq!(error.kind(), ExportErrorKind::DeadlineExceeded);
+    let (_, told) = it.run(it.builder()).await;
+    assert_eq!(told, ["attached", "resuming", "exported"]);
+    assert_eq!(it.bench.read("latest.csv"), it.whole());
+}
+
+/// Makes every transfer wait indefinitely.
 #[derive(Debug)]
 struct NeverTransfers;
 
@@ -70,7 +84,7 @@ async fn a_resumed_export_that_is_cancelled_while_it_is_deferred_keeps_its_bytes
     assert_eq!((it.starts(), it.staged().len()), (1, 0));
 }
 
-/// A dropped future leaves what a killed process does.
+/// A dropped future leaves the same behind as a killed process.
 #[tokio::test]
 async fn what_a_dropped_export_had_written_by_its_last_checkpoint_is_gone_on_with() {
     let it = Resumable::start().await;
@@ -93,7 +107,7 @@ async fn what_a_dropped_export_had_written_by_its_last_checkpoint_is_gone_on_wit
     let (_, told) = it.run(it.builder()).await;
     assert_eq!(told, ["attached", "resuming", "exported"]);
     assert!(it.bench.read("latest.csv") == it.whole());
-    // What the dropped export had asked for may be sent, and told of, for a moment more.
+    // The requests of the dropped export may still be served, and logged, for a moment.
     let asked: Vec<u64> = it.bench.emulator.requests().asset[before..]
         .iter()
         .map(|request| {
@@ -216,7 +230,7 @@ async fn what_a_run_has_staged_of_a_receipt_is_removed_by_the_next() {
     assert_eq!(it.starts(), 1);
 }
 
-/// The process ends between the receipt and the removal of the record.
+/// The process ends between writing the receipt and removing the record.
 #[tokio::test]
 async fn an_export_that_was_done_and_not_forgotten_is_found_done() {
     let it = Resumable::start().await;

@@ -12,15 +12,15 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tulip_archive::state::{ClaimOutcome, StoredRecord};
 use tulip_archive::{
-    Event, ExportError, ExportErrorKind, Exporter, ExporterBuilder, IncompleteExport, KeyTemplate,
-    MachineId, MemoryStateStore, Outcome, Source, StateStore,
+    EndReason, Event, ExportError, ExportErrorKind, Exporter, ExporterBuilder, IncompleteExport,
+    KeyTemplate, MachineId, MemoryStateStore, Outcome, Source, StateStore,
 };
 use tulip_emulator::{Endpoint, Fault, JobScript, Reply};
 
 use crate::support::{Bench, receipt};
 
 const ROWS: u64 = 120_000;
-/// Some 45 MB: more than lies between two checkpoints.
+/// About 45 MB: more than the distance between two checkpoints.
 const MANY_ROWS: u64 = 420_000;
 
 struct Resumable {
@@ -31,7 +31,7 @@ struct Resumable {
 
 type Running = tokio::task::JoinHandle<Result<Outcome, ExportError>>;
 
-/// What an export told, in a word each.
+/// The events of an export, one word each.
 type Told = Arc<Mutex<Vec<&'static str>>>;
 
 impl Resumable {
@@ -53,12 +53,11 @@ impl Resumable {
         IncompleteExport::list(&self.state).await.unwrap()
     }
 
-    /// The records as they are stored.
     async fn records(&self) -> Vec<StoredRecord> {
         self.state.list().await.unwrap()
     }
 
-    /// Puts a record in the place of that with its id, or beside others.
+    /// Stores a record, in place of the one with this id if there is one.
     async fn put(&self, id: &str, text: &str) {
         let new = Some(text.to_owned());
         let claim = match self.state.claim(id, new).await.unwrap() {
@@ -109,7 +108,7 @@ impl Resumable {
             .collect()
     }
 
-    /// Begins the export of some 11 MB, and ends it in order once more than 5 MB have arrived.
+    /// Starts an export of about 11 MB, and cancels it once more than 5 MB have arrived.
     async fn begin(&self, script: JobScript) {
         let stalls = [Fault::Stall { after: 9_000_000 }];
         let script = script.rows(ROWS).asset_faults(stalls);
@@ -117,12 +116,17 @@ impl Resumable {
         self.cancel_at(5_000_000).await;
     }
 
-    /// Begins the export and ends it in order once so many bytes have arrived.
+    /// Starts the export, and cancels it once more than `reached` bytes have arrived.
     async fn cancel_at(&self, reached: u64) {
+        let error = self.end_at(reached, EndReason::Interrupted).await;
+        assert_eq!(error.kind(), ExportErrorKind::Interrupted);
+    }
+
+    /// Starts the export, and ends it once more than `reached` bytes have arrived.
+    async fn end_at(&self, reached: u64, reason: EndReason) -> ExportError {
         let (end, ended) = oneshot::channel::<()>();
         let mut end = Some(end);
-        let error = self
-            .exporter()
+        self.exporter()
             .await
             .export(self.source())
             .on_event(move |event| {
@@ -132,13 +136,13 @@ impl Resumable {
             })
             .until(async {
                 let _ = ended.await;
+                reason
             })
             .await
-            .unwrap_err();
-        assert_eq!(error.kind(), ExportErrorKind::Interrupted);
+            .unwrap_err()
     }
 
-    /// Begins an export whose job is pending until it is released.
+    /// Starts an export whose job is pending until it is released.
     async fn wait_in(&self, exporter: &Exporter, script: JobScript) -> Running {
         let emulator = &self.bench.emulator;
         emulator.script_next(script.pending_until_released());

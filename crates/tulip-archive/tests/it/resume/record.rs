@@ -1,4 +1,4 @@
-//! What is remembered, by whom, and of what.
+//! The records of incomplete exports, and the processes that claim them.
 
 use tulip_archive::state::Claim;
 use tulip_archive::{StateError, StateErrorKind};
@@ -28,7 +28,7 @@ async fn what_is_resumed_goes_on_however_old_it_is_and_starts_nothing() {
     it.begin(JobScript::new()).await;
     let open = it.list().await.remove(0);
     let url = open.target_url().unwrap().unwrap();
-    // How the sink is tuned makes it no other export.
+    // Tuning the sink does not make it another export.
     let builder = Exporter::builder(it.bench.client())
         .to_url(url.with_option("memory", "20MiB"))
         .state(it.store())
@@ -37,7 +37,7 @@ async fn what_is_resumed_goes_on_however_old_it_is_and_starts_nothing() {
     let resumed = exporter.resume(&open).unwrap().await.unwrap();
     assert_eq!(it.bench.read("latest.csv"), it.whole());
     assert_eq!(resumed.receipt().unwrap().job, *open.job().unwrap());
-    // Somebody else has listed it too.
+    // Another process may have listed it too.
     let error = exporter.resume(&open).unwrap().await.unwrap_err();
     assert_eq!(error.kind(), ExportErrorKind::NothingToResume);
     assert_eq!(it.starts(), 1);
@@ -114,7 +114,7 @@ async fn what_is_remembered_has_no_secret() {
     let open = it.list().await.remove(0);
     assert!(open.bytes() >= 5_000_000 && open.job().is_some());
     assert_eq!(open.key().unwrap().as_str(), "latest.csv");
-    // And discarded it leaves nothing.
+    // Once discarded, it leaves nothing.
     assert!(it.discard(&open).await);
     assert_eq!(it.bench.files(), Vec::<String>::new());
     assert!(it.records().await.is_empty());
@@ -133,7 +133,7 @@ async fn a_record_that_is_not_understood_is_left_out_and_replaced() {
     assert!(it.records().await.is_empty());
 }
 
-/// A store that can be claimed from, and no more.
+/// A store that grants claims, but cannot be written.
 #[derive(Debug)]
 struct Unwritable(MemoryStateStore);
 
@@ -171,7 +171,7 @@ async fn a_state_that_cannot_be_written_ends_no_export() {
     let exporter = builder.build().await.unwrap();
     exporter.export(it.source()).await.unwrap();
     assert_eq!(it.bench.read("latest.csv"), it.whole());
-    // Nor one that cannot even be claimed from.
+    // Nor does one that cannot even grant claims.
     let gone = MemoryStateStore::new();
     drop(gone.restarted());
     let builder = it.builder().state(Arc::new(gone));
@@ -180,7 +180,7 @@ async fn a_state_that_cannot_be_written_ends_no_export() {
     assert_eq!(it.starts(), 2);
 }
 
-/// The next process has taken the first one for dead, which it is not.
+/// The next process wrongly takes the first one for dead.
 #[tokio::test]
 async fn an_export_that_was_taken_over_ends_and_leaves_the_other_alone() {
     let it = Resumable::start().await;
@@ -224,7 +224,7 @@ async fn an_export_that_was_taken_over_starts_nothing() {
     let second = next_exporter.export(it.source()).await;
     let error = first.await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ExportErrorKind::Fenced, "{error}");
-    // The other one starts an archive, unless it found that one may have been started.
+    // The second run starts an archive, unless it finds that one may have been started.
     match second {
         Ok(_) => assert_eq!(it.starts(), 1),
         Err(error) => {

@@ -1,4 +1,4 @@
-//! Jobs: resumed, not started twice, left alone.
+//! Jobs that are resumed, and jobs that are not.
 
 use tulip_core::Timestamp;
 
@@ -22,7 +22,7 @@ async fn a_start_whose_answer_was_lost_is_followed_by_no_other() {
         assert!(!error.is_retryable());
     }
     assert_eq!(it.starts(), 1);
-    // The person has looked.
+    // As if a person had looked at Tulip.
     let open = it.list().await.remove(0);
     assert!(open.is_start_unknown() && !open.running && open.job().is_none());
     assert!(it.discard(&open).await);
@@ -108,7 +108,7 @@ async fn a_start_that_is_waited_for_after_a_429_blocks_nobody() {
         .emulator
         .wait_for_requests(Endpoint::Start, 1)
         .await;
-    // What has been refused is taken back, however soon the run ends behind it.
+    // A refused start is no longer recorded as possibly sent, however soon the run ends afterwards.
     while it.list().await.iter().any(|open| open.is_start_unknown()) {
         tokio::task::yield_now().await;
     }
