@@ -31,7 +31,7 @@ fn export(criterion: &mut Criterion) {
         let bytes = emulator.content(&job).expect("the job's archive").len();
         group.throughput(Throughput::Bytes(bytes));
         group.bench_with_input(BenchmarkId::new("to disk", rows), &job, |bencher, job| {
-            // Without it the archive that the iteration before has stored is not taken for whole.
+            // Without its receipt, the previous iteration's archive does not count as complete.
             let receipt = folder.path().join(format!("_{job}.csv.receipt.json"));
             bencher.to_async(&runtime).iter(|| async {
                 let _ = std::fs::remove_file(&receipt);

@@ -1,5 +1,5 @@
-//! What every byte of an archive passes through: framing and checksums. The baselines are the csv
-//! crate's record reader, a count of line feeds that ignores quotes, and a plain `memcpy`.
+//! The work on every byte of an archive: framing and checksums. The baselines are the csv crate's
+//! record reader, a count of line feeds that ignores quotes, and a plain `memcpy`.
 
 use std::hint::black_box;
 
@@ -8,10 +8,10 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use tulip_archive::{ChecksumAlgorithm, FramingRules, Inspector};
 
 const SIZE: usize = 16 * 1024 * 1024;
-/// About what one read from the network brings.
+/// About the size of one read from the network.
 const CHUNK: usize = 128 * 1024;
 
-/// An archive of `row` again and again.
+/// An archive that repeats `row`.
 fn repeated(row: &str) -> Bytes {
     let header = "State,Start Time,End Time,Duration,Reason\r\n";
     let text = header.to_owned() + &row.repeat(SIZE / row.len() + 1);
@@ -90,7 +90,7 @@ fn framing(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A digest that no store computes is beside the CRC, not in its place.
+/// A digest that no store computes comes on top of the CRC, not in place of it.
 fn sha256(criterion: &mut Criterion) {
     let archive = tulip_benches::archive(SIZE);
     let mut group = criterion.benchmark_group("framing, crc64nvme and sha256");

@@ -1,4 +1,4 @@
-//! What every call to Tulip passes through: replies, URLs, keys.
+//! The parsing in every call to Tulip: replies, URLs, keys.
 
 use std::hint::black_box;
 

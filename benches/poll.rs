@@ -1,5 +1,4 @@
-//! What it costs to ask for jobs: one after the other, and a thousand that are waited for at once.
-//! The baseline is the bare call.
+//! The cost of polling: one job, and a thousand at once. The baseline is the bare status call.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tokio::runtime::Runtime;

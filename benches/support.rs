@@ -1,4 +1,4 @@
-//! What the benchmarks measure on.
+//! The data that the benchmarks measure on.
 
 use bytes::Bytes;
 use tulip_core::MachineId;
@@ -7,7 +7,7 @@ use tulip_emulator::{CsvArchive, MachineKind};
 /// The beginning of a realistic archive: exactly `bytes` bytes.
 ///
 /// # Panics
-/// When the archive cannot be made up, which its fixed parameters rule out.
+/// If the archive cannot be made up, which its fixed parameters rule out.
 #[must_use]
 pub fn archive(bytes: usize) -> Bytes {
     let machine = MachineId::new("g56RCoZCtzv7borvp").expect("a valid id");

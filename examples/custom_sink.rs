@@ -1,4 +1,4 @@
-//! A sink of one's own: it keeps nothing but each object's line count, and prints it.
+//! A custom sink: it keeps only each object's line count, and prints it.
 //!
 //! It registers itself under `count://` at link time, so every registry finds it:
 //! `cargo run -p tulip-examples --example custom_sink`
@@ -78,7 +78,7 @@ impl SinkWriter for Counter {
         self.lines += chunk.iter().filter(|byte| **byte == b'\n').count();
         Ok(())
     }
-    /// Only here does the object become visible: an archive that breaks off is never printed.
+    /// The object becomes visible only here: an archive that breaks off is never printed.
     async fn close(self: Box<Self>) -> Result<StoredObject, SinkError> {
         println!("{}: {} lines", self.key, self.lines);
         Ok(StoredObject::new(self.bytes))

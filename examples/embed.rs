@@ -1,6 +1,6 @@
 //! A service that exports one job's archive and keeps the receipt.
 //!
-//! Run it against your instance, or against `tulip emulate`, whose lines set the environment:
+//! Run it against your instance, or against `tulip emulate`, which prints the environment to set:
 //! `cargo run -p tulip-examples --example embed -- JOB ./archives`
 #![expect(clippy::print_stdout, reason = "an example shows what it did")]
 

@@ -1,12 +1,12 @@
-//! A binary that links a sink of somebody else's: every archive of the built-in emulator goes to
-//! the standard input of a program.
+//! A binary that links a third-party sink: every archive of the built-in emulator goes to the
+//! standard input of a program.
 //!
 //! `cargo run -p tulip-examples --example pipe_to_program -- /usr/bin/wc -l`
 #![expect(clippy::print_stdout, reason = "an example shows what it did")]
 
 use tulip_archive::{Client, Exporter, Settings, Source};
 use tulip_emulator::Emulator;
-// Nothing of it is called by name; this is what links it, and so registers `pipe://`.
+// Nothing in it is called by name. This line links it, which registers `pipe://`.
 use tulip_sink_pipe as _;
 
 #[tokio::main]

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tulip_emulator::{Emulator, JobScript};
 
-/// Cargo builds the examples of a package with its tests, into the folder beside the tests' own.
+/// Cargo builds a package's examples with its tests, into the folder beside the tests' own.
 fn example(name: &str) -> Command {
     let test = std::env::current_exe().unwrap();
     let built: PathBuf = test.parent().unwrap().parent().unwrap().join("examples");

@@ -1,4 +1,4 @@
-//! What people paste and mount: auth headers, keys with secrets, and JSON that holds both.
+//! Credentials as people paste and mount them: auth headers, keys with secrets, and JSON with both.
 
 #![no_main]
 
@@ -40,7 +40,7 @@ fn bare(text: &str) -> &str {
 }
 
 fn check(credentials: &Credentials) {
-    // The whole of it: nothing of the secret is there, however short it is.
+    // Compare the whole text: it has nothing of the secret, however short that is.
     assert_eq!(
         format!("{credentials:?}"),
         format!(
@@ -73,7 +73,7 @@ fn check_variables(key: &str, secret: &str) {
     assert_eq!(header.is_ok(), Credentials::from_header(key).is_ok());
 }
 
-/// No text or number of the JSON stands in the message of why it is refused.
+/// Checks that the message of a refusal quotes no text or number of the JSON.
 fn check_json(json: &str) {
     let message = match serde_json::from_str::<Credentials>(json) {
         Ok(credentials) => return check(&credentials),
@@ -99,7 +99,7 @@ fn assert_unquoted(value: &Value, message: &str) {
     }
 }
 
-/// What is short, or reads like a message, can stand in one by chance.
+/// Skips a text that is short or reads like a message: one can contain it by chance.
 fn assert_absent(text: &str, message: &str) {
     if text.len() >= 8 && text.contains(|c: char| c.is_ascii_digit()) && !text.contains(' ') {
         assert!(!message.contains(text), "{text:?} is quoted: {message}");

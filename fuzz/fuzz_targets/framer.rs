@@ -1,10 +1,10 @@
-//! CSV in chunks of any size, framed as the csv crate reads it.
+//! CSV in chunks of any size, compared with the csv crate.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 
-// The framer is private, so that its source is compiled here.
+// The framer is private, so its source is compiled here.
 #[path = "../../crates/tulip-archive/src/csv/mod.rs"]
 #[expect(
     dead_code,
@@ -17,7 +17,7 @@ mod oracle;
 
 use framing::{FinalLineBreak, Framer, FramingError, FramingRules, RaggedRecords};
 
-// Three bytes choose the rules and the sizes of the chunks, which take turns.
+// The first three bytes choose the rules and two chunk sizes, which alternate.
 fuzz_target!(|input: &[u8]| {
     let [choice, first, second, text @ ..] = input else {
         return;
@@ -37,7 +37,7 @@ fuzz_target!(|input: &[u8]| {
     let found = oracle::found(&pieces, rules);
     assert_eq!(found, oracle::found(&[text], rules), "the chunks matter");
     if let Err(FramingError::JsonRecord { .. }) = found {
-        // Of what a record's text is the csv crate knows nothing.
+        // The csv crate does not look for JSON in a record.
         assert_eq!(rules.ragged, RaggedRecords::Refuse);
         assert!(text.contains(&b'{'));
         return;

@@ -1,4 +1,4 @@
-//! Identifiers, object keys, times, checksums and the other short texts that are parsed.
+//! Identifiers, object keys, times, checksums and other short texts that are parsed.
 
 #![no_main]
 
@@ -26,8 +26,8 @@ fuzz_target!(|text: &str| {
     round_trip::<ChecksumAlgorithm>(text);
 });
 
-/// What is shown is read as the same, from text and from JSON; what is refused is named without
-/// control characters.
+/// Checks that a displayed value parses to the same value, from text and from JSON, and that an
+/// error contains no control characters.
 fn round_trip<T>(text: &str) -> Option<T>
 where
     T: FromStr<Err: Display> + Display + Debug + PartialEq + Serialize + DeserializeOwned,
@@ -74,7 +74,7 @@ where
     }
 }
 
-/// No identifier changes the path that it is put into.
+/// Checks that no identifier changes the structure of the path that it is put into.
 fn check_endpoint(text: &str) {
     let (Ok(job), Ok(workspace)) = (JobId::new(text), WorkspaceId::new(text)) else {
         return;
@@ -148,7 +148,7 @@ fn check_size(text: &str) {
     let Some(bytes) = parse_byte_size(text) else {
         return;
     };
-    // Begins with a digit, so that neither a sign nor a fraction was taken.
+    // It begins with a digit: neither a sign nor a bare fraction was accepted.
     let text = text.trim();
     assert!(text.starts_with(|c: char| c.is_ascii_digit()), "{text:?}");
     let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());

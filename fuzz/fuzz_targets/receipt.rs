@@ -1,4 +1,4 @@
-//! Receipts, which lie in a store where others can write.
+//! Receipts, from a store that others can write to.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Text that servers wrote and that is shown, without the credentials that it may echo.
+//! Text from servers, which is shown without the credentials that it may echo.
 
 #![no_main]
 
@@ -11,8 +11,8 @@ fuzz_target!(|text: &str| {
     if holds_secret(text) {
         return;
     }
-    // Signed URLs with a host and without, with escaped slashes, and user info, behind the text,
-    // before it, and between its halves.
+    // Signed URLs with and without a host, with escaped slashes, and with user info: after the
+    // text, before it, and between its halves.
     let mut middle = text.len() / 2;
     while !text.is_char_boundary(middle) {
         middle += 1;
@@ -28,7 +28,7 @@ fuzz_target!(|text: &str| {
         format!("/a.csv?sv=1&sig={SECRET}"),
         format!("AWSAccessKeyId={SECRET}&Signature={SECRET}"),
     ];
-    // One form for each input, or this would be all that the time goes into.
+    // One form for each input, or all the time would go into this.
     let signed = &forms[text.len() % forms.len()];
     for text in [
         format!("{text}{signed}"),
@@ -52,7 +52,7 @@ fn check(text: &str) {
         let line = one_line(text, limit);
         assert_no_control(&line);
         let length = line.chars().count();
-        // An ellipsis can come to stand in what is masked.
+        // The ellipsis of a cut can fall into a masked part.
         if length <= limit {
             assert_eq!(one_line(&line, limit), line);
         }
@@ -64,7 +64,7 @@ fn check(text: &str) {
     }
 }
 
-/// No parameter that signs has a value, wherever it stands.
+/// Checks that no signing parameter has a value, wherever it is.
 fn assert_signatures_masked(shown: &str) {
     let lower = shown.to_ascii_lowercase();
     for name in ["x-amz-signature=", "x-goog-signature=", "sig=", "token="] {

@@ -36,13 +36,13 @@ fn check_job(job: ArchiveJob) {
     assert_eq!(again.id, job.id);
     assert_settled(job.status.as_str(), again.status.to_string());
     assert_eq!(again.resource.is_some(), job.resource.is_some());
-    // Short of what was cut, and of the resource that is masked, it is the same job.
+    // Apart from cut texts and the masked resource, it is the same job.
     if !written.contains('…') {
         let rewritten = serde_json::to_string(&again).expect("jobs are written");
         assert_eq!(rewritten, written);
     }
     if let Some(Ok(url)) = job.resource.as_ref().map(|resource| resource.parse()) {
-        // Whatever stands behind the host is masked; it is replaced to be recognised.
+        // Everything after the host is masked: plant the secret there.
         let mut signed = url.expose().clone();
         signed.set_path(SECRET);
         signed.set_query(Some(SECRET));
@@ -69,7 +69,8 @@ fn check_status(status: &JobStatus) {
     assert!(kinds.iter().filter(|is| **is).count() <= 1, "{status:?}");
 }
 
-/// Cleaning a text twice is cleaning it once. An ellipsis can come to stand in what is masked.
+/// Checks that cleaning a text again changes nothing, unless it was cut: the ellipsis can fall
+/// into a masked part.
 fn assert_settled(shown: &str, again: String) {
     assert!(
         again == shown || shown.ends_with('…'),
@@ -77,7 +78,7 @@ fn assert_settled(shown: &str, again: String) {
     );
 }
 
-/// What was read is written so that it is read as the same.
+/// Checks that a value is read back as it was written.
 fn round_trip<T: Debug + PartialEq + Serialize + DeserializeOwned>(json: &[u8]) {
     if let Ok(read) = serde_json::from_slice::<T>(json) {
         let written = serde_json::to_vec(&read).expect("replies are written");

@@ -63,7 +63,7 @@ fn check_resource(text: &str) {
     let raw = RawResource::from(text.to_owned());
     match ResourceUrl::parse(text) {
         Ok(url) => {
-            // All that may be shown, from the parts that may.
+            // The expected text, built from the parts that may be shown.
             let host = url.expose().host_str().expect("a checked URL has a host");
             let port = url.expose().port().map(|port| format!(":{port}"));
             let scheme = if url.is_https() { "https" } else { "http" };

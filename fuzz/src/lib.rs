@@ -1,24 +1,24 @@
-//! What the fuzz targets have in common.
+//! Helpers for all fuzz targets.
 
-/// Stands for a signature or a password: targets plant it, and it must not come out.
+/// A stand-in for a signature or a password. Targets plant it, and it must not be shown.
 pub const SECRET: &str = "c0ffee5ec2e7";
 
-/// What stands in its place.
+/// The text that is shown in place of a secret.
 pub const MASK: &str = "[redacted]";
 
-/// Whether the planted secret is in `text` already, or would be once it is cleaned.
+/// Returns whether `text` already contains the planted secret, or would once it is cleaned.
 #[must_use]
 pub fn holds_secret(text: &str) -> bool {
     let plain: String = text.chars().filter(|c| !c.is_control()).collect();
     plain.to_ascii_lowercase().contains(SECRET)
 }
 
-/// Fails where `shown` holds the planted secret.
+/// Panics if `shown` contains the planted secret.
 pub fn assert_hidden(shown: &str) {
     assert!(!shown.contains(SECRET), "the secret is shown: {shown:?}");
 }
 
-/// Fails where `shown` would do more on a terminal than stand there.
+/// Panics if `shown` contains a control character, on which a terminal could act.
 pub fn assert_no_control(shown: &str) {
     assert!(
         !shown.contains(char::is_control),

@@ -7,7 +7,7 @@ use crate::Outcome;
 
 const BUFFER: usize = 1 << 20;
 
-/// Where something is: host with port, and path with query.
+/// An HTTP address: host with port, and path with query.
 #[derive(Clone, Copy)]
 pub(crate) struct Address<'a> {
     pub(crate) host: &'a str,
@@ -23,14 +23,14 @@ impl<'a> Address<'a> {
     }
 }
 
-/// A connection that is used for one request after the other.
+/// A connection for one request after another.
 pub(crate) struct Connection<'a> {
     host: &'a str,
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
-/// A reply's head, and how much of the body stands in the buffer already.
+/// A reply's head, and where the part of the body that is already in the buffer starts and ends.
 pub(crate) struct Reply {
     head: String,
     body_at: usize,
@@ -48,7 +48,7 @@ impl<'a> Connection<'a> {
         })
     }
 
-    /// How long the file is. The connection is not to be used again: a byte may be left on it.
+    /// Returns the file's length. Consumes the connection, since a byte may be left on it.
     pub(crate) fn length(mut self, path: &str) -> Outcome<u64> {
         let reply = self.ask(path, 0, 1)?;
         let (_, length) = reply
@@ -58,7 +58,7 @@ impl<'a> Connection<'a> {
         Ok(length.parse()?)
     }
 
-    /// Gives the bytes from `first` to before `end` to `take`, as they come.
+    /// Passes the bytes from `first` to before `end` to `take`, as they arrive.
     pub(crate) fn fetch(
         &mut self,
         path: &str,
@@ -141,7 +141,7 @@ impl<'a> Connection<'a> {
         })
     }
 
-    /// Reads into the buffer behind its first `filled` bytes; the end of the stream is an error.
+    /// Reads into the buffer after its first `filled` bytes. The end of the stream is an error.
     fn read(&mut self, filled: usize) -> Outcome<usize> {
         match self.stream.read(&mut self.buffer[filled..])? {
             0 => Err("the server closed the connection in the middle of a reply".into()),

@@ -1,8 +1,8 @@
 //! Copies a file over HTTP by ranges and does nothing else: no checks, no checksum, no sync. How
-//! near an export comes to it says what all of those cost.
+//! close an export comes to it shows what those cost.
 //!
 //! `copy-loop http://HOST:PORT/path FILE` copies to a file, `copy-loop http://HOST:PORT/path
-//! http://HOST:PORT/bucket/key` to an S3 server that asks for no signatures, as a multipart upload.
+//! http://HOST:PORT/bucket/key` to an S3 server that requires no signatures, as a multipart upload.
 
 mod connection;
 mod upload;
@@ -71,7 +71,7 @@ fn to_store(from: Address<'_>, length: u64, to: Address<'_>) -> Outcome<()> {
     upload.complete(length.div_ceil(RANGE))
 }
 
-/// Has this many threads take ranges until none is left.
+/// Runs `copy` on this many threads, which take ranges until none is left.
 fn by_ranges(
     threads: usize,
     length: u64,

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use crate::Outcome;
 use crate::connection::{Address, Connection};
 
-/// Parts that are sent at the same time.
+/// Parts that are sent concurrently.
 pub(crate) const AT_ONCE: usize = 4;
 
 pub(crate) struct Upload<'a> {
@@ -33,7 +33,7 @@ impl<'a> Upload<'a> {
         })
     }
 
-    /// Sends a part, of which the first has the index 0.
+    /// Sends the part with this index, counted from 0.
     pub(crate) fn put(&self, store: &mut Connection<'_>, index: u64, bytes: &[u8]) -> Outcome<()> {
         let number = index + 1;
         let path = format!("{}?partNumber={number}&uploadId={}", self.to.path, self.id);

@@ -1,4 +1,4 @@
-//! Setting up exports.
+//! The builder of exporters.
 
 use std::fmt;
 use std::sync::Arc;
@@ -77,17 +77,16 @@ impl ExporterBuilder {
         self
     }
 
-    /// The target, as an existing sink.
+    /// Where archives go, as an existing sink.
     #[must_use]
     pub fn to_sink(mut self, sink: Arc<dyn Sink>) -> Self {
         self.target = Target::Sink(sink);
         self
     }
 
-    /// One more option of the target, as if it stood in the URL's query.
-    /// [`SinkFactory::options`](tulip_core::sink::SinkFactory::options) lists what a sink takes.
-    /// One that it does not know, or that is given twice, is an error of
-    /// [`ExporterBuilder::build`].
+    /// Adds an option of the target, as if it were in the URL's query.
+    /// [`SinkFactory::options`](tulip_core::sink::SinkFactory::options) lists a sink's options. An
+    /// unknown or repeated option makes [`ExporterBuilder::build`] fail.
     #[must_use]
     pub fn sink_option(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.sink_options.push((name.into(), value.into()));
@@ -95,35 +94,35 @@ impl ExporterBuilder {
     }
 
     /// How many bytes of archives the sink may hold in memory: the option `memory` of every
-    /// built-in sink. More lets more parts be on their way at once. Local files take 1 MiB or more,
-    /// by default 6 MiB; object stores take 5 MiB or more, by default 40 MiB.
+    /// built-in sink. With more memory, more parts can be in flight at once. The minimum is 1 MiB
+    /// for local files and 5 MiB for object stores; the defaults are 6 MiB and 40 MiB.
     #[must_use]
     pub fn memory(self, bytes: u64) -> Self {
         self.sink_option("memory", bytes.to_string())
     }
 
-    /// The sinks that URLs are looked up in; by default [`SinkRegistry::linked`].
+    /// The registry in which to look up URLs; by default [`SinkRegistry::linked`].
     #[must_use]
     pub fn registry(mut self, registry: SinkRegistry) -> Self {
         self.registry = Some(registry);
         self
     }
 
-    /// How objects are named; by default [`KeyTemplate::default_for`] the source.
+    /// The template for object keys; by default [`KeyTemplate::default_for`] the source.
     #[must_use]
     pub fn name(mut self, template: KeyTemplate) -> Self {
         self.name = Some(template);
         self
     }
 
-    /// How the checksum is computed; by default CRC-64/NVME.
+    /// The checksum algorithm; by default CRC-64/NVME.
     #[must_use]
     pub fn checksum(mut self, algorithm: ChecksumAlgorithm) -> Self {
         self.algorithm = algorithm;
         self
     }
 
-    /// What to do when an object is there already; by default it is replaced.
+    /// What to do if an object already exists; by default it is replaced.
     #[must_use]
     pub fn if_exists(mut self, rule: IfExists) -> Self {
         self.if_exists = rule;
@@ -138,8 +137,9 @@ impl ExporterBuilder {
         self
     }
 
-    /// Whether an archive's last record may have another number of fields than the header; by
-    /// default it may not: a service that fails midway appends its error to what it has sent.
+    /// Whether an archive's last record may have a different number of fields than the header. By
+    /// default it may not, because a service that fails midway appends its error to what it has
+    /// sent.
     #[must_use]
     pub fn ragged_records(mut self, rule: RaggedRecords) -> Self {
         self.framing.ragged = rule;
@@ -148,29 +148,29 @@ impl ExporterBuilder {
 
     /// Whether an archive without records may replace one whose receipt counts some. By default it
     /// may not, and the export fails with [`ExportErrorKind::EmptyArchive`]. An archive without
-    /// records that replaces nothing, or one like itself, is always stored.
+    /// records that replaces nothing, or another empty one, is always stored.
     #[must_use]
     pub fn allow_empty(mut self, allow: bool) -> Self {
         self.allow_empty = allow;
         self
     }
 
-    /// The most bytes that an archive may have; one with more ends its export, before the first
-    /// byte where its host announces the length. By default there is no such limit.
+    /// The maximum size of an archive in bytes; unlimited by default. The export of a larger
+    /// archive fails, before its first byte if the host announces the length.
     #[must_use]
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = Some(bytes);
         self
     }
 
-    /// How often and how long jobs are waited for.
+    /// How often and for how long jobs are polled.
     #[must_use]
     pub fn poll(mut self, policy: PollPolicy) -> Self {
         self.poll = policy;
         self
     }
 
-    /// The settings that an incomplete export had: checksum, rules and name. Its target is
+    /// Takes over the settings of an incomplete export: checksum, rules and name. Its target is
     /// [`IncompleteExport::target_url`].
     #[must_use]
     pub fn settings_of(mut self, open: &IncompleteExport) -> Self {
@@ -189,28 +189,28 @@ impl ExporterBuilder {
     }
 
     /// Remembers incomplete exports in `store`, so that another run can resume them. By default
-    /// nothing is remembered. What cannot be written there ends no export, and is logged.
+    /// nothing is remembered. A failed write to the store is logged and does not fail the export.
     #[must_use]
     pub fn state(mut self, store: Arc<dyn StateStore>) -> Self {
         self.state = Some(store);
         self
     }
 
-    /// The maximum age of a job of an earlier run to resume; one
-    /// that is older is left alone, and another started. By default 12 hours: a nightly export
-    /// should not bring the archive of the night before.
+    /// How long after an export began another run may resume its job. An older job is left alone
+    /// and another is started. By default 12 hours, so that a nightly export does not store the
+    /// archive of the night before.
     #[must_use]
     pub fn resume_within(mut self, age: Duration) -> Self {
         self.resume_within = age;
         self
     }
 
-    /// Makes the exporter. Whether the sink can be written is checked by the first export, or by
-    /// [`Exporter::probe`].
+    /// Builds the exporter. The first export, or [`Exporter::probe`], checks whether the sink is
+    /// writable.
     ///
     /// # Errors
-    /// [`ExportError`] of kind [`ExportErrorKind::InvalidRequest`] when no target is set, it
-    /// cannot be used, no sink has its scheme, or the sink cannot do what `if_exists` asks for.
+    /// [`ExportError`] of kind [`ExportErrorKind::InvalidRequest`] if no target is set, it cannot
+    /// be used, no sink has its scheme, or the sink does not support the `if_exists` rule.
     pub async fn build(self) -> Result<Exporter, ExportError> {
         let network = self.client.network_options();
         let url = match self.target {
@@ -282,8 +282,8 @@ async fn connect(
 }
 
 impl fmt::Debug for ExporterBuilder {
-    /// Shows neither the options of the target nor what a text that may be its URL holds: they can
-    /// be secrets.
+    /// Hides the values of the target's options, and a target text that cannot be parsed: both can
+    /// contain secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let target = match &self.target {
             Target::Missing => "none".to_owned(),

@@ -1,4 +1,4 @@
-//! Ending an export in order.
+//! The orderly end of an export.
 
 use std::borrow::Cow;
 use std::pin::Pin;
@@ -6,25 +6,25 @@ use std::time::Duration;
 
 use crate::{ExportError, ExportErrorKind};
 
-/// How long work that leaves something behind may continue once the export is to end.
+/// How long work that leaves traces may continue after a request to end the export.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Why a caller ends an export: see [`Export::until`](crate::Export::until).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EndReason {
-    /// Somebody wants to stop. The export ends as [`ExportErrorKind::Interrupted`].
+    /// The caller stops the export. It fails as [`ExportErrorKind::Interrupted`].
     Interrupted,
-    /// A time limit of the caller was reached. The export ends as
-    /// [`ExportErrorKind::DeadlineExceeded`], and its message begins with these words, which say
-    /// which limit: `the time limit of the run was reached`.
+    /// A time limit of the caller was reached. The export fails as
+    /// [`ExportErrorKind::DeadlineExceeded`], and its message begins with this text, which names
+    /// the limit: `the time limit of the run was reached`.
     TimeLimit(Cow<'static, str>),
-    /// Another process has taken over what the export belongs to. It ends as
+    /// Another process has taken over the export's run. The export fails as
     /// [`ExportErrorKind::Fenced`], and leaves nothing for another run unless it has started a job.
     Fenced,
 }
 
-/// A future that tells nothing more, such as that of a `CancellationToken`, interrupts.
+/// A future without a reason, such as that of a `CancellationToken`, interrupts the export.
 impl From<()> for EndReason {
     fn from((): ()) -> Self {
         Self::Interrupted
@@ -32,7 +32,7 @@ impl From<()> for EndReason {
 }
 
 impl EndReason {
-    /// The error of an export that has ended for this reason.
+    /// Returns the error of an export that ended for this reason.
     pub(crate) fn error(&self) -> ExportError {
         match self {
             Self::Interrupted => {
@@ -59,11 +59,11 @@ pub(crate) enum Cancellation {
 
 /// The result of work that has a grace period.
 pub(crate) enum Graced<T> {
-    /// It was done before.
+    /// It was done before the request to end.
     Done(T),
-    /// It was done in the time that was left.
+    /// It was done within the grace period.
     DoneLate(T, EndReason),
-    /// It was not done, and is dropped.
+    /// It was not done and has been dropped.
     Dropped(EndReason),
 }
 
@@ -78,8 +78,8 @@ impl Cancellation {
         Self::Waiting(Box::pin(std::future::pending()))
     }
 
-    /// Runs `work`, which is dropped when the export is to end. It is boxed: while thousands of
-    /// jobs are pending, the stages that are done or yet to come take no memory.
+    /// Runs `work`, and drops it on a request to end the export. It is boxed so that stages which
+    /// are done or yet to come take no memory while thousands of jobs are pending.
     pub(crate) fn guard<'a, T: 'a>(
         &'a mut self,
         work: impl Future<Output = Result<T, ExportError>> + 'a,
@@ -94,7 +94,7 @@ impl Cancellation {
         }
     }
 
-    /// Runs `work`, which has a few seconds more when the export is to end.
+    /// Runs `work`, and gives it a few more seconds on a request to end the export.
     pub(crate) async fn grace<T>(&mut self, work: impl Future<Output = T>) -> Graced<T> {
         let mut work = std::pin::pin!(work);
         let reason = tokio::select! {

@@ -1,4 +1,4 @@
-//! What all stages of an export share.
+//! The state that all stages of an export share.
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use crate::admission::{Admission, Permit};
 use crate::setup::Setup;
 use crate::{Event, Outcome, Source};
 
-/// What the stages of one export share.
+/// The state that the stages of one export share.
 pub(crate) struct Context {
     pub(crate) setup: Arc<Setup>,
     pub(crate) source: Source,
-    /// A job that an earlier attempt has started.
+    /// The job that an earlier attempt has started, if any.
     pub(crate) job: Option<JobId>,
     pub(crate) observer: Box<dyn FnMut(Event<'_>) + Send>,
-    /// `None` where the export shares no budget.
+    /// `None` if the export shares no budget.
     pub(crate) admission: Option<Arc<dyn Admission>>,
 }
 
@@ -41,7 +41,7 @@ impl Context {
         }
     }
 
-    /// What is kept beside the object and its receipt, by stores that can.
+    /// Returns the metadata of the object and its receipt, for stores that keep it.
     pub(crate) fn metadata(&self, job: &JobId) -> Metadata {
         let mut metadata = Metadata::from([("tulip-job".to_owned(), job.to_string())]);
         if let Some(machine) = self.source.known_machine() {
@@ -50,7 +50,7 @@ impl Context {
         metadata
     }
 
-    /// The outcome where an object is there and stays.
+    /// Returns the outcome if an object exists and is kept.
     pub(crate) async fn skipped(&mut self, key: &ObjectKey) -> Outcome {
         let sink = &self.setup.sink;
         let receipt = sink.lookup(&key.receipt()).await;

@@ -1,9 +1,9 @@
-//! Checksums, computed while the bytes pass.
+//! Checksums of streamed bytes.
 
 use sha2::Digest as _;
 use tulip_core::{Checksum, ChecksumAlgorithm, ChecksumError};
 
-/// Computes one checksum over chunks.
+/// Computes a checksum chunk by chunk.
 #[derive(Debug, Clone)]
 pub(crate) struct Digester {
     algorithm: ChecksumAlgorithm,
@@ -17,7 +17,7 @@ enum State {
 }
 
 impl Digester {
-    /// A digester of no bytes yet.
+    /// Creates a digester without bytes.
     pub(crate) fn new(algorithm: ChecksumAlgorithm) -> Self {
         let state = match algorithm {
             ChecksumAlgorithm::Sha256 => State::Sha256(Box::default()),
@@ -28,7 +28,7 @@ impl Digester {
         Self { algorithm, state }
     }
 
-    /// Takes the next bytes.
+    /// Adds the next bytes.
     pub(crate) fn update(&mut self, chunk: &[u8]) {
         match &mut self.state {
             State::Crc(digest) => digest.update(chunk),
@@ -36,7 +36,7 @@ impl Digester {
         }
     }
 
-    /// The checksum of all bytes.
+    /// Returns the checksum of all bytes.
     ///
     /// # Errors
     /// [`ChecksumError`] for an algorithm that this version cannot compute.
@@ -54,7 +54,7 @@ impl Digester {
 mod tests {
     use super::*;
 
-    /// The check values of both algorithms' specifications.
+    /// The check values from the specifications of both algorithms.
     #[test]
     fn known_answers_are_met_however_the_bytes_are_cut() {
         let sha = "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225";

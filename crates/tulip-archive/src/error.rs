@@ -9,41 +9,41 @@ use tulip_core::{JobId, ResourceUrlError};
 use crate::TemplateError;
 use crate::poll::PollError;
 
-/// The class of a failed export: what a program must tell apart to act on it.
+/// The class of a failed export, for programs that react to failures.
 ///
-/// [`ExportError::is_retryable`] says whether the same export can succeed later by itself. Some
-/// classes always can or never can; for the others it depends on the failure beneath.
+/// [`ExportError::is_retryable`] says whether the same export can succeed later without any change.
+/// Some classes are always or never retryable; for the others it depends on the cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ExportErrorKind {
-    /// The export was asked for in a way that cannot work: a name template, an option, a target.
+    /// The request cannot work: its name template, an option, or its target is invalid.
     InvalidRequest,
-    /// Tulip refused the credentials, or what they may do.
+    /// Tulip refused the credentials, or they lack a permission.
     PermissionDenied,
     /// Tulip does not know the job or the machine.
     NotFound,
-    /// The job failed at Tulip, or is complete and has no archive that can be downloaded.
+    /// The job failed at Tulip, or is complete without an archive that can be downloaded.
     JobFailed,
     /// The job was not complete by the deadline, or the caller ended the export because a time
     /// limit was reached. A job that was started continues at Tulip.
     DeadlineExceeded,
-    /// Tulip was asked to start an archive, and whether it did is not known. No other start is
-    /// sent by itself.
+    /// Tulip was asked to start an archive, but it is unknown whether it did. No other start is
+    /// sent automatically.
     StartUnknown,
-    /// Tulip's API could not be reached, or did not answer as it should.
+    /// Tulip's API could not be reached, or gave an unexpected answer.
     Api,
     /// The archive could not be downloaded.
     Download,
-    /// What was downloaded is no CSV archive: an error document, a page, compressed data.
+    /// The download is not a CSV archive: an error document, a page, compressed data.
     NotAnArchive,
-    /// The archive that was downloaded is not whole.
+    /// The downloaded archive is not whole.
     IncompleteArchive,
     /// The archive has more bytes than [`max_bytes`](crate::ExporterBuilder::max_bytes) allows.
     TooLarge,
-    /// The archive has no records, and would replace one that has some; see
+    /// The archive has no records but would replace one that has some; see
     /// [`allow_empty`](crate::ExporterBuilder::allow_empty).
     EmptyArchive,
-    /// The object already exists and was not to be replaced.
+    /// The object already exists and must not be replaced.
     AlreadyExists,
     /// The store refused access.
     StorePermissionDenied,
@@ -51,33 +51,30 @@ pub enum ExportErrorKind {
     StoreFull,
     /// The store cannot be reached, or is overloaded.
     StoreUnavailable,
-    /// The store failed or refused in another way, or keeps other bytes than were sent.
+    /// The store failed in another way, or holds other bytes than were sent.
     Store,
-    /// Another writer has replaced the object since it was stored.
+    /// Another writer has replaced or removed the object since it was stored.
     Conflict,
-    /// Another process is exporting this machine.
+    /// Another process is running the same export.
     AlreadyRunning,
-    /// The export that was to be resumed is no longer incomplete: another process has finished or
-    /// discarded it.
+    /// The export to resume is no longer incomplete: another process has finished or discarded it.
     NothingToResume,
-    /// Another process has taken the export over while this one was at it: this one had been taken
-    /// for dead. The other one continues.
+    /// Another process took this one for dead, has taken over its export, and continues it.
     Fenced,
-    /// Somebody ended the export.
+    /// The caller ended the export.
     Interrupted,
 }
 
-/// Whether an export of some class can succeed later without anybody changing anything.
+/// Whether a failed export can succeed later without any change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Retry {
     Always,
     Never,
-    /// As the failure beneath says.
+    /// If the cause is retryable.
     Depends,
 }
 
-/// Every class with its stable name and whether a retry can help: the one place where both are
-/// said.
+/// Every class with its stable name and whether a retry can help: the only place that defines both.
 const KINDS: [(ExportErrorKind, &str, Retry); 22] = [
     (
         ExportErrorKind::InvalidRequest,
@@ -144,13 +141,12 @@ const KINDS: [(ExportErrorKind, &str, Retry); 22] = [
 ];
 
 impl ExportErrorKind {
-    /// Every class, for tables and their tests.
+    /// Returns every class, for tables and their tests.
     pub fn all() -> impl Iterator<Item = Self> {
         KINDS.iter().map(|(kind, ..)| *kind)
     }
 
-    /// The stable name of the class in lower case, for example `store_full`: what `--json` and
-    /// metrics call it.
+    /// The stable, lower-case name of the class in `--json` and metrics, for example `store_full`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.entry().0
@@ -167,7 +163,7 @@ impl ExportErrorKind {
         found.map_or(("other", Retry::Never), |(_, name, retry)| (*name, *retry))
     }
 
-    /// The class of a store's failure.
+    /// Returns the class of a store's failure.
     fn of_store(kind: SinkErrorKind) -> Self {
         match kind {
             SinkErrorKind::AlreadyExists => Self::AlreadyExists,
@@ -185,13 +181,12 @@ impl fmt::Display for ExportErrorKind {
     }
 }
 
-/// A failed export. Nothing is visible under the object's name that was not there before, except
-/// where the message says so.
+/// A failed export. Nothing new is visible at the object's key unless the message says so.
 pub struct ExportError(Box<Inner>);
 
 struct Inner {
     kind: ExportErrorKind,
-    /// What was exported: a job or a machine.
+    /// The source of the export: a job or a machine.
     source_name: String,
     job: Option<JobId>,
     message: String,
@@ -200,7 +195,7 @@ struct Inner {
     cause: Option<Cause>,
 }
 
-/// What lies beneath a failed export.
+/// The cause of a failed export.
 #[derive(Debug, thiserror::Error)]
 enum Cause {
     #[error(transparent)]
@@ -211,10 +206,9 @@ enum Cause {
     Resource(ResourceUrlError),
 }
 
-/// What can be done about a failed export, where it is a setting of the
-/// [`Exporter`](crate::Exporter).
+/// A remedy for a failed export, if it is a setting of the [`Exporter`](crate::Exporter).
 ///
-/// `Display` names the method that changes it. A program with settings of its own names those.
+/// `Display` names the method to call. A program with its own settings should name those instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Advice {
@@ -226,8 +220,8 @@ pub enum Advice {
     AllowMissingFinalLineBreak,
     /// [`ExporterBuilder::ragged_records`](crate::ExporterBuilder::ragged_records).
     AllowRagged,
-    /// [`IncompleteExport::discard`](crate::IncompleteExport::discard), where no archive was
-    /// started after all.
+    /// [`IncompleteExport::discard`](crate::IncompleteExport::discard), if no archive was started
+    /// after all.
     DiscardStart,
     /// Something else, in words.
     Other(&'static str),
@@ -280,7 +274,7 @@ impl ExportError {
         self
     }
 
-    /// Says what was exported, once, at the outermost place that knows.
+    /// Adds the source of the export. Called once, by the outermost caller that knows it.
     pub(crate) fn of(mut self, source_name: String) -> Self {
         self.0.source_name = source_name;
         self
@@ -304,7 +298,7 @@ impl ExportError {
         Self::new(kind, what).caused(error.is_retryable(), Cause::Sink(error))
     }
 
-    /// A target that cannot be used at all.
+    /// Returns the error for a target that cannot be used at all.
     pub(crate) fn target(error: SinkError) -> Self {
         let kind = match error.kind() {
             SinkErrorKind::InvalidTarget => ExportErrorKind::InvalidRequest,
@@ -335,7 +329,7 @@ impl ExportError {
                 "could not download archive",
                 retryable,
             ),
-            // A fresh export asks for a fresh URL, so a refused one is worth another try.
+            // A new export gets a new URL, so a refused one is worth a retry.
             kind => (
                 ExportErrorKind::Download,
                 "could not download archive",
@@ -351,30 +345,30 @@ impl ExportError {
         self.0.kind
     }
 
-    /// The job, once it was known. Where the archive itself did not fail, exporting this job again
-    /// spares Tulip another one.
+    /// The job, if it was known. Unless the archive itself is bad, exporting this job again saves
+    /// Tulip another one.
     #[must_use]
     pub fn job(&self) -> Option<&JobId> {
         self.0.job.as_ref()
     }
 
-    /// Whether the same export can succeed later without anybody changing anything.
+    /// Whether the same export can succeed later without any change.
     ///
     /// # What to do
-    /// If it can, run the same export again, with a pause: with a [`StateStore`](crate::StateStore)
+    /// If it can, run the same export again after a pause: with a [`StateStore`](crate::StateStore)
     /// it continues where this one ended. If it cannot, [`ExportError::kind`] says who has to act.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.0.retryable
     }
 
-    /// The setting that would let this export pass, where there is one.
+    /// The setting that would let this export succeed, if there is one.
     #[must_use]
     pub fn advice(&self) -> Option<&Advice> {
         self.0.advice.as_ref()
     }
 
-    /// What Tulip's API or the archive's host answered, where one of them is the cause.
+    /// The error of Tulip's API or the archive's host, if one of them is the cause.
     #[must_use]
     pub fn http_error(&self) -> Option<&tulip_http::Error> {
         match &self.0.cause {
@@ -383,7 +377,7 @@ impl ExportError {
         }
     }
 
-    /// The sink's error, where it is the cause.
+    /// The sink's error, if it is the cause.
     #[must_use]
     pub fn sink_error(&self) -> Option<&SinkError> {
         match &self.0.cause {
@@ -393,7 +387,7 @@ impl ExportError {
     }
 }
 
-/// On one line, since a `main` that returns the error prints it so.
+/// Formats the error on one line, since a `main` that returns it prints it this way.
 impl fmt::Debug for ExportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("ExportError");

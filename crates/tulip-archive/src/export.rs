@@ -1,4 +1,4 @@
-//! One export, as its caller sees it.
+//! A single export.
 
 use std::fmt;
 use std::pin::Pin;
@@ -19,10 +19,10 @@ use crate::{Event, ExportError, Outcome, Source};
 ///
 /// # Cancellation
 /// Dropping the future leaves nothing visible in the sink; a job that was started continues at
-/// Tulip. [`Export::until`] ends it in order: what the sink has staged is removed before the
-/// export returns, or kept for another run, where the exporter has a
-/// [`StateStore`](crate::StateStore) and the sink can resume. What is in that store then lets the
-/// next run of the same export continue, however this one ended.
+/// Tulip. [`Export::until`] ends it in order: before the export returns, staged data in the sink is
+/// removed, or kept for another run if the exporter has a [`StateStore`](crate::StateStore) and the
+/// sink can resume. With such a store, the next run of the same export can continue however this
+/// one ended.
 #[must_use = "an export runs when it is awaited"]
 pub struct Export {
     setup: Arc<Setup>,
@@ -31,7 +31,7 @@ pub struct Export {
     observer: Box<dyn FnMut(Event<'_>) + Send>,
     cancellation: Cancellation,
     admission: Option<Arc<dyn Admission>>,
-    /// Of the incomplete export that this is to resume, where it is one.
+    /// The identity of the incomplete export to resume, if any.
     resumes: Option<Identity>,
 }
 
@@ -91,7 +91,7 @@ impl Export {
         self
     }
 
-    /// Uses this job, which an earlier attempt of the same export has started, instead of starting
+    /// Uses this job, started by an earlier attempt of the same export, instead of starting
     /// another.
     pub fn with_job(mut self, job: JobId) -> Self {
         self.job = Some(job);
@@ -105,15 +105,16 @@ impl Export {
         self
     }
 
-    /// Ends the export when `end` completes, after removing what the sink has staged, or keeping it
-    /// for another run. A commit that is under way is finished first, and a start that is under way
-    /// has five seconds to learn its job.
+    /// Ends the export when `end` completes, after removing staged data from the sink or keeping it
+    /// for another run. A commit in progress is finished first, and a start in progress has five
+    /// seconds to learn its job.
     ///
     /// The export fails with [`ExportErrorKind::Interrupted`](crate::ExportErrorKind::Interrupted),
-    /// unless `end` gives another [`EndReason`].
+    /// unless `end` returns another [`EndReason`].
     ///
-    /// Any future will do, so that no runtime's type is part of this signature. Give it that of a
-    /// `CancellationToken` of `tokio_util`, which completes only when the token is cancelled:
+    /// Any future will do, so that no runtime's type is part of this signature. A good choice is
+    /// that of a `CancellationToken` of `tokio_util`, which completes only when the token is
+    /// cancelled:
     ///
     /// ```
     /// use tokio_util::sync::CancellationToken;

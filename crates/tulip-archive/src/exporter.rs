@@ -1,4 +1,4 @@
-//! The exporter, as its caller sees it.
+//! The exporter.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub struct Exporter {
 }
 
 impl Exporter {
-    /// Begins an exporter for `client`'s instance.
+    /// Returns a builder of an exporter for `client`'s instance.
     #[must_use]
     pub fn builder(client: Client) -> ExporterBuilder {
         ExporterBuilder::new(client)
@@ -31,10 +31,10 @@ impl Exporter {
     }
 
     /// Resumes an incomplete export of an earlier run, however old its job is. The exporter must
-    /// have its target and settings: see [`ExporterBuilder::settings_of`] and
+    /// have the same target and settings: see [`ExporterBuilder::settings_of`] and
     /// [`IncompleteExport::target_url`]. `None` if the record does not say what to export.
     ///
-    /// If another process has finished it meanwhile, the export fails with
+    /// If another process has finished or discarded it meanwhile, the export fails with
     /// [`ExportErrorKind::NothingToResume`](crate::ExportErrorKind::NothingToResume).
     pub fn resume(&self, open: &IncompleteExport) -> Option<Export> {
         let source = open.source()?;
@@ -48,17 +48,17 @@ impl Exporter {
         &self.setup.sink
     }
 
-    /// How objects are named; `None` where [`KeyTemplate::default_for`] each source says so.
+    /// The template for object keys; `None` for [`KeyTemplate::default_for`] each source.
     #[must_use]
     pub fn key_template(&self) -> Option<&KeyTemplate> {
         self.setup.name.as_ref()
     }
 
-    /// The key that an export of `source` starting now would get. A job that is not started yet
-    /// stands in it as `JOB`.
+    /// Returns the key that an export of `source` would get if it started now. A job that is not
+    /// started yet appears in it as `JOB`.
     ///
     /// # Errors
-    /// [`TemplateError`] when a field has no value, or the key cannot be used.
+    /// [`TemplateError`] if a field has no value or the key cannot be used.
     pub fn preview_key(&self, source: &Source) -> Result<ObjectKey, TemplateError> {
         let workspace = self.setup.client.workspace();
         let default = || KeyTemplate::default_for(source);
@@ -66,40 +66,40 @@ impl Exporter {
         template.preview_in(source, workspace)
     }
 
-    /// Looks up the object that has this key.
+    /// Looks up the object at `key`.
     ///
     /// # Errors
-    /// [`ExportError`] of the kind that the sink's error has.
+    /// [`ExportError`] of the same kind as the sink's error.
     pub async fn lookup(&self, key: &ObjectKey) -> Result<Option<StoredObject>, ExportError> {
         self.setup.lookup(key).await
     }
 
-    /// What happens when an object is there already.
+    /// What to do if an object already exists.
     #[must_use]
     pub fn if_exists(&self) -> IfExists {
         self.setup.if_exists
     }
 
-    /// Whether open exports are remembered, in a [`StateStore`](crate::StateStore).
+    /// Whether incomplete exports are remembered in a [`StateStore`](crate::StateStore).
     #[must_use]
     pub fn remembers(&self) -> bool {
         self.setup.state.is_some()
     }
 
-    /// Checks that the sink can be written, unless an earlier check has shown it, and tells what
-    /// the store can do there. Every export does this before it starts a job.
+    /// Checks that the sink is writable, unless an earlier check has succeeded, and returns the
+    /// store's capabilities. Every export does this before it starts a job.
     ///
     /// # Errors
-    /// [`ExportError`] of the kind that the sink's error has.
+    /// [`ExportError`] of the same kind as the sink's error.
     pub async fn probe(&self) -> Result<Probe, ExportError> {
         self.setup.probe().await
     }
 
-    /// Checks once more that the sink can be written, whatever earlier checks have shown: for a
-    /// store that was down.
+    /// Checks again that the sink is writable, whatever earlier checks have shown: for a store that
+    /// was down.
     ///
     /// # Errors
-    /// [`ExportError`] of the kind that the sink's error has.
+    /// [`ExportError`] of the same kind as the sink's error.
     pub async fn probe_again(&self) -> Result<Probe, ExportError> {
         self.setup.probe_now().await
     }

@@ -1,17 +1,17 @@
-//! What happens to an object that is there already.
+//! The rule for objects that already exist.
 
 use serde::{Deserialize, Serialize};
 
-/// What to do when an object is there already.
+/// What to do if an object already exists.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum IfExists {
-    /// Replace it, at once and whole.
+    /// Replace it atomically.
     #[default]
     Overwrite,
-    /// Leave it, and call that a success.
+    /// Keep it and succeed.
     Skip,
-    /// Leave it, and call that a failure.
+    /// Keep it and fail.
     Fail,
 }

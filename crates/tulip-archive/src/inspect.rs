@@ -1,4 +1,4 @@
-//! What is learnt from an archive's bytes on their way.
+//! The inspection of an archive's bytes as they are streamed.
 
 use tulip_core::{Checksum, ChecksumAlgorithm, ChecksumError};
 
@@ -9,19 +9,19 @@ use crate::digest::Digester;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InspectError {
-    /// They are not a whole CSV. Another download can bring a whole one where this one was cut off.
+    /// They are not a whole CSV. If the download was cut off, another one can be whole.
     #[error(transparent)]
     Framing(#[from] FramingError),
-    /// This version cannot compute the checksum that was asked for.
+    /// This version cannot compute the requested checksum.
     #[error(transparent)]
     Checksum(#[from] ChecksumError),
 }
 
 /// Counts records, checks that a CSV is whole, and computes its checksum, in one pass over chunks
-/// of any size. Memory is bounded by the header, which may have 1 MiB.
+/// of any size. Memory use is bounded by the header, which may have up to 1 MiB.
 ///
-/// Records and columns are those of the csv crate. A CSV is whole if its last record ends with a
-/// line break outside quotes and has as many fields as the header; [`FramingRules`] relax that.
+/// Records and columns are counted as in the csv crate. A CSV is whole if its last record ends with
+/// a line break outside quotes and has as many fields as the header; [`FramingRules`] relax that.
 /// UTF-16, NUL bytes and a final ^Z are refused.
 ///
 /// ```
@@ -40,15 +40,15 @@ pub struct Inspector {
     bytes: u64,
     framer: Framer,
     digester: Digester,
-    /// What stores compute, beside an algorithm that they do not.
+    /// CRC-64/NVME, which stores compute, if the requested algorithm is another.
     crc: Option<Digester>,
 }
 
-/// What a whole archive holds.
+/// The contents of a whole archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Inspection {
-    /// Its bytes.
+    /// Its size in bytes.
     pub bytes: u64,
     /// Its records and columns.
     pub framing: Framing,
@@ -58,8 +58,8 @@ pub struct Inspection {
 }
 
 impl Inspection {
-    /// Whether a store's checksum is that of these bytes; `None` for an algorithm that was not
-    /// computed here. CRC-64/NVME always is.
+    /// Whether a store's checksum matches these bytes; `None` if its algorithm was not computed
+    /// here. CRC-64/NVME always is.
     #[must_use]
     pub fn agrees_with(&self, stored: &Checksum) -> Option<bool> {
         [Some(&self.checksum), self.crc.as_ref()]
@@ -71,7 +71,7 @@ impl Inspection {
 }
 
 impl Inspector {
-    /// An inspector of no bytes yet.
+    /// Creates an inspector without bytes.
     #[must_use]
     pub fn new(algorithm: ChecksumAlgorithm, rules: FramingRules) -> Self {
         Self {
@@ -83,10 +83,10 @@ impl Inspector {
         }
     }
 
-    /// Takes the next bytes. After an error the inspector is of no more use.
+    /// Adds the next bytes. After an error the inspector can no longer be used.
     ///
     /// # Errors
-    /// [`FramingError`] when this can no longer become a CSV that is accepted.
+    /// [`FramingError`] if this can no longer become an acceptable CSV.
     pub fn update(&mut self, chunk: &[u8]) -> Result<(), FramingError> {
         self.bytes += chunk.len() as u64;
         self.digester.update(chunk);
@@ -96,13 +96,13 @@ impl Inspector {
         self.framer.update(chunk)
     }
 
-    /// Bytes so far.
+    /// The number of bytes so far.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Whole records so far, the header not counted.
+    /// The number of whole records so far, without the header.
     #[must_use]
     pub fn records(&self) -> u64 {
         self.framer.records()
@@ -113,10 +113,10 @@ impl Inspector {
         self.crc.as_ref().unwrap_or(&self.digester).clone().finish()
     }
 
-    /// What the archive holds, if it is whole.
+    /// Returns the contents of the archive, if it is whole.
     ///
     /// # Errors
-    /// [`InspectError::Framing`] when it is not a whole CSV, [`InspectError::Checksum`] when this
+    /// [`InspectError::Framing`] if it is not a whole CSV, [`InspectError::Checksum`] if this
     /// version cannot compute its checksum.
     pub fn finish(self) -> Result<Inspection, InspectError> {
         Ok(Inspection {

@@ -10,44 +10,44 @@ pub enum Outcome {
     Exported {
         /// The receipt.
         receipt: Box<Receipt>,
-        /// Where the object lies: a path or URL without any secret.
+        /// The object's location: a path or URL without secrets.
         location: String,
-        /// How an existing object was kept from being replaced; `None` where it was to be
+        /// How an existing object was protected from being replaced; `None` if it could be
         /// replaced.
         create_only: Option<CreateOnly>,
     },
-    /// An object was there already and was left as it is.
+    /// An object already existed and was kept.
     Skipped {
         /// The object's key.
         key: ObjectKey,
-        /// Where it lies: a path or URL without any secret.
+        /// Its location: a path or URL without secrets.
         location: String,
-        /// Whether it has a receipt beside it: one without may not be ours.
+        /// Whether it has a receipt. An object without one may not be ours.
         has_receipt: bool,
     },
-    /// The archive of this very job is stored already, whole: its receipt says so, and the object
-    /// is still the one of the receipt. Nothing was downloaded.
+    /// The archive of this job is already stored and whole: it has a receipt, and the object still
+    /// matches it. Nothing was downloaded.
     Unchanged {
         /// The receipt.
         receipt: Box<Receipt>,
-        /// Where the object lies: a path or URL without any secret.
+        /// The object's location: a path or URL without secrets.
         location: String,
     },
 }
 
-/// How an object that must be new was stored.
+/// How an object was stored that must not replace another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CreateOnly {
-    /// The store refuses to replace an object: of two writers at the same time one fails.
+    /// The store refuses to replace an object: of two concurrent writers, one fails.
     Atomic,
-    /// The store has no such promise. There was no object before the export; of two writers at
-    /// the same time the later one replaces the object.
+    /// The store does not guarantee that. There was no object before the export; of two concurrent
+    /// writers, the later one replaces the object.
     CheckedBefore,
 }
 
 impl Outcome {
-    /// The receipt of an archive that was stored by this export, or an earlier one of the same job.
+    /// The receipt of the archive that this export, or an earlier one of the same job, has stored.
     #[must_use]
     pub fn receipt(&self) -> Option<&Receipt> {
         match self {
@@ -56,7 +56,7 @@ impl Outcome {
         }
     }
 
-    /// Where the object lies: a path or URL without any secret.
+    /// The object's location: a path or URL without secrets.
     #[must_use]
     pub fn location(&self) -> &str {
         match self {

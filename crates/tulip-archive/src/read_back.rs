@@ -1,4 +1,4 @@
-//! A stored archive, read again.
+//! Reading a stored archive again.
 
 use tulip_core::sink::{Sink, SinkError};
 use tulip_core::{ChecksumAlgorithm, ObjectKey};
@@ -6,11 +6,11 @@ use tulip_core::{ChecksumAlgorithm, ObjectKey};
 use crate::inspect::{InspectError, Inspection, Inspector};
 use crate::{FinalLineBreak, FramingRules, RaggedRecords};
 
-/// Reads the archive at `key` through an inspector: what it holds, or why it is no CSV. `None`
-/// where there is none.
+/// Reads the archive at `key` through an inspector, and returns what it contains or why it is not a
+/// CSV; `None` if there is no archive.
 ///
-/// What was accepted when it was stored is accepted again: its checksum tells whether it is still
-/// the same. `progress` is told how many bytes have been read.
+/// The framing rules are lenient, since the archive was accepted when it was stored and its
+/// checksum shows whether it has changed. Calls `progress` with the bytes read so far.
 pub(crate) async fn read_back(
     sink: &dyn Sink,
     key: &ObjectKey,

@@ -1,17 +1,17 @@
-//! Receipts that are stored, read again.
+//! Reading stored receipts.
 
 use tulip_core::sink::{Sink, SinkError};
 use tulip_core::{ObjectKey, Receipt, one_line};
 
-/// The folder at the target in which runs of many exports write about themselves. Loaders skip
-/// names that begin with `_`.
+/// The folder at the target for the manifests of runs of many exports. Loaders skip names that
+/// begin with `_`.
 pub const RUNS_FOLDER: &str = "_runs";
 
-/// A receipt is a few kB, with as many columns as a machine has fields; more than this is none.
+/// The maximum size of a receipt. Even one that lists all columns of a machine has just a few kB.
 const MAX_RECEIPT: usize = 4 * 1024 * 1024;
 
-/// The most that is shown of why a receipt cannot be read, in characters: parsers quote what they
-/// stumble over.
+/// The maximum length of the reason why a receipt cannot be read, in characters, since parsers
+/// quote their input.
 const MAX_REASON: usize = 300;
 
 /// Why a receipt cannot be used.
@@ -21,10 +21,10 @@ pub enum ReceiptError {
     /// The sink could not be read. That says nothing about the receipt.
     #[error(transparent)]
     Read(#[from] SinkError),
-    /// What lies there is no receipt.
+    /// The object is not a receipt.
     #[error("{location} is not a receipt: {reason}")]
     Invalid {
-        /// Where it lies, without any secret.
+        /// Its location, without secrets.
         location: String,
         /// What is wrong with it, on one line.
         reason: String,
@@ -32,13 +32,13 @@ pub enum ReceiptError {
 }
 
 impl ReceiptError {
-    /// Whether reading it again can succeed without anybody changing anything.
+    /// Whether reading it again can succeed without any change.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.sink_error().is_some_and(SinkError::is_retryable)
     }
 
-    /// The sink's error, where it could not be read.
+    /// The sink's error, if the sink could not be read.
     #[must_use]
     pub fn sink_error(&self) -> Option<&SinkError> {
         match self {
@@ -48,7 +48,7 @@ impl ReceiptError {
     }
 }
 
-/// Reads the receipt of the object at `key`; `None` where it has none.
+/// Reads the receipt of the object at `key`; `None` if it has none.
 pub(crate) async fn read_receipt(
     sink: &dyn Sink,
     key: &ObjectKey,

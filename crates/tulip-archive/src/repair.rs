@@ -1,4 +1,4 @@
-//! What replaces an archive that is damaged or missing.
+//! The replacement of damaged or missing archives.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use crate::{
     VerificationStatus,
 };
 
-/// How an archive that is missing or damaged can be exported again, to the key that it has.
+/// The way to export a missing or damaged archive again, to the same key.
 ///
-/// Tulip may still have the archive of the job that the receipt names. Where it does not, only a
-/// new archive of the machine can replace the old one.
+/// Tulip may still have the archive of the job in the receipt. If not, only a new archive of the
+/// machine can replace the old one.
 ///
 /// ```
 /// use tulip_archive::{ExportError, Exporter, Repair, Verification};
@@ -38,8 +38,8 @@ pub struct Repair {
 }
 
 impl Repair {
-    /// The repair of an archive that was found missing or damaged. `None` where nothing is wrong,
-    /// and where the receipt cannot be read: nothing tells then what to export.
+    /// Returns the repair of an archive that was found missing or damaged. `None` if nothing is
+    /// wrong, or if no receipt can be read to say what to export.
     #[must_use]
     pub fn of(found: &Verification) -> Option<Self> {
         let is_repairable = matches!(
@@ -59,14 +59,14 @@ impl Repair {
         &self.key
     }
 
-    /// The archive of the job that the receipt names.
+    /// The archive of the job in the receipt.
     #[must_use]
     pub fn same_job(&self) -> Source {
         self.described(Source::job(self.receipt.job.clone()))
     }
 
-    /// A new archive of the machine that the receipt names; `None` where it names none. Exporting
-    /// it starts a job.
+    /// A new archive of the machine in the receipt; `None` if it names none. Exporting it starts a
+    /// job.
     #[must_use]
     pub fn new_archive(&self) -> Option<Source> {
         let machine = self.receipt.machine.clone()?;
@@ -88,8 +88,8 @@ impl Repair {
         }
     }
 
-    /// Whether the export of [`Repair::same_job`] has failed because Tulip no longer has that job,
-    /// or its archive.
+    /// Whether the export of [`Repair::same_job`] failed because Tulip no longer has that job or
+    /// its archive.
     #[must_use]
     pub fn needs_new_archive(error: &ExportError) -> bool {
         match error.kind() {
@@ -102,9 +102,9 @@ impl Repair {
         }
     }
 
-    /// An exporter for this archive alone: as `exporter`, which must write to the sink that was
-    /// verified, with the key and the checksum of the archive that it replaces. What is stored
-    /// there is replaced, even if its receipt looks valid.
+    /// Returns an exporter for this archive alone: like `exporter`, which must write to the
+    /// verified sink, but with the key and the checksum algorithm of the archive to replace. A
+    /// stored object is replaced even if its receipt looks valid.
     #[must_use]
     pub fn exporter(&self, exporter: &Exporter) -> Exporter {
         let mut setup = exporter.setup.as_ref().clone();

@@ -1,4 +1,4 @@
-//! What all exports of an exporter share.
+//! The state that all exports of an exporter share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::poll::PollPolicy;
 use crate::state::Unremembered;
 use crate::{ExportError, ExportErrorKind, FramingRules, IfExists, KeyTemplate, StateStore};
 
-/// How exports are made, where they go, and what is known of that place.
+/// The settings of exports, their sink, and its capabilities.
 #[derive(Debug, Clone)]
 pub(crate) struct Setup {
     pub(crate) client: Client,
@@ -20,7 +20,7 @@ pub(crate) struct Setup {
     pub(crate) name: Option<KeyTemplate>,
     pub(crate) algorithm: ChecksumAlgorithm,
     pub(crate) if_exists: IfExists,
-    /// Whether what is stored was found to be damaged, so that its receipt proves nothing.
+    /// Whether the stored object was found to be damaged, so that its receipt proves nothing.
     pub(crate) repairs: bool,
     pub(crate) framing: FramingRules,
     pub(crate) allow_empty: bool,
@@ -31,15 +31,15 @@ pub(crate) struct Setup {
     pub(crate) resume_within: Duration,
     /// The canonical target, for comparing exports.
     pub(crate) target: String,
-    /// The URL of that, without anything that could be a secret.
+    /// The target's URL, without anything that could be a secret.
     pub(crate) url: Option<String>,
-    /// What the sink was found to be able to do, once it was probed.
+    /// The result of probing the sink, once that has succeeded.
     pub(crate) probed: OnceCell<Probe>,
 }
 
 impl Setup {
-    /// Checks that the sink can be written, unless an earlier check has shown it, and tells what
-    /// the store can do there.
+    /// Checks that the sink is writable, unless an earlier check has succeeded, and returns the
+    /// store's capabilities.
     pub(crate) async fn probe(&self) -> Result<Probe, ExportError> {
         self.probed
             .get_or_try_init(|| self.probe_now())
@@ -47,7 +47,7 @@ impl Setup {
             .copied()
     }
 
-    /// [`Self::probe`], whatever earlier checks have shown.
+    /// Like [`Self::probe`], but whatever earlier checks have shown.
     pub(crate) async fn probe_now(&self) -> Result<Probe, ExportError> {
         let mode = match self.if_exists {
             IfExists::Overwrite => WriteMode::Overwrite,
@@ -57,7 +57,7 @@ impl Setup {
         probed.map_err(|error| ExportError::sink("cannot use the sink", error))
     }
 
-    /// Looks up the object that has this key.
+    /// Looks up the object at `key`.
     pub(crate) async fn lookup(
         &self,
         key: &ObjectKey,
@@ -66,7 +66,7 @@ impl Setup {
         found.map_err(|error| ExportError::sink("could not look up the object", error))
     }
 
-    /// Refuses a rule for existing objects that a sink with these capabilities cannot keep.
+    /// Refuses an `if_exists` rule that a sink with these capabilities cannot enforce.
     pub(crate) fn check_if_exists(&self, can: Capabilities) -> Result<(), ExportError> {
         let cannot = match self.if_exists {
             IfExists::Skip if !can.lookup => "cannot tell whether an object exists",

@@ -1,11 +1,11 @@
-//! What is exported.
+//! The source of an export.
 
 use std::fmt;
 
 use tulip_core::{JobId, Machine, MachineId};
 
-/// An archive to export: of a job that was started elsewhere, or of a machine, for which a job is
-/// started first.
+/// An archive to export: of a job that was started elsewhere, or of a machine, whose job is started
+/// first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     pub(crate) start: Start,
@@ -32,7 +32,7 @@ impl Source {
         }
     }
 
-    /// A new archive of a machine. Exporting it starts a job, which Tulip asks to do sparingly.
+    /// A new archive of a machine. Exporting it starts a job; Tulip asks to do so sparingly.
     #[must_use]
     pub fn machine(machine: MachineId) -> Self {
         Self {
@@ -43,7 +43,7 @@ impl Source {
         }
     }
 
-    /// The same source with the machine's id and name, for keys and receipts.
+    /// Adds the machine's id and name, for keys and receipts.
     #[must_use]
     pub fn of_machine(mut self, machine: &Machine) -> Self {
         self.machine = Some(machine.id.clone());
@@ -51,14 +51,14 @@ impl Source {
         self
     }
 
-    /// The same source with the name of the machine's type, for keys and receipts.
+    /// Adds the name of the machine's type, for keys and receipts.
     #[must_use]
     pub fn of_type(mut self, name: impl Into<String>) -> Self {
         self.machine_type = Some(name.into());
         self
     }
 
-    /// The job, where it is known before the export.
+    /// The job, if it is known before the export.
     #[must_use]
     pub fn known_job(&self) -> Option<&JobId> {
         match &self.start {
@@ -67,21 +67,21 @@ impl Source {
         }
     }
 
-    /// The name that people gave the machine, where it is known and not empty.
+    /// The machine's display name, if it is known and not empty.
     #[must_use]
     pub fn machine_name(&self) -> Option<&str> {
         let name = self.machine_name.as_deref()?;
         (!name.trim().is_empty()).then_some(name)
     }
 
-    /// The name of the machine's type, where it is known and not empty.
+    /// The name of the machine's type, if it is known and not empty.
     #[must_use]
     pub fn machine_type(&self) -> Option<&str> {
         let name = self.machine_type.as_deref()?;
         (!name.trim().is_empty()).then_some(name)
     }
 
-    /// The machine, where it is known.
+    /// The machine, if it is known.
     #[must_use]
     pub fn known_machine(&self) -> Option<&MachineId> {
         self.machine.as_ref()

@@ -1,13 +1,13 @@
-//! Where archives go, as a path or a URL.
+//! The target of archives, as a path or a URL.
 
 use std::path::{Component, Path, PathBuf};
 
 use tulip_core::sink::{SinkUrl, SinkUrlError};
 
-/// Reads a target: a URL (`file:///data`, `s3://lake/tulip`), or else a path (`./out`, `/data`),
-/// which is taken relative to the current directory. `..` in a path is the parent of the real
-/// folder before it, as for every tool of the shell: of a symbolic link, where it leads to. In a
-/// path every character stands for itself; in a URL `?` begins the options, and `%3F` is a `?`.
+/// Parses a target: a URL (`file:///data`, `s3://lake/tulip`), or else a path (`./out`, `/data`),
+/// which is relative to the current directory. As in shell tools, `..` after a symbolic link is the
+/// parent of the folder that the link points to. In a path every character stands for itself; in a
+/// URL `?` begins the options, and `%3F` is a `?`.
 ///
 /// ```
 /// use tulip_archive::parse_target;
@@ -17,7 +17,7 @@ use tulip_core::sink::{SinkUrl, SinkUrlError};
 /// ```
 ///
 /// # Errors
-/// [`SinkUrlError`] when the text is empty, not a usable URL, looks like a URL without its slashes
+/// [`SinkUrlError`] if the text is empty, is not a usable URL, looks like a URL without its slashes
 /// (`s3:lake`), or the current directory is gone.
 pub fn parse_target(text: &str) -> Result<SinkUrl, SinkUrlError> {
     let trimmed = text.trim();
@@ -34,8 +34,8 @@ pub fn parse_target(text: &str) -> Result<SinkUrl, SinkUrlError> {
     SinkUrl::from_path(&without_dots(&path))
 }
 
-/// The absolute path without `..`. A folder that does not exist has the parent that it is written
-/// with.
+/// Resolves `..` in an absolute path. If a folder does not exist, its parent is the one in the
+/// path.
 fn without_dots(path: &Path) -> PathBuf {
     let mut real = PathBuf::new();
     for component in path.components() {
@@ -53,7 +53,7 @@ fn without_dots(path: &Path) -> PathBuf {
     real
 }
 
-/// `s3` of `s3:lake/x`, which is more likely a URL than a path. A single letter is a drive.
+/// Returns `s3` of `s3:lake/x`, which is more likely a URL than a path. A single letter is a drive.
 fn bare_scheme(text: &str) -> Option<&str> {
     let (scheme, _) = text.split_once(':')?;
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
@@ -110,7 +110,7 @@ mod tests {
             let url = parse_target(name).unwrap();
             assert_eq!(url.to_file_path().as_deref(), Some(Path::new(name)));
             assert_eq!(url.options().count(), 0, "{name}");
-            // As it is remembered, and read again.
+            // A path survives being saved and read again.
             let again = SinkUrl::parse(url.expose().as_str()).unwrap();
             assert_eq!(again.to_file_path().as_deref(), Some(Path::new(name)));
         }

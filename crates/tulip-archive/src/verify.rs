@@ -1,4 +1,4 @@
-//! Stored archives, read again and compared with their receipts.
+//! The comparison of stored archives with their receipts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::inspect::Inspection;
 use crate::read_back::read_back;
 use crate::receipts::{RUNS_FOLDER, ReceiptError, read_receipt};
 
-/// Reads what a sink holds and compares it with the receipts beside it.
+/// Reads the archives in a sink and compares them with their receipts.
 ///
 /// ```
 /// use tulip_archive::core::NetworkOptions;
@@ -45,17 +45,17 @@ pub struct Verifier {
     watch: Option<Watch>,
 }
 
-/// How far an archive has been read.
+/// The progress of reading an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VerifyProgress {
-    /// The bytes that have been read.
+    /// The bytes read so far.
     pub bytes: u64,
-    /// The bytes that the archive has, as its receipt says.
+    /// The archive's size in bytes according to its receipt.
     pub length: u64,
 }
 
-/// What is called while an archive is read.
+/// The callback for the progress.
 #[derive(Clone)]
 struct Watch(Arc<dyn Fn(VerifyProgress) + Send + Sync>);
 
@@ -65,38 +65,38 @@ impl fmt::Debug for Watch {
     }
 }
 
-/// What was found about one archive.
+/// The result of checking one archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Verification {
     /// The archive.
     pub key: ObjectKey,
-    /// Where it lies: a path or URL without any secret.
+    /// Its location: a path or URL without secrets.
     pub location: String,
-    /// Its receipt, where it can be read.
+    /// Its receipt, if it can be read.
     pub receipt: Option<Receipt>,
-    /// Whether it is what its receipt says.
+    /// Whether it matches its receipt.
     pub status: VerificationStatus,
 }
 
-/// Whether a stored archive is what its receipt says.
+/// Whether a stored archive matches its receipt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum VerificationStatus {
-    /// Bytes, checksum and records are those of the receipt.
+    /// Size, checksum, records and columns match the receipt.
     Intact,
-    /// They are not, and how that showed.
+    /// The archive differs, in this way.
     Mismatched(String),
-    /// There is a receipt and no archive.
+    /// There is no archive.
     Missing,
-    /// The receipt cannot be used, and why.
+    /// The receipt cannot be used, for this reason.
     BadReceipt(String),
-    /// There is no receipt: nothing tells what it should be, and it may not be ours.
+    /// There is no receipt to compare with; the object may not be ours.
     NoReceipt,
 }
 
 impl VerificationStatus {
-    /// Whether something is wrong. An object without a receipt is not: it may be anybody's.
+    /// Whether something is wrong. A missing receipt is not, since the object may be anybody's.
     #[must_use]
     pub fn is_bad(&self) -> bool {
         !matches!(self, Self::Intact | Self::NoReceipt)
@@ -116,14 +116,15 @@ impl fmt::Display for VerificationStatus {
 }
 
 impl Verifier {
-    /// A verifier of what `sink` holds; it must be able to look up and to read.
+    /// Creates a verifier of `sink`, which must support lookups and reads.
     #[must_use]
     pub fn new(sink: Arc<dyn Sink>) -> Self {
         Self { sink, watch: None }
     }
 
-    /// The same verifier, which calls `watch` when it begins to read an archive and after every
-    /// chunk. It tells of one archive after the other: clone the verifier to check several at once.
+    /// Calls `watch` when the verifier begins to read an archive and after every chunk. The
+    /// progress does not name its archive: use one clone of the verifier for each that is checked
+    /// at the same time.
     #[must_use]
     pub fn on_progress(mut self, watch: impl Fn(VerifyProgress) + Send + Sync + 'static) -> Self {
         self.watch = Some(Watch(Arc::new(watch)));
@@ -136,12 +137,12 @@ impl Verifier {
         }
     }
 
-    /// Checks what a key that the sink lists stands for: a receipt for its archive, an archive for
-    /// itself if it has no receipt. `None` for an archive that has one, since the receipt is listed
-    /// too, and for what runs write about themselves below [`RUNS_FOLDER`].
+    /// Checks the archive of a listed key: a receipt stands for its archive, an archive without a
+    /// receipt for itself. `None` for an archive with a receipt, since the receipt is listed too,
+    /// and for the manifests of runs below [`RUNS_FOLDER`].
     ///
     /// # Errors
-    /// [`SinkError`] when the sink cannot be read. That says nothing about the archive.
+    /// [`SinkError`] if the sink cannot be read, which says nothing about the archive.
     pub async fn check(&self, listed: &ObjectKey) -> Result<Option<Verification>, SinkError> {
         let folder = listed.as_str().split('/').next();
         if folder == Some(RUNS_FOLDER) {
@@ -171,10 +172,10 @@ impl Verifier {
         }
     }
 
-    /// Checks the archive under `key`.
+    /// Checks the archive at `key`.
     ///
     /// # Errors
-    /// As [`Verifier::check`].
+    /// Like [`Verifier::check`].
     pub async fn archive(&self, key: ObjectKey) -> Result<Verification, SinkError> {
         let receipt = match read_receipt(self.sink.as_ref(), &key).await {
             Ok(Some(receipt)) => receipt,

@@ -171,12 +171,12 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Whether no progress is to be shown.
+    /// Whether no progress is shown.
     pub(crate) fn has_no_progress(&self) -> bool {
         match self {
             #[cfg(feature = "emulator")]
             Self::Demo(args) => args.progress.no_progress,
-            // Nothing is drawn between the lines of an archive.
+            // Do not draw between the lines of an archive.
             Self::Export(args) => {
                 let is_shown = args.settings.to.as_deref() == Some("-");
                 args.progress.no_progress || (is_shown && io::stdout().is_terminal())
@@ -187,7 +187,7 @@ impl Command {
         }
     }
 
-    /// The connection of a command that has one.
+    /// The connection of the command, if it has one.
     pub(crate) fn connection(&mut self) -> Option<&mut Connection> {
         match self {
             Self::Status(args) => Some(&mut args.connection),
@@ -203,7 +203,7 @@ impl Command {
         }
     }
 
-    /// The settings of the target of a command that has them.
+    /// The settings of the command's target, if it has them.
     pub(crate) fn sink_settings(&mut self) -> Option<&mut SinkSettings> {
         match self {
             Self::Export(args) => Some(&mut args.settings.sink),

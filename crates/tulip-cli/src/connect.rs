@@ -14,12 +14,12 @@ use crate::values;
 /// How long a download may be slower than `--min-rate`.
 const RATE_WINDOW: Duration = Duration::from_secs(300);
 
-/// Makes the client: options first, then the environment.
+/// Creates the client. Options override the environment.
 pub(crate) fn client(connection: &Connection) -> Result<Client, Failure> {
     Ok(checked_builder(connection)?.build()?)
 }
 
-/// Makes the client of a command that downloads archives.
+/// Creates the client of a command that downloads archives.
 pub(crate) fn downloading_client(
     connection: &Connection,
     downloads: &DownloadSettings,
@@ -41,7 +41,7 @@ fn checked_builder(connection: &Connection) -> Result<ClientBuilder, Failure> {
     Ok(builder(settings, connection))
 }
 
-/// The instance, the credentials, and what belongs to them.
+/// The settings of the instance, from options and environment.
 pub(crate) fn settings(connection: &Connection) -> Result<Settings, SettingsError> {
     let mut settings = Settings::from_vars(|name| variable(connection, name))?;
     if let Some(file) = &connection.ca_file {
@@ -50,7 +50,7 @@ pub(crate) fn settings(connection: &Connection) -> Result<Settings, SettingsErro
     Ok(settings)
 }
 
-/// A client of `settings` with the limits of the command line.
+/// A client builder for `settings`, with the limits of the command line.
 pub(crate) fn builder(settings: Settings, connection: &Connection) -> ClientBuilder {
     Client::builder(settings)
         .product(concat!("tulip-cli/", env!("CARGO_PKG_VERSION")))
@@ -59,7 +59,7 @@ pub(crate) fn builder(settings: Settings, connection: &Connection) -> ClientBuil
         .allow_insecure_http(connection.allow_insecure_http)
 }
 
-/// What an option gives for a variable. It may come from the config file.
+/// The value that an option gives for a variable. It may come from the config file.
 fn option<'a>(connection: &'a Connection, name: &str) -> Option<Cow<'a, str>> {
     match name {
         "TULIP_BASE_URL" => connection.base_url.as_deref().map(unwrapped),
@@ -81,7 +81,8 @@ fn unwrapped(text: &str) -> Cow<'_, str> {
     values::unwrapped(text).into()
 }
 
-/// A variable, unless an option gives the value: then the option, and nothing that contradicts it.
+/// The value of a variable, or of the option that overrides it. Variables that would contradict an
+/// option are ignored.
 fn variable(connection: &Connection, name: &str) -> Result<Option<String>, SettingsError> {
     if let Some(value) = option(connection, name) {
         return Ok(Some(value.into_owned()));
@@ -105,8 +106,8 @@ fn variable(connection: &Connection, name: &str) -> Result<Option<String>, Setti
     }
 }
 
-/// Names a wrong value as it was given: by its option, or by its variable. What a config file says
-/// was checked when it was read.
+/// Reports a wrong value under the name it was given by: its option or its variable. Values of a
+/// config file were checked when it was read.
 pub(crate) fn named_as_given(connection: &Connection, error: SettingsError) -> Failure {
     match error {
         SettingsError::Instance(error) if connection.base_url.is_some() => {

@@ -1,6 +1,6 @@
-//! How many files and connections the process may have open.
+//! The limit on open files and connections.
 
-/// Has the process use what it may: the usual limit on open files, 1024, is there for programs that
+/// Raises the limit on open files as far as allowed: the usual limit, 1024, is for programs that
 /// cannot deal with more, and thousands of exports need as many locks.
 #[cfg(unix)]
 pub(crate) fn raise_limit() {
@@ -8,7 +8,7 @@ pub(crate) fn raise_limit() {
 
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
-    // Where the system refuses, the limit stays, and meeting it is an error that says so.
+    // If the system refuses, the limit stays. Reaching it is an error that says so.
     let _ = setrlimit(Resource::Nofile, limit);
 }
 

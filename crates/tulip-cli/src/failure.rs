@@ -1,4 +1,4 @@
-//! Failures and the exit codes that they end in.
+//! Failures and their exit codes.
 
 use std::error::Error as StdError;
 use std::io;
@@ -21,11 +21,11 @@ pub(crate) enum Code {
     Interrupted = 130,
 }
 
-/// Why the command ends with another code than 0.
+/// Why the command ends with a code other than 0.
 #[derive(Debug)]
 pub(crate) struct Failure {
     code: Code,
-    /// `None` where everything has been reported.
+    /// `None` if everything has been reported.
     message: Option<String>,
     /// What can be done about it.
     hint: Option<String>,
@@ -66,7 +66,7 @@ impl Failure {
         Self::new(Code::Interrupted, "interrupted")
     }
 
-    /// What to print on stderr, where anything is left to be said: the message and a hint.
+    /// The message and the hint to print on stderr, or `None` if everything has been reported.
     pub(crate) fn message(&self) -> Option<(&str, Option<&str>)> {
         let message = self.message.as_deref()?;
         Some((message, self.hint.as_deref()))
@@ -83,9 +83,10 @@ impl std::fmt::Display for Failure {
     }
 }
 
-/// The exit code of every class of failed export: the one place where it is decided.
+/// The exit code of every class of failed export. It is decided only here.
 ///
-/// Schedulers treat 2, 3, 4 and 6 as final, so nothing that a retry can mend ends in one of these.
+/// Schedulers treat 2, 3, 4 and 6 as final, so no failure that a retry can fix has one of these
+/// codes.
 const CODES: [(ExportErrorKind, Code); 22] = [
     (ExportErrorKind::InvalidRequest, Code::Usage),
     (ExportErrorKind::PermissionDenied, Code::Permission),
@@ -111,13 +112,13 @@ const CODES: [(ExportErrorKind, Code); 22] = [
     (ExportErrorKind::Interrupted, Code::Interrupted),
 ];
 
-/// The code of one failed export.
+/// The exit code of a failed export.
 pub(crate) fn code_of(kind: ExportErrorKind) -> Code {
     let found = CODES.iter().find(|(known, _)| *known == kind);
     found.map_or(Code::Other, |(_, code)| *code)
 }
 
-/// The hint for a failed export of `machine`, in the words of the command line.
+/// The hint for a failed export of `machine`, in terms of the command line.
 pub(crate) fn hint_of(error: &ExportError, machine: Option<&MachineId>) -> Option<String> {
     let Some(advice) = error.advice() else {
         if error.kind() == ExportErrorKind::AlreadyExists {
@@ -146,7 +147,7 @@ pub(crate) fn hint_of(error: &ExportError, machine: Option<&MachineId>) -> Optio
     Some(hint.to_owned())
 }
 
-/// What can be done about a failed call, in the words of the command line.
+/// The hint for a failed call, in terms of the command line.
 fn http_hint_of(error: &tulip_http::Error) -> Option<String> {
     use tulip_http::Advice as Http;
     Some(match error.advice()? {
@@ -164,7 +165,7 @@ fn http_hint_of(error: &tulip_http::Error) -> Option<String> {
     })
 }
 
-/// A message that begins with what was exported, without that beginning where its end names it too:
+/// Removes the name of what was exported from the start of a message that names it again later:
 /// "machine X: could not start archive: machine X not found".
 pub(crate) fn named_once(name: &str, message: String) -> String {
     let rest = message.strip_prefix(name);
@@ -218,7 +219,7 @@ impl From<tulip_http::Error> for Failure {
 
 #[cfg(feature = "emulator")]
 impl From<tulip_emulator::EmulatorError> for Failure {
-    /// It does not start because of what it was asked for, or where it should listen.
+    /// The emulator fails to start only because of its options or its address.
     fn from(error: tulip_emulator::EmulatorError) -> Self {
         Self::usage(chain(&error))
     }
@@ -244,7 +245,7 @@ impl From<BuildError> for Failure {
 }
 
 impl From<io::Error> for Failure {
-    /// Only for writing to stdout. Nothing is printed about a reader that has left.
+    /// Only for writes to stdout. A broken pipe is not reported.
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::reported(Code::Other),
@@ -303,7 +304,7 @@ mod tests {
         assert_eq!(CODES.len(), ExportErrorKind::all().count());
     }
 
-    /// The codes after which the Kubernetes job of deploy/ is not tried again.
+    /// The codes after which the Kubernetes job of deploy/ is not retried.
     fn final_codes() -> Vec<u8> {
         let manifest = include_str!("../../../deploy/kubernetes/cronjob.yaml");
         let (_, rest) = manifest.split_once("operator: In, values: [").unwrap();

@@ -1,10 +1,10 @@
-//! The `tulip` command, to be linked with sinks of your own.
+//! The `tulip` command, to link with your own sinks.
 //!
-//! A binary that names a crate with a sink has everything that `tulip` has, and that sink:
+//! A binary that links a crate with a sink has all of `tulip`, and that sink:
 //!
 //! ```no_run
 //! # mod sink_mine {}
-//! // Nothing of it is called; this links it, and so registers its scheme.
+//! // Nothing in it is called: this links the crate, which registers its scheme.
 //! use sink_mine as _;
 //!
 //! fn main() -> std::process::ExitCode {
@@ -12,7 +12,8 @@
 //! }
 //! ```
 //!
-//! Parses, sets up logging and signals, runs one command, maps its failure to an exit code.
+//! [`main`] parses the command line, sets up logging and signals, runs one command, and maps its
+//! failure to an exit code.
 
 mod args;
 mod commands;
@@ -44,11 +45,12 @@ use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::shutdown::Shutdown;
 
-/// How long work that cannot be interrupted (a name look-up, a write to a dead disk) may hold up
-/// the end.
+/// How long work that cannot be interrupted (a name look-up, a write to a dead disk) may delay the
+/// exit.
 const LAST_WORK: Duration = Duration::from_secs(2);
 
-/// How many threads may wait for a disk or a name at once. More would only wait for each other.
+/// The maximum number of threads that wait for a disk or a name. More would only wait for each
+/// other.
 const BLOCKING_THREADS: usize = 16;
 
 /// Runs the command line of this process.
@@ -81,7 +83,7 @@ fn run(cli: Cli, matches: &ArgMatches, progress: &Progress) -> Result<(), Failur
         config,
         failure,
     } = config::configure(cli, matches)?;
-    // The doctor says it in the line about the file.
+    // The doctor reports it in its check of the file.
     if !matches!(cli.command, Command::Doctor(_))
         && let Some(warning) = config.as_ref().and_then(Config::warning)
     {
@@ -123,10 +125,10 @@ fn run(cli: Cli, matches: &ArgMatches, progress: &Progress) -> Result<(), Failur
     result
 }
 
-/// How many threads work, beside those that wait for a disk.
+/// The number of worker threads, besides those that wait for a disk.
 ///
-/// Exports get half of the processors: the other half has the kernel's and the disk's part of it to
-/// do, and what fewer threads work at passes less often from one processor's cache to another's.
+/// Exports use half of the processors. The kernel and the disk need the other half, and with fewer
+/// threads, data moves less often from one processor's cache to another's.
 fn workers(command: &Command) -> usize {
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
     match command {

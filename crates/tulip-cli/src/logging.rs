@@ -16,7 +16,7 @@ use crate::args::LogFormat;
 use crate::output::plain;
 use crate::progress::{NOTES, Progress};
 
-/// Our crates. Others stay silent at every level: an HTTP stack logs URLs.
+/// Our crates. Others stay silent at every level, because an HTTP stack logs URLs.
 const TARGETS: [&str; 7] = [
     "tulip",
     "tulip_archive",
@@ -56,10 +56,10 @@ pub(crate) fn init(verbose: u8, format: LogFormat, progress: &Progress) {
     }
 }
 
-/// Lines that look as the other messages of the command: `warning: …`.
+/// Lines that look like the other messages of the command: `warning: …`.
 ///
-/// The message of a warning says all that there is to say, in words; its fields are for JSON.
-/// Of less severe lines the fields are shown as well.
+/// The message of an error or warning is complete: its fields are for JSON. Less severe lines also
+/// show their fields.
 struct Text {
     has_time: bool,
 }
@@ -96,7 +96,7 @@ where
     }
 }
 
-/// What an event says.
+/// The message and the fields of an event.
 #[derive(Default)]
 struct Parts {
     message: String,
@@ -112,7 +112,7 @@ impl Visit for Parts {
     }
 }
 
-/// Writes whole lines without tearing the progress.
+/// Writes whole lines without disturbing the progress display.
 struct BesideProgress(Progress);
 
 struct Line {
@@ -145,7 +145,7 @@ impl Write for Line {
 impl Drop for Line {
     fn drop(&mut self) {
         self.progress.beside(|| {
-            // Nobody is left to tell when stderr is closed.
+            // If stderr is closed, nobody is left to tell.
             let _ = io::stderr().write_all(&self.bytes);
         });
     }

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-/// musl's own allocator gives every large block back to the system and takes it from there again:
-/// an export would take 1.4 times the CPU time that it takes with glibc.
+/// musl's own allocator returns every large block to the system and requests it again: an export
+/// would take 1.4 times as much CPU time as with glibc.
 #[cfg(target_env = "musl")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -1,4 +1,4 @@
-//! What goes to stdout.
+//! Output on stdout.
 
 use std::io::{self, Write as _};
 
@@ -14,14 +14,14 @@ pub(crate) fn line(text: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Prints one JSON object on a line of its own.
+/// Prints one JSON object on its own line.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string(value)
         .map_err(|error| Failure::other(format!("cannot write JSON: {error}")))?;
     line(&escaped(&text))
 }
 
-/// JSON in which characters that a terminal acts on are escaped. Outside of strings it has none.
+/// Escapes the characters of JSON that a terminal acts on. They occur only inside strings.
 fn escaped(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
@@ -33,7 +33,7 @@ fn escaped(json: &str) -> String {
     out
 }
 
-/// Prints rows below a head, each column as wide as its widest cell.
+/// Prints rows below a header, each column as wide as its widest cell.
 pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> Result<(), Failure> {
     let width = |at: usize| {
         let cells = rows.iter().map(|row| display_width(&row[at]));
@@ -58,7 +58,7 @@ pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> Re
 /// The width that texts are wrapped to.
 const LINE: usize = 80;
 
-/// Prints names, each with what it means, which is wrapped beside them.
+/// Prints names, each with its description wrapped beside it.
 pub(crate) fn definitions(rows: &[[String; 2]]) -> Result<(), Failure> {
     let names = rows.iter().map(|[name, _]| display_width(name));
     let indent = names.max().unwrap_or_default() + 2;
@@ -70,7 +70,7 @@ pub(crate) fn definitions(rows: &[[String; 2]]) -> Result<(), Failure> {
     })
 }
 
-/// The lines of a text, none wider than `width` unless a single word is.
+/// Wraps a text into lines, none wider than `width` unless a single word is.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
@@ -85,24 +85,24 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
     }
     lines
 }
-/// How many columns of a terminal a text takes: two for a CJK character, none for an accent.
+/// The number of terminal columns of a text: two for a CJK character, none for a combining accent.
 pub(crate) fn display_width(text: &str) -> usize {
     console::measure_text_width(text)
 }
 
-/// A text in exactly this many columns: filled with blanks, or cut with an ellipsis.
+/// Fits a text into exactly this many columns: pads it with blanks, or cuts it with an ellipsis.
 pub(crate) fn fit(text: &str, width: usize) -> String {
     let mut fitted = match width {
         0 => String::new(),
         width => console::truncate_str(text, width, "…").into_owned(),
     };
-    // Where only half of a wide character had room, a cut text is a column short.
+    // A cut text is a column short if only half of a wide character had room.
     let missing = width.saturating_sub(display_width(&fitted));
     fitted.extend(std::iter::repeat_n(' ', missing));
     fitted
 }
 
-/// A foreign text on one line, without anything that a terminal would act on.
+/// Untrusted text on one line, without anything that a terminal would act on.
 pub(crate) fn plain(text: &str) -> String {
     let shown = |c| match acts_on_terminal(c) {
         true => '\u{fffd}',
@@ -111,7 +111,7 @@ pub(crate) fn plain(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
-/// Control characters, line breaks of every kind, and what turns the direction of the text around.
+/// Whether it is a control character, a line break of any kind, or changes the text direction.
 fn acts_on_terminal(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

@@ -6,20 +6,20 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 
-/// The most of an earlier file that is read back.
+/// The maximum number of bytes that are read back from an earlier file.
 const MAX_READ: u64 = 64 << 20;
 
 /// A file that replaces an earlier one when a command ends.
 #[derive(Debug)]
 pub(crate) struct OutputFile {
     path: PathBuf,
-    /// Beside the file, under a name that no reader of `*.prom` or `*.html` takes for it.
+    /// A path beside the file, with a name that `*.prom` and `*.html` do not match.
     staged: PathBuf,
 }
 
 impl OutputFile {
-    /// A file that can be written: it is tried, so that a mistake shows before hours of work, not
-    /// after them.
+    /// Checks that the file can be written, so that a mistake shows before hours of work, not after
+    /// them.
     pub(crate) fn prepare(path: &Path) -> Result<Self, Failure> {
         let failed = |why: io::Error| {
             let message = format!("cannot write {}: {why}", path.display());
@@ -40,8 +40,7 @@ impl OutputFile {
         Ok(file)
     }
 
-    /// What the earlier file holds; nothing where there is none. Text that is not UTF-8 is
-    /// replaced.
+    /// The content of the earlier file; empty if there is none. Invalid UTF-8 is replaced.
     pub(crate) fn read(&self) -> io::Result<String> {
         let mut bytes = Vec::new();
         match File::open(&self.path) {
@@ -52,12 +51,12 @@ impl OutputFile {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// Writes the file, readable as the umask says: node_exporter is another user.
+    /// Writes the file with the permissions of the umask: node_exporter runs as another user.
     pub(crate) fn write(&self, text: &str) -> io::Result<()> {
         let written = self.stage(text);
         let written = written.and_then(|()| std::fs::rename(&self.staged, &self.path));
         if written.is_err() {
-            // What is left is told by the first error.
+            // The first error is the one to report.
             let _ = std::fs::remove_file(&self.staged);
         }
         written

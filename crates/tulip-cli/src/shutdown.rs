@@ -1,5 +1,5 @@
-//! Ctrl-C, SIGTERM and SIGHUP: the first stops in order, the second at once. SIGINT and SIGHUP that
-//! the parent has set to be ignored, as `nohup` and a shell's background jobs do, stay ignored.
+//! Ctrl-C, SIGTERM and SIGHUP: the first one stops gracefully, the second at once. SIGINT and
+//! SIGHUP stay ignored if the parent has set them so, as `nohup` and shells do for background jobs.
 
 use std::io;
 use std::time::Duration;
@@ -9,17 +9,17 @@ use tokio::sync::watch;
 use crate::failure::{Code, Failure};
 use crate::progress::Progress;
 
-/// How long work that leaves something behind may continue once it is time to stop.
+/// How long work that may leave something behind can continue once it is time to stop.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Tells when to stop.
+/// A handle that signals when to stop.
 #[derive(Debug, Clone)]
 pub(crate) struct Shutdown {
     asked: watch::Receiver<bool>,
 }
 
 impl Shutdown {
-    /// Listens from now on.
+    /// Starts to listen for signals.
     pub(crate) fn install(progress: &Progress) -> Result<Self, Failure> {
         let failed =
             |error: io::Error| Failure::other(format!("cannot listen for signals: {error}"));
@@ -41,7 +41,7 @@ impl Shutdown {
         let mut asked = self.asked.clone();
         async move {
             if asked.wait_for(|asked| *asked).await.is_err() {
-                // The listener is gone, and with it every way to be asked.
+                // The listener is gone, so no request to stop can arrive any more.
                 std::future::pending::<()>().await;
             }
         }
@@ -52,8 +52,8 @@ impl Shutdown {
         *self.asked.borrow()
     }
 
-    /// Runs `work`. When it is time to stop it has a little longer, to clean up; its result no
-    /// longer counts.
+    /// Runs `work`. When it is time to stop, `work` gets a little longer to clean up, and its
+    /// result is dropped.
     pub(crate) async fn finish<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
         let mut work = std::pin::pin!(work);
         tokio::select! {
@@ -65,7 +65,7 @@ impl Shutdown {
         Err(Failure::interrupted())
     }
 
-    /// Runs `work` unless it is time to stop.
+    /// Runs `work`, but drops it when it is time to stop.
     pub(crate) async fn guard<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
         tokio::select! {
             biased;
@@ -75,7 +75,7 @@ impl Shutdown {
     }
 }
 
-/// The signals that are listened to; `None` for one that stays ignored.
+/// The signals to listen for; `None` for one that stays ignored.
 #[cfg(unix)]
 struct Signals {
     terminate: tokio::signal::unix::Signal,
@@ -121,7 +121,7 @@ impl Signals {
 fn is_ignored(signal: libc::c_int) -> bool {
     let mut current = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: a null action changes nothing; the current one is written to `current`, which is
-    // large enough, and all zeroes are a valid value of it where nothing is written.
+    // large enough, and all zeroes are a valid value of it if nothing is written.
     let current = unsafe {
         libc::sigaction(signal, std::ptr::null(), current.as_mut_ptr());
         current.assume_init()

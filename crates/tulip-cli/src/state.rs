@@ -1,4 +1,4 @@
-//! Where runs and incomplete exports are remembered.
+//! The state folder, which remembers runs and incomplete exports.
 
 use std::path::{Path, PathBuf};
 
@@ -11,8 +11,8 @@ use crate::failure::{Failure, chain};
 use crate::progress::Progress;
 use crate::values;
 
-/// The store in the folder that is named, or in the user's own. Where the user's own cannot be had,
-/// as in many containers, exports run without one, and a warning says so.
+/// Opens the store in the named folder, or in the user's default one. If the default cannot be
+/// used, as in many containers, warns and returns `None`: exports then run without a store.
 pub(crate) fn store(
     folder: &StateFolder,
     progress: &Progress,
@@ -43,7 +43,7 @@ pub(crate) fn store(
     }
 }
 
-/// The store that is there; `None` where nothing was ever remembered. Nothing is made.
+/// Opens the existing store; `None` if there is none. Creates nothing.
 pub(crate) fn existing(folder: &StateFolder) -> Result<Option<SqliteLedger>, Failure> {
     let place = place(folder);
     let Some(folder) = place.path() else {
@@ -58,11 +58,11 @@ pub(crate) fn existing(folder: &StateFolder) -> Result<Option<SqliteLedger>, Fai
         .map_err(|error| Failure::usage(chain(&error)).with_hint(hint_of(&error)))
 }
 
-/// The folder of the state, and who has chosen it.
+/// The state folder, and how it was chosen.
 pub(crate) enum Place {
-    /// By `--state`, `TULIP_STATE` or the config file.
+    /// Named by `--state`, `TULIP_STATE` or the config file.
     Named(PathBuf),
-    /// The one in the user's state directory.
+    /// The default, in the user's state directory.
     Own(PathBuf),
     /// There is no home directory.
     Nowhere,
@@ -77,7 +77,7 @@ impl Place {
     }
 }
 
-/// Where the state is, without looking at the folder.
+/// Determines the state folder, without accessing it.
 pub(crate) fn place(folder: &StateFolder) -> Place {
     match named(folder) {
         Some(path) => Place::Named(path),
@@ -85,7 +85,7 @@ pub(crate) fn place(folder: &StateFolder) -> Place {
     }
 }
 
-/// What can be done about a state that cannot be used, in the words of the command line.
+/// What can be done about a state that cannot be used, in terms of the command line.
 pub(crate) fn hint_of(error: &StateError) -> &'static str {
     match error.kind() {
         StateErrorKind::Full => "make space, or name another folder with --state",
@@ -97,13 +97,13 @@ pub(crate) fn hint_of(error: &StateError) -> &'static str {
     }
 }
 
-/// An empty variable names none.
+/// The named folder. An empty variable names none.
 fn named(folder: &StateFolder) -> Option<PathBuf> {
     let named = folder.state.as_deref().map(values::unwrapped_path);
     named.filter(|path| !path.as_os_str().is_empty())
 }
 
-/// The folder in the user's state directory. A home that is no absolute path is none.
+/// The folder in the user's state directory. A relative home directory counts as none.
 fn own() -> Option<PathBuf> {
     let strategy = etcetera::choose_base_strategy().ok()?;
     let folder = strategy.state_dir().unwrap_or_else(|| strategy.data_dir());

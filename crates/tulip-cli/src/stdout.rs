@@ -27,13 +27,13 @@ pub(crate) fn url() -> Result<SinkUrl, SinkUrlError> {
     SinkUrl::parse("stdout:///")
 }
 
-/// `url` with the file that the receipt goes to.
+/// Adds the file for the receipt to `url`.
 pub(crate) fn with_receipt(url: SinkUrl, file: &str) -> SinkUrl {
     url.with_option(RECEIPT.name, file)
 }
 
-/// Whether an export has failed because nobody reads standard output any more, as after
-/// `| head -1`. There is nobody to tell then.
+/// Whether an export has failed because the reader of standard output is gone, as with `| head -1`.
+/// Such a failure is not reported.
 pub(crate) fn reader_has_left(error: &ExportError) -> bool {
     let cause = error.sink_error().and_then(StdError::source);
     cause.is_some_and(|cause| cause.is::<ReaderHasLeft>())
@@ -71,10 +71,10 @@ impl SinkFactory for StdoutFactory {
     }
 }
 
-/// Standard output. What is written there cannot be taken back.
+/// Standard output. Written bytes cannot be taken back.
 #[derive(Debug)]
 struct Stdout {
-    /// Bytes of archives so far.
+    /// Archive bytes written so far.
     written: Arc<AtomicU64>,
     receipt: Option<PathBuf>,
 }
@@ -105,7 +105,7 @@ impl Sink for Stdout {
                 written: self.written.clone(),
                 is_closed: false,
             })),
-            // A second copy behind the first would be worse than none.
+            // A second copy after the first would be worse than none.
             bytes => Err(
                 SinkError::new(SinkErrorKind::Other, "cannot write to stdout").with_reason(
                     format!("the download started over after {bytes} bytes had been written"),
@@ -118,7 +118,7 @@ impl Sink for Stdout {
 
 struct ArchiveWriter {
     written: Arc<AtomicU64>,
-    /// Whether nobody reads any more.
+    /// Whether the reader is gone.
     is_closed: bool,
 }
 
@@ -140,7 +140,7 @@ impl ArchiveWriter {
 #[async_trait]
 impl SinkWriter for ArchiveWriter {
     async fn write(&mut self, chunk: Bytes) -> Result<(), SinkError> {
-        // Counted before: a write that fails can have written a part.
+        // Count before writing: a failed write may have written a part.
         self.written
             .fetch_add(chunk.len() as u64, Ordering::Relaxed);
         let written = blocking(move || io::stdout().lock().write_all(&chunk)).await;
@@ -164,7 +164,7 @@ impl SinkWriter for ArchiveWriter {
     }
 }
 
-/// Takes a receipt, for its file if there is one.
+/// Collects a receipt, and writes it to its file if there is one.
 struct ReceiptWriter {
     json: Vec<u8>,
     file: Option<PathBuf>,
@@ -194,7 +194,7 @@ impl SinkWriter for ReceiptWriter {
     }
 }
 
-/// Runs a write that can take as long as its reader does.
+/// Runs a write that can block for as long as its reader does.
 async fn blocking(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<()> {
     tokio::task::spawn_blocking(work)
         .await

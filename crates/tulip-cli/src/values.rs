@@ -1,4 +1,4 @@
-//! Values that the command line's parser does not know.
+//! Parsers for values that clap does not know.
 
 use std::ffi::OsStr;
 use std::num::{NonZeroU32, NonZeroUsize, ParseIntError};
@@ -9,15 +9,15 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use tulip_core::ChecksumAlgorithm;
 use tulip_fleet::{Shard, ShardError};
 
-/// The longest duration that is told apart from "as long as it takes": a hundred years. Clocks
-/// cannot be moved by much more, and nothing waits for that long.
+/// The longest duration, a hundred years; longer ones are cut to it. Clocks cannot be moved by much
+/// more, and nothing waits for that long.
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// The byte order mark that some editors write at the start of a file.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// A value without what gets around it on its way: blanks and line breaks, a byte order mark, and
-/// the quotes that `docker --env-file` and unit files keep.
+/// Strips what a value may be wrapped in: blanks and line breaks, a byte order mark, and the quotes
+/// that `docker --env-file` and unit files keep.
 pub(crate) fn unwrapped(text: &str) -> &str {
     let blank = |c: char| c.is_whitespace() || c == BYTE_ORDER_MARK;
     let text = text.trim_matches(blank);
@@ -27,7 +27,7 @@ pub(crate) fn unwrapped(text: &str) -> &str {
     inner.map_or(text, |inner| inner.trim_matches(blank))
 }
 
-/// [`unwrapped`] for a path, which may be no text: then it is as it is.
+/// Like [`unwrapped`], but for a path. A path that is not UTF-8 stays as it is.
 pub(crate) fn unwrapped_path(path: &OsStr) -> PathBuf {
     path.to_str()
         .map_or_else(|| path.into(), |text| unwrapped(text).into())
@@ -35,14 +35,13 @@ pub(crate) fn unwrapped_path(path: &OsStr) -> PathBuf {
 
 /// A network to download from.
 pub(crate) fn network(text: &str) -> Result<tulip_http::Cidr, String> {
-    // Quotes around a whole list stand before its first network and behind its last.
+    // Quotes around a whole list end up before its first network and after its last.
     let text = unwrapped(text).trim_matches(['"', '\'']);
     text.parse()
         .map_err(|error: <tulip_http::Cidr as std::str::FromStr>::Err| error.to_string())
 }
 
-/// A duration with its unit; a bare zero is one too. One that is longer than any clock tells is
-/// as long as it takes.
+/// A duration with a unit, or a bare zero. Longer ones than [`FOREVER`] are cut to it.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let text = unwrapped(text);
     if text == "0" {
@@ -53,13 +52,13 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     }
     match humantime::parse_duration(text) {
         Ok(duration) => Ok(duration.min(FOREVER)),
-        // Too long, unless it is a fraction: that is too short.
+        // Too long, unless it is a fraction, which is too short.
         Err(humantime::DurationError::NumberOverflow) if !text.contains('.') => Ok(FOREVER),
         Err(error) => Err(format!("{error}: write 90s, 10m or 1h")),
     }
 }
 
-/// The limit that a duration stands for where 0 means none.
+/// Converts a limit for which 0 means none.
 pub(crate) fn no_limit_if_zero(limit: Duration) -> Option<Duration> {
     (!limit.is_zero()).then_some(limit)
 }
@@ -78,7 +77,7 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
     size.ok_or_else(|| "expected a size such as 50GiB, 500MB or 67108864".to_owned())
 }
 
-/// An option of a target. What stands behind the `=` is not shown: it can be a secret.
+/// An option of a target. Errors do not show its value, which can be a secret.
 pub(crate) fn sink_option(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() => {
@@ -88,7 +87,7 @@ pub(crate) fn sink_option(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// A text that says something.
+/// A text that is not blank.
 pub(crate) fn some_text(text: &str) -> Result<String, String> {
     match text.trim() {
         "" => Err("it is blank".to_owned()),
@@ -96,7 +95,7 @@ pub(crate) fn some_text(text: &str) -> Result<String, String> {
     }
 }
 
-/// A checksum that receipts can have, as shells complete it.
+/// A checksum algorithm of receipts. Shells can complete it.
 pub(crate) fn checksum() -> impl TypedValueParser<Value = ChecksumAlgorithm> {
     PossibleValuesParser::new(["crc64nvme", "sha256"]).try_map(|text| text.parse())
 }
@@ -109,16 +108,16 @@ pub(crate) fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
     NonZeroUsize::new(count).ok_or_else(|| "it must be at least 1".to_owned())
 }
 
-/// How often something is tried.
+/// A number of attempts.
 pub(crate) fn attempts(text: &str) -> Result<NonZeroU32, String> {
     let count = at_least_one(text)?;
     NonZeroU32::try_from(count).map_err(|error| error.to_string())
 }
 
-/// The variable in which Kubernetes tells a pod of an indexed job its index, from 0.
+/// The variable that holds the index, from 0, of a pod in an indexed Kubernetes job.
 const COMPLETION_INDEX: &str = "JOB_COMPLETION_INDEX";
 
-/// A part of the machines: `2/3`, or `auto/3` with the index that Kubernetes gives.
+/// A shard of the machines: `2/3`, or `auto/3` with the index from Kubernetes.
 pub(crate) fn shard(text: &str) -> Result<Shard, String> {
     let index = std::env::var(COMPLETION_INDEX).ok();
     shard_at(unwrapped(text), index.as_deref())
@@ -193,7 +192,7 @@ mod tests {
         ] {
             let long = duration(text).unwrap();
             assert_eq!(long, FOREVER, "{text}");
-            // What every user of a limit does with it.
+            // Every user of a limit does one of these.
             assert!(std::time::Instant::now().checked_add(long).is_some());
             assert!(std::time::SystemTime::now().checked_sub(long).is_some());
         }

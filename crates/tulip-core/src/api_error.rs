@@ -4,19 +4,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::lenient;
 
-/// What Tulip says when it refuses a request. Every field may be missing,
-/// and what is not a text is kept as its JSON.
+/// Tulip's explanation of a refused request. Every field may be missing, and a field that is not a
+/// string is kept as its JSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 #[non_exhaustive]
 pub struct ApiErrorBody {
-    /// The class of error, for machines.
+    /// The class of the error, for programs.
     #[serde(
         skip_serializing_if = "Option::is_none",
         deserialize_with = "lenient::text"
     )]
     pub error_code: Option<String>,
-    /// What Tulip's support asks for.
+    /// The id that Tulip's support asks for.
     #[serde(
         rename = "errorUniqueID",
         skip_serializing_if = "Option::is_none",
@@ -32,7 +32,7 @@ pub struct ApiErrorBody {
 }
 
 impl ApiErrorBody {
-    /// A body with all three fields.
+    /// Creates a body with all three fields.
     pub fn new(
         error_code: impl Into<String>,
         error_unique_id: impl Into<String>,

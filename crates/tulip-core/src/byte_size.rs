@@ -1,8 +1,8 @@
-//! Sizes as people write them.
+//! Human-readable sizes.
 
-/// Reads a number of bytes: plain, or with `B`, a binary (`KiB`, `MiB`, `GiB`) or a decimal (`kB`,
-/// `MB`, `GB`) unit in upper or lower case. `None` for anything else, and for what 64 bits cannot
-/// hold.
+/// Parses a number of bytes: plain, or with `B`, a binary (`KiB`, `MiB`, `GiB`) or a decimal (`kB`,
+/// `MB`, `GB`) unit in upper or lower case. `None` for anything else, or if the result overflows
+/// 64 bits.
 ///
 /// ```
 /// use tulip_core::parse_byte_size;
@@ -24,14 +24,14 @@ pub fn parse_byte_size(text: &str) -> Option<u64> {
         _ => return None,
     };
     let digits = digits.trim_end();
-    // Parsing alone would take a sign.
+    // `parse` alone would accept a sign.
     if !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
     digits.parse::<u64>().ok()?.checked_mul(unit)
 }
 
-/// Writes a number of bytes in decimal units, with one digit behind the point.
+/// Formats a number of bytes in decimal units, with one decimal place from 1 kB up.
 ///
 /// ```
 /// use tulip_core::format_byte_size;

@@ -1,4 +1,4 @@
-//! A checksum and the algorithm that made it. Computing one is the orchestration's work.
+//! Checksums and their algorithms. The orchestration computes them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::one_line;
 
-/// How a checksum is computed.
+/// A checksum algorithm.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(try_from = "String")]
 #[non_exhaustive]
 pub enum ChecksumAlgorithm {
-    /// CRC-64/NVME, the default: tens of GB/s, and what S3 computes by itself.
+    /// CRC-64/NVME, the default: tens of GB/s, and what S3 computes by default.
     #[default]
     #[serde(rename = "crc64nvme")]
     Crc64Nvme,
@@ -24,7 +24,7 @@ pub enum ChecksumAlgorithm {
 }
 
 impl ChecksumAlgorithm {
-    /// The name in receipts and on the command line.
+    /// Returns the name used in receipts and on the command line.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -33,7 +33,7 @@ impl ChecksumAlgorithm {
         }
     }
 
-    /// Bytes of the digest.
+    /// Returns the length of the digest in bytes.
     const fn digest_length(self) -> usize {
         match self {
             Self::Crc64Nvme => 8,
@@ -48,11 +48,11 @@ impl fmt::Display for ChecksumAlgorithm {
     }
 }
 
-/// A text that is no algorithm, or no checksum.
+/// An error parsing a checksum or its algorithm.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChecksumError {
-    /// The algorithm is not known.
+    /// The algorithm is unknown.
     #[error("unknown checksum algorithm {:?}; known are crc64nvme and sha256", shown(.0))]
     UnknownAlgorithm(String),
     /// The digest is not lower-case hexadecimal of the algorithm's length.
@@ -60,14 +60,14 @@ pub enum ChecksumError {
     Value {
         /// The algorithm.
         algorithm: ChecksumAlgorithm,
-        /// How many digits it has.
+        /// The number of digits it has.
         expected: usize,
-        /// What was found.
+        /// The value found.
         value: String,
     },
 }
 
-/// A foreign text, fit to be shown.
+/// Makes foreign text safe to show.
 fn shown(text: &str) -> String {
     one_line(text, 80)
 }
@@ -111,19 +111,19 @@ struct Raw {
 }
 
 impl Checksum {
-    /// A checksum from its digest, most significant byte first.
+    /// Creates a checksum from its digest, most significant byte first.
     ///
     /// # Errors
-    /// [`ChecksumError::Value`] when `digest` has not the algorithm's length.
+    /// [`ChecksumError::Value`] if `digest` does not have the algorithm's length.
     pub fn from_bytes(algorithm: ChecksumAlgorithm, digest: &[u8]) -> Result<Self, ChecksumError> {
         let value = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         Self::from_hex(algorithm, value)
     }
 
-    /// A checksum from its hexadecimal text.
+    /// Creates a checksum from its hexadecimal form.
     ///
     /// # Errors
-    /// [`ChecksumError::Value`] when it is not lower-case hexadecimal of the algorithm's length.
+    /// [`ChecksumError::Value`] if it is not lower-case hexadecimal of the algorithm's length.
     pub fn from_hex(algorithm: ChecksumAlgorithm, value: String) -> Result<Self, ChecksumError> {
         let expected = 2 * algorithm.digest_length();
         let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
@@ -137,13 +137,13 @@ impl Checksum {
         Ok(Self { algorithm, value })
     }
 
-    /// How it was computed.
+    /// Returns the algorithm.
     #[must_use]
     pub fn algorithm(&self) -> ChecksumAlgorithm {
         self.algorithm
     }
 
-    /// The digest as lower-case hexadecimal.
+    /// Returns the digest as lower-case hexadecimal.
     #[must_use]
     pub fn value(&self) -> &str {
         &self.value

@@ -1,43 +1,43 @@
-//! What the suites that check an implementer against a contract report.
+//! Reports of conformance suites, which check an implementation against a contract.
 //!
 //! [`sink::conformance`](crate::sink::conformance) is the suite for sinks; other crates have suites
-//! for contracts of theirs.
+//! for their own contracts.
 
 use std::fmt;
 
-/// Why a case failed, in words.
+/// The error of a failed case.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// How a case went.
+/// The result of a case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CaseResult {
-    /// The promise is kept.
+    /// The implementation keeps the promise.
     Passed,
-    /// It is not, and how that showed.
+    /// It breaks the promise; the text says how.
     Failed(String),
-    /// It could not be checked, and why.
+    /// The promise could not be checked; the text says why.
     Skipped(String),
 }
 
-/// One promise and how it was kept.
+/// One promise and the result of checking it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Case {
     /// The promise.
     pub name: &'static str,
-    /// Whether it was kept.
+    /// The result of checking it.
     pub result: CaseResult,
 }
 
-/// All cases. `Display` gives one line for each.
+/// The results of all cases. `Display` writes one line for each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     cases: Vec<Case>,
 }
 
 impl Report {
-    /// The cases, in the order in which they ran.
+    /// Returns the cases, in the order in which they ran.
     #[must_use]
     pub fn cases(&self) -> &[Case] {
         &self.cases
@@ -52,22 +52,22 @@ impl Report {
             .any(|case| matches!(case.result, CaseResult::Failed(_)))
     }
 
-    /// For tests.
+    /// Asserts that no case failed, for use in tests.
     ///
     /// # Panics
-    /// With the whole report, when a case failed.
+    /// If a case failed, with the whole report as the message.
     pub fn assert_passed(&self) {
         assert!(self.passed(), "the contract is broken:\n{self}");
     }
 
-    /// Adds a case, for those who write a suite.
+    /// Adds a case, for authors of suites.
     pub fn add(&mut self, name: &'static str, result: Result<CaseResult, Failure>) {
         let result = result.unwrap_or_else(|failure| CaseResult::Failed(chain(failure.as_ref())));
         self.cases.push(Case { name, result });
     }
 }
 
-/// An error with its causes.
+/// Joins an error and its causes into one line.
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();

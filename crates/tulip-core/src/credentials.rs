@@ -29,17 +29,19 @@ pub struct Credentials {
     secret: Zeroizing<String>,
 }
 
-/// A value without what editors and shells leave around it.
+/// Trims the white space and byte order marks that editors and shells leave around a value.
 fn bare(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
 }
 
 impl Credentials {
-    /// Credentials from an API key and its secret. White space and byte order marks around both are
-    /// dropped: mounted secret files end in a newline, and some editors begin files with a mark.
+    /// Creates credentials from an API key and its secret. White space and byte order marks around
+    /// both are dropped: mounted secret files end in a newline, and some editors start files with a
+    /// mark.
     ///
     /// # Errors
-    /// [`CredentialsError`] when a part is empty, holds a control character, or the key a colon.
+    /// [`CredentialsError`] if either is empty or contains a control character, or the key contains
+    /// a colon.
     pub fn new(key: &str, secret: &str) -> Result<Self, CredentialsError> {
         let (key, secret) = (bare(key), bare(secret));
         check("API key", key)?;
@@ -56,11 +58,12 @@ impl Credentials {
         })
     }
 
-    /// Credentials from the "Auth Header" that Tulip's token page shows: `Basic …`, or the bare
+    /// Creates credentials from the "Auth Header" on Tulip's token page: `Basic …`, or the bare
     /// base64 of `key:secret`, with or without padding.
     ///
     /// # Errors
-    /// [`CredentialsError::Header`] when it is not that; the error never shows the text.
+    /// [`CredentialsError::Header`] if it is not that; otherwise see [`Credentials::new`]. Errors
+    /// never show the text.
     pub fn from_header(header: &str) -> Result<Self, CredentialsError> {
         let refused = |reason| CredentialsError::Header { reason };
         let header = bare(header);
@@ -89,8 +92,8 @@ impl Credentials {
         Self::new(key, secret)
     }
 
-    /// Credentials from the variables that Tulip's tools use, looked up by `var`: `TULIP_API_KEY`
-    /// with `TULIP_API_SECRET`, or `TULIP_AUTH`. Variables that are empty count as unset.
+    /// Reads credentials from the variables that Tulip's tools use, looked up by `var`:
+    /// `TULIP_API_KEY` with `TULIP_API_SECRET`, or `TULIP_AUTH`. Blank variables count as unset.
     ///
     /// ```
     /// use tulip_core::Credentials;
@@ -104,7 +107,8 @@ impl Credentials {
     /// ```
     ///
     /// # Errors
-    /// [`CredentialsError`] when none or half of them is set, they disagree, or cannot be used.
+    /// [`CredentialsError`] if none is set, one of a pair is missing, they disagree, or cannot be
+    /// used.
     pub fn from_vars(var: impl Fn(&str) -> Option<String>) -> Result<Self, CredentialsError> {
         let get = |name| {
             var(name)
@@ -137,27 +141,27 @@ impl Credentials {
         }
     }
 
-    /// Credentials from the process environment; see [`Credentials::from_vars`].
+    /// Reads credentials from the process environment; see [`Credentials::from_vars`].
     ///
     /// # Errors
-    /// As [`Credentials::from_vars`].
+    /// See [`Credentials::from_vars`].
     pub fn from_env() -> Result<Self, CredentialsError> {
         Self::from_vars(|name| std::env::var(name).ok())
     }
 
-    /// The API key: the user name of HTTP Basic, not a secret.
+    /// Returns the API key: the user name of HTTP Basic, not a secret.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// The secret. Never show it.
+    /// Returns the secret. Never show it.
     #[must_use]
     pub fn expose_secret(&self) -> &str {
         &self.secret
     }
 
-    /// The value of the `Authorization` header (RFC 7617), wiped on drop.
+    /// Returns the value of the `Authorization` header (RFC 7617), wiped on drop.
     #[must_use]
     pub fn basic_header(&self) -> Zeroizing<String> {
         let pair = Zeroizing::new(format!("{}:{}", self.key, *self.secret));

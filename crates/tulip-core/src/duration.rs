@@ -1,8 +1,8 @@
-//! Durations as people read them.
+//! Human-readable durations.
 
 use std::time::Duration;
 
-/// Writes a duration in its two largest units, without one that is zero.
+/// Formats a duration in its two largest units, without the second if it is zero.
 ///
 /// ```
 /// use std::time::Duration;

@@ -1,12 +1,12 @@
-//! Identifiers that Tulip hands out. They are opaque: what can be an identifier is accepted, what
-//! cannot (and would change the meaning of a path) is refused, and nothing else is checked.
+//! Identifiers that Tulip hands out. They are opaque: only text that cannot be an identifier, or
+//! would change the meaning of a path, is refused.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Why a text cannot be an identifier.
+/// An error parsing an identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdError {
@@ -16,7 +16,7 @@ pub enum IdError {
         /// Which identifier was parsed, for example "job id".
         what: &'static str,
     },
-    /// The text holds a character that no identifier has.
+    /// The text contains a character that no identifier has.
     #[error("{what} {value:?} holds {character:?}, which no {what} has")]
     Character {
         /// Which identifier was parsed.
@@ -26,7 +26,7 @@ pub enum IdError {
         /// The first character that was refused.
         character: char,
     },
-    /// The text is `.` or `..`, which would climb the path that it is put into.
+    /// The text is `.` or `..`, which would change the path that contains it.
     #[error("{what} {value:?} is a path segment, not an id")]
     DotSegment {
         /// Which identifier was parsed.
@@ -68,7 +68,7 @@ fn check(what: &'static str, value: &str) -> Result<(), IdError> {
     Ok(())
 }
 
-/// What has never been seen in an id and is nearly always a typing error.
+/// Refuses characters that have never been seen in an id and are nearly always typing errors.
 fn check_typed(what: &'static str, value: &str) -> Result<(), IdError> {
     refuse_characters(what, value, |c| c.is_whitespace() || c == '\\')
 }
@@ -96,20 +96,19 @@ macro_rules! id {
         pub struct $name(Box<str>);
 
         impl $name {
-            /// Takes what Tulip sent as an identifier. What people type is better
-            /// [parsed](str::parse), which also refuses white space and backslashes.
+            /// Accepts an identifier that Tulip sent. [Parse](str::parse) user input instead, which
+            /// also refuses white space and backslashes.
             ///
             /// # Errors
-            /// [`IdError`] when it is empty, over 512 bytes, `.` or `..`, or holds a slash or a
-            /// control character. Anything else is accepted: Tulip has widened its alphabet
-            /// before.
+            /// [`IdError`] if it is empty, over 512 bytes, `.` or `..`, or contains a slash or a
+            /// control character. Anything else is accepted: Tulip has widened its alphabet before.
             pub fn new(value: impl Into<String>) -> Result<Self, IdError> {
                 let value = value.into();
                 check($what, &value)?;
                 Ok(Self(value.into_boxed_str()))
             }
 
-            /// The identifier as Tulip wrote it.
+            /// Returns the identifier as Tulip wrote it.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0

@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::WorkspaceId;
 
-/// Why a text is not the address of an instance.
+/// An error parsing an [`InstanceUrl`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InstanceUrlError {
@@ -18,13 +18,13 @@ pub enum InstanceUrlError {
     /// It has no scheme.
     #[error("the base URL {text:?} has no scheme; did you mean https://{text}?")]
     NoScheme {
-        /// The text, which holds neither a path nor user info.
+        /// The text, which contains neither a path nor user info.
         text: String,
     },
     /// It cannot be parsed.
     #[error("the base URL is not a URL: {reason}; it looks like https://acme.tulip.co")]
     NotAUrl {
-        /// What the URL parser says.
+        /// Why it cannot be parsed.
         reason: String,
     },
     /// Its scheme is neither `https` nor `http`.
@@ -43,15 +43,15 @@ pub enum InstanceUrlError {
     ApiPath {
         /// The path found.
         path: String,
-        /// What the base URL should be.
+        /// The corrected base URL.
         origin: String,
     },
     /// It has some other path, a query or a fragment.
     #[error("the base URL ends in {extra:?}; leave that out: {origin}")]
     Extra {
-        /// The path, query or fragment found; a query is not shown.
+        /// The path found, or `?…` or `#…` in place of a query or fragment.
         extra: String,
-        /// What the base URL should be.
+        /// The corrected base URL.
         origin: String,
     },
 }
@@ -89,8 +89,8 @@ impl InstanceUrl {
     /// Parses the address.
     ///
     /// # Errors
-    /// [`InstanceUrlError`] when the text has no scheme, another scheme than `https` or `http`,
-    /// user info, or anything behind the host (a lone `/` is ignored).
+    /// [`InstanceUrlError`] if the text is not a URL, its scheme is neither `https` nor `http`, or
+    /// it has user info or anything after host and port (a lone `/` is ignored).
     pub fn parse(text: &str) -> Result<Self, InstanceUrlError> {
         let text = text.trim();
         if text.is_empty() {
@@ -130,13 +130,13 @@ impl InstanceUrl {
         })
     }
 
-    /// Whether the API is on `https`.
+    /// Whether the instance uses `https`.
     #[must_use]
     pub fn is_https(&self) -> bool {
         self.0.scheme() == "https"
     }
 
-    /// Whether the instance is on this machine, as an emulator is.
+    /// Whether the instance runs on this machine, as an emulator does.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         match self.0.host() {
@@ -147,8 +147,8 @@ impl InstanceUrl {
         }
     }
 
-    /// The URL of an endpoint: `/api/v3/…` for a workspace token, `/api/v3/w/{workspace}/…` for
-    /// an account token. Every segment is percent-encoded, so that no id can change the path.
+    /// Returns the URL of an endpoint: `/api/v3/…` for a workspace token, `/api/v3/w/{workspace}/…`
+    /// for an account token. Every segment is percent-encoded, so that no id can change the path.
     #[must_use]
     pub fn endpoint<'a>(
         &self,
@@ -174,7 +174,7 @@ impl InstanceUrl {
     }
 }
 
-/// What looks like a host may be echoed; anything else may be a secret in the wrong variable.
+/// Text that looks like a host may be shown; anything else may be a secret in the wrong variable.
 fn without_scheme(text: &str) -> InstanceUrlError {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
     let host = text.contains('.') || text.starts_with("localhost") || text.starts_with('[');

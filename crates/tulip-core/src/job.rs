@@ -9,35 +9,35 @@ use crate::{JobId, RawResource, lenient, one_line};
 
 /// The state of an archive job.
 ///
-/// Only `complete` is documented. The other names are inferred, and a name that is not known
-/// here is normal: it is kept as [`JobStatus::Other`], and polling continues.
+/// Only `complete` is documented; the other names are inferred. An unknown name is normal: it is
+/// kept as [`JobStatus::Other`], and polling continues.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 #[non_exhaustive]
 pub enum JobStatus {
     /// `pending`: accepted, not started. *Inferred.*
     Pending,
-    /// `processing`: at work. *Inferred.*
+    /// `processing`: in progress. *Inferred.*
     Processing,
     /// `complete`: the archive can be downloaded.
     Complete,
     /// `failed`: there will be no archive. *Inferred.*
     Failed,
-    /// Any other text, shortened to what is [fit to be shown](one_line).
+    /// Any other text, shortened and [made safe to show](one_line).
     Other(String),
 }
 
-/// The most that is kept of an unknown status, in characters.
+/// The maximum length of an unknown status, in characters.
 const MAX_STATUS: usize = 100;
 
-/// The most that is kept of what Tulip says about a failed job, in characters.
+/// The maximum length of Tulip's details of a failed job, in characters.
 const MAX_DETAILS: usize = 400;
 
-/// Names that mean a failure, beside `failed`. All inferred: change them here.
+/// Names other than `failed` that mean a failure. All are inferred: change them here.
 const FAILURES: [&str; 5] = ["failure", "error", "errored", "cancelled", "canceled"];
 
 impl JobStatus {
-    /// The status as Tulip writes it.
+    /// Returns the status as Tulip writes it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
@@ -55,8 +55,8 @@ impl JobStatus {
         *self == Self::Complete
     }
 
-    /// Whether the job has ended without an archive: `failed`, or a name that can mean nothing
-    /// else (`error`, `cancelled` and their like, in any case).
+    /// Whether the job has ended without an archive: `failed`, or a name that can only mean failure
+    /// (such as `error` or `cancelled`, in any case).
     #[must_use]
     pub fn is_failed(&self) -> bool {
         match self {
@@ -66,7 +66,7 @@ impl JobStatus {
         }
     }
 
-    /// Whether this name is not known here, so that nothing can be concluded from it.
+    /// Whether the status is unknown, so that it says nothing about the job.
     #[must_use]
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::Other(_)) && !self.is_failed()
@@ -75,8 +75,8 @@ impl JobStatus {
 
 impl From<String> for JobStatus {
     fn from(text: String) -> Self {
-        // The sender of this decides what would be shown in logs and on terminals. What would
-        // look like a known name there is that name.
+        // The server controls this text, which logs and terminals show. Text that would look like a
+        // known name there counts as that name.
         let text = one_line(&text, MAX_STATUS);
         for known in [
             Self::Pending,
@@ -107,9 +107,9 @@ impl fmt::Display for JobStatus {
     }
 }
 
-/// One archive job, as both the status call and the start call return it.
+/// An archive job, as returned by both the status call and the start call.
 ///
-/// Fields that are not known here are ignored. [`ArchiveJob::resource`] is serialised masked.
+/// Unknown fields are ignored. [`ArchiveJob::resource`] is serialised masked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -117,7 +117,7 @@ pub struct ArchiveJob {
     /// The job's identifier.
     #[serde(deserialize_with = "lenient::id")]
     pub id: JobId,
-    /// What kind of job it is, `ddm-machine-activity-export` for these archives.
+    /// The kind of job: `ddm-machine-activity-export` for these archives.
     #[serde(
         rename = "type",
         default,
@@ -125,10 +125,10 @@ pub struct ArchiveJob {
         deserialize_with = "lenient::text"
     )]
     pub job_type: Option<String>,
-    /// How far it is. Unknown where the reply says nothing of it, which a start's need not.
+    /// The job's status. Unknown if the reply has none: a start reply need not have one.
     #[serde(default = "no_status", deserialize_with = "status")]
     pub status: JobStatus,
-    /// Where the archive can be downloaded, once complete. Only the status call has it.
+    /// The archive's download URL, once complete. Only the status call returns it.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -156,7 +156,7 @@ pub struct ArchiveJob {
         deserialize_with = "lenient::text"
     )]
     pub workspace_id: Option<String>,
-    /// What Tulip says about a job that failed, if anything. *Inferred.*
+    /// Tulip's explanation of a failed job, if any. *Inferred.*
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -166,7 +166,7 @@ pub struct ArchiveJob {
 }
 
 impl ArchiveJob {
-    /// A job with nothing but its identifier and status.
+    /// Creates a job with only an identifier and a status.
     #[must_use]
     pub fn new(id: JobId, status: JobStatus) -> Self {
         Self {
@@ -181,7 +181,7 @@ impl ArchiveJob {
         }
     }
 
-    /// The same job with a download URL.
+    /// Sets the download URL.
     #[must_use]
     pub fn with_resource(mut self, resource: impl Into<String>) -> Self {
         self.resource = Some(RawResource::from(resource.into()));
@@ -193,20 +193,21 @@ fn no_status() -> JobStatus {
     JobStatus::Other(String::new())
 }
 
-/// A status that is no text is one that is not known.
+/// Reads a status. Anything but a string is an unknown status.
 fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<JobStatus, D::Error> {
     let text = lenient::text(deserializer)?;
     Ok(text.map_or_else(no_status, JobStatus::from))
 }
 
-/// A resource that is null, empty or not a text counts as absent: the caller then asks again.
+/// Reads a resource. Null, a blank string or any other type counts as absent: the caller then asks
+/// again.
 fn resource<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<RawResource>, D::Error> {
     let value = Value::deserialize(deserializer)?;
     let text = value.as_str().filter(|text| !text.trim().is_empty());
     Ok(text.map(|text| RawResource::from(text.to_owned())))
 }
 
-/// Details are shown to the user: any JSON will do, without what must not be shown.
+/// Reads details, which are shown to the user: any JSON, made safe to show.
 fn details<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text = lenient::text(deserializer)?;
     Ok(text.map(|text| one_line(&text, MAX_DETAILS)))

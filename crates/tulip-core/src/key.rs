@@ -1,4 +1,4 @@
-//! Where an object lies below its sink's root.
+//! Object keys, which locate objects below their sink's root.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
-/// Why a text is not a key.
+/// An error parsing an [`ObjectKey`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ObjectKeyError {
@@ -25,7 +25,7 @@ pub enum ObjectKeyError {
         /// The refused text.
         key: String,
     },
-    /// It holds a backslash or a control character.
+    /// It contains a backslash or a control character.
     #[error("the object key {key:?} holds {character:?}, which not every store can keep")]
     Character {
         /// The refused text.
@@ -45,21 +45,22 @@ pub enum ObjectKeyError {
     },
 }
 
-/// The longest key in bytes: S3 allows 1024, and a sink's prefix and a receipt's name add to it.
+/// The maximum length of a key in bytes. S3 allows 1024; the rest is for a sink's prefix and a
+/// receipt's name.
 const MAX_KEY: usize = 900;
-/// The longest segment in bytes: file systems allow 255, and staging and a receipt's name add to
-/// it.
+/// The maximum length of a segment in bytes. File systems allow 255; the rest is for the names of
+/// staged objects and receipts.
 const MAX_SEGMENT: usize = 200;
 
-/// What a receipt's last segment starts with. Spark, Hive, Athena and pyarrow skip such names when
-/// they load a folder.
+/// The start of a receipt's last segment. Spark, Hive, Athena and pyarrow skip such names when they
+/// load a folder.
 const RECEIPT_PREFIX: char = '_';
-/// What a receipt's last segment ends with.
+/// The end of a receipt's last segment.
 const RECEIPT_SUFFIX: &str = ".receipt.json";
-/// The bytes that a receipt's key has more than its object's.
+/// The bytes by which a receipt's key is longer than its object's.
 const RECEIPT_EXTRA: usize = RECEIPT_PREFIX.len_utf8() + RECEIPT_SUFFIX.len();
 
-/// What is encoded for the path of a URL.
+/// The bytes that are percent-encoded in the path of a URL.
 const EXCEPT_PATHS: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'-')
@@ -69,8 +70,8 @@ const EXCEPT_PATHS: &AsciiSet = &NON_ALPHANUMERIC
 
 /// A relative, normalised object key such as `g56RCo/evsLrb.csv`.
 ///
-/// Segments are separated by `/`; none is empty, `.` or `..`; there is no backslash and no
-/// control character. Whatever data went into it, the key stays below its root.
+/// Segments are separated by `/`. None is empty, `.` or `..`, and none contains a backslash or a
+/// control character, so a key stays below its root whatever data it was built from.
 ///
 /// ```
 /// use tulip_core::ObjectKey;
@@ -86,9 +87,9 @@ impl ObjectKey {
     /// Validates and normalises `key`: empty segments and `.` are dropped.
     ///
     /// # Errors
-    /// [`ObjectKeyError`] when nothing is left, the key starts with `/`, a segment is `..`, a
-    /// backslash or control character occurs, the key has over 900 bytes, or a segment over 200.
-    /// For a receipt's key, the limits are those of its object.
+    /// [`ObjectKeyError`] if nothing is left, the key starts with `/`, a segment is `..`, the key
+    /// contains a backslash or control character or is longer than 900 bytes, or a segment is
+    /// longer than 200. For a receipt's key, the limits apply to its object's key.
     pub fn new(key: &str) -> Result<Self, ObjectKeyError> {
         if key.starts_with('/') {
             return Err(ObjectKeyError::Absolute {
@@ -129,7 +130,8 @@ impl ObjectKey {
         Ok(Self(normal.into_boxed_str()))
     }
 
-    /// The key of this object's receipt: `_` before the last segment, `.receipt.json` after it.
+    /// Returns the key of this object's receipt: `_` before the last segment, `.receipt.json` after
+    /// it.
     ///
     /// ```
     /// use tulip_core::ObjectKey;
@@ -145,7 +147,8 @@ impl ObjectKey {
         Self(format!("{folder}{RECEIPT_PREFIX}{name}{RECEIPT_SUFFIX}").into_boxed_str())
     }
 
-    /// The key of the object that this key is the receipt of; `None` for any other key.
+    /// Returns the key of the object that this receipt describes, or `None` if this is not a
+    /// receipt's key.
     #[must_use]
     pub fn of_receipt(&self) -> Option<Self> {
         let (folder, name) = split(&self.0);
@@ -153,25 +156,25 @@ impl ObjectKey {
         (object.receipt() == *self).then_some(object)
     }
 
-    /// Whether this is the key of a receipt, as [`ObjectKey::receipt`] makes them.
+    /// Whether this is the key of a receipt, as returned by [`ObjectKey::receipt`].
     #[must_use]
     pub fn is_receipt(&self) -> bool {
         self.of_receipt().is_some()
     }
 
-    /// The normalised text.
+    /// Returns the normalised key.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The segments, outermost first.
+    /// Returns the segments, outermost first.
     pub fn segments(&self) -> impl Iterator<Item = &str> {
         self.0.split('/')
     }
 
-    /// The folders that the key lies in, outermost first: what a store with real folders has to
-    /// make before the object.
+    /// Returns the folders that contain the object, outermost first. A store with real folders has
+    /// to create them before the object.
     ///
     /// ```
     /// use tulip_core::ObjectKey;
@@ -186,8 +189,8 @@ impl ObjectKey {
         ends.map(|(end, _)| Self(self.0[..end].into()))
     }
 
-    /// The key for the path of a URL: percent-encoded as UTF-8, except for slashes and the
-    /// characters that RFC 3986 calls unreserved (letters, digits, `-`, `.`, `_`, `~`).
+    /// Percent-encodes the key as UTF-8 for the path of a URL. Slashes and the characters that RFC
+    /// 3986 calls unreserved (letters, digits, `-`, `.`, `_`, `~`) stay as they are.
     ///
     /// ```
     /// use tulip_core::ObjectKey;
@@ -201,12 +204,12 @@ impl ObjectKey {
     }
 }
 
-/// The folder with the slash at its end, which may be empty, and the last segment.
+/// Splits a key into its folder, with the trailing slash and possibly empty, and its last segment.
 fn split(key: &str) -> (&str, &str) {
     key.split_at(key.rfind('/').map_or(0, |slash| slash + 1))
 }
 
-/// The name of the object that a last segment is the receipt of.
+/// Returns the name of the object that a receipt's last segment describes.
 fn described(name: &str) -> Option<&str> {
     let object = name.strip_prefix(RECEIPT_PREFIX)?;
     object
@@ -295,7 +298,7 @@ mod tests {
         let longest = format!("{}{}", "x".repeat(199) + "/", "y".repeat(200));
         let receipt = ObjectKey::new(&longest).unwrap().receipt();
         assert_eq!(ObjectKey::new(receipt.as_str()), Ok(receipt.clone()));
-        // What is longer belongs to no object.
+        // A longer one is not the receipt of any object.
         let longer = format!("_{}.receipt.json", "y".repeat(201));
         assert!(ObjectKey::new(&longer).is_err());
         assert!(ObjectKey::new(receipt.receipt().as_str()).is_err());
@@ -334,16 +337,16 @@ mod tests {
             if let Ok(key) = ObjectKey::new(&text) {
                 prop_assert!(!key.as_str().starts_with('/'));
                 prop_assert!(key.segments().all(|s| !matches!(s, "" | "." | "..") && !s.contains('\\')));
-                // Normalising is done once: doing it again changes nothing.
+                // The key is normalised: normalising it again changes nothing.
                 prop_assert_eq!(ObjectKey::new(key.as_str()).unwrap(), key.clone());
                 prop_assert_eq!(ObjectKey::new(key.receipt().as_str()).unwrap(), key.receipt());
                 prop_assert_eq!(key.receipt().of_receipt(), Some(key.clone()));
-                // Neither do its folders.
+                // So are its folders.
                 for folder in key.parents() {
                     prop_assert_eq!(ObjectKey::new(folder.as_str()).unwrap(), folder);
                 }
                 prop_assert_eq!(key.parents().count() + 1, key.segments().count());
-                // In a URL it is what it was.
+                // The encoded key round-trips through a URL.
                 let encoded = key.percent_encoded();
                 let url = url::Url::parse(&format!("http://h/{encoded}")).unwrap();
                 prop_assert_eq!(url.path(), format!("/{encoded}"));

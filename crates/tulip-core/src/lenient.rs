@@ -1,4 +1,4 @@
-//! Reading fields of replies so that nothing is lost over one of an odd kind.
+//! Lenient deserialisation, so that one field of an unexpected type does not fail a whole reply.
 
 use std::fmt::Display;
 
@@ -6,7 +6,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// An identifier: a text, or a whole number as its digits. Nothing else can be one.
+/// Reads an identifier: a string, or a non-negative integer as its digits.
 pub(crate) fn id<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -20,7 +20,7 @@ where
     T::try_from(text).map_err(D::Error::custom)
 }
 
-/// A text, or whatever else there is as JSON; `None` for null.
+/// Reads a string, or any other value as JSON; `None` for null.
 pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Ok(match Value::deserialize(deserializer)? {
         Value::Null => None,
@@ -29,14 +29,14 @@ pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     })
 }
 
-/// As [`text`], with null as the empty text.
+/// Like [`text`], but reads null as the empty string.
 pub(crate) fn text_or_empty<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<String, D::Error> {
     Ok(text(deserializer)?.unwrap_or_default())
 }
 
-/// A value that may be null instead of its default.
+/// Reads a value, or its default for null.
 pub(crate) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,

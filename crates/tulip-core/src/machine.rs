@@ -16,22 +16,22 @@ pub struct MachineType {
     pub name: String,
     /// The machines of this type.
     pub machines: Vec<Machine>,
-    /// Machines of this type that no call can name.
+    /// Machines of this type that cannot be named in API calls.
     #[serde(skip_serializing)]
     pub unusable: Vec<UnusableMachine>,
 }
 
-/// A machine in a listing that cannot be read: it has no id, or one that no path can hold.
+/// A listed machine without a usable id: it has none, or one that a path cannot contain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnusableMachine {
-    /// Its name, or else its id as it is listed, on one line; empty if it has neither.
+    /// Its name, or its listed id if it has no name, on one line; empty if it has neither.
     pub name: String,
     /// What is wrong with it, on one line.
     pub reason: String,
 }
 
-/// A type as it is listed.
+/// A listed type.
 #[derive(Deserialize)]
 struct Entry {
     #[serde(default, deserialize_with = "lenient::text_or_empty")]
@@ -42,7 +42,7 @@ struct Entry {
     machines: Vec<Value>,
 }
 
-/// The most that is shown of a machine that cannot be used, in characters.
+/// The maximum length of a text shown for an unusable machine, in characters.
 const MAX_SHOWN: usize = 100;
 
 impl From<Entry> for MachineType {
@@ -74,7 +74,7 @@ impl UnusableMachine {
 }
 
 impl MachineType {
-    /// A type without machines.
+    /// Creates a type without machines.
     pub fn new(id: impl Into<String>, name: impl Into<String>) -> Self {
         Self {
             id: id.into(),
@@ -84,7 +84,7 @@ impl MachineType {
         }
     }
 
-    /// The same type with `machines`.
+    /// Sets the machines.
     #[must_use]
     pub fn with_machines(mut self, machines: Vec<Machine>) -> Self {
         self.machines = machines;
@@ -96,16 +96,16 @@ impl MachineType {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Machine {
-    /// The identifier that starts an archive.
+    /// The identifier to start an archive with.
     #[serde(deserialize_with = "lenient::id")]
     pub id: MachineId,
-    /// The name that people gave it, for example "Mill 07". Any text.
+    /// The name that users gave it, for example "Mill 07". Any text.
     #[serde(default, deserialize_with = "lenient::text_or_empty")]
     pub name: String,
 }
 
 impl Machine {
-    /// A machine with its name.
+    /// Creates a machine with a name.
     pub fn new(id: MachineId, name: impl Into<String>) -> Self {
         Self {
             id,

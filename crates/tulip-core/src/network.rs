@@ -1,25 +1,25 @@
-//! How the network is reached.
+//! Options for network access.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How a program reaches the network, whatever it talks to: Tulip's API, the hosts of archives, and
-/// the stores of its sinks. A sink that does not need it ignores it.
+/// How a program accesses the network for any purpose: Tulip's API, the hosts of archives, and the
+/// stores of its sinks. Sinks that do not need the options ignore them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NetworkOptions {
-    /// More certificate authorities to trust, as a PEM file.
+    /// Additional certificate authorities to trust, as a PEM file.
     pub ca_file: Option<PathBuf>,
-    /// What the program calls itself.
+    /// The program's user agent.
     pub user_agent: Option<String>,
-    /// How long making a connection may take.
+    /// How long connecting may take.
     pub connect_timeout: Duration,
-    /// How long a server may send nothing, or take nothing of what is sent.
+    /// How long a server may send nothing, or accept nothing.
     pub read_timeout: Duration,
 }
 
 impl Default for NetworkOptions {
-    /// No further authority, no name, 10 s to connect and 60 s for the next bytes.
+    /// No additional authorities, no user agent, 10 s to connect and 60 s for the next bytes.
     fn default() -> Self {
         Self {
             ca_file: None,

@@ -1,66 +1,66 @@
-//! What is known of an archive that was stored.
+//! Receipts of stored archives.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Checksum, JobId, MachineId, ObjectKey, Timestamp};
 
-/// The proof of one stored archive, written beside the object, after it.
+/// The receipt of one stored archive, written beside the object, after it.
 ///
-/// Holds no URL and no secret. Fields that are not known here are ignored on reading, and those
-/// that an earlier version did not write are `None`.
+/// Contains no URL and no secret. On reading, unknown fields are ignored, and fields that an
+/// earlier version did not write are `None`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Receipt {
     /// The job that made the archive.
     pub job: JobId,
-    /// The machine, where it is known: an export by job id does not learn it.
+    /// The machine, if known: an export by job id does not learn it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine: Option<MachineId>,
-    /// The name that people gave the machine when it was exported, where it is known. Any text.
+    /// The machine's name when it was exported, if known. Any text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine_name: Option<String>,
-    /// The name of the machine's type, where it is known. Any text.
+    /// The name of the machine's type, if known. Any text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine_type: Option<String>,
     /// The object that was written.
     pub object: ReceiptObject,
     /// The size of the CSV in bytes.
     pub bytes: u64,
-    /// The number of records in the CSV, the header not counted.
+    /// The number of records in the CSV, without the header.
     pub records: u64,
-    /// The names in the header, in order. Empty where the CSV is.
+    /// The names in the header, in order. Empty if the CSV is empty.
     pub columns: Vec<String>,
-    /// The checksum of the CSV's bytes, computed as they passed.
+    /// The checksum of the CSV's bytes, computed during the transfer.
     pub checksum: Checksum,
-    /// The `ETag` that the asset's host sent, as it was.
+    /// The `ETag` that the asset's host sent, verbatim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_etag: Option<String>,
     /// When the export started.
     pub started: Timestamp,
     /// When the object was committed.
     pub finished: Timestamp,
-    /// How often the download was started; 1 when nothing went wrong.
+    /// The number of times the download was started; 1 if nothing went wrong.
     pub attempts: u32,
-    /// What wrote the object.
+    /// The program that wrote the object.
     pub tool: Tool,
 }
 
-/// The object of a receipt.
+/// The object that a receipt describes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ReceiptObject {
     /// Its key below the sink's root.
     pub key: ObjectKey,
-    /// The scheme of the sink, for example `file`. The sink's address is not recorded: the
-    /// receipt lies beside the object.
+    /// The scheme of the sink, for example `file`. The sink's address is not recorded: the receipt
+    /// is stored beside the object.
     pub scheme: String,
-    /// The `ETag` that the sink gave it, if it gives any.
+    /// The `ETag` that the sink gave it, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
 }
 
 impl ReceiptObject {
-    /// An object by key and scheme.
+    /// Creates an object from its key and scheme.
     pub fn new(key: ObjectKey, scheme: impl Into<String>) -> Self {
         Self {
             key,
@@ -69,7 +69,7 @@ impl ReceiptObject {
         }
     }
 
-    /// The same object with the sink's `ETag`.
+    /// Sets the sink's `ETag`.
     #[must_use]
     pub fn with_etag(mut self, etag: Option<String>) -> Self {
         self.etag = etag;
@@ -88,7 +88,7 @@ pub struct Tool {
 }
 
 impl Tool {
-    /// A program by name and version.
+    /// Creates a tool from its name and version.
     pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -98,8 +98,8 @@ impl Tool {
 }
 
 impl Receipt {
-    /// A receipt of an empty object that was written at `at`, in one attempt. Set the fields that
-    /// say otherwise.
+    /// Creates a receipt for an empty object written at `at`, in one attempt. Set the fields that
+    /// differ.
     ///
     /// ```
     /// use tulip_core::{Checksum, ChecksumAlgorithm, ObjectKey, Receipt, ReceiptObject, Timestamp, Tool};
@@ -138,10 +138,10 @@ impl Receipt {
         }
     }
 
-    /// The receipt as it is stored: indented JSON with a line break at the end.
+    /// Serialises the receipt as it is stored: indented JSON with a trailing newline.
     ///
     /// # Errors
-    /// None that serialising these types can meet; the signature follows `serde_json`.
+    /// Cannot fail for these types; the signature follows `serde_json`.
     pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
         let mut json = serde_json::to_vec_pretty(self)?;
         json.push(b'\n');
@@ -151,7 +151,7 @@ impl Receipt {
     /// Reads a stored receipt.
     ///
     /// # Errors
-    /// `serde_json`'s, when it is not JSON or a required field is missing or unusable.
+    /// [`serde_json::Error`] if it is not JSON, or a required field is missing or unusable.
     pub fn from_json(json: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(json)
     }
@@ -226,7 +226,7 @@ mod tests {
         what_cannot_be_read_is_told_on_one_line(&serde_json::from_str(&json).unwrap());
     }
 
-    /// Puts a text that steers terminals in the place of every value, one after the other.
+    /// Replaces each value in turn with text that contains terminal escape sequences.
     fn what_cannot_be_read_is_told_on_one_line(receipt: &serde_json::Value) {
         let forged = serde_json::Value::from("\u{1b}]0;x\u{7}\nforged.csv: intact");
         let mut refused = 0;

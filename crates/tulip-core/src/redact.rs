@@ -1,14 +1,15 @@
-//! Taking secrets out of text that somebody else wrote.
+//! Removal of secrets from foreign text.
 
-/// What stands where a secret was.
+/// The replacement for a secret.
 pub(crate) const MASK: &str = "[redacted]";
 
 /// Shortens every URL in `text` to its scheme and host, and masks the values of signature
-/// parameters wherever they stand.
+/// parameters wherever they occur.
 ///
-/// Servers echo URLs in error pages and details; a signed one is a credential. Everything from
-/// the end of the host to the next white space, double quote or angle bracket is masked, user info
-/// too: rather too much than a signature. Slashes may be escaped, as in JSON inside JSON.
+/// Servers echo URLs in error pages and details, and a signed URL is a credential. Everything from
+/// the end of the host to the next white space, control character, double quote or angle bracket is
+/// masked, and so is user info: better too much than a leaked signature. Slashes may be escaped, as
+/// in JSON inside JSON.
 ///
 /// ```
 /// use tulip_core::redact_urls;
@@ -49,7 +50,7 @@ pub fn redact_urls(text: &str) -> String {
     redact_parameters(&out)
 }
 
-/// Where the host of the first URL begins.
+/// Returns the offset of the first URL's host, or of its user info if it has any.
 fn url_start(text: &str) -> Option<usize> {
     text.match_indices(':').find_map(|(at, _)| {
         ["://", ":\\/\\/"]
@@ -63,16 +64,16 @@ fn ends_url(c: char) -> bool {
     c.is_whitespace() || c.is_control() || matches!(c, '"' | '<' | '>')
 }
 
-/// Beginnings and ends of the names of query parameters that sign a URL, or are part of its
-/// signature, at S3, GCS, Azure and others, in lower case.
+/// Prefixes and suffixes, in lower case, of the names of query parameters that sign a URL or are
+/// part of its signature, for S3, GCS, Azure and others.
 const SIGNING_BEGINNINGS: [&str; 2] = ["x-amz-", "x-goog-"];
 const SIGNING_ENDS: [&str; 4] = ["sig", "signature", "token", "awsaccesskeyid"];
 
-/// `=` and `&`, and what they become in a URL that is encoded once or twice, as a parameter of
-/// others.
+/// `=` and `&`, as they are and as they appear in a URL that is a parameter of another one, encoded
+/// once or twice.
 const SEPARATORS: [(&str, &str); 3] = [("=", "&"), ("%3d", "%26"), ("%253d", "%2526")];
 
-/// Masks the value of every parameter that signs, in a URL without a host or with one.
+/// Masks the value of every signing parameter, whether or not its URL has a host.
 fn redact_parameters(text: &str) -> String {
     let lower = text.to_ascii_lowercase();
     let mut out = String::with_capacity(text.len());
@@ -96,7 +97,7 @@ fn redact_parameters(text: &str) -> String {
     out
 }
 
-/// Where the first value behind `from` is set apart from its name, and by which separators.
+/// Returns the offset of the first `=` at or after `from`, plain or encoded, and its separators.
 fn next_separator(lower: &str, from: usize) -> Option<(usize, (&str, &str))> {
     lower[from..].match_indices(['=', '%']).find_map(|(at, _)| {
         let at = from + at;
@@ -105,12 +106,12 @@ fn next_separator(lower: &str, from: usize) -> Option<(usize, (&str, &str))> {
     })
 }
 
-/// A foreign text on one line, its URLs [masked](redact_urls), without control characters, at most
-/// `limit` characters long, and an ellipsis where it was cut: fit to be shown and logged.
+/// Makes foreign text safe to show and log: on one line, with its URLs [masked](redact_urls),
+/// without control characters, and cut to `limit` characters plus an ellipsis.
 #[must_use]
 pub fn one_line(text: &str, limit: usize) -> String {
-    // Control characters go first: they would end a URL, or part the name of a parameter, and
-    // what they kept from being masked would be shown without them.
+    // Control characters go first: they would end a URL or split a parameter's name, and the
+    // unmasked secret would be shown without them.
     let text: String = text
         .chars()
         .filter(|c| c.is_whitespace() || !c.is_control())
@@ -139,7 +140,7 @@ mod tests {
             redact_urls("/in?a=%252Fa%253Fsig%253D5ig%2526b&c=d"),
             "/in?a=%252Fa%253Fsig%253D[redacted]%2526b&c=d"
         );
-        // A value may have such a sequence itself.
+        // A value may contain such a sequence.
         assert_eq!(redact_urls("/a?sig=5%26ig%3D&b=c"), "/a?sig=[redacted]&b=c");
     }
 
@@ -192,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_text_full_of_urls_is_read_once() {
-        // Were it read again for each URL, this would take hours.
+        // If it were scanned again for each URL, this would take hours.
         let text = "://a/b ".repeat(300_000);
         assert_eq!(one_line(&text, 15), "://a/[redacted]…");
     }

@@ -8,16 +8,16 @@ use zeroize::Zeroizing;
 
 use crate::redact::MASK;
 
-/// The `resource` of a job as Tulip sent it, not yet checked. Never shown.
+/// The unchecked `resource` of a job as Tulip sent it. Only shown masked.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]
 pub struct RawResource(Zeroizing<String>);
 
 impl RawResource {
-    /// Checks that this is a URL that can be downloaded.
+    /// Checks that this is a downloadable URL.
     ///
     /// # Errors
-    /// [`ResourceUrlError`], see [`ResourceUrl::parse`].
+    /// See [`ResourceUrl::parse`].
     pub fn parse(&self) -> Result<ResourceUrl, ResourceUrlError> {
         ResourceUrl::parse(&self.0)
     }
@@ -45,20 +45,20 @@ impl RawResource {
 }
 
 impl Serialize for RawResource {
-    /// Writes the masked form: a serialised job ends in logs and files.
+    /// Writes the masked form: serialised jobs end up in logs and files.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.masked())
     }
 }
 
-/// Why a job's `resource` cannot be downloaded. Says nothing of the text itself.
+/// The reason a job's `resource` cannot be downloaded. Shows at most its scheme or host.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResourceUrlError {
     /// It is not an absolute URL.
     #[error("the resource that Tulip sent is not a URL: {reason}")]
     NotAUrl {
-        /// What the URL parser says.
+        /// The URL parser's message.
         reason: String,
     },
     /// Its scheme is neither `https` nor `http`.
@@ -80,16 +80,16 @@ pub enum ResourceUrlError {
     /// It has no host.
     #[error("the resource that Tulip sent names no host")]
     NoHost,
-    /// Its path has something that is resolved before it is sent, so that the host would be asked
-    /// for another path than the one that was signed.
+    /// HTTP clients would rewrite something in it, so that the request would not match the
+    /// signature.
     #[error(
         "the path of the resource that Tulip sent has {what}; HTTP clients would rewrite that, and its signature would not match"
     )]
     Unsendable {
-        /// What it has.
+        /// The part that would be rewritten.
         what: &'static str,
     },
-    /// It is too long to be sent.
+    /// It is too long to send.
     #[error(
         "the resource that Tulip sent has {length} bytes, more than the {MAX_LENGTH} that can be sent"
     )]
@@ -99,12 +99,12 @@ pub enum ResourceUrlError {
     },
 }
 
-/// The longest URL that HTTP libraries send, in bytes.
+/// The length in bytes of the longest URL that HTTP libraries send.
 const MAX_LENGTH: usize = 65_534;
 
 /// A download URL, checked: absolute, `https` or `http`, with a host and without user info.
 ///
-/// `Debug`, `Display` and `Serialize` show scheme and host alone, whatever the signature scheme:
+/// `Debug`, `Display` and `Serialize` show only scheme and host, whatever the signature scheme: the
 /// path and query of a presigned URL are as good as a password.
 ///
 /// ```
@@ -129,8 +129,8 @@ impl ResourceUrl {
     /// Parses `text`.
     ///
     /// # Errors
-    /// [`ResourceUrlError`] when it is not an absolute `https` or `http` URL with a host, or
-    /// carries user info.
+    /// [`ResourceUrlError`] if it is not an absolute `https` or `http` URL with a host, carries
+    /// user info, is too long, or contains something that HTTP clients would rewrite.
     pub fn parse(text: &str) -> Result<Self, ResourceUrlError> {
         let text = text.trim();
         let url = Url::parse(text).map_err(|error| ResourceUrlError::NotAUrl {
@@ -157,7 +157,7 @@ impl ResourceUrl {
         Ok(Self(url))
     }
 
-    /// The whole URL with its signature. Send a request to it; never show it.
+    /// Returns the whole URL with its signature. Send requests to it; never show it.
     #[must_use]
     pub fn expose(&self) -> &Url {
         &self.0
@@ -169,15 +169,15 @@ impl ResourceUrl {
         self.0.scheme() == "https"
     }
 
-    /// The host, with the port where one is given: safe to show.
+    /// Returns the host, with the port if one is given. Safe to show.
     #[must_use]
     pub fn authority(&self) -> &str {
         self.0.authority()
     }
 }
 
-/// What of a URL is changed by parsing it, besides the percent-encoding of what cannot stand in a
-/// request, which signatures do not see.
+/// Returns what parsing would change in a URL, apart from percent-encoding the characters that a
+/// request cannot contain, which signatures do not see.
 fn unsendable(text: &str) -> Option<&'static str> {
     if text.contains(['\t', '\n', '\r']) {
         return Some("a tab or a line break");

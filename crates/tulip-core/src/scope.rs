@@ -1,4 +1,4 @@
-//! What a token may do.
+//! Permissions of API tokens.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Scope {
-    /// `machines:read`: list machines, ask for the status of an archive job.
+    /// `machines:read`: list machines, query the status of an archive job.
     #[serde(rename = "machines:read")]
     MachinesRead,
     /// `machines:write`: start an archive job.
@@ -18,7 +18,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// The name that Tulip's token page shows.
+    /// Returns the name shown on Tulip's token page.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -34,7 +34,7 @@ impl fmt::Display for Scope {
     }
 }
 
-/// A text that names no scope known here.
+/// The error of parsing an unknown scope.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown scope {0:?}; known are machines:read and machines:write")]
 pub struct UnknownScope(

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 pub struct Timestamp(SystemTime);
 
-/// A text that is no RFC 3339 time in UTC.
+/// The error for text that is not an RFC 3339 time in UTC.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not an RFC 3339 time in UTC such as 2026-11-23T12:00:00.500Z")]
 pub struct TimestampError {
@@ -27,19 +27,19 @@ pub struct TimestampError {
 }
 
 impl Timestamp {
-    /// The time now, by the system's clock.
+    /// Returns the current time of the system clock.
     #[must_use]
     pub fn now() -> Self {
         Self::from(SystemTime::now())
     }
 
-    /// The day in UTC, `YYYY-MM-DD`.
+    /// Returns the date in UTC, `YYYY-MM-DD`.
     #[must_use]
     pub fn date(&self) -> String {
         self.to_string().chars().take_while(|c| *c != 'T').collect()
     }
 
-    /// The time of day in UTC without separators, `HHMMSS`.
+    /// Returns the time of day in UTC without separators, `HHMMSS`.
     #[must_use]
     pub fn compact_time(&self) -> String {
         let text = self.to_string();
@@ -50,7 +50,7 @@ impl Timestamp {
             .collect()
     }
 
-    /// This point as the standard library has it.
+    /// Returns the time as a [`SystemTime`].
     #[must_use]
     pub fn as_system_time(&self) -> SystemTime {
         self.0
@@ -58,8 +58,7 @@ impl Timestamp {
 }
 
 impl From<SystemTime> for Timestamp {
-    /// Rounds down to the millisecond; what RFC 3339 cannot write (before 1970, after 9999)
-    /// becomes 1970.
+    /// Rounds down to the millisecond. Times before 1970 or after 9999 become the Unix epoch.
     fn from(time: SystemTime) -> Self {
         const END: u64 = 253_402_300_800;
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();

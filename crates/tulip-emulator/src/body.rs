@@ -1,4 +1,4 @@
-//! Bodies of replies, made while they are sent.
+//! Reply bodies, generated while they are sent.
 
 use std::convert::Infallible;
 use std::future::Future as _;
@@ -16,13 +16,13 @@ use crate::content::Content;
 use crate::jobs::Budget;
 use crate::wire::{Order, Orders};
 
-/// Large enough that a request to the system costs little beside the copy, small enough for the
-/// processor's cache.
+/// Large enough that a system call costs little compared to the copy, small enough for the CPU
+/// cache.
 const CHUNK: u64 = 256 * 1024;
-/// What comes where there is nothing more to send.
+/// The blanks sent after the source ends.
 static FILLER: [u8; 64 * 1024] = [b' '; 64 * 1024];
 
-/// What happens when a body has come to its limit.
+/// What happens when a body reaches its limit.
 #[derive(Debug)]
 pub(crate) enum AtLimit {
     End(Orders, Order),
@@ -38,7 +38,7 @@ enum Source {
 /// Pieces with pauses before them.
 #[derive(Debug)]
 struct Drip {
-    /// Bytes that come at once before the first piece.
+    /// Bytes sent at once before the first piece.
     at_once: u64,
     piece: u64,
     pause: Duration,
@@ -48,10 +48,10 @@ struct Drip {
 /// The body of a reply.
 #[derive(Debug)]
 pub(crate) struct Body {
-    /// What comes before the source.
+    /// Bytes before the source.
     prefix: Bytes,
     source: Source,
-    /// Blanks behind the source.
+    /// The number of blanks after the source.
     filler: u64,
     announced: bool,
     limit: Option<(u64, AtLimit)>,
@@ -61,7 +61,7 @@ pub(crate) struct Body {
     counters: Vec<Arc<AtomicU64>>,
 }
 
-/// Making one.
+/// Construction.
 impl Body {
     fn new(source: Source) -> Self {
         Self {
@@ -90,37 +90,37 @@ impl Body {
         })
     }
 
-    /// Leaves the length out of the reply, unless a header has it.
+    /// Omits the length from the reply, unless a header gives it.
     pub(crate) fn unannounced(mut self) -> Self {
         self.announced = false;
         self
     }
 
-    /// Begins with these bytes.
+    /// Sends these bytes first.
     pub(crate) fn preceded(mut self, bytes: Bytes) -> Self {
         self.prefix = bytes;
         self
     }
 
-    /// Goes on with this many blanks.
+    /// Appends this many blanks.
     pub(crate) fn filled(mut self, blanks: u64) -> Self {
         self.filler = blanks;
         self
     }
 
-    /// Sends no more than `bytes`.
+    /// Sends at most `bytes`, then does `then`.
     pub(crate) fn limited(mut self, bytes: u64, then: AtLimit) -> Self {
         self.limit = Some((bytes, then));
         self
     }
 
-    /// Sends no more than there is in `budget`, and then closes the connection.
+    /// Sends at most what `budget` has left, then closes the connection.
     pub(crate) fn within(mut self, budget: Budget, orders: &Orders) -> Self {
         self.budget = Some((budget, orders.clone()));
         self
     }
 
-    /// Sends `at_once` bytes, and the rest in pieces with a pause before each.
+    /// Sends `at_once` bytes, then the rest in pieces with a pause before each.
     pub(crate) fn dripping(mut self, at_once: u64, piece: u64, pause: Duration) -> Self {
         self.drip = Some(Drip {
             at_once,
@@ -131,24 +131,24 @@ impl Body {
         self
     }
 
-    /// Has the connection send `bytes` once the reply is over.
+    /// Makes the connection send `bytes` after the reply.
     pub(crate) fn followed(mut self, bytes: Bytes, orders: &Orders) -> Self {
         self.surplus = Some((bytes, orders.clone()));
         if self.remaining() == 0 {
-            // Nobody asks an empty body for anything.
+            // An empty body is never polled.
             self.order_surplus();
         }
         self
     }
 
-    /// Adds what is sent to `counters` too.
+    /// Adds the number of bytes sent to `counters` too.
     pub(crate) fn counted(mut self, counters: impl IntoIterator<Item = Arc<AtomicU64>>) -> Self {
         self.counters.extend(counters);
         self
     }
 }
 
-/// Sending it.
+/// Sending.
 impl Body {
     fn remaining(&self) -> u64 {
         let source = match &self.source {
@@ -184,7 +184,7 @@ impl Body {
         Bytes::from_static(blanks)
     }
 
-    /// Waits for the next piece and says how long it may be.
+    /// Waits for the next piece and returns its maximum length.
     fn poll_drip(&mut self, context: &mut Context<'_>) -> Poll<u64> {
         let Some(drip) = &mut self.drip else {
             return Poll::Ready(CHUNK);
@@ -221,7 +221,7 @@ impl Body {
     }
 }
 
-/// Has the connection end at its next flush, which follows a pending body.
+/// Ends the connection at its next flush; hyper flushes when the body is pending.
 fn end<T>(orders: &Orders, order: Order, context: &Context<'_>) -> Poll<T> {
     orders.give(order);
     context.waker().wake_by_ref();

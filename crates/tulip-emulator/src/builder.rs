@@ -1,4 +1,4 @@
-//! Setting an emulator up.
+//! Setting up an emulator.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -20,7 +20,7 @@ use crate::tokens::{TokenKind, Tokens};
 
 pub(crate) const BOTH_SCOPES: [Scope; 2] = [Scope::MachinesRead, Scope::MachinesWrite];
 
-/// How an emulator is set up. Made by [`Emulator::builder`].
+/// The settings of an emulator, created by [`Emulator::builder`].
 #[derive(Clone)]
 #[must_use]
 pub struct EmulatorBuilder {
@@ -53,7 +53,7 @@ impl EmulatorBuilder {
         }
     }
 
-    /// What everything made up follows from: ids, secrets, names, archives. 1 by default. Who
+    /// The seed of all generated data: ids, secrets, names, archives. 1 by default. Anyone who
     /// knows the seed knows the secrets, unless they are [set](Self::credentials).
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
@@ -85,8 +85,8 @@ impl EmulatorBuilder {
         self
     }
 
-    /// The host name or address in the URLs that the emulator gives out, for clients that reach
-    /// it under another name than the address it listens on. Ports stay the same.
+    /// The host name or address in the URLs that the emulator gives out, for clients that do not
+    /// reach it under the address it listens on. Ports stay the same.
     pub fn public_host(mut self, host: impl Into<String>) -> Self {
         self.public_host = Some(host.into());
         self
@@ -98,28 +98,29 @@ impl EmulatorBuilder {
         self
     }
 
-    /// What jobs do that no other script was queued for.
+    /// The script of jobs for which no other one is queued.
     pub fn default_script(mut self, script: JobScript) -> Self {
         self.script = script;
         self
     }
 
-    /// The workspace token that [`Emulator::credentials`] returns, instead of one made up.
+    /// The workspace token that [`Emulator::credentials`] returns, instead of a generated one.
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.credentials = Some(credentials);
         self
     }
 
-    /// The account token that [`Emulator::account_credentials`] returns, instead of one made up.
+    /// The account token that [`Emulator::account_credentials`] returns, instead of a generated
+    /// one.
     pub fn account_credentials(mut self, credentials: Credentials) -> Self {
         self.account_credentials = Some(credentials);
         self
     }
 
-    /// Starts the emulator. Must be called inside a tokio runtime, which the emulator lives in.
+    /// Starts the emulator. Must be called inside a tokio runtime, on which the emulator then runs.
     ///
     /// # Errors
-    /// [`EmulatorError`] when an address cannot be listened on, the public host makes no URL, or
+    /// [`EmulatorError`] if it cannot listen on an address, the public host does not form a URL, or
     /// there are too many rows or machines.
     pub async fn start(self) -> Result<Emulator, EmulatorError> {
         if self.rows > CsvArchive::MAX_ROWS {
@@ -171,7 +172,7 @@ impl EmulatorBuilder {
     }
 }
 
-/// The numbers of the tokens that every instance has; those of later ones lie above.
+/// The numbers of the two tokens that every instance has; later ones are numbered from 0 up.
 const WORKSPACE_TOKEN: u64 = u64::MAX;
 const ACCOUNT_TOKEN: u64 = u64::MAX - 1;
 
@@ -182,7 +183,7 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Emulator
     Ok((listener, bound))
 }
 
-/// An address that listens everywhere is reached at loopback, as far as this machine knows.
+/// The host in URLs. A listener on all addresses is given as loopback, which works on this machine.
 fn host_of(public: Option<&str>, bound: SocketAddr) -> String {
     match (public, bound.ip()) {
         (Some(host), _) => host.to_ascii_lowercase(),
@@ -200,7 +201,7 @@ fn origin(public: Option<&str>, bound: SocketAddr) -> Result<InstanceUrl, Emulat
 }
 
 impl fmt::Debug for EmulatorBuilder {
-    /// Leaves the seed out, from which the secrets follow.
+    /// Omits the seed, since the secrets derive from it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EmulatorBuilder")
             .field("machines", &self.machines)

@@ -1,5 +1,5 @@
-//! Wall-clock time that follows tokio's clock, so that paused and advanced time reach the dates
-//! in signed URLs too.
+//! Wall-clock time that follows tokio's clock, so that pausing and advancing time also affect the
+//! dates in signed URLs.
 
 use std::time::SystemTime;
 
@@ -32,14 +32,14 @@ pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
         .map_or(0, |since| since.as_secs())
 }
 
-/// `20261123T224125Z`, as signed URLs have it.
+/// Formats a time as in signed URLs: `20261123T224125Z`.
 pub(crate) fn compact(time: SystemTime) -> String {
     let mut text = humantime::format_rfc3339_seconds(time).to_string();
     text.retain(|c| c != '-' && c != ':');
     text
 }
 
-/// The reverse of [`compact`].
+/// Parses the format of [`compact`].
 pub(crate) fn parse_compact(text: &str) -> Option<SystemTime> {
     if text.len() != 16 || !text.is_ascii() {
         return None;
@@ -57,7 +57,7 @@ pub(crate) fn parse_compact(text: &str) -> Option<SystemTime> {
     humantime::parse_rfc3339(&rfc3339).ok()
 }
 
-/// `Mon, 23 Nov 2026 22:41:25 GMT`, as HTTP headers have it.
+/// Formats a time as in HTTP headers: `Mon, 23 Nov 2026 22:41:25 GMT`.
 pub(crate) fn http_date(time: SystemTime) -> String {
     const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
     const MONTHS: [&str; 12] = [

@@ -1,11 +1,11 @@
-//! What the asset host serves for a job.
+//! The content that the asset host serves for a job.
 
 use bytes::Bytes;
 
 use crate::csv::CsvArchive;
 use crate::random::hash;
 
-/// The bytes that the asset host serves for a job, as its script has it.
+/// The bytes that the asset host serves for a job, according to its script.
 #[derive(Debug, Clone)]
 pub struct Content {
     source: Source,
@@ -19,8 +19,7 @@ enum Source {
     Bytes(FixedContent),
 }
 
-/// Bytes that a test supplies, with a number that differs between different ones: made once, not
-/// for every request.
+/// Bytes supplied by a test, with their digest, which is computed once instead of per request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FixedContent {
     bytes: Bytes,
@@ -34,8 +33,8 @@ impl FixedContent {
     }
 }
 
-/// A number that differs where a byte does. By words: large contents are hashed in builds without
-/// optimisation.
+/// A hash of `bytes`. It works on words because builds without optimisation hash large contents
+/// too.
 fn digest(bytes: &[u8]) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let (words, rest) = bytes.as_chunks::<8>();
@@ -68,7 +67,7 @@ impl Content {
         self
     }
 
-    /// As long, but with other letters and digits.
+    /// Replaces letters and digits by others; the length stays.
     pub(crate) fn altered(mut self) -> Self {
         self.altered = true;
         self
@@ -80,13 +79,13 @@ impl Content {
         self.len
     }
 
-    /// Whether there is not a single byte.
+    /// Whether the content is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// At most `max` bytes from `offset` on; empty from the end on.
+    /// Returns at most `max` bytes from `offset` on, none at or past the end.
     #[must_use]
     pub fn chunk(&self, offset: u64, max: usize) -> Bytes {
         let left = self.len.saturating_sub(offset);
@@ -96,7 +95,7 @@ impl Content {
         }
         let chunk = match &self.source {
             Source::Archive(archive) => archive.chunk(offset, max),
-            // Not past the end, since there is something left.
+            // Within the bytes, since `max` is at most what is left.
             Source::Bytes(fixed) => usize::try_from(offset)
                 .ok()
                 .map_or_else(Bytes::new, |from| fixed.bytes.slice(from..from + max)),
@@ -108,13 +107,13 @@ impl Content {
         }
     }
 
-    /// All of it, in memory: for small contents.
+    /// Returns the whole content in memory. Meant for small ones.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
         self.chunk(0, usize::MAX)
     }
 
-    /// The entity tag that this replica gives it, in its quotes.
+    /// The `ETag` from this replica, with its quotes.
     pub(crate) fn etag(&self, replica: u64) -> String {
         let digest = match &self.source {
             Source::Archive(archive) => archive.digest(),
@@ -127,7 +126,7 @@ impl Content {
     }
 }
 
-/// Another letter or digit; what gives a record its form stays.
+/// Returns another letter or digit. Bytes that structure a record stay.
 fn alter(byte: u8) -> u8 {
     match byte {
         b'0'..=b'9' => b'0' + (b'9' - byte),

@@ -17,11 +17,10 @@ use crate::script::{AssetScript, JobScript};
 use crate::server::Server;
 use crate::tokens::TokenKind;
 
-/// A Tulip instance in this process. It stops when it is dropped: open connections are closed
-/// and the ports become free, once the runtime has got round to it; [`Emulator::stop`] waits for
-/// that.
+/// A Tulip instance in this process. It stops when dropped: the runtime then closes open
+/// connections and frees the ports in the background; [`Emulator::stop`] waits for that.
 ///
-/// `Debug` shows where it listens and nothing that lets anybody in.
+/// `Debug` shows where it listens, and no credentials.
 pub struct Emulator {
     pub(crate) instance: std::sync::Arc<Instance>,
     pub(crate) api: Server,
@@ -32,17 +31,17 @@ pub struct Emulator {
     pub(crate) account_credentials: Credentials,
 }
 
-/// Starting, and where it is.
+/// Starting, stopping and addresses.
 impl Emulator {
-    /// Settings, to be changed and then started.
+    /// Returns the default settings, to be changed and started.
     pub fn builder() -> EmulatorBuilder {
         EmulatorBuilder::new()
     }
 
-    /// An emulator with the default settings.
+    /// Starts an emulator with the default settings.
     ///
     /// # Errors
-    /// As [`EmulatorBuilder::start`].
+    /// Same as [`EmulatorBuilder::start`].
     pub async fn start() -> Result<Self, EmulatorError> {
         Self::builder().start().await
     }
@@ -53,7 +52,7 @@ impl Emulator {
         self.base_url.clone()
     }
 
-    /// The origin that archives are downloaded from; it has another port than the API.
+    /// The origin that archives are downloaded from; its port differs from the API's.
     #[must_use]
     pub fn asset_origin(&self) -> InstanceUrl {
         self.asset_origin.clone()
@@ -83,10 +82,10 @@ impl Emulator {
         self.account_credentials.clone()
     }
 
-    /// A new token of this kind with these scopes.
+    /// Issues a token of this kind with these scopes.
     ///
     /// # Errors
-    /// [`EmulatorError::Token`] when the token made up cannot be used; no seed is known to do
+    /// [`EmulatorError::Token`] if the generated token is not valid; no seed is known to cause
     /// that.
     pub fn issue_token(
         &self,
@@ -107,7 +106,7 @@ impl Emulator {
 
 /// Machines and their archives.
 impl Emulator {
-    /// What `GET /machines` lists.
+    /// The machines as `GET /machines` lists them.
     #[must_use]
     pub fn machines(&self) -> Vec<MachineType> {
         self.instance.machines.types().to_vec()
@@ -122,22 +121,22 @@ impl Emulator {
             .collect()
     }
 
-    /// What an archive of `machine` holds, unless a script has it otherwise.
+    /// The content of an archive of `machine`, unless a script changes it.
     ///
     /// # Errors
-    /// [`EmulatorError::UnknownMachine`].
+    /// [`EmulatorError::UnknownMachine`] if there is no such machine.
     pub fn archive(&self, machine: &MachineId) -> Result<CsvArchive, EmulatorError> {
         self.instance.archive(machine, self.instance.rows)
     }
 
-    /// What the asset host serves for `job`; `None` when there is no such job.
+    /// The content that the asset host serves for `job`; `None` if there is no such job.
     #[must_use]
     pub fn content(&self, job: &JobId) -> Option<Content> {
         let (machine, script) = self.asset_of(job)?;
         self.instance.content(&machine, &script)
     }
 
-    /// What it serves in place of that to requests that meet [`Fault::Replaced`].
+    /// Like [`Self::content`], but for requests with [`Fault::Replaced`].
     #[must_use]
     pub fn replaced_content(&self, job: &JobId) -> Option<Content> {
         let (machine, script) = self.asset_of(job)?;
@@ -153,18 +152,19 @@ impl Emulator {
 
 /// Jobs.
 impl Emulator {
-    /// Adds a job that no call has started.
+    /// Adds a job without an API call.
     ///
     /// # Errors
-    /// [`EmulatorError::UnknownMachine`] when the script names a machine that is not there.
+    /// [`EmulatorError::UnknownMachine`] if the script names a machine that does not exist,
+    /// [`EmulatorError::NoMachine`] if it names none and there is none.
     pub fn add_job(&self, script: JobScript) -> Result<JobId, EmulatorError> {
         self.insert_job(None, script)
     }
 
-    /// Adds a job with an id of the test's choice. It replaces one that has the same.
+    /// Adds a job with the given id, replacing one that has the same.
     ///
     /// # Errors
-    /// As [`Emulator::add_job`].
+    /// Same as [`Emulator::add_job`].
     pub fn add_job_as(&self, id: JobId, script: JobScript) -> Result<JobId, EmulatorError> {
         self.insert_job(Some(id), script)
     }
@@ -179,67 +179,67 @@ impl Emulator {
         Ok(self.instance.add_job(id, machine, script))
     }
 
-    /// The next job that a call starts does this. Scripts queue up: each is for one job.
+    /// Queues a script for the next job that a call starts. Each script is for one job.
     pub fn script_next(&self, script: JobScript) {
         self.instance.scripts().next.push_back(script);
     }
 
-    /// The next job that a call starts for `machine` does this, whatever is started for others.
-    /// These scripts queue up too, and go before those of [`Emulator::script_next`].
+    /// Queues a script for the next job that a call starts for `machine`. These scripts take
+    /// precedence over those of [`Emulator::script_next`].
     pub fn script_next_of(&self, machine: &MachineId, script: JobScript) {
         let mut scripts = self.instance.scripts();
         let queue = scripts.next_of.entry(machine.clone()).or_default();
         queue.push_back(script);
     }
 
-    /// What jobs do from now on that no script was queued for.
+    /// Sets the script of future jobs for which no other one is queued.
     pub fn set_default_script(&self, script: JobScript) {
         self.instance.scripts().default = script;
     }
 
-    /// Ends the waiting of `job`, however it waits. Without effect when there is no such job.
+    /// Ends the wait of `job`, of whatever kind. No effect if there is no such job.
     pub fn release(&self, job: &JobId) {
         if let Some(job) = self.instance.jobs().get_mut(job) {
             job.release();
         }
     }
 
-    /// Makes every URL expire that was signed for `job` until now; the next status call signs
-    /// another. Replies under way continue.
+    /// Expires all URLs signed for `job` so far; the next status call signs a new one. Replies in
+    /// progress continue.
     pub fn expire_urls(&self, job: &JobId) {
         if let Some(job) = self.instance.jobs().get_mut(job) {
             job.expire_urls();
         }
     }
 
-    /// All jobs, in the order of their start.
+    /// All jobs, in the order of their creation.
     #[must_use]
     pub fn jobs(&self) -> Vec<JobInfo> {
         self.instance.jobs().infos()
     }
 }
 
-/// Faults, and what was asked.
+/// Faults and requests.
 impl Emulator {
-    /// The next `times` requests to `endpoint` meet this fault; faults queue up. Every request to
-    /// the path takes one, from any client, unless its job has a fault of its own, see
+    /// Queues this fault for the next `times` requests to `endpoint`. Every request to the path,
+    /// from any client, takes one, unless its job has its own fault for it; see
     /// [`JobScript::asset_faults`].
     pub fn fail_next(&self, endpoint: Endpoint, times: usize, fault: impl Into<Fault>) {
         self.instance.faults().push(endpoint, times, fault.into());
     }
 
-    /// Forgets all faults of [`Emulator::fail_next`] that have not been met.
+    /// Removes all faults of [`Emulator::fail_next`] that are still queued.
     pub fn clear_faults(&self) {
         self.instance.faults().clear();
     }
 
-    /// What was asked until now.
+    /// The requests so far.
     #[must_use]
     pub fn requests(&self) -> Requests {
         self.instance.requests()
     }
 
-    /// Waits until `endpoint` has had `count` requests since the start.
+    /// Waits until `endpoint` has received `count` requests since the start.
     ///
     /// # Cancellation
     /// Safe to drop.

@@ -1,4 +1,4 @@
-//! Why an emulator cannot do what it was asked.
+//! The emulator's errors.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,22 +7,22 @@ use tulip_core::{CredentialsError, InstanceUrlError, MachineId};
 
 use crate::csv::CsvError;
 
-/// The most machines that an emulator has.
+/// The most machines that an emulator can have.
 pub(crate) const MAX_MACHINES: usize = 100_000;
 
-/// Why an emulator did not start, or cannot answer its own process.
+/// An error from starting an emulator or calling its methods.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmulatorError {
-    /// An address cannot be listened on.
+    /// The emulator cannot listen on an address.
     #[error("cannot listen on {address}")]
     Listen {
         /// The address asked for.
         address: SocketAddr,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The public host does not make a URL.
+    /// The public host does not form a URL.
     #[error("the address http://{host} cannot be used as a base URL")]
     Host {
         /// Host and port.
@@ -45,7 +45,7 @@ pub enum EmulatorError {
         /// The machine asked for.
         MachineId,
     ),
-    /// A job needs a machine, and there is none.
+    /// A job needs a machine, but there is none.
     #[error("the emulator has no machines")]
     NoMachine,
     /// A token cannot be made.

@@ -1,6 +1,6 @@
-//! gzip, without making anything smaller.
+//! gzip without compression.
 
-/// `bytes` as a gzip member of stored blocks.
+/// Encodes `bytes` as a gzip member of stored blocks.
 pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     const LONGEST: usize = u16::MAX as usize;
     // No name, no time, an unknown system.

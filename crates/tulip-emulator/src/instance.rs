@@ -1,4 +1,4 @@
-//! What both hosts share.
+//! The state shared by both hosts.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,7 +25,7 @@ use crate::tokens::Tokens;
 
 /// The customer in replies that start a job.
 pub(crate) const CUSTOMER: &str = "factory";
-/// Templates kept for the machines used last, about 0.7 MiB each.
+/// How many templates are kept, of the machines used last; about 0.7 MiB each.
 const TEMPLATES_KEPT: usize = 64;
 
 /// The state of an instance.
@@ -36,7 +36,7 @@ pub(crate) struct Instance {
     pub(crate) machines: Machines,
     pub(crate) clock: Clock,
     pub(crate) presigner: Presigner,
-    /// Host and port that archives are downloaded from, for example `127.0.0.1:40123`.
+    /// The host and port that archives are downloaded from, for example `127.0.0.1:40123`.
     pub(crate) asset_host: String,
     pub(crate) asset_bytes: Arc<AtomicU64>,
     tokens: Mutex<Tokens>,
@@ -49,7 +49,7 @@ pub(crate) struct Instance {
     seen: watch::Sender<()>,
 }
 
-/// What jobs do that are not there yet.
+/// The scripts of future jobs.
 #[derive(Debug, Default)]
 pub(crate) struct Scripts {
     pub(crate) default: JobScript,
@@ -58,7 +58,7 @@ pub(crate) struct Scripts {
 }
 
 impl Scripts {
-    /// The script of the next job, which is for `machine`.
+    /// Takes the script of the next job, which is for `machine`.
     pub(crate) fn take(&mut self, machine: &MachineId) -> JobScript {
         let own = self.next_of.get_mut(machine).and_then(VecDeque::pop_front);
         let next = own.or_else(|| self.next.pop_front());
@@ -66,7 +66,7 @@ impl Scripts {
     }
 }
 
-/// What an instance is made from.
+/// The parts of a new instance.
 pub(crate) struct Parts {
     pub(crate) seed: u64,
     pub(crate) rows: u64,
@@ -77,7 +77,7 @@ pub(crate) struct Parts {
     pub(crate) tokens: Tokens,
 }
 
-/// A panic elsewhere leaves the state as it was between two changes.
+/// Locks, ignoring poisoning: a panic elsewhere does not leave a change half done.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -123,15 +123,15 @@ impl Instance {
         lock(&self.faults)
     }
 
-    /// The fault of the next request to `endpoint` on the API, which names `job` if it is a
-    /// status call.
+    /// Takes the fault of the next request to `endpoint` on the API; `job` is that of a status
+    /// call.
     pub(crate) fn take_fault(&self, endpoint: Endpoint, job: Option<&JobId>) -> Fault {
         let own = job.and_then(|job| self.jobs().get_mut(job)?.status_call());
         let fault = own.or_else(|| self.faults().take(endpoint));
         fault.unwrap_or(Fault::None)
     }
 
-    /// The fault of the next request for the archive of `job`, or for a range of it.
+    /// Takes the fault of the next request for the archive of `job`, or for a range of it.
     pub(crate) fn take_asset_fault(&self, job: Option<&JobId>, has_range: bool) -> Fault {
         let (own, always) = {
             let mut jobs = self.jobs();
@@ -147,7 +147,7 @@ impl Instance {
         fault.or(always).unwrap_or(Fault::None)
     }
 
-    /// A number that this instance has not given out before.
+    /// Returns a number that this instance has not given out before.
     pub(crate) fn next_number(&self) -> u64 {
         self.names.fetch_add(1, Ordering::Relaxed)
     }
@@ -180,7 +180,7 @@ impl Instance {
         }
     }
 
-    /// Adds a job for `machine`; without an id, one is made up.
+    /// Adds a job for `machine`; if `id` is `None`, one is generated.
     pub(crate) fn add_job(
         &self,
         id: Option<JobId>,
@@ -221,7 +221,7 @@ impl Instance {
             let known = templates.iter().find(|(known, _)| known == machine);
             known.map(|(_, template)| Arc::clone(template))
         };
-        // Built outside the lock: downloads of other machines need not wait for it.
+        // Built outside the lock, so that downloads of other machines do not wait for it.
         let template = match kept {
             Some(template) if template.covers(rows) => template,
             _ => Arc::new(Template::build(seed, kind, rows)),
@@ -234,7 +234,7 @@ impl Instance {
         Ok(CsvArchive::from_template(template, seed, rows)?)
     }
 
-    /// What the asset host serves for a job of `machine` with this script.
+    /// The content that the asset host serves for a job of `machine` with this script.
     pub(crate) fn content(&self, machine: &MachineId, script: &AssetScript) -> Option<Content> {
         let content = self.plain_content(machine, script)?;
         let content = match &script.fault {
@@ -247,7 +247,7 @@ impl Instance {
         Some(encoded(content, script))
     }
 
-    /// What stands in its place once it has been replaced.
+    /// Like [`Self::content`], but after the object has been replaced.
     pub(crate) fn replaced(&self, machine: &MachineId, script: &AssetScript) -> Option<Content> {
         let content = match &script.replacement {
             Some(fixed) => Content::fixed(fixed.clone()),
@@ -267,7 +267,7 @@ impl Instance {
         Some(content.truncated(script.truncate))
     }
 
-    /// A freshly signed URL for the archive of `job`.
+    /// Signs a new URL for the archive of `job`.
     pub(crate) fn sign_url(&self, job: &mut Job) -> String {
         let session = format!("session{}", job.new_url());
         let path = asset_path(&job.info.id);
@@ -297,7 +297,7 @@ fn asset_path(job: &JobId) -> String {
     format!("{FOLDER}{name}.csv")
 }
 
-/// The job whose archive stands at `path`.
+/// The job whose archive is at `path`.
 pub(crate) fn job_of_path(path: &str) -> Option<JobId> {
     let name = path.strip_prefix(FOLDER)?.strip_suffix(".csv")?;
     let name = percent_decode_str(name).decode_utf8().ok()?;

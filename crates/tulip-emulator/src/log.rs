@@ -1,4 +1,4 @@
-//! What the emulator was asked, for tests to look at.
+//! A log of the requests, for tests to inspect.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use tulip_core::{JobId, MachineId};
 
 use crate::fault::Endpoint;
 
-/// How many requests of each host are kept; the counts continue.
+/// How many requests to each host are kept; the counts include older ones.
 const KEPT: usize = 10_000;
 
 /// A request to the API. Its secret is not kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ApiRequest {
-    /// What it was for; `None` when there is no such path or method.
+    /// The endpoint; `None` if there is no such path or method.
     pub endpoint: Option<Endpoint>,
     /// The method.
     pub method: String,
@@ -26,9 +26,9 @@ pub struct ApiRequest {
     pub machine: Option<MachineId>,
     /// The job in the path of a status call.
     pub job: Option<JobId>,
-    /// The status of the reply; `None` when the connection was closed without one.
+    /// The status of the reply; `None` if the connection was closed without one.
     pub status: Option<u16>,
-    /// Whether an `Authorization` header was there.
+    /// Whether there was an `Authorization` header.
     pub authorization: bool,
     /// `User-Agent`.
     pub user_agent: Option<String>,
@@ -42,13 +42,13 @@ pub struct ApiRequest {
 pub struct AssetRequest {
     /// The method.
     pub method: String,
-    /// The job whose archive was asked for; `None` when the path names none.
+    /// The job whose archive was requested; `None` if the path names none.
     pub job: Option<JobId>,
-    /// The status of the reply; `None` when the connection was closed without one.
+    /// The status of the reply; `None` if the connection was closed without one.
     pub status: Option<u16>,
-    /// Whether an `Authorization` header was there.
+    /// Whether there was an `Authorization` header.
     pub authorization: bool,
-    /// Whether a `Cookie` header was there.
+    /// Whether there was a `Cookie` header.
     pub cookie: bool,
     /// `Range`.
     pub range: Option<String>,
@@ -64,7 +64,7 @@ pub struct AssetRequest {
     pub bytes: u64,
 }
 
-/// What was asked for one job, refused and failed requests among it.
+/// The requests for one job, including refused and failed ones.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct JobRequests {
@@ -76,17 +76,17 @@ pub struct JobRequests {
     pub asset_bytes: u64,
 }
 
-/// What the emulator was asked until now.
+/// The requests so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Requests {
-    /// The newest requests to the API, oldest first, 10,000 at most.
+    /// The newest requests to the API, at most 10,000, oldest first.
     pub api: Vec<ApiRequest>,
-    /// The newest requests to the asset host, oldest first, 10,000 at most.
+    /// The newest requests to the asset host, at most 10,000, oldest first.
     pub asset: Vec<AssetRequest>,
-    /// Bytes of bodies that the asset host has handed to its connections.
+    /// Bytes of archives that the asset host has handed to its connections.
     pub asset_bytes: u64,
-    /// When each request for a start was answered, refused ones among them.
+    /// When each start request was answered, including refused ones.
     pub start_times: Vec<Instant>,
     counts: HashMap<Endpoint, usize>,
     starts: HashMap<MachineId, usize>,
@@ -94,19 +94,20 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// How many requests there were for `endpoint`, refused and failed ones among them.
+    /// The number of requests to `endpoint`, including refused and failed ones.
     #[must_use]
     pub fn count(&self, endpoint: Endpoint) -> usize {
         self.counts.get(&endpoint).copied().unwrap_or(0)
     }
 
-    /// How many jobs calls have started for `machine`, whether or not their replies arrived.
+    /// The number of jobs that calls have started for `machine`, whether or not the replies
+    /// arrived.
     #[must_use]
     pub fn starts(&self, machine: &MachineId) -> usize {
         self.starts.get(machine).copied().unwrap_or(0)
     }
 
-    /// What was asked for `job`; nothing for one that is not there.
+    /// The requests for `job`; all zero if there is no such job.
     #[must_use]
     pub fn of_job(&self, job: &JobId) -> JobRequests {
         self.jobs.get(job).copied().unwrap_or_default()
@@ -133,7 +134,7 @@ impl Log {
         keep(&mut self.api, request);
     }
 
-    /// `bytes` counts what is sent.
+    /// Logs a request; `bytes` counts the bytes sent.
     pub(crate) fn asset(&mut self, request: AssetRequest, bytes: Arc<AtomicU64>) {
         self.count(Endpoint::Asset);
         keep(&mut self.asset, (request, bytes));

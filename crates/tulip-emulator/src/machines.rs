@@ -12,7 +12,7 @@ pub(crate) struct Machines {
     kinds: Vec<(MachineId, MachineKind)>,
 }
 
-/// Names that people give; the machine's number follows.
+/// Names as people choose them; the machine's number follows.
 const fn stems(kind: MachineKind) -> &'static [&'static str] {
     match kind {
         MachineKind::Cnc => &["Mill", "Lathe", "Fräse, groß", "Mill \"Berta\""],
@@ -22,7 +22,7 @@ const fn stems(kind: MachineKind) -> &'static [&'static str] {
 }
 
 impl Machines {
-    /// `count` machines, dealt to the types in turn.
+    /// Creates `count` machines, assigned to the types in turn.
     pub(crate) fn new(seed: u64, count: usize) -> Self {
         let mut types: Vec<_> = MachineKind::ALL
             .iter()
@@ -65,7 +65,7 @@ impl Machines {
     }
 }
 
-/// Ids have grown an underscore in later versions of Tulip; every fourth machine has one.
+/// Later versions of Tulip use underscores in ids, so every fourth machine has one.
 fn machine_id(seed: u64, nth: usize) -> String {
     let mut id = Random::of(seed, "machine", nth as u64).name(17);
     if nth % 4 == 3 {

@@ -1,4 +1,4 @@
-//! Signed URLs after the manner of S3: Signature Version 4 in the query.
+//! Signed URLs as in S3: Signature Version 4 in the query.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +10,7 @@ use crate::clock::{compact, parse_compact};
 use crate::random::Random;
 use crate::tokens::same;
 
-/// What stays as it is in a canonical query; a path keeps its slashes too.
+/// The characters to encode in a canonical query; a path keeps its slashes.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
@@ -19,10 +19,10 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC
 const PATH: &AsciiSet = &QUERY.remove(b'/');
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const REGION: &str = "us-east-1";
-/// S3 signs for a week at most.
+/// The longest lifetime in seconds: S3 signs for a week at most.
 const LONGEST: u64 = 604_800;
 
-/// What a signed URL is checked against.
+/// A request with a signed URL.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Signed<'a> {
     pub(crate) method: &'a str,
@@ -41,11 +41,11 @@ pub(crate) enum PresignError {
     Parameters(&'static str),
     /// The signature is for something else.
     Mismatch,
-    /// Its time is over.
+    /// It has expired.
     Expired { at: SystemTime },
 }
 
-/// Signs and checks with a secret of its own.
+/// Signs and verifies URLs with its own secret.
 #[derive(Clone)]
 pub(crate) struct Presigner {
     access_key: String,
@@ -61,8 +61,8 @@ impl Presigner {
         }
     }
 
-    /// The query that lets GET `path` on `host` in for `lifetime` from `now` on. `session` goes
-    /// with it, signed.
+    /// Returns the query that allows a GET of `path` on `host` for `lifetime` from `now` on. It
+    /// includes `session`, also signed.
     pub(crate) fn sign(
         &self,
         path: &str,
@@ -207,7 +207,7 @@ mod tests {
         }
     }
 
-    /// The time in the published example.
+    /// The time of the published example.
     fn then() -> SystemTime {
         parse_compact("20130524T000000Z").unwrap()
     }
@@ -293,7 +293,7 @@ mod tests {
             let at = at % query.len();
             let mut changed = query.clone();
             changed.replace_range(at..=at, &with);
-            // An encoding in lower case means the same.
+            // Lower-case percent-encoding is equivalent.
             prop_assume!(!changed.eq_ignore_ascii_case(&query));
             prop_assert!(signer().verify(get(PATH_OF_JOB, &changed), then()).is_err());
         }

@@ -1,5 +1,5 @@
-//! Numbers and names that follow from a seed. Written out here, so that a seed means the same
-//! bytes whatever else changes.
+//! Numbers and names derived from a seed. Implemented here, so that a seed always gives the same
+//! bytes.
 
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 const ALPHANUMERIC: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -19,19 +19,19 @@ impl Random {
         mix(self.0)
     }
 
-    /// A number in `0..bound`, 0 when `bound` is 0.
+    /// A number in `0..bound`, or 0 if `bound` is 0.
     pub(crate) fn below(&mut self, bound: u32) -> u32 {
         let high = ((self.next() >> 32) * u64::from(bound)) >> 32;
         u32::try_from(high).unwrap_or(0)
     }
 
-    /// One of `items`, which has at least one.
+    /// One of `items`, which must not be empty.
     pub(crate) fn pick<T: Copy>(&mut self, items: &[T]) -> T {
         let bound = u32::try_from(items.len()).unwrap_or(u32::MAX);
         items[self.below(bound) as usize]
     }
 
-    /// `length` characters of `[A-Za-z0-9]`, as in the ids that Tulip hands out.
+    /// `length` characters of `[A-Za-z0-9]`, as in Tulip's ids.
     pub(crate) fn name(&mut self, length: usize) -> String {
         (0..length)
             .map(|_| char::from(self.pick(ALPHANUMERIC)))

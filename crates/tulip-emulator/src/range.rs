@@ -1,18 +1,18 @@
-//! `Range` as an object store reads it.
+//! `Range` headers, read as an object store does.
 
 /// Which bytes to serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Selection {
-    /// All of them: there is no range, or one that is to be ignored.
+    /// All of them: there is no range, or it is ignored.
     Whole,
     /// `start..end`, not empty.
     Part { start: u64, end: u64 },
-    /// None: the range lies outside.
+    /// None: the range is outside the object.
     Unsatisfiable,
 }
 
-/// Reads a `Range` header for `length` bytes. A header that cannot be read and several ranges at
-/// once are ignored, as S3 does.
+/// Reads a `Range` header for `length` bytes. Unreadable headers and multiple ranges are ignored,
+/// as S3 does.
 pub(crate) fn select(header: Option<&str>, length: u64) -> Selection {
     let Some((first, last)) = header
         .and_then(|header| header.trim().strip_prefix("bytes="))
@@ -47,7 +47,7 @@ fn number(text: &str) -> Bound {
     if text.is_empty() {
         Bound::Open
     } else if text.bytes().all(|byte| byte.is_ascii_digit()) {
-        // What is too large for the type lies behind every end.
+        // A number too large for the type lies past any end.
         Bound::Given(text.parse().unwrap_or(u64::MAX))
     } else {
         Bound::Unreadable

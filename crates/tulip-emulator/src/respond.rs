@@ -1,4 +1,4 @@
-//! From what is to be said to what goes out.
+//! Turning replies into HTTP responses.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,7 +11,7 @@ use crate::fault::{Fault, Reply};
 use crate::server::Response;
 use crate::wire::{Order, Orders};
 
-/// How a reply goes out.
+/// How a reply is sent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Delivery<'a> {
     pub(crate) fault: &'a Fault,
@@ -20,13 +20,13 @@ pub(crate) struct Delivery<'a> {
 }
 
 impl Delivery<'_> {
-    /// A reply as HTTP has it, with its own body.
+    /// Turns a reply into a response with its own body.
     pub(crate) fn respond(self, reply: &Reply) -> Response {
         self.respond_with(reply, Body::bytes(reply.body.clone()))
     }
 
-    /// A reply as HTTP has it, with `body` in place of its own. A length among its headers is
-    /// announced, whatever the body's is.
+    /// Turns a reply into a response with `body` instead of its own. A length among its headers is
+    /// announced, whatever the body's length is.
     pub(crate) fn respond_with(self, reply: &Reply, body: Body) -> Response {
         let mut headers = HeaderMap::new();
         for (name, value) in &reply.headers {
@@ -56,7 +56,7 @@ impl Delivery<'_> {
         response
     }
 
-    /// Does to a body what the fault has it suffer.
+    /// Applies the fault to a body.
     fn spoil(self, body: Body) -> Body {
         let end = |order| AtLimit::End(self.orders.clone(), order);
         match self.fault {

@@ -1,4 +1,4 @@
-//! Accepting connections, and closing them all at the end.
+//! Accepting connections and closing them at the end.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -39,7 +39,7 @@ pub(crate) trait Handler: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Response, Hangup>> + Send;
 }
 
-/// A running server; it stops when this is dropped.
+/// A running server. Dropping it stops it.
 #[derive(Debug)]
 pub(crate) struct Server(JoinHandle<Infallible>);
 
@@ -62,7 +62,7 @@ impl Drop for Server {
     }
 }
 
-/// Connections end with the set that holds them, which ends with this task.
+/// Accepts connections. All of them close when this task ends, since it owns their set.
 async fn accept(listener: TcpListener, handler: Arc<impl Handler>) -> Infallible {
     let mut connections = JoinSet::new();
     loop {
@@ -71,7 +71,7 @@ async fn accept(listener: TcpListener, handler: Arc<impl Handler>) -> Infallible
                 connections.spawn(serve(stream, Arc::clone(&handler)));
             }
             Err(error) => {
-                // Too many open files, most likely: some will be closed.
+                // Most likely too many open files; wait for some to be closed.
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }

@@ -1,4 +1,4 @@
-//! API tokens: who may do what, under which path.
+//! API tokens: what each may do, and under which path.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,16 +13,16 @@ use crate::random::Random;
 /// How long a one-time key works.
 pub(crate) const ONE_TIME_LIFETIME: Duration = Duration::from_secs(30);
 
-/// What a token belongs to.
+/// The kinds of API tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TokenKind {
-    /// To a workspace: it works under `/api/v3/…` alone.
+    /// A workspace token: it works only under `/api/v3/…`.
     Workspace,
-    /// To the account: it works under `/api/v3/w/{workspace}/…` alone, for the emulator's
+    /// An account token: it works only under `/api/v3/w/{workspace}/…`, for the emulator's
     /// workspace.
     Account,
-    /// To a workspace, for 30 seconds by tokio's clock.
+    /// A workspace token that works for 30 seconds, by tokio's clock.
     OneTime,
 }
 
@@ -33,12 +33,12 @@ struct Token {
     issued: Instant,
 }
 
-/// Why a request is not let in.
+/// Why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// 401: nothing usable was sent.
+    /// 401: no usable credentials were sent.
     Unauthenticated(&'static str),
-    /// 403: what was sent is not enough.
+    /// 403: the credentials are not sufficient.
     Forbidden(String),
 }
 
@@ -46,7 +46,7 @@ pub(crate) enum Refusal {
 pub(crate) struct Tokens(HashMap<String, Token>);
 
 impl Tokens {
-    /// Makes a token up, number `index` of this instance.
+    /// Generates and adds token number `index` of this instance.
     pub(crate) fn issue(
         &mut self,
         seed: u64,
@@ -66,7 +66,7 @@ impl Tokens {
         Ok(credentials)
     }
 
-    /// Lets `credentials` in from `now` on.
+    /// Accepts `credentials` from `now` on.
     pub(crate) fn add(
         &mut self,
         credentials: &Credentials,
@@ -83,8 +83,8 @@ impl Tokens {
         self.0.insert(credentials.key().to_owned(), token);
     }
 
-    /// Whether a request with this `Authorization` may use `scope`, under the path of `asked`
-    /// workspace or, without one, of workspace tokens.
+    /// Checks whether a request with this `Authorization` may use `scope`. `asked` is the workspace
+    /// in the path, if it has one.
     pub(crate) fn check(
         &self,
         authorization: Option<&[u8]>,
@@ -131,7 +131,7 @@ impl Tokens {
     }
 }
 
-/// Key and secret of HTTP Basic.
+/// Reads the key and secret of HTTP Basic.
 fn basic(authorization: Option<&[u8]>) -> Result<(String, String), Refusal> {
     let refused = |reason| Err(Refusal::Unauthenticated(reason));
     let Some(header) = authorization else {
@@ -158,7 +158,7 @@ fn basic(authorization: Option<&[u8]>) -> Result<(String, String), Refusal> {
     }
 }
 
-/// Compares in a time that depends on the lengths alone.
+/// Compares in time that depends only on the lengths.
 pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
     let differing = a.iter().zip(b).fold(0, |sum, (a, b)| sum | (a ^ b));
     a.len() == b.len() && std::hint::black_box(differing) == 0

@@ -1,4 +1,4 @@
-//! The connection beneath HTTP, for what HTTP alone would not do.
+//! The connection below HTTP, for faults that hyper cannot produce.
 
 use std::borrow::Cow;
 use std::io;
@@ -17,14 +17,14 @@ use tokio::net::TcpStream;
 pub(crate) enum Order {
     /// It closes.
     Close,
-    /// It is reset: what the system has not sent yet is lost, and the other side meets an error.
+    /// It is reset: data that the system has not sent yet is lost, and the peer gets an error.
     Reset,
-    /// It sends these bytes, past what HTTP knows of.
+    /// It sends these bytes, which HTTP knows nothing of.
     Send(Bytes),
 }
 
-/// hyper writes no `Transfer-Encoding` but its own. A header of this name, which is as long, gets
-/// through, and the connection writes the right one in its place.
+/// hyper writes only its own `Transfer-Encoding`. A header with this name, which has the same
+/// length, gets through, and the connection replaces it with the real name.
 const PLACEHOLDER: &str = "transfer_encoding";
 const TRANSFER_ENCODING: &str = "transfer-encoding";
 
@@ -45,13 +45,13 @@ impl Orders {
         self.slot().take()
     }
 
-    /// The name that a header must have to reach the client as `Transfer-Encoding`.
+    /// Returns the name with which a header reaches the client as `Transfer-Encoding`.
     pub(crate) fn transfer_encoding(&self) -> &'static str {
         self.has_placeholder.store(true, Ordering::Release);
         PLACEHOLDER
     }
 
-    /// What to write in place of `bytes`, which is as long.
+    /// Returns what to write instead of `bytes`; it has the same length.
     fn renamed<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
         if !self.has_placeholder.load(Ordering::Acquire) {
             return Cow::Borrowed(bytes);
@@ -70,8 +70,8 @@ impl Orders {
     }
 }
 
-/// A connection that carries orders out when it is flushed: by then, everything before them has
-/// been sent.
+/// A connection that carries out orders when it is flushed: everything before them has been sent by
+/// then.
 pub(crate) struct Wire {
     stream: TokioIo<TcpStream>,
     orders: Orders,
@@ -106,7 +106,7 @@ impl Write for Wire {
         let is_renamed = matches!(renamed, Cow::Owned(_));
         let written = ready!(Pin::new(&mut self.stream).poll_write(context, &renamed));
         if is_renamed && written.is_ok() {
-            // A head is small, and written whole.
+            // A head is small, so it is written at once.
             self.orders.has_placeholder.store(false, Ordering::Release);
         }
         Poll::Ready(written)

@@ -15,10 +15,10 @@ use crate::ledger::RunLog;
 use crate::queue::{Queued, Tries};
 use crate::{Item, ItemError, ItemReport, ItemSummary, NotStarted};
 
-/// Follows one attempt.
+/// Observes the events of one attempt.
 pub(crate) type Observer = Box<dyn FnMut(Event<'_>) + Send>;
 
-/// An attempt that is to be made.
+/// An attempt to be made.
 pub(crate) struct Attempt {
     item: Item,
     tries: Tries,
@@ -27,7 +27,7 @@ pub(crate) struct Attempt {
     log: Option<Arc<RunLog>>,
 }
 
-/// An attempt that was made. It holds its turns until it is dropped.
+/// A finished attempt. It holds its turns until it is dropped.
 pub(crate) struct Ended {
     item: Item,
     tries: Tries,
@@ -112,9 +112,9 @@ impl Attempt {
         let export = export.on_event(self.observer(observer, Some(known)));
         let export = export.admission(fence.clone()).until(end);
         let recorded = async {
-            // Without a job the export ends, and with it the observer.
+            // If no job becomes known, the export drops the sender, and this ends.
             if let Ok(job) = job.await {
-                // The end of the export tells where another process has the run.
+                // A lost claim is noticed when the end of the export is recorded.
                 let _ = log.record(self.running(&job)).await;
             }
         };
@@ -128,7 +128,7 @@ impl Attempt {
         }
     }
 
-    /// Measures what the export does, and hands on its job as soon as it is known.
+    /// Measures the export, and sends its job as soon as it is known.
     fn observer(
         &self,
         mut observer: Observer,
@@ -139,7 +139,7 @@ impl Attempt {
             if let Event::Started { job } | Event::ResumingJob { job, .. } = &event
                 && let Some(known) = known.take()
             {
-                // It is not waited for where the export has ended.
+                // Fails only if nobody waits for the job any more.
                 let _ = known.send((*job).clone());
             }
             stopwatch.event(&event);

@@ -1,15 +1,15 @@
-//! When a run ends early: once its first exports show that all others would fail too.
+//! Ends a run early, once its first exports show that all others would fail too.
 
 use tulip_archive::{ExportError, ExportErrorKind};
 
 use crate::{ItemReport, NotStarted, StopPolicy};
 
-/// How many exports must fail in the same way, with no success before, to end a run.
+/// How many exports must fail in the same way, without a success before, to end a run.
 const FAILURES_TO_OPEN: usize = 5;
 
 /// Stops a run whose first exports all fail in the same way, by default the first five. One
-/// success, or one failure of another kind, shows that a failure is the machine's own: from then on
-/// nothing stops the run.
+/// success, or one failure of another kind, shows that failures are specific to a machine: from
+/// then on, nothing stops the run.
 #[derive(Debug)]
 pub struct CircuitBreaker {
     failures_to_open: usize,
@@ -27,17 +27,17 @@ enum State {
     Proven,
 }
 
-/// What makes two failures the same.
+/// The cause of a failure. Failures with equal causes count as the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Cause {
     kind: ExportErrorKind,
-    /// What exactly was refused, where the kind alone does not tell.
+    /// What exactly was refused, if the kind alone does not say.
     detail: Option<String>,
 }
 
 impl Cause {
-    /// The cause of a failure, or `None` where it says nothing about other exports: an object that
-    /// exists, a name that cannot be used, a job that is not known.
+    /// Returns the cause of a failure, or `None` if it says nothing about other exports: an
+    /// existing object, an unusable name, an unknown job.
     fn of(error: &ExportError) -> Option<Self> {
         let detail = error.http_error().and_then(|error| {
             let status = error.status()?;
@@ -98,7 +98,8 @@ impl StopPolicy for CircuitBreaker {
 }
 
 impl CircuitBreaker {
-    /// Stops a run whose first `failures` exports all fail in the same way; 0 counts as 1.
+    /// Creates a breaker that stops a run whose first `failures` exports all fail in the same way;
+    /// 0 counts as 1.
     #[must_use]
     pub fn new(failures: usize) -> Self {
         Self {
@@ -125,7 +126,7 @@ impl CircuitBreaker {
         };
     }
 
-    /// What every export so far has failed with, where that ends the run.
+    /// Returns the cause that every export so far has failed with, if it ends the run.
     fn open(&self) -> Option<&Cause> {
         match &self.state {
             State::Failing { cause, failures } if *failures >= self.failures_to_open => Some(cause),

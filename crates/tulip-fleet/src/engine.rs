@@ -1,4 +1,4 @@
-//! What drives a run, and what ends it early.
+//! The engine that drives a run, and the reasons that end it early.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -15,22 +15,22 @@ use crate::phase::Stopwatch;
 use crate::store_gate::StoreGate;
 use crate::{NotStarted, RetryPolicy};
 
-/// What drives a run that has begun.
+/// The state that drives a run once it has started.
 pub(crate) struct Engine {
     budget: Budget,
-    /// The wait for one more export.
+    /// The wait for the turns of the next export.
     next: BoxFuture<'static, Arc<Turns>>,
-    /// Completes when the run is to end early.
+    /// Completes when the run must end early.
     end: Shared<BoxFuture<'static, End>>,
     ended: Option<End>,
     store: StoreGate,
     time_limit: Option<Duration>,
     item_time_limit: Option<Duration>,
-    /// When the run began, by both clocks.
+    /// When the run started, by the wall clock and the monotonic clock.
     began: (Timestamp, Instant),
 }
 
-/// What ends a run early, beside its policy.
+/// A reason to end a run early, besides its stop policy.
 #[derive(Debug, Clone, Copy)]
 enum End {
     Interrupted,
@@ -42,7 +42,7 @@ enum End {
 impl From<End> for EndReason {
     fn from(end: End) -> Self {
         match end {
-            // An export that was taken over notices by itself, and is not ended from here.
+            // Exports notice a takeover by themselves, and are not ended from here.
             End::Interrupted | End::Fenced => Self::Interrupted,
             End::TimeLimit => Self::TimeLimit("the time limit of the run was reached".into()),
         }
@@ -50,7 +50,7 @@ impl From<End> for EndReason {
 }
 
 impl Engine {
-    /// Starts the time limit.
+    /// Creates the engine, and starts the time limit of the run.
     pub(crate) fn new(limits: &Limits, shutdown: BoxFuture<'static, ()>) -> Self {
         let store = StoreGate::new();
         let budget = Budget::new(limits, store.waiter());
@@ -66,7 +66,7 @@ impl Engine {
         }
     }
 
-    /// Measures an export of this run, which has waited for its start since the run began.
+    /// Returns a stopwatch for an export, which has been waiting to start since the run started.
     pub(crate) fn stopwatch(&self) -> Stopwatch {
         Stopwatch::start(self.began.0, self.began.1)
     }
@@ -80,7 +80,7 @@ impl Engine {
         })
     }
 
-    /// Checks whether the run is to end early.
+    /// Checks whether the run must end early.
     pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) {
         if self.ended.is_none()
             && let Poll::Ready(end) = self.end.poll_unpin(cx)
@@ -89,12 +89,13 @@ impl Engine {
         }
     }
 
-    /// Starts no more: another process has taken the run over. What is under way notices by itself.
+    /// Stops starting exports, because another process has taken over the run. Those under way
+    /// notice by themselves.
     pub(crate) fn fenced(&mut self) {
         self.ended.get_or_insert(End::Fenced);
     }
 
-    /// Why no more exports are to be started, where the run is to end early.
+    /// Returns why no more exports are started, or `None` if the run has not ended early.
     pub(crate) fn ended(&self) -> Option<NotStarted> {
         if self.ended.is_none() && self.store.is_given_up() {
             return Some(NotStarted::new(
@@ -115,7 +116,7 @@ impl Engine {
         })
     }
 
-    /// Completes when an export that was taken up at this time is to end, and says why.
+    /// Completes with the reason when an export that was taken up at `taken_up` must end.
     pub(crate) fn end_of(
         &self,
         taken_up: Instant,
@@ -136,8 +137,8 @@ impl Engine {
         }
     }
 
-    /// Whether an attempt after this pause begins within the limits of the run, and of an export
-    /// that was taken up at this time.
+    /// Whether an attempt after this pause starts within the time limits of the run and of an
+    /// export that was taken up at `taken_up`.
     pub(crate) fn is_in_time(&self, taken_up: Instant, after: Duration) -> bool {
         let is_within = |since: Instant, limit: Option<Duration>| {
             limit.is_none_or(|limit| since.elapsed().saturating_add(after) < limit)
@@ -145,7 +146,8 @@ impl Engine {
         is_within(self.began.1, self.time_limit) && is_within(taken_up, self.item_time_limit)
     }
 
-    /// Holds back whatever writes to the store until a probe has found it up.
+    /// Holds back whatever writes to the store, until a probe succeeds or the policy gives the
+    /// store up.
     pub(crate) fn store_is_down(&mut self, exporter: &Exporter, policy: &mut dyn RetryPolicy) {
         self.store
             .close(exporter, &mut |failed| policy.probe(failed));
@@ -161,7 +163,7 @@ impl Engine {
     }
 }
 
-/// Completes when the run is to end. Its time limit starts now.
+/// Completes when the run must end early. Its time limit starts now.
 fn end(
     shutdown: BoxFuture<'static, ()>,
     limit: Option<Duration>,
@@ -216,7 +218,7 @@ mod tests {
         ] {
             let engine = engine(run, item, shutdown);
             let began = Instant::now();
-            // The export is taken up later than the run began.
+            // The run takes up the export some time after it has started.
             tokio::time::sleep(3 * MINUTE).await;
             let ended = engine.end_of(Instant::now()).await;
             assert_eq!((ended, began.elapsed()), (reason, MINUTE * minutes));

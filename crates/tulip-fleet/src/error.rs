@@ -11,13 +11,13 @@ pub enum PlanError {
     /// The target cannot be used.
     #[error(transparent)]
     Target(#[from] ExportError),
-    /// Exports of the run would have keys that are one object on the target.
+    /// Several exports of the run would have keys that are the same object on the target.
     #[error("{0}")]
     Collisions(Box<Collisions>),
 }
 
 impl PlanError {
-    /// Whether the same plan can succeed later without anybody changing anything.
+    /// Whether the same plan can succeed later without any change.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! Starts that are sent only while the run is this process's.
+//! A fence that lets an export send starts only while this process holds the claim of the run.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use tulip_archive::{Admission, Permit, Turn};
 use crate::budget::Turns;
 use crate::ledger::RunLog;
 
-/// The turns of an export whose run is recorded.
+/// The turns of an export whose run is recorded in a ledger.
 #[derive(Debug)]
 pub(crate) struct Fence {
     turns: Arc<Turns>,
@@ -43,9 +43,9 @@ impl Fence {
 }
 
 impl Admission for Fence {
-    /// An export asks for this when it has its own claim. That the run is still this process's must
-    /// be asked after that: before, another process could take over both, finish the export and
-    /// give its claim back, and this one would claim it and start it once more.
+    /// An export calls this once it holds its own claim. Only then can the claim of the run be
+    /// checked: if it were checked earlier, another process could take over both, finish the export
+    /// and release its claim, and this process would claim the export and start it again.
     fn start(&self) -> Turn<'_, Permit> {
         Box::pin(async {
             let permit = self.turns.start().await;

@@ -3,20 +3,21 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-/// The limits of a run. Generating archives puts load on the instance, so few are asked for at
-/// once; a plant of up to a minute's worth of machines never waits for the rate.
+/// The limits of a run. Generating archives puts load on the instance, so the default limits are
+/// low. A plant with no more machines than there are starts in a minute never waits for the rate.
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
-    /// Archives that are downloaded at the same time.
+    /// The maximum number of downloads at the same time.
     pub(crate) concurrency: usize,
-    /// Jobs that are pending at Tulip at the same time.
+    /// The maximum number of jobs pending at Tulip at the same time.
     pub(crate) max_pending: usize,
-    /// Bytes from which on an archive is large: at most half of the downloads are of such ones.
+    /// The size in bytes from which an archive is large. At most half of the downloads are of large
+    /// archives.
     pub(crate) large_from: u64,
-    /// Starts in any minute.
+    /// The maximum number of starts in any minute.
     pub(crate) start_rate: Option<NonZeroUsize>,
     pub(crate) time_limit: Option<Duration>,
-    /// Of each export.
+    /// The time limit of each export.
     pub(crate) item_time_limit: Option<Duration>,
 }
 

@@ -1,5 +1,5 @@
-//! What a run leaves at the target for loaders: one object that tells what is there, and whether it
-//! is all of it.
+//! The manifest that a run leaves at the target for loaders: one object that lists the exports, and
+//! says whether all archives are there.
 
 use serde::Serialize;
 use tulip_archive::core::sink::{OpenOptions, Sink, SinkError, SinkErrorKind};
@@ -8,21 +8,21 @@ use tulip_archive::{Checksum, JobId, MachineId, ObjectKey, RUNS_FOLDER};
 
 use crate::{Counts, ItemSummary, RunSummary};
 
-/// The version of the manifest's fields. Fields may be added to it.
+/// The version of the manifest's fields. Fields may be added without changing it.
 const VERSION: u32 = 1;
 
 /// The manifest of a run, as JSON at the target: `_runs/ID.json`.
 ///
-/// It is written last: a loader that waits for it reads nothing that is still being written.
-/// Loaders that read the whole folder skip it, since its folder begins with `_`.
+/// It is written last, so a loader that waits for it reads nothing that is still being written.
+/// Loaders that read the whole folder skip it, because the name of its folder begins with `_`.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Manifest {
     /// The version of these fields.
     pub version: u32,
-    /// The id of the run, which begins with the time of its start.
+    /// The run's id, which begins with its start time.
     pub run: String,
-    /// When the run began.
+    /// When the run started.
     pub started: Timestamp,
     /// When its last export ended.
     pub ended: Timestamp,
@@ -30,9 +30,9 @@ pub struct Manifest {
     pub whole: bool,
     /// The part of the machines that the run has exported, such as `2/3`; `None` for all.
     pub shard: Option<String>,
-    /// What wrote it.
+    /// The program that wrote the manifest.
     pub tool: Tool,
-    /// How many exports have ended in each way, all bytes and all records.
+    /// The exports by outcome, with their total bytes and records.
     pub counts: Counts,
     /// Every export, in the order in which they ended.
     pub exports: Vec<ManifestEntry>,
@@ -42,23 +42,23 @@ pub struct Manifest {
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct ManifestEntry {
-    /// The machine, where it is known.
+    /// The machine, if it is known.
     pub machine: Option<MachineId>,
-    /// Its name, where it is known.
+    /// Its name, if it is known.
     pub machine_name: Option<String>,
-    /// The name of its type, where it is known.
+    /// The name of its type, if it is known.
     pub machine_type: Option<String>,
-    /// The job, where one is known.
+    /// The job, if it is known.
     pub job: Option<JobId>,
-    /// How the export has ended: [`ItemOutcome::as_str`](crate::ItemOutcome::as_str).
+    /// How the export ended: [`ItemOutcome::as_str`](crate::ItemOutcome::as_str).
     pub outcome: &'static str,
     /// How often it was tried.
     pub attempts: u32,
-    /// The object; `None` where there is none.
+    /// The object, or `None` if there is none.
     pub object: Option<ManifestObject>,
-    /// What went wrong, on one line.
+    /// The error, on one line.
     pub error: Option<String>,
-    /// The class of that: [`ExportErrorKind::as_str`](tulip_archive::ExportErrorKind::as_str).
+    /// The class of the error: [`ExportErrorKind::as_str`](tulip_archive::ExportErrorKind::as_str).
     pub error_kind: Option<String>,
     /// Tulip's `errorUniqueID`.
     pub error_unique_id: Option<String>,
@@ -70,19 +70,19 @@ pub struct ManifestEntry {
 pub struct ManifestObject {
     /// Its key below the target.
     pub key: ObjectKey,
-    /// The key of its receipt; `None` for an object that was there without one.
+    /// The key of its receipt; `None` for an existing object without one.
     pub receipt: Option<ObjectKey>,
-    /// Its size; with the two below `None` for an object that was there and is kept, whose receipt
-    /// was not read.
+    /// Its size in bytes. Like the two fields below, `None` for an existing object that was kept
+    /// without reading its receipt.
     pub bytes: Option<u64>,
-    /// Its records, the header not counted.
+    /// Its number of records, excluding the header.
     pub records: Option<u64>,
     /// Its checksum.
     pub checksum: Option<Checksum>,
 }
 
 impl Manifest {
-    /// The manifest of a run that has ended. `tool` is the program that ran it.
+    /// Returns the manifest of a run that has ended. `tool` is the program that ran it.
     #[must_use]
     pub fn of(run: &RunSummary, tool: Tool) -> Self {
         let mut items: Vec<_> = run.items.iter().collect();
@@ -100,18 +100,18 @@ impl Manifest {
         }
     }
 
-    /// Where it is stored. Two runs never have the same key; a run that is continued replaces its
-    /// manifest.
+    /// Returns the key of the manifest. Two runs never have the same key; a continued run replaces
+    /// its manifest.
     ///
     /// # Errors
-    /// [`SinkError`] where [`Manifest::run`], which a caller may have changed, cannot be part of a
+    /// [`SinkError`] if [`Manifest::run`], which a caller may have changed, cannot be part of a
     /// key.
     pub fn key(&self) -> Result<ObjectKey, SinkError> {
         ObjectKey::new(&format!("{RUNS_FOLDER}/{}.json", self.run))
             .map_err(|error| SinkError::new(SinkErrorKind::Other, error.to_string()))
     }
 
-    /// Writes it, after everything else that the run writes.
+    /// Writes the manifest. Call this after everything else is written.
     ///
     /// # Errors
     /// [`SinkError`] of the sink; nothing is visible then.
@@ -129,7 +129,7 @@ impl Manifest {
         match writer.write(json.into()).await {
             Ok(()) => writer.close().await.map(|_| key),
             Err(error) => {
-                // What went wrong first is what there is to tell.
+                // The first error is the one to report.
                 drop(writer.abort().await);
                 Err(error)
             }

@@ -4,13 +4,13 @@ use tulip_archive::{Exporter, Source};
 
 use crate::{Plan, PlanError, Run};
 
-/// Exports each source once, at most `concurrency` at the same time (0 counts as 1), and yields a
-/// report for each as it ends.
+/// Exports each source once, with at most `concurrency` downloads at the same time (0 counts as 1),
+/// and yields a report for each export as it ends.
 ///
 /// This is [`Plan::new`] and [`Run::new`] with everything else at its default.
 ///
 /// # Errors
-/// [`PlanError`], before anything is started, where the target cannot be used or keys collide.
+/// [`PlanError`], before anything is started, if the target cannot be used or keys collide.
 pub async fn export_many(
     exporter: &Exporter,
     sources: impl IntoIterator<Item = Source>,

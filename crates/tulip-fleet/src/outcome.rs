@@ -6,29 +6,29 @@ use tulip_archive::{ExportError, ExportErrorKind};
 
 use crate::{Measured, Phase};
 
-/// How an export of a run has ended. Each ends in exactly one of these.
+/// How an export of a run ended. Every export ends in exactly one of these ways.
 ///
-/// What went wrong exactly is the [`ExportErrorKind`] of the report's error; this tells how far the
-/// export came, and so what a retry has to do.
+/// The [`ExportErrorKind`] of the report's error says what exactly went wrong. The outcome says how
+/// far the export got, and so what a retry has to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ItemOutcome {
     /// The archive is stored, with its receipt.
     Stored,
-    /// Nothing had to be done: the archive of this job was already stored, or an object was there
-    /// that was to be kept.
+    /// Nothing had to be done: the archive of this job was already stored, or an existing object
+    /// was kept.
     Unchanged,
     /// No job was started. A retry starts one.
     NotStarted,
-    /// Tulip was asked to start a job and whether it did is not known. No other start is sent for
-    /// an hour.
+    /// Tulip was asked to start a job, and it is not known whether it did. No other start is sent
+    /// for an hour.
     StartUnknown,
     /// A job was started and gave no archive: it failed, was not complete by a deadline, or its
-    /// status could not be had.
+    /// status could not be read.
     FailedAtTulip,
-    /// The job gave an archive, which is not stored: it could not be downloaded, was not whole, or
-    /// the store failed. Also where the export was interrupted after its job was started, or a time
-    /// limit was reached after the job was complete.
+    /// The job gave an archive, but it is not stored: it could not be downloaded, was incomplete,
+    /// or the store failed. Also if the export was interrupted after its job was started, or
+    /// reached a time limit after its job was complete.
     FailedToStore,
 }
 
@@ -43,20 +43,20 @@ const NAMES: [(ItemOutcome, &str); 6] = [
 ];
 
 impl ItemOutcome {
-    /// Every outcome, for tables and their tests.
+    /// Returns every outcome, for tables and their tests.
     pub fn all() -> impl Iterator<Item = Self> {
         NAMES.iter().map(|(outcome, _)| *outcome)
     }
 
-    /// The stable name in lower case, for example `failed_at_tulip`: what `--json` and ledgers call
-    /// it.
+    /// Returns the stable name in lower case, for example `failed_at_tulip`, used by `--json` and
+    /// ledgers.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         let found = NAMES.iter().find(|(outcome, _)| *outcome == self);
         found.map_or("other", |(_, name)| *name)
     }
 
-    /// The outcome with this stable name.
+    /// Returns the outcome with this stable name, or `None` if there is none.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         let found = NAMES.iter().find(|(_, known)| *known == name);

@@ -1,4 +1,4 @@
-//! What an export of a run spends its time on.
+//! The phases of an export, and the time that it spends in them.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,22 +8,21 @@ use tokio::time::Instant;
 use tulip_archive::Event;
 use tulip_archive::core::Timestamp;
 
-/// What an export of a run spends time on. An export that is tried again has some of them more than
-/// once.
+/// A phase of an export. An export that is retried goes through some phases more than once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Phase {
-    /// It waits until the run may start a job for it, from the beginning of the run.
+    /// It is waiting until the run may start a job for it, counted from the start of the run.
     WaitingToStart,
-    /// Its job was started, and is not complete.
+    /// Its job was started and is not complete.
     Pending,
-    /// Its job is complete, and other downloads are under way.
+    /// Its job is complete, and it is waiting for its turn to download.
     WaitingToDownload,
-    /// The archive's host is asked for the archive, and its bytes are written.
+    /// The archive is requested from its host, and its bytes are written.
     Downloading,
-    /// All bytes are there: the object and its receipt are being committed.
+    /// All bytes are written; the object and its receipt are being committed.
     Storing,
-    /// It has failed, and is to be tried again.
+    /// It has failed, and is waiting to be tried again.
     WaitingToRetry,
 }
 
@@ -38,12 +37,12 @@ const NAMES: [(Phase, &str); 6] = [
 ];
 
 impl Phase {
-    /// Every phase, in the order in which they come.
+    /// Returns every phase, in the order in which they occur.
     pub fn all() -> impl Iterator<Item = Self> {
         NAMES.iter().map(|(phase, _)| *phase)
     }
 
-    /// The stable name in lower case, for example `pending`: what `--json` and metrics call it.
+    /// Returns the stable name in lower case, for example `pending`, used by `--json` and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         let found = NAMES.iter().find(|(phase, _)| *phase == self);
@@ -57,36 +56,36 @@ impl fmt::Display for Phase {
     }
 }
 
-/// One stay of an export in a phase.
+/// One period that an export spent in a phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PhaseSpan {
     /// The phase.
     pub phase: Phase,
-    /// When it began, by the system's clock.
+    /// When it started, by the system's clock.
     pub started: Timestamp,
     /// How long it took, by a monotonic clock.
     pub took: Duration,
 }
 
-/// What was measured of one export.
+/// The measurements of one export.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Measured {
-    /// The phases, in the order in which they came. Empty where the export did not belong to a run
-    /// that had begun.
+    /// The phases, in the order in which they occurred. Empty if the export did not belong to a run
+    /// that had started.
     pub phases: Vec<PhaseSpan>,
-    /// Bytes that were written to the target, with those that an earlier run has left there. 0
-    /// where nothing had to be written.
+    /// Bytes written to the target, including those that an earlier run left there. 0 if nothing
+    /// had to be written.
     pub bytes: u64,
-    /// Whole records in these bytes, the header not counted.
+    /// Whole records in these bytes, excluding the header.
     pub records: u64,
-    /// Requests to Tulip and to the archive's host that failed and were made again.
+    /// Requests to Tulip and to the archive's host that failed and were retried.
     pub retries: u32,
 }
 
 impl Measured {
-    /// The time spent in a phase, over all attempts.
+    /// Returns the time spent in a phase, over all attempts.
     #[must_use]
     pub fn time_in(&self, phase: Phase) -> Duration {
         let spans = self.phases.iter().filter(|span| span.phase == phase);
@@ -94,7 +93,7 @@ impl Measured {
     }
 }
 
-/// Measures one export while it runs. Clones measure the same.
+/// Measures one export while it runs. Clones share their measurements.
 #[derive(Debug, Clone)]
 pub(crate) struct Stopwatch(Arc<Mutex<State>>);
 
@@ -104,12 +103,12 @@ struct State {
     phase: Phase,
     started: Timestamp,
     since: Instant,
-    /// Requests to the archive's host that failed, in this attempt.
+    /// Requests to the archive's host that failed in this attempt.
     download_retries: u32,
 }
 
 impl Stopwatch {
-    /// Begins with an export that waits for its start.
+    /// Starts measuring an export that is waiting to start.
     pub(crate) fn start(started: Timestamp, since: Instant) -> Self {
         Self(Arc::new(Mutex::new(State {
             measured: Measured::default(),
@@ -120,12 +119,12 @@ impl Stopwatch {
         })))
     }
 
-    /// Follows the export.
+    /// Updates the measurements for an event of the export.
     pub(crate) fn event(&self, event: &Event<'_>) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::Started { .. } | Event::ResumingJob { .. } => state.enter(Phase::Pending),
-            // The job was known before, so no event told of it.
+            // The job was known before, so no earlier event has entered this phase.
             Event::Waiting { waited, .. } | Event::Complete { waited }
                 if matches!(state.phase, Phase::WaitingToStart | Phase::WaitingToRetry) =>
             {
@@ -157,14 +156,14 @@ impl Stopwatch {
         }
     }
 
-    /// The export is to be tried again.
+    /// Records that the export will be tried again.
     pub(crate) fn retry(&self) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.measured.retries += std::mem::take(&mut state.download_retries);
         state.enter(Phase::WaitingToRetry);
     }
 
-    /// What was measured until now.
+    /// Returns the measurements so far.
     pub(crate) fn read(&self) -> Measured {
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut measured = state.measured.clone();
@@ -187,7 +186,7 @@ impl State {
         self.enter_since(phase, Duration::ZERO);
     }
 
-    /// Enters a phase that began this long ago.
+    /// Enters a phase that started this long ago.
     fn enter_since(&mut self, phase: Phase, ago: Duration) {
         if self.phase == phase {
             return;
@@ -272,7 +271,7 @@ mod tests {
         for pair in measured.phases.windows(2) {
             let gap = pair[1].started.as_system_time();
             let gap = gap.duration_since(pair[0].started.as_system_time());
-            // Timestamps are cut to the millisecond.
+            // Timestamps are truncated to the millisecond.
             assert_eq!(gap.unwrap().as_secs(), pair[0].took.as_secs());
         }
         assert_eq!((measured.bytes, measured.records), (7, 0));

@@ -1,4 +1,4 @@
-//! What a run would do, without doing any of it.
+//! Previews of a run.
 
 use futures_util::stream::{StreamExt as _, iter};
 use tulip_archive::{ExportErrorKind, Exporter, IfExists, JobId, ObjectKey, Source};
@@ -13,18 +13,18 @@ const LOOKUPS: usize = 16;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Preview {
-    /// What would be exported.
+    /// The source that would be exported.
     pub source: Source,
-    /// What would be done.
+    /// The action that would be taken.
     pub action: PreviewAction,
-    /// The key that the archive would have if it were exported now. A job that is not started yet
-    /// stands in it as `JOB`.
+    /// The key that the archive would have if it were exported now. It contains `JOB` for a job
+    /// that is not started yet.
     pub key: Option<ObjectKey>,
-    /// Where the object would lie: a path or URL without any secret.
+    /// The location of the object: a path or URL without any secret.
     pub location: Option<String>,
 }
 
-/// What a run would do.
+/// What a run would do with a source.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum PreviewAction {
@@ -32,22 +32,22 @@ pub enum PreviewAction {
     Start,
     /// Store the archive of this job.
     Export(JobId),
-    /// Leave the object that is there as it is.
+    /// Keep the existing object.
     Keep,
     /// Fail, for this reason.
     Fail(NotStarted),
 }
 
-/// What a run of these sources would do, every source once. Nothing is started and nothing written:
-/// the target is not probed, so a target that cannot be written is not noticed, nor that it does
-/// not tell upper from lower case. Objects are looked up where existing ones are to be kept and the
-/// exporter's sink can look them up.
+/// Returns what a run of these sources would do, each source once. Starts and writes nothing. The
+/// target is not probed, so it goes unnoticed if the target is not writable or ignores case.
+/// Objects are looked up if existing ones must not be overwritten and the exporter's sink supports
+/// lookups.
 ///
-/// A job of an interrupted run that would be resumed is not looked for: it shows as a start.
+/// Jobs that would be resumed from an interrupted run are not looked up: they show as starts.
 ///
 /// # Errors
-/// [`PlanError::Collisions`] where keys collide, or [`PlanError::Target`] where the first look at
-/// the target fails.
+/// [`PlanError::Collisions`] if keys collide, or [`PlanError::Target`] if a lookup at the target
+/// fails.
 pub async fn preview(
     exporter: &Exporter,
     sources: impl IntoIterator<Item = Source>,

@@ -12,15 +12,15 @@ use tulip_archive::core::Timestamp;
 use crate::phase::Stopwatch;
 use crate::{Item, ItemReport};
 
-/// An export that waits for its turn.
+/// An export that is waiting for its turn.
 #[derive(Debug)]
 pub(crate) struct Queued {
     pub(crate) item: Item,
-    /// What came of it until now, where it was tried before.
+    /// Its earlier attempts, if there were any.
     pub(crate) earlier: Option<Earlier>,
 }
 
-/// The attempts of an export that have failed.
+/// The failed attempts of an export.
 #[derive(Debug)]
 pub(crate) struct Earlier {
     pub(crate) tries: Tries,
@@ -34,16 +34,16 @@ pub(crate) struct Earlier {
 #[derive(Debug)]
 pub(crate) struct Tries {
     pub(crate) attempts: u32,
-    /// When the run took the export up, by both clocks.
+    /// When the run took up the export, by the wall clock and the monotonic clock.
     pub(crate) started: (Timestamp, Instant),
     pub(crate) stopwatch: Stopwatch,
 }
 
-/// The exports that wait for their turn, and those that wait for the time of their next attempt.
+/// The exports that are waiting for their turn, and those whose next attempt is not due yet.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     waiting: VecDeque<Queued>,
-    /// By when they are due; the number tells those apart that are due at once.
+    /// Keyed by the time when they are due; the number distinguishes those due at the same time.
     delayed: BTreeMap<(Instant, u64), Queued>,
     last: u64,
     timer: Option<Pin<Box<Sleep>>>,
@@ -65,12 +65,12 @@ impl Queue {
         self.waiting.len() + self.delayed.len()
     }
 
-    /// How many wait for the time of their next attempt.
+    /// Returns the number of exports whose next attempt is not due yet.
     pub(crate) fn delayed(&self) -> usize {
         self.delayed.len()
     }
 
-    /// The one whose turn is next.
+    /// Returns the export whose turn is next.
     pub(crate) fn front(&self) -> Option<&Queued> {
         self.waiting.front()
     }
@@ -79,7 +79,7 @@ impl Queue {
         self.waiting.pop_front()
     }
 
-    /// Has an export wait for its next attempt, before those that were not tried yet.
+    /// Queues an export for its next attempt, ahead of those that were not tried yet.
     pub(crate) fn retry(&mut self, queued: Queued, after: Duration) {
         let due = Instant::now().checked_add(after);
         let Some(due) = due.filter(|_| !after.is_zero()) else {
@@ -87,11 +87,11 @@ impl Queue {
         };
         self.last += 1;
         self.delayed.insert((due, self.last), queued);
-        // The timer may stand on a later one.
+        // The timer may be set for a later one.
         self.timer = None;
     }
 
-    /// Puts those that are due in front of the others.
+    /// Moves the exports that are due to the front.
     pub(crate) fn poll_due(&mut self, cx: &mut Context<'_>) {
         while let Some(first) = self.delayed.first_entry() {
             let due = first.key().0;
@@ -107,7 +107,7 @@ impl Queue {
         }
     }
 
-    /// Every export that is left, in no particular order.
+    /// Removes and returns all exports, in no particular order.
     pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Queued> + use<> {
         let delayed = std::mem::take(&mut self.delayed);
         self.timer = None;

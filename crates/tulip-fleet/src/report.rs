@@ -1,4 +1,4 @@
-//! What came of the exports of a run.
+//! Reports on the exports of a run.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -8,21 +8,21 @@ use tulip_archive::{ExportError, ExportErrorKind, JobId, Source};
 
 use crate::{ItemOutcome, Measured};
 
-/// One export of a run that has ended, or that was not started.
+/// The report on one export of a run, which has ended or was not started.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ItemReport {
-    /// What was exported.
+    /// The source of the export.
     pub source: Source,
     /// Where the archive is, or why it is not stored.
     pub result: Result<tulip_archive::Outcome, ItemError>,
-    /// When this run took the export up; `None` where it did not.
+    /// When this run took up the export; `None` if it did not.
     pub started: Option<Timestamp>,
     /// When the export ended, or was given up.
     pub ended: Timestamp,
-    /// How often the run has tried the export: 0 where it did not.
+    /// How often the run tried the export; 0 if it did not.
     pub attempts: u32,
-    /// What the export spent its time on, and how much it moved.
+    /// The measurements of the export: its phases, and how much it transferred.
     pub measured: Measured,
     /// Whether the exporter remembers incomplete exports, so that another run can resume this one.
     pub remembered: bool,
@@ -42,14 +42,14 @@ pub enum ItemError {
 #[error("{reason}")]
 #[non_exhaustive]
 pub struct NotStarted {
-    /// The class of what stands in the way.
+    /// The class of the reason.
     pub kind: ExportErrorKind,
-    /// What stands in the way, in words.
+    /// The reason, in words.
     pub reason: String,
 }
 
 impl NotStarted {
-    /// An export that is not tried for this reason.
+    /// Creates the reason why an export is not tried.
     #[must_use]
     pub fn new(kind: ExportErrorKind, reason: impl Into<String>) -> Self {
         Self {
@@ -58,7 +58,7 @@ impl NotStarted {
         }
     }
 
-    /// The run was interrupted before.
+    /// Returns the reason for an export of an interrupted run.
     #[must_use]
     pub fn interrupted() -> Self {
         let reason = "not started: the run was interrupted";
@@ -67,7 +67,7 @@ impl NotStarted {
 }
 
 impl ItemError {
-    /// The class of the failure.
+    /// Returns the class of the failure.
     #[must_use]
     pub fn kind(&self) -> ExportErrorKind {
         match self {
@@ -76,7 +76,7 @@ impl ItemError {
         }
     }
 
-    /// Whether the same export can succeed later without anybody changing anything.
+    /// Whether the same export can succeed later without any change.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -85,7 +85,7 @@ impl ItemError {
         }
     }
 
-    /// The `errorUniqueID` that Tulip's support asks for, where Tulip gave one.
+    /// Returns the `errorUniqueID` that Tulip's support asks for, if Tulip gave one.
     #[must_use]
     pub fn error_unique_id(&self) -> Option<&str> {
         match self {
@@ -114,13 +114,13 @@ impl StdError for ItemError {
 }
 
 impl ItemReport {
-    /// An export that failed before it was started.
+    /// Returns the report on an export that failed before it was started.
     #[must_use]
     pub fn failed(source: Source, error: ExportError) -> Self {
         Self::without_start(source, ItemError::Failed(error))
     }
 
-    /// An export that was not tried.
+    /// Returns the report on an export that was not tried.
     #[must_use]
     pub fn not_started(source: Source, why: NotStarted) -> Self {
         Self::without_start(source, ItemError::NotStarted(why))
@@ -138,7 +138,7 @@ impl ItemReport {
         }
     }
 
-    /// How the export has ended.
+    /// Returns how the export ended.
     #[must_use]
     pub fn outcome(&self) -> ItemOutcome {
         match &self.result {
@@ -148,7 +148,7 @@ impl ItemReport {
         }
     }
 
-    /// The failure of an export that was tried.
+    /// Returns the error of an export that failed, or `None` if it succeeded or was not tried.
     #[must_use]
     pub fn failure(&self) -> Option<&ExportError> {
         match &self.result {
@@ -157,7 +157,7 @@ impl ItemReport {
         }
     }
 
-    /// The job, where one is known.
+    /// Returns the job, if it is known.
     #[must_use]
     pub fn job(&self) -> Option<&JobId> {
         let of_result = match &self.result {
@@ -168,8 +168,8 @@ impl ItemReport {
         of_result.or_else(|| self.source.known_job())
     }
 
-    /// The job that was started for a failed export, where its archive is still worth fetching:
-    /// exporting that job spares Tulip another one.
+    /// Returns the job that was started for a failed export, if its archive is still worth
+    /// fetching. Exporting that job spares Tulip another one.
     #[must_use]
     pub fn job_to_fetch(&self) -> Option<&JobId> {
         use ExportErrorKind as Kind;

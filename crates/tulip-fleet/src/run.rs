@@ -22,29 +22,29 @@ use crate::queue::{Earlier, Queue, Queued};
 use crate::retry::{FailedAttempt, Retry, RetryByOutcome, RetryPolicy};
 use crate::{CircuitBreaker, ItemReport, NotStarted, Plan, StopPolicy};
 
-/// A plan that runs: a stream of one report for each of its exports, as they end.
+/// A running plan: a stream that yields a report for each export as it ends.
 ///
 /// Jobs are started within a budget: at most [`Run::start_rate`] in any minute, and at most
-/// [`Run::max_pending`] that Tulip is not done with. All that are started are polled, and each that
-/// is complete is downloaded as soon as fewer than [`Run::concurrency`] others are. Large archives
-/// get half of these turns at most, so that they do not hold up the others: see
-/// [`Run::large_from`].
+/// [`Run::max_pending`] pending at Tulip. All started jobs are polled, and a complete one is
+/// downloaded as soon as fewer than [`Run::concurrency`] others are. Large archives get at most
+/// half of the downloads, so that they do not hold up the others: see [`Run::large_from`].
 ///
-/// One that fails is tried again where the [`RetryPolicy`] says so, by default [`RetryByOutcome`],
-/// and reported once, when it is not. It does not stop the others, unless the [`StopPolicy`] says
-/// so; by default a [`CircuitBreaker`], which sees what is reported.
+/// A failed export is tried again if the [`RetryPolicy`] says so, by default [`RetryByOutcome`],
+/// and is reported once, after its last attempt. It does not stop the others unless the
+/// [`StopPolicy`] says so, by default a [`CircuitBreaker`]. The stop policy sees only reported
+/// exports.
 ///
-/// Nothing runs before the stream is polled first. It must be polled within a tokio runtime, on
-/// which each export is a task of its own.
+/// Nothing runs until the stream is first polled. It must be polled within a tokio runtime, on
+/// which each export is its own task.
 ///
 /// # Cancellation
-/// [`Run::until`] ends the exports in order and reports every one. Dropping the stream drops its
-/// exports: nothing of theirs is visible at the target, and jobs that were started continue at
-/// Tulip, as [`Export`](tulip_archive::Export) says.
+/// [`Run::until`] ends the exports in an orderly way and reports every one. Dropping the stream
+/// drops its exports: they leave nothing visible at the target, and started jobs continue at Tulip,
+/// as [`Export`](tulip_archive::Export) describes.
 #[must_use = "nothing runs until the stream is polled"]
 pub struct Run {
     queue: Queue,
-    /// Reports that are to be yielded next.
+    /// Reports to be yielded next.
     ended: VecDeque<ItemReport>,
     running: JoinSet<Ended>,
     limits: Limits,
@@ -54,16 +54,16 @@ pub struct Run {
     on_retry: Box<dyn FnMut(&Retry<'_>) + Send>,
     shutdown: BoxFuture<'static, ()>,
     log: Option<Arc<RunLog>>,
-    /// What the stream makes of these when it is polled first.
+    /// Created from the limits and the shutdown when the stream is first polled.
     engine: Option<Engine>,
     stopped: Option<Stopped>,
 }
 
-/// Why a run has ended early, and how many of its exports it has not started.
+/// Why a run ended early, and how many of its exports it did not start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stopped {
-    /// The reason that each export that was not started was reported with.
+    /// The reason reported for each export that was not started.
     pub why: NotStarted,
     /// How many exports were not started.
     pub left: usize,
@@ -82,9 +82,9 @@ impl fmt::Debug for Run {
 }
 
 impl Run {
-    /// A run of this plan: four downloads at the same time, at most eight jobs pending and 60
-    /// started in a minute, each export tried three times at most, stopped by a [`CircuitBreaker`],
-    /// without a time limit.
+    /// Creates a run of this plan with the defaults: four downloads at the same time, at most eight
+    /// jobs pending, 60 starts in any minute, three attempts for each export, a [`CircuitBreaker`],
+    /// and no time limit.
     pub fn new(plan: Plan) -> Self {
         let (items, ended) = plan.into_parts();
         Self {
@@ -109,7 +109,7 @@ impl Run {
         self
     }
 
-    /// Has at most this many jobs pending at Tulip at the same time; 0 counts as 1. A job is
+    /// Keeps at most this many jobs pending at Tulip at the same time; 0 counts as 1. A job is
     /// pending from its start until its archive can be downloaded.
     pub fn max_pending(mut self, jobs: usize) -> Self {
         self.limits.max_pending = jobs.max(1);
@@ -130,7 +130,7 @@ impl Run {
         self
     }
 
-    /// Ends the run after this time, as [`Run::until`] does, but each export with
+    /// Ends the run after this time, like [`Run::until`], but ends each export with
     /// [`ExportErrorKind::DeadlineExceeded`](tulip_archive::ExportErrorKind::DeadlineExceeded);
     /// `None` sets no limit.
     pub fn time_limit(mut self, limit: Option<Duration>) -> Self {
@@ -138,21 +138,22 @@ impl Run {
         self
     }
 
-    /// Ends each export after this time, with all its attempts and the pauses between them, with
+    /// Ends each export after this time with
     /// [`ExportErrorKind::DeadlineExceeded`](tulip_archive::ExportErrorKind::DeadlineExceeded);
-    /// `None` sets no limit. The time begins when the run takes the export up.
+    /// `None` sets no limit. The time starts when the run takes up the export, and includes all
+    /// attempts and the pauses between them.
     pub fn item_time_limit(mut self, limit: Option<Duration>) -> Self {
         self.limits.item_time_limit = limit;
         self
     }
 
-    /// Decides which exports that have failed are tried again.
+    /// Decides which failed exports are tried again.
     pub fn retry_policy(mut self, policy: impl RetryPolicy + 'static) -> Self {
         self.retries = Box::new(policy);
         self
     }
 
-    /// Calls `observe` for each failed attempt that is to be followed by another.
+    /// Calls `observe` for each failed attempt that will be followed by another.
     pub fn on_retry(mut self, observe: impl FnMut(&Retry<'_>) + Send + 'static) -> Self {
         self.on_retry = Box::new(observe);
         self
@@ -164,8 +165,8 @@ impl Run {
         self
     }
 
-    /// Calls `observe` with each source before each attempt, and what that returns with
-    /// every [`Event`] of that attempt.
+    /// Calls `observe` with the source before each attempt, and calls the function that it returns
+    /// with every [`Event`] of that attempt.
     pub fn on_event<O>(mut self, mut observe: impl FnMut(&Source) -> O + Send + 'static) -> Self
     where
         O: FnMut(Event<'_>) + Send + 'static,
@@ -175,35 +176,36 @@ impl Run {
     }
 
     /// Ends the run when `shutdown` completes: exports under way end as
-    /// [`Export::until`](tulip_archive::Export::until) says, no more are started, and each is
+    /// [`Export::until`](tulip_archive::Export::until) describes, no more are started, and each is
     /// reported as interrupted.
     pub fn until(mut self, shutdown: impl Future<Output = ()> + Send + 'static) -> Self {
         self.shutdown = shutdown.boxed();
         self
     }
 
-    /// Records in a ledger the job of each export as soon as it is known, and how the export ends.
-    /// Where another process has taken the run over, it ends early, and its exports as
-    /// [`ExportErrorKind::Fenced`](tulip_archive::ExportErrorKind::Fenced).
+    /// Records the job of each export in a ledger as soon as it is known, and how the export ends.
+    /// If another process takes over the run, it ends early, and exports that are not started yet
+    /// end as [`ExportErrorKind::Fenced`](tulip_archive::ExportErrorKind::Fenced).
     pub fn log(mut self, log: Arc<RunLog>) -> Self {
         self.log = Some(log);
         self
     }
 
-    /// How many reports are still to come.
+    /// Returns the number of reports still to come.
     #[must_use]
     pub fn remaining(&self) -> usize {
         self.queue.len() + self.running.len() + self.ended.len()
     }
 
-    /// Why the run has ended early, where that has cost an export: it was interrupted, its time
-    /// limit was reached, or its [`StopPolicy`] stopped it.
+    /// Returns why the run ended early, if that cost an export: it was interrupted, its time limit
+    /// was reached, its [`StopPolicy`] stopped it, the store was given up, or another process took
+    /// it over.
     #[must_use]
     pub fn stopped(&self) -> Option<&Stopped> {
         self.stopped.as_ref()
     }
 
-    /// The next report, or `None` once every export has been reported.
+    /// Returns the next report, or `None` once every export has been reported.
     ///
     /// # Cancellation
     /// Dropping the future loses no report.
@@ -230,9 +232,9 @@ impl Run {
                         return Poll::Ready(Some(report));
                     }
                 }
-                // Nothing cancels a task, so it has panicked, in the observer or in a sink.
+                // No task is ever cancelled, so this one panicked, in the observer or in a sink.
                 Poll::Ready(Some(Err(error))) => std::panic::resume_unwind(error.into_panic()),
-                // What is left waits for its time, or for the store.
+                // The remaining exports wait for their next attempt, or for the store.
                 Poll::Ready(None) if self.queue.len() > 0 => return Poll::Pending,
                 Poll::Ready(None) => return Poll::Ready(None),
                 Poll::Pending => return Poll::Pending,
@@ -245,8 +247,8 @@ impl Run {
         engine.poll_store(cx, self.retries.as_mut());
         self.queue.poll_due(cx);
         if let Some(why) = engine.ended().or_else(|| self.policy.stop()) {
-            // A success of an export that is under way may prove the others worth trying, so
-            // they are given up once nothing is under way.
+            // A success of an export under way may prove the others worth trying, so they are given
+            // up only once nothing is under way.
             if self.running.is_empty() {
                 self.give_up(&why, engine);
             }
@@ -290,9 +292,10 @@ impl Run {
         }
     }
 
-    /// Has a failed export wait for another attempt, or hands its report out.
+    /// Queues a failed export for another attempt, or returns its report.
     fn conclude(&mut self, engine: &mut Engine, ended: Ended) -> Option<ItemReport> {
-        // The turns end here, so that no other export is taken up before the policy has seen this.
+        // The turns are held until this function returns, so that no other export is taken up
+        // before the policy has seen this one.
         if ended.is_fenced() {
             engine.fenced();
         }

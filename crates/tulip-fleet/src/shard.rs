@@ -1,4 +1,4 @@
-//! A part of the machines, for runs that share an instance's machines between them.
+//! Shards of an instance's machines, for runs that divide the machines among them.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -9,10 +9,10 @@ use tulip_archive::Source;
 
 /// One of several equal parts of all machines, written `2/3`: the second of three.
 ///
-/// Which shard a machine is in follows from its id alone, so it is the same in every run, whatever
-/// the other machines are: the first eight bytes of the SHA-256 of the id, as a big-endian number,
-/// modulo the number of shards. Every machine is in exactly one shard. A job without a known
-/// machine is told by the id of the job.
+/// The shard of a machine depends on its id alone, so it is the same in every run, whatever other
+/// machines there are: the first eight bytes of the SHA-256 of the id, as a big-endian number,
+/// modulo the number of shards. Every machine is in exactly one shard. For a job without a known
+/// machine, the id of the job is used.
 ///
 /// ```
 /// use tulip_fleet::{Shard, archive::Source};
@@ -23,19 +23,19 @@ use tulip_archive::Source;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Shard {
-    /// From 0.
+    /// Counted from 0.
     index: u32,
     count: NonZeroU32,
 }
 
-/// Why a text or a number is no shard.
+/// Why a text or a number is not a shard.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ShardError {
     /// It is not two numbers with a slash between them.
     #[error("expected the number of a shard and how many there are, such as 1/3")]
     NotAShard,
-    /// There is no shard of that number.
+    /// There is no shard with that number.
     #[error("there is no shard {number} of {count}; they are numbered from 1")]
     OutOfRange {
         /// The number, counted from 1.
@@ -46,10 +46,10 @@ pub enum ShardError {
 }
 
 impl Shard {
-    /// The shard with this index, counted from 0, of `count`.
+    /// Returns the shard with this index, counted from 0, of `count` shards.
     ///
     /// # Errors
-    /// [`ShardError::OutOfRange`] where there are not that many.
+    /// [`ShardError::OutOfRange`] if there are not that many.
     pub fn new(index: u32, count: u32) -> Result<Self, ShardError> {
         let number = u64::from(index) + 1;
         match NonZeroU32::new(count).filter(|count| index < count.get()) {
@@ -58,13 +58,13 @@ impl Shard {
         }
     }
 
-    /// Its number, counted from 1.
+    /// Returns its number, counted from 1.
     #[must_use]
     pub fn number(self) -> u64 {
         u64::from(self.index) + 1
     }
 
-    /// How many shards there are.
+    /// Returns the number of shards.
     #[must_use]
     pub fn count(self) -> u32 {
         self.count.get()
@@ -126,7 +126,7 @@ mod tests {
         Source::machine(id.parse().unwrap())
     }
 
-    /// What every version and every program that splits machines in the same way must compute:
+    /// Every version, and every program that splits machines in the same way, must compute this:
     /// `printf %s ID | sha256sum | cut -c1-16`, as a hexadecimal number, modulo the count.
     #[test]
     fn machines_stay_in_their_shard_for_ever() {

@@ -1,11 +1,11 @@
-//! What a run exports.
+//! The sources of a run.
 
 use std::collections::HashSet;
 
 use tulip_archive::core::{Machine, MachineType};
 use tulip_archive::{JobId, MachineId, Source};
 
-/// Every machine of a listing as a source, with its names.
+/// Returns every machine of a listing as a source, with its names.
 #[must_use]
 pub fn sources_of(types: &[MachineType]) -> Vec<Source> {
     let each = |kind| move |machine| source_of(machine, kind);
@@ -15,7 +15,7 @@ pub fn sources_of(types: &[MachineType]) -> Vec<Source> {
         .collect()
 }
 
-/// A machine of a listing as a source, with its names.
+/// Returns a machine of a listing as a source, with its names.
 pub(crate) fn source_of(machine: &Machine, kind: &MachineType) -> Source {
     Source::machine(machine.id.clone())
         .of_machine(machine)
@@ -25,7 +25,7 @@ pub(crate) fn source_of(machine: &Machine, kind: &MachineType) -> Source {
         })
 }
 
-/// The same sources in the same order, each machine and each job once.
+/// Returns the sources in the same order, with each machine and each job once.
 #[must_use]
 pub fn deduplicate(sources: impl IntoIterator<Item = Source>) -> Vec<Source> {
     let mut seen: HashSet<(Option<MachineId>, Option<JobId>)> = HashSet::new();

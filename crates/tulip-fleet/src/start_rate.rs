@@ -1,4 +1,4 @@
-//! How many starts are sent in any minute.
+//! A limit for the starts sent in any minute.
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
@@ -8,33 +8,33 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-/// The time that the rate of starts is counted over.
+/// The period over which starts are counted.
 const WINDOW: Duration = Duration::from_secs(60);
 
 /// Limits the starts in any minute.
 ///
-/// A start counts from its turn until a minute after it was answered. It reaches Tulip somewhere in
-/// between: much later than its turn where a 429 holds back all calls. So no minute of Tulip's
-/// clock has too many either, however long they were held back, or were under way.
+/// A start counts from its turn until a minute after it was answered. It reaches Tulip at some time
+/// in between, which is much later than its turn if a 429 holds back all calls. So no minute by
+/// Tulip's clock has too many starts either, however long they were held back or under way.
 #[derive(Debug)]
 pub(crate) struct StartRate {
     counted: Mutex<Counted>,
-    /// Held by the first who waits, so that turns come in the order in which they were asked for.
+    /// Held by the first waiter, so that turns come in the order in which they were requested.
     queue: tokio::sync::Mutex<()>,
     answered: Notify,
 }
 
-/// The starts that count at present.
+/// The starts that count at the moment.
 #[derive(Debug)]
 struct Counted {
     per_minute: NonZeroUsize,
-    /// Those that were not answered yet.
+    /// The starts that were not answered yet.
     under_way: usize,
-    /// When the others were answered, the earliest first.
+    /// When the others were answered, earliest first.
     answered: VecDeque<Instant>,
 }
 
-/// The right to send one start, which ends when that was answered.
+/// The permit to send one start, which is dropped once the start is answered.
 #[derive(Debug)]
 pub(crate) struct StartTurn(Arc<StartRate>);
 
@@ -82,8 +82,8 @@ impl Drop for StartTurn {
 }
 
 impl Counted {
-    /// Counts one more start, or tells when the next may be counted: `None` where that depends on
-    /// those under way.
+    /// Counts one more start, or returns when the next may be counted: `None` if that depends on
+    /// the starts under way.
     fn take(&mut self, now: Instant) -> Result<(), Option<Instant>> {
         while self.answered.front().is_some_and(|at| *at + WINDOW <= now) {
             self.answered.pop_front();
@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(began.elapsed(), WINDOW);
     }
 
-    /// Starts that a 429 holds back until some time, and that go out together then.
+    /// A 429 holds back some starts, which then go out together.
     #[tokio::test(start_paused = true)]
     async fn starts_that_were_held_back_do_not_meet_those_whose_turn_comes_then() {
         let (rate, sent) = (rate(50), Arc::new(Mutex::new(Vec::new())));
@@ -164,7 +164,7 @@ mod tests {
             starts.spawn(async move {
                 let _turn = rate.turn().await;
                 if number < 50 {
-                    // The gate opens when the turns are almost a minute old.
+                    // These starts go out when their turns are almost a minute old.
                     gate.wait().await;
                     sleep(59 * SECOND).await;
                 }
@@ -185,7 +185,7 @@ mod tests {
     }
 
     proptest! {
-        /// However long starts are held back before they are sent, and under way after that.
+        /// Holds however long starts are held back before they are sent, and under way after that.
         #[test]
         fn no_minute_has_more_starts_than_allowed(
             per_minute in 1_usize..5,

@@ -1,4 +1,4 @@
-//! When a run starts no more exports.
+//! Policies for when a run starts no more exports.
 
 use std::fmt;
 
@@ -6,26 +6,26 @@ use crate::{ItemReport, NotStarted};
 
 /// Decides after each export whether the run continues.
 ///
-/// A run that stops starts no more exports. Those under way finish, and each that is left is
-/// reported with the reason that the policy gives.
+/// A stopped run starts no more exports. Those under way finish, and the rest are reported with the
+/// reason that the policy gives.
 pub trait StopPolicy: fmt::Debug + Send {
-    /// Records how an export has ended.
+    /// Records how an export ended.
     fn record(&mut self, report: &ItemReport);
 
-    /// Why no more exports are to be started, or `None` to continue. The answer may change back
-    /// when an export that was under way succeeds.
+    /// Returns why no more exports should be started, or `None` to continue. The answer may change
+    /// back when an export that was under way succeeds.
     fn stop(&self) -> Option<NotStarted>;
 
-    /// Whether to try no other export for the first time while this many wait to be tried again.
-    /// A run in which all fail should not have tried thousands of them before the first has failed
-    /// for the last time. By default it does not wait.
+    /// Whether to hold back exports that were not tried yet, while this many wait to be tried
+    /// again. Otherwise, a run in which all exports fail could try thousands of them before the
+    /// first one fails for good. By default, none is held back.
     fn hold(&self, retrying: usize) -> bool {
         let _ = retrying;
         false
     }
 }
 
-/// Tries every export, whatever the others have come to.
+/// Tries every export, however the others end.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NeverStop;
 

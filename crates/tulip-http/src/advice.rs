@@ -2,22 +2,22 @@
 
 use std::fmt;
 
-/// What to do about an [`Error`](crate::Error), as a value.
+/// What to do about an [`Error`](crate::Error).
 ///
-/// `Display` says it to a developer who embeds this crate, and names the builder's methods. A
-/// command that has other names for these should match on the value.
+/// `Display` addresses developers who embed this crate, and names the builder's methods. A command
+/// that has other names for these should match on the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Advice {
-    /// Check that this machine can reach the host that is named.
+    /// Check that this machine can reach the host that the error names.
     CheckHost,
     /// Check the base URL, the network and the proxy variables.
     CheckConnection,
     /// Trust the private authority, the self-signed certificate or the proxy that re-signs TLS.
     SetCaFile,
-    /// Look in Tulip whether the archive was started before starting another.
+    /// Check in Tulip whether the archive was started before starting another.
     LookForArchive,
-    /// Nothing but time helps.
+    /// Try again later.
     TryLater,
     /// Check the API key and secret.
     CheckCredentials,
@@ -27,11 +27,11 @@ pub enum Advice {
     CheckId,
     /// Run fewer exports at once.
     ReduceLoad,
-    /// Set the base URL to the address that the instance really has.
+    /// Set the base URL to the instance's real address.
     CorrectBaseUrl,
-    /// Check that the base URL is a Tulip instance and lets this machine in.
+    /// Check that the base URL is a Tulip instance and that its allowlist includes this machine.
     CheckInstance,
-    /// Ask who runs the archive's host, or Tulip's support.
+    /// Ask the operator of the archive's host, or Tulip's support.
     AskHost,
     /// Allow archives on `http`.
     AllowHttpAssets,

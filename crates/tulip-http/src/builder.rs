@@ -1,4 +1,4 @@
-//! Making a [`Client`].
+//! The builder of a [`Client`].
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::transport::{
     AddressPolicy, BuildError, Cidr, HttpOptions, OWN_NAME, Proxies, RateLimitGates,
 };
 
-/// Sets up a [`Client`].
+/// Configures and builds a [`Client`].
 #[derive(Debug)]
 pub struct ClientBuilder {
     settings: Settings,
@@ -56,45 +56,46 @@ impl ClientBuilder {
         }
     }
 
-    /// Decides when failed calls are sent again; by default [`ExponentialBackoff`].
+    /// Sets the policy that decides when failed calls are sent again; by default
+    /// [`ExponentialBackoff`].
     #[must_use]
     pub fn retry(mut self, policy: impl RetryPolicy + 'static) -> Self {
         self.retry = Arc::new(policy);
         self
     }
 
-    /// How long making a connection may take; by default 10 s.
+    /// Sets how long making a connection may take; by default 10 s.
     #[must_use]
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;
         self
     }
 
-    /// How long one attempt of an API call may take in all; by default 120 s. Downloads have no
-    /// such limit.
+    /// Sets how long one attempt of an API call may take in all; by default 120 s. Downloads have
+    /// no such limit.
     #[must_use]
     pub fn call_timeout(mut self, limit: Duration) -> Self {
         self.call_timeout = limit;
         self
     }
 
-    /// The timeout for the next bytes of a reply; by default 60 s. A download as a whole
-    /// may take as long as it takes.
+    /// Sets the timeout for the next bytes of a reply; by default 60 s. A download as a whole has
+    /// no time limit.
     #[must_use]
     pub fn read_timeout(mut self, limit: Duration) -> Self {
         self.read_timeout = limit;
         self
     }
 
-    /// Accept assets on `http` although the API is on `https`; by default not.
+    /// Accepts assets on `http` even if the API is on `https`; by default not.
     #[must_use]
     pub fn allow_http_assets(mut self, allow: bool) -> Self {
         self.allow_http_assets = allow;
         self
     }
 
-    /// Allow an instance on `http` that is not on this machine; by default not. The credentials are
-    /// sent in clear then, where anyone on the way can read them.
+    /// Allows an instance on `http` that is not on this machine; by default not. The credentials
+    /// are then sent in clear, and anyone on the way can read them.
     #[must_use]
     pub fn allow_insecure_http(mut self, allow: bool) -> Self {
         self.allow_insecure_http = allow;
@@ -102,35 +103,35 @@ impl ClientBuilder {
     }
 
     /// Accepts assets from `network` too. By default they are accepted from public addresses and
-    /// from the kind of network that the API is on (private, or this machine), and never from the
-    /// metadata service of a cloud. Behind a proxy this applies to hosts given as addresses; names
-    /// are resolved and judged by the proxy.
+    /// from the kind of network that the API is on (private, or this machine), and never from a
+    /// cloud's metadata service. Behind a proxy this applies only to hosts given as addresses; the
+    /// proxy resolves and judges names.
     #[must_use]
     pub fn allow_network(mut self, network: Cidr) -> Self {
         self.allowed_networks.push(network);
         self
     }
 
-    /// Maximum number of connections of one download; 32 by default. Only large archives on hosts
-    /// that support ranges use more than one, and only while that makes the download faster. With
-    /// 1, the archive is downloaded with one request.
+    /// Sets the maximum number of connections of one download; by default 32. Only large archives
+    /// on hosts that support ranges use more than one, and only while that makes the download
+    /// faster. With 1, the archive is downloaded with one request.
     #[must_use]
     pub fn connections(mut self, most: NonZeroUsize) -> Self {
         self.connections = most;
         self
     }
 
-    /// Archives of more than `bytes` bytes are fetched in ranges, on several connections; by
-    /// default 32 MiB.
+    /// Sets the size above which archives are fetched in ranges, on several connections; by default
+    /// 32 MiB.
     #[must_use]
     pub fn split_above(mut self, bytes: u64) -> Self {
         self.split_above = bytes;
         self
     }
 
-    /// Read-ahead budget that all downloads of the client share, for blocks that arrive out of
-    /// order; 16 MiB by default, in units of 1 MiB. Each download may hold another 2 MiB, with a
-    /// larger budget up to 9 MiB. With less than 2 MiB, each download has one connection.
+    /// Sets the read-ahead budget that all downloads of the client share, for blocks that arrive
+    /// out of order; by default 16 MiB, in units of 1 MiB. Each download may hold another 2 MiB,
+    /// with a larger budget up to 9 MiB. With less than 2 MiB, each download has one connection.
     #[must_use]
     pub fn read_ahead(mut self, bytes: u64) -> Self {
         self.read_ahead = bytes;
@@ -146,19 +147,19 @@ impl ClientBuilder {
         self
     }
 
-    /// The first product in the user agent, for example `acme-lake/2.1`.
+    /// Sets the first product in the user agent, for example `acme-lake/2.1`.
     #[must_use]
     pub fn product(mut self, product: impl Into<String>) -> Self {
         self.product = Some(product.into());
         self
     }
 
-    /// Makes the client: one connection pool for the API, another, which never sees the
-    /// credentials, for assets.
+    /// Builds the client, with one connection pool for the API and another for assets, which never
+    /// sees the credentials.
     ///
     /// # Errors
-    /// [`BuildError`] when the CA file, TLS or a proxy variable cannot be used, or when the
-    /// credentials would be sent in clear.
+    /// [`BuildError`] if the CA file, TLS or a proxy variable cannot be used, or if the credentials
+    /// would be sent in clear.
     pub fn build(self) -> Result<Client, BuildError> {
         let settings = self.settings;
         let user_agent = match &self.product {
@@ -167,7 +168,7 @@ impl ClientBuilder {
         };
         let ca_file = settings.ca_file.as_deref();
         let http = HttpOptions::new(ca_file, &user_agent, self.connect_timeout)?;
-        // A proxy cannot reach this machine's own loopback, where an emulator is.
+        // A proxy cannot reach this machine's loopback, where an emulator runs.
         let proxies = match settings.instance.is_loopback() {
             true => Proxies::default(),
             false => Proxies::from_env()?,

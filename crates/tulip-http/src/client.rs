@@ -1,4 +1,4 @@
-//! The client: the API and the downloads of one instance, joined.
+//! The client, which joins the API and the downloads of one instance.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,15 +20,16 @@ use crate::transport::{BuildError, EnvProxy};
 
 /// A client of one Tulip instance. Cloning is cheap; clones share their connections.
 ///
-/// GETs are repeated as the [`RetryPolicy`](crate::RetryPolicy) says; the POST that starts an
-/// archive only when it cannot have reached the server, or on 429. A 429 or 503 of the API holds
-/// back every call of all clones until it is over, one of an asset's host every download from that
-/// host. No more than 32 calls of all clones are under way at once; others wait. The API's
-/// redirects are never followed, and the credentials go to the instance's own origin alone.
+/// GETs are retried as the [`RetryPolicy`](crate::RetryPolicy) decides. The POST that starts an
+/// archive is retried only on 429, or if it cannot have reached the server. A 429 or 503 from the
+/// API holds back every call of all clones until the pause is over; one from an asset's host holds
+/// back every download from that host. At most 32 calls of all clones run at once; others wait. The
+/// API's redirects are never followed, and the credentials are sent only to the instance's own
+/// origin.
 ///
 /// # Cancellation
-/// Every future here can be dropped at any time. Dropping [`Client::start_archive`] leaves open
-/// whether the archive was started.
+/// Every future here can be dropped at any time. If [`Client::start_archive`] is dropped, the
+/// archive may or may not have been started.
 #[derive(Clone)]
 pub struct Client {
     api: Api,
@@ -54,23 +55,23 @@ impl Client {
         }
     }
 
-    /// Begins a client for `settings`.
+    /// Returns a builder for a client with `settings`.
     #[must_use]
     pub fn builder(settings: Settings) -> ClientBuilder {
         ClientBuilder::new(settings)
     }
 
-    /// A client with the defaults, from the environment: see [`Settings::from_env`].
+    /// Creates a client with the defaults, from the environment: see [`Settings::from_env`].
     ///
     /// # Errors
-    /// [`FromEnvError`] when the settings are missing or unusable, or no client can be made of
+    /// [`FromEnvError`] if the settings are missing or unusable, or if no client can be built from
     /// them.
     pub fn from_env() -> Result<Self, FromEnvError> {
         Ok(Self::builder(Settings::from_env()?).build()?)
     }
 
-    /// The same client whose calls end by `deadline`: an attempt is cut off there, and there is no
-    /// retry that would wait beyond it.
+    /// Returns a copy of this client whose calls end by `deadline`: an attempt is cut off there,
+    /// and no retry waits beyond it.
     #[must_use]
     pub fn with_deadline(&self, deadline: Option<Instant>) -> Self {
         Self {
@@ -80,26 +81,26 @@ impl Client {
         }
     }
 
-    /// The instance that this client talks to.
+    /// Returns the instance that this client talks to.
     #[must_use]
     pub fn instance(&self) -> &InstanceUrl {
         self.api.instance()
     }
 
-    /// The workspace of an account token.
+    /// Returns the workspace of an account token, or `None` for a workspace token.
     #[must_use]
     pub fn workspace(&self) -> Option<&WorkspaceId> {
         self.api.workspace()
     }
 
-    /// How this client reaches the network, for sinks that should do it in the same way.
+    /// Returns how this client reaches the network, so that sinks can do the same.
     #[must_use]
     pub fn network_options(&self) -> &NetworkOptions {
         &self.network_options
     }
 
-    /// The proxy that calls of the API go through, by the variables of the environment. An instance
-    /// on this machine is asked directly.
+    /// Returns the proxy that API calls go through, from the environment's variables. `None` if
+    /// there is none, or if the instance is on this machine, which is called directly.
     #[must_use]
     pub fn proxy(&self) -> Option<&EnvProxy> {
         self.proxy.as_ref()
@@ -111,23 +112,24 @@ impl Client {
         self.api.probe().await
     }
 
-    /// `GET /machines/archive/csv/{jobID}`: how far an archive job is. Needs `machines:read`.
+    /// `GET /machines/archive/csv/{jobID}`: returns the state of an archive job. Needs
+    /// `machines:read`.
     ///
     /// # Errors
-    /// [`Error`]; [`ErrorKind::NotFound`] for a job that Tulip does not know.
+    /// [`Error`]; [`ErrorKind::NotFound`] if Tulip does not know the job.
     pub async fn archive_status(&self, job: &JobId) -> Result<ArchiveJob, Error> {
         self.api.archive_status(job).await
     }
 
-    /// `POST /machines/archive/{machineID}`: starts an archive of everything the machine has.
-    /// Needs `machines:write`. Tulip asks to do this sparingly.
+    /// `POST /machines/archive/{machineID}`: starts an archive of everything the machine has. Needs
+    /// `machines:write`. Tulip asks clients to do this sparingly.
     ///
     /// # Errors
-    /// [`Error`]; where [`Error::is_outcome_unknown`], the archive may have been started.
+    /// [`Error`]. If [`Error::is_outcome_unknown`], the archive may have been started.
     ///
     /// # Cancellation
-    /// Dropping the future leaves open whether the archive was started. With
-    /// [`Client::start_attempts`] a caller knows whether anything was sent.
+    /// If the future is dropped, the archive may or may not have been started. Use
+    /// [`Client::start_attempts`] to know whether anything was sent.
     pub async fn start_archive(&self, machine: &MachineId) -> Result<ArchiveJob, Error> {
         let mut attempts = self.start_attempts(machine);
         loop {
@@ -138,13 +140,13 @@ impl Client {
         }
     }
 
-    /// The same, one attempt at a time.
+    /// Like [`Client::start_archive`], but one attempt at a time.
     #[must_use]
     pub fn start_attempts(&self, machine: &MachineId) -> StartAttempts {
         StartAttempts::new(self.api.clone(), machine)
     }
 
-    /// `GET /machines`: the machine types with their machines. Needs `machines:read`.
+    /// `GET /machines`: returns the machine types with their machines. Needs `machines:read`.
     ///
     /// # Errors
     /// [`Error`].
@@ -152,20 +154,21 @@ impl Client {
         self.api.machines().await
     }
 
-    /// Opens the download of the finished archive of `job`, without credentials. Where the URL is
-    /// refused, the job is asked for a fresh one.
+    /// Opens the download of the finished archive of `job`, without credentials. If the URL is
+    /// refused, the download asks the job for a fresh one.
     ///
     /// # Errors
-    /// [`Error`]; [`ErrorKind::InsecureAsset`] for `http` where the API is on `https`,
-    /// [`ErrorKind::AddressRefused`] for an address that is not public nor of the API's own kind,
-    /// [`ErrorKind::AssetRefused`] when fresh URLs are refused as well,
-    /// [`ErrorKind::NotAnArchive`] when what comes cannot be a CSV.
+    /// [`Error`]; [`ErrorKind::InsecureAsset`] if the URL is `http` although the API is on `https`,
+    /// [`ErrorKind::AddressRefused`] if the address is neither public nor of the API's own kind,
+    /// [`ErrorKind::AssetRefused`] if fresh URLs are refused as well, [`ErrorKind::NotAnArchive`]
+    /// if the response cannot be a CSV.
     pub async fn download(&self, job: &JobId, resource: ResourceUrl) -> Result<Download, Error> {
         self.open(job, resource, None).await
     }
 
-    /// The same for an archive of which another download has got the first bytes already. Where it
-    /// cannot be resumed there, the first piece is [`Piece::Restarted`](crate::Piece::Restarted).
+    /// Like [`Client::download`], for an archive whose first bytes another download has already
+    /// fetched. If it cannot be resumed there, the first piece is
+    /// [`Piece::Restarted`](crate::Piece::Restarted).
     ///
     /// # Errors
     /// As [`Client::download`].
@@ -231,14 +234,14 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Why [`Client::from_env`] made no client.
+/// Why [`Client::from_env`] failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FromEnvError {
     /// The settings are missing or unusable.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The client cannot be made of them.
+    /// No client can be built from the settings.
     #[error(transparent)]
     Build(#[from] BuildError),
 }

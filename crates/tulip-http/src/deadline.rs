@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use crate::Endpoint;
 use crate::error::{Error, ErrorKind};
 
-/// What comes of `work`, or that the call has timed out if it is not done by `deadline`.
+/// Awaits `work`, or fails with [`ErrorKind::Timeout`] if it is not done by `deadline`.
 pub(crate) async fn until<T>(
     deadline: Option<Instant>,
     endpoint: impl FnOnce() -> Endpoint,

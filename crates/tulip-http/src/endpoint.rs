@@ -4,7 +4,7 @@ use std::fmt;
 
 use tulip_core::{JobId, MachineId, ResourceUrl, Scope};
 
-/// One call, with what it is about.
+/// A call, with the job, machine or host that it concerns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Endpoint {
@@ -14,15 +14,16 @@ pub enum Endpoint {
     StartArchive(MachineId),
     /// `GET /machines`.
     Machines,
-    /// The download of an archive, from the host that is named.
+    /// The download of an archive from `host`.
     Asset {
-        /// The asset's host, with its port where one is given.
+        /// The asset's host, with its port if the URL has one.
         host: String,
     },
 }
 
 impl Endpoint {
-    /// The scope that a token needs for this call; a download needs no token.
+    /// Returns the scope that a token needs for this call, or `None` for a download, which needs no
+    /// token.
     #[must_use]
     pub fn scope(&self) -> Option<Scope> {
         match self {
@@ -32,7 +33,7 @@ impl Endpoint {
         }
     }
 
-    /// Whether sending the call twice is the same as sending it once.
+    /// Returns whether sending the call twice has the same effect as sending it once.
     #[must_use]
     pub fn is_idempotent(&self) -> bool {
         !matches!(self, Self::StartArchive(_))

@@ -1,4 +1,4 @@
-//! What can go wrong in a call.
+//! The error of a failed call.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -15,11 +15,11 @@ use crate::{Advice, Endpoint};
 pub enum ErrorKind {
     /// No connection could be made: the request has not reached the server.
     Connect,
-    /// The server's certificate, or TLS itself, was refused.
+    /// The server's certificate was refused, or TLS failed.
     Tls,
-    /// Nothing came for longer than the limit, or too little for too long.
+    /// The deadline or a time limit passed, or data came too slowly for too long.
     Timeout,
-    /// The connection broke before the reply was whole.
+    /// The connection broke before the reply was complete.
     ConnectionLost,
     /// 400: headers, query or body could not be parsed.
     BadRequest,
@@ -27,9 +27,9 @@ pub enum ErrorKind {
     Unauthorized,
     /// 403: the authentication was rejected, or a scope is missing.
     Forbidden,
-    /// 404: no such job, machine or path. Of an asset also 410.
+    /// 404: no such job, machine or path. For an asset also 410.
     NotFound,
-    /// 422: understood, and refused.
+    /// 422: understood, but refused.
     Unprocessable,
     /// 429: too many requests from this instance's tokens.
     RateLimited,
@@ -37,29 +37,29 @@ pub enum ErrorKind {
     Server,
     /// Any other status.
     UnexpectedStatus,
-    /// A redirect that is not followed: the API's always, an asset's when it leaves `https` or
-    /// goes round in circles.
+    /// A redirect that is not followed: any of the API's, and an asset's if it leaves `https`, goes
+    /// round in circles or has no usable location.
     Redirect,
     /// A success whose body is not what was asked for: HTML, empty, cut off, too large, not JSON.
     InvalidReply,
-    /// The host sent something that cannot be a CSV archive: an error document, a page, a
+    /// The host sent something that cannot be a CSV archive: an error document, a page or a
     /// compressed file.
     NotAnArchive,
-    /// The asset's host refused the signed URL: expired, revoked or altered.
+    /// The asset's host refused the signed URL: it is expired, revoked or altered.
     AssetRefused,
-    /// The archive is not the one whose download was started, or cannot be continued.
+    /// The archive is not the one whose download was started, or the download cannot be continued.
     AssetChanged,
     /// The asset is on `http` although the API is on `https`.
     InsecureAsset,
-    /// The asset is at an address that only this machine or its network reaches, and the API is
+    /// The asset is at an address that only this machine or its network can reach, and the API is
     /// not there.
     AddressRefused,
 }
 
 /// A failed call: what happened, to which call, and how often it was tried.
 ///
-/// `Display` holds it all except the technical cause, which is the `source`, and what to do about
-/// it, which is [`Error::advice`]. Neither shows a secret or a signed URL.
+/// `Display` shows all of it except the technical cause, which is the `source`, and what to do
+/// about it, which is [`Error::advice`]. Neither shows a secret or a signed URL.
 pub struct Error(Box<Inner>);
 
 pub(crate) struct Inner {
@@ -69,7 +69,7 @@ pub(crate) struct Inner {
     pub(crate) body: ApiErrorBody,
     /// What was found instead of the expected reply.
     pub(crate) found: Option<String>,
-    /// Something that is no archive stands for a failure that passes.
+    /// Whether something that is not an archive reports a temporary failure.
     pub(crate) transient: bool,
     pub(crate) retry_after: Option<Duration>,
     pub(crate) attempts: u32,
@@ -77,7 +77,7 @@ pub(crate) struct Inner {
     pub(crate) source: Option<Cause>,
 }
 
-/// The technical cause, as text: no type of the HTTP library leaves this crate.
+/// The technical cause, as text, so that no type of the HTTP library leaves this crate.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Cause(pub(crate) String);
@@ -125,65 +125,65 @@ impl Error {
         self
     }
 
-    /// The class of the failure.
+    /// Returns the class of the failure.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The call that failed.
+    /// Returns the call that failed.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.0.endpoint
     }
 
-    /// The HTTP status, where there was a reply.
+    /// Returns the HTTP status, or `None` if there was no reply.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         self.0.status
     }
 
-    /// `errorCode` of the reply: Tulip's class of error.
+    /// Returns the reply's `errorCode`, Tulip's class of error.
     #[must_use]
     pub fn error_code(&self) -> Option<&str> {
         self.0.body.error_code.as_deref()
     }
 
-    /// `errorUniqueID` of the reply: what Tulip's support asks for.
+    /// Returns the reply's `errorUniqueID`, which Tulip's support asks for.
     #[must_use]
     pub fn error_unique_id(&self) -> Option<&str> {
         self.0.body.error_unique_id.as_deref()
     }
 
-    /// `details` of the reply: Tulip's explanation.
+    /// Returns the reply's `details`, Tulip's explanation.
     #[must_use]
     pub fn details(&self) -> Option<&str> {
         self.0.body.details.as_deref()
     }
 
-    /// How long the server asked to wait.
+    /// Returns how long the server asked to wait.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// How often the call was sent.
+    /// Returns how often the call was sent.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
 
-    /// The time from the first attempt to the last failure.
+    /// Returns the time from the first attempt to the last failure.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed
     }
 
-    /// Whether the same call can succeed later without anybody changing anything.
+    /// Returns whether the same call can succeed later without any change.
     ///
     /// # What to do
-    /// Make the call again after some minutes. The client has already retried it as its
-    /// [`RetryPolicy`](crate::RetryPolicy) says, so an immediate repetition rarely helps. Where
+    /// Repeat the call after some minutes. The client has already retried it as its
+    /// [`RetryPolicy`](crate::RetryPolicy) says, so repeating it at once rarely helps. If
     /// [`Error::is_outcome_unknown`], look for the job first.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
@@ -194,7 +194,7 @@ impl Error {
             | ErrorKind::RateLimited
             | ErrorKind::AssetChanged
             | ErrorKind::Server => true,
-            // A store can take a while until all of its machines know a new object.
+            // It can take a while until all of a store's machines know a new object.
             ErrorKind::NotFound => self.is_asset(),
             ErrorKind::NotAnArchive => self.0.transient,
             ErrorKind::UnexpectedStatus => matches!(self.0.status, Some(408 | 425)),
@@ -202,22 +202,20 @@ impl Error {
         }
     }
 
-    /// Whether Tulip refused the credentials, or what they may do.
+    /// Returns whether Tulip refused the credentials or denied them the call.
     ///
     /// # What to do
-    /// Check the API key and secret, and that the token has the scope that
-    /// [`Endpoint::scope`] names. An account token also needs its workspace. Retrying does not
-    /// help.
+    /// Check the API key and secret, and that the token has the scope that [`Endpoint::scope`]
+    /// names. An account token also needs its workspace. Retrying does not help.
     #[must_use]
     pub fn is_permission_denied(&self) -> bool {
         matches!(self.0.kind, ErrorKind::Unauthorized | ErrorKind::Forbidden)
     }
 
-    /// Whether the job or machine is not known to Tulip.
+    /// Returns whether Tulip does not know the job or machine.
     ///
     /// # What to do
-    /// Check the id and the workspace. A job can also have been forgotten by Tulip: start a new
-    /// archive.
+    /// Check the id and the workspace. Tulip may also have forgotten the job: start a new archive.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         let named = matches!(
@@ -227,12 +225,13 @@ impl Error {
         named && self.0.kind == ErrorKind::NotFound
     }
 
-    /// Whether this was a start whose outcome is unknown: the archive may have been started, so
-    /// the call is not sent again by itself. A refusal (any 4xx, whatever its body is) is definite.
+    /// Returns whether this was a start whose outcome is unknown: the archive may have been
+    /// started, so the client does not send the call again. A refusal (any 4xx, whatever its body)
+    /// is definite.
     ///
     /// # What to do
-    /// Look in Tulip whether there is a new archive of the machine before you start another. Do
-    /// not simply call again.
+    /// Check in Tulip whether there is a new archive of the machine before you start another. Do
+    /// not simply repeat the call.
     #[must_use]
     pub fn is_outcome_unknown(&self) -> bool {
         if self.0.endpoint.is_idempotent() {
@@ -248,12 +247,12 @@ impl Error {
         }
     }
 
-    /// Whether the API's answer to a GET was none of Tulip's: a page, an empty or cut body, a
+    /// Returns whether the API's answer to a GET was not Tulip's: a page, an empty or cut body, a
     /// redirect, the status of another job. Something between this machine and Tulip sends these.
     ///
     /// # What to do
-    /// On the first call, check the base URL and the allowlist of the instance. Where the same
-    /// call has worked before, such as while polling a job, make it again until the deadline.
+    /// On the first call, check the base URL and the allowlist of the instance. If the same call
+    /// has worked before, for example while polling a job, repeat it until the deadline.
     #[must_use]
     pub fn is_odd_reply(&self) -> bool {
         self.0.endpoint.is_idempotent()
@@ -265,7 +264,7 @@ impl Error {
             }
     }
 
-    /// What to do about it, where something can be done.
+    /// Returns what to do about the failure, or `None` if there is no advice.
     #[must_use]
     pub fn advice(&self) -> Option<Advice> {
         let is_asset = self.is_asset();
@@ -293,7 +292,7 @@ impl Error {
         matches!(self.0.endpoint, Endpoint::Asset { .. })
     }
 
-    /// Why an attempt failed, in a few words: the technical cause, where it says most.
+    /// Says briefly why an attempt failed. Without a status, the technical cause says most.
     pub(crate) fn reason(&self) -> String {
         let inner = &*self.0;
         match (&inner.source, inner.status) {
@@ -344,7 +343,7 @@ impl Error {
     }
 }
 
-/// What went wrong, without the call.
+/// Displays what went wrong, without the call.
 struct What<'a>(&'a Error);
 
 impl fmt::Display for What<'_> {
@@ -367,9 +366,9 @@ impl From<FailureKind> for ErrorKind {
 }
 
 impl TransportError {
-    /// The class of the failure: [`ErrorKind::Tls`], [`ErrorKind::Connect`],
+    /// Returns the class of the failure: [`ErrorKind::Tls`], [`ErrorKind::Connect`],
     /// [`ErrorKind::Timeout`], [`ErrorKind::ConnectionLost`] or [`ErrorKind::InvalidReply`];
-    /// [`ErrorKind::UnexpectedStatus`] where there is a [`status`](Self::status).
+    /// [`ErrorKind::UnexpectedStatus`] if there is a [`status`](Self::status).
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self.status() {
@@ -416,7 +415,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// On one line, since a `main` that returns the error prints it so.
+/// On one line, because `main` prints a returned error with `Debug`.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Error");

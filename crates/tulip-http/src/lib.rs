@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 
-// `api` and `download` use `transport`, and neither uses the other: `client` joins them.
+// `api` and `download` use `transport` but not each other; `client` joins them.
 mod advice;
 mod api;
 mod builder;

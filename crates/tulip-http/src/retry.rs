@@ -1,4 +1,4 @@
-//! When a failed call is sent again.
+//! Retry policies, and the loop that applies them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use crate::{Error, ErrorKind};
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Attempt<'a> {
-    /// What went wrong. The client only asks about failures that are safe to repeat.
+    /// The failure. The client asks only about failures that are safe to repeat.
     pub error: &'a Error,
-    /// How often the call was sent so far, at least 1.
+    /// How often the call has been sent so far, at least 1.
     pub attempts: u32,
     /// The time since the first attempt began.
     pub elapsed: Duration,
-    /// What is left until the caller's deadline, if there is one.
+    /// The time left until the caller's deadline, if there is one.
     pub remaining: Option<Duration>,
 }
 
@@ -36,21 +36,20 @@ pub enum RetryDecision {
 
 /// Decides whether and when a call is sent again.
 ///
-/// The client asks only where sending again is safe: for GETs on errors that can pass by
-/// themselves, for the POST that starts an archive only when the request cannot have reached the
-/// server, or on 429.
+/// The client asks only if sending again is safe: for GETs, on errors that can pass by themselves;
+/// for the POST that starts an archive, on 429 or if the request cannot have reached the server.
 pub trait RetryPolicy: Send + Sync + fmt::Debug {
-    /// The decision on `attempt`.
+    /// Decides whether and when to send the call again after `attempt`.
     fn decide(&self, attempt: &Attempt<'_>) -> RetryDecision;
 
-    /// How many retries one call can have, where the policy counts them. Only for messages, such
-    /// as "retry 1/5".
+    /// Returns the maximum number of retries of one call, or `None` if the policy does not count
+    /// them. Only for messages, such as "retry 1/5".
     fn most_retries(&self) -> Option<u32> {
         None
     }
 }
 
-/// Never sends again.
+/// Never retries.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NeverRetry;
 
@@ -60,8 +59,8 @@ impl RetryPolicy for NeverRetry {
     }
 }
 
-/// Exponential backoff with full jitter: before retry *n* a random time between zero and
-/// `base` · 2ⁿ⁻¹, at most `cap`. A `Retry-After` of the server is kept to, never undercut.
+/// Exponential backoff with full jitter: the wait before retry *n* is random between zero and
+/// `base` · 2ⁿ⁻¹, at most `cap`, but never shorter than the server's `Retry-After`.
 ///
 /// Gives up when the retries are used up, or when the wait would pass the caller's deadline or,
 /// without one, [`ExponentialBackoff::time_limit`].
@@ -74,7 +73,7 @@ pub struct ExponentialBackoff {
 }
 
 impl Default for ExponentialBackoff {
-    /// 5 retries, 0.5 s doubling to 30 s, at most 10 min where the caller set no deadline.
+    /// 5 retries, 0.5 s doubling to 30 s, at most 10 min if the caller set no deadline.
     fn default() -> Self {
         Self {
             retries: 5,
@@ -86,14 +85,14 @@ impl Default for ExponentialBackoff {
 }
 
 impl ExponentialBackoff {
-    /// The same policy with another number of retries.
+    /// Sets the number of retries.
     #[must_use]
     pub const fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
         self
     }
 
-    /// The same policy with other delays.
+    /// Sets the base and the cap of the delays.
     #[must_use]
     pub const fn delays(mut self, base: Duration, cap: Duration) -> Self {
         self.base = base;
@@ -101,14 +100,14 @@ impl ExponentialBackoff {
         self
     }
 
-    /// The same policy with another limit on the whole time, for calls without a deadline.
+    /// Sets the limit on the total time, for calls without a deadline.
     #[must_use]
     pub const fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = limit;
         self
     }
 
-    /// The decision for a jitter between 0 and 1.
+    /// Decides with a given `jitter`, between 0 and 1.
     fn decision(
         &self,
         attempts: u32,
@@ -149,7 +148,7 @@ impl RetryPolicy for ExponentialBackoff {
     }
 }
 
-/// The number of a retry, and of how many.
+/// The number of a retry and, if known, the maximum.
 struct Retry(u32, Option<u32>);
 
 impl fmt::Display for Retry {
@@ -170,7 +169,7 @@ pub(crate) struct RetryLoop {
 }
 
 impl RetryLoop {
-    /// A loop that starts now and ends by `deadline`.
+    /// Starts a loop that ends by `deadline`.
     pub(crate) fn new(policy: Arc<dyn RetryPolicy>, deadline: Option<Instant>) -> Self {
         Self {
             policy,
@@ -180,7 +179,7 @@ impl RetryLoop {
         }
     }
 
-    /// How many attempts have failed.
+    /// Returns how many attempts have failed.
     pub(crate) fn attempts(&self) -> u32 {
         self.attempts
     }
@@ -191,17 +190,17 @@ impl RetryLoop {
         self.started = Instant::now();
     }
 
-    /// Counts the time from now on, where nothing has failed yet.
+    /// Restarts the clock if nothing has failed yet.
     pub(crate) fn restart_unless_failed(&mut self) {
         if self.attempts == 0 {
             self.restart();
         }
     }
 
-    /// Counts a failed attempt: returns the wait before the next one, or the error if there is to
-    /// be none. `safe` says whether the request may be sent again.
+    /// Counts a failed attempt. Returns the wait before the next one, or the error if there is
+    /// none. `safe` says whether the request may be sent again.
     ///
-    /// If the host is busy, its `gate` is closed, and the gate does that part of the waiting, so
+    /// If the host is busy, this closes its `gate`, and the gate does that part of the waiting, so
     /// that retries queue with all other requests.
     pub(crate) fn delay_after(
         &mut self,

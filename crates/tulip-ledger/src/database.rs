@@ -1,4 +1,4 @@
-//! The database, as the thread that writes to it has it.
+//! The database, as the writer thread uses it.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -25,13 +25,13 @@ pub(crate) struct Session<'a> {
     pub(crate) transaction: &'a Transaction<'a>,
     process: &'a str,
     folder: &'a Path,
-    /// Which processes live, as far as it was asked in this transaction.
+    /// Whether processes are alive, as checked in this transaction.
     alive: HashMap<String, bool>,
 }
 
 impl Database {
-    /// Opens the database in `folder` and registers this process, which frees what dead ones have
-    /// claimed.
+    /// Opens the database in `folder` and registers this process, which ends the claims of dead
+    /// ones.
     pub(crate) fn open(folder: &Path) -> Result<Self, StateError> {
         process::check_locks(folder)?;
         let mut connection = schema::open(folder)?;
@@ -44,7 +44,8 @@ impl Database {
         })
     }
 
-    /// Does `work` in one transaction. What is not `durable` need only outlast the process.
+    /// Does `work` in one transaction. Unless it is `durable`, it need only survive the end of the
+    /// process.
     pub(crate) fn transaction<T>(
         &mut self,
         durable: bool,
@@ -89,12 +90,12 @@ impl Session<'_> {
         self.folder
     }
 
-    /// The id of this process.
+    /// Returns the id of this process.
     pub(crate) fn process(&self) -> &str {
         self.process
     }
 
-    /// A number that is higher than every one that was given before.
+    /// Returns a number that is higher than every earlier one.
     pub(crate) fn next_attempt(&self) -> Result<u64, StateError> {
         let sql = "UPDATE attempt SET last = last + 1 RETURNING last";
         self.run(|transaction| {
@@ -104,7 +105,7 @@ impl Session<'_> {
         .map(i64::cast_unsigned)
     }
 
-    /// Whether a process lives. What one that does not has claimed is free from now on.
+    /// Whether a process is alive. If it is dead, its claims are ended.
     pub(crate) fn is_alive(&mut self, process: &str) -> Result<bool, StateError> {
         if process == self.process {
             return Ok(true);
@@ -120,7 +121,7 @@ impl Session<'_> {
         Ok(alive)
     }
 
-    /// Who a process is.
+    /// Returns a process as a [`Holder`], or `None` if it is not known.
     pub(crate) fn holder(&self, process: &str) -> Result<Option<Holder>, StateError> {
         let sql = "SELECT pid, host, since FROM process WHERE id = ?1";
         let found = self.run(|transaction| {
@@ -135,7 +136,7 @@ impl Session<'_> {
         Ok(found)
     }
 
-    /// Ends the claims of a process.
+    /// Ends the claims of a process, and removes it from the database.
     fn forget(&self, process: &str) -> Result<(), StateError> {
         self.run(|transaction| {
             transaction.execute(
@@ -151,7 +152,7 @@ impl Session<'_> {
         })
     }
 
-    /// Runs statements, and maps their failures to errors of the state.
+    /// Runs statements, and maps their errors to [`StateError`].
     pub(crate) fn run<T>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
@@ -160,7 +161,7 @@ impl Session<'_> {
     }
 }
 
-/// Registers this process, and forgets those that are dead.
+/// Registers this process, and forgets dead ones.
 fn register(connection: &mut Connection, folder: &Path) -> Result<Process, StateError> {
     let failed = |error| error::database(folder, error);
     let transaction = connection

@@ -1,4 +1,4 @@
-//! What SQLite and the file system report, in the classes of the state.
+//! Maps errors of SQLite and the file system to `StateError`.
 
 use std::error::Error as StdError;
 use std::io;
@@ -7,7 +7,7 @@ use std::path::Path;
 use rusqlite::ErrorCode;
 use tulip_archive::{StateError, StateErrorKind};
 
-/// A failure of the database in `folder`.
+/// Maps an error of the database in `folder`.
 pub(crate) fn database(folder: &Path, error: rusqlite::Error) -> StateError {
     let kind = match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StateErrorKind::Damaged,
@@ -24,7 +24,7 @@ pub(crate) fn database(folder: &Path, error: rusqlite::Error) -> StateError {
     of(kind, folder, error)
 }
 
-/// A failure of the files in `folder`.
+/// Maps an error of the files in `folder`.
 pub(crate) fn files(folder: &Path, error: io::Error) -> StateError {
     let kind = match error.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
@@ -36,7 +36,7 @@ pub(crate) fn files(folder: &Path, error: io::Error) -> StateError {
     of(kind, folder, error)
 }
 
-/// A failure to lock a file in `folder`.
+/// Maps an error from locking a file in `folder`.
 pub(crate) fn lock(folder: &Path, error: io::Error) -> StateError {
     #[cfg(unix)]
     let no_locks = error
@@ -54,7 +54,7 @@ pub(crate) fn lock(folder: &Path, error: io::Error) -> StateError {
     files(folder, error)
 }
 
-/// A database that this version cannot use.
+/// Returns the error for a database that this version cannot use.
 pub(crate) fn unusable(kind: StateErrorKind, folder: &Path, why: &str) -> StateError {
     StateError::new(kind, format!("the state in {} {why}", folder.display()))
 }

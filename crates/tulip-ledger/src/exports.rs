@@ -60,7 +60,7 @@ pub(crate) fn is_in_force(session: &Session<'_>, claim: &Claim) -> Result<bool, 
     })
 }
 
-/// Replaces a record; `false` where the claim is not in force.
+/// Replaces a record. Returns `false` if the claim is not in force.
 pub(crate) fn save(session: &Session<'_>, claim: &Claim, record: &str) -> Result<bool, StateError> {
     let sql = "UPDATE export SET record = ?3
         WHERE id = ?1 AND attempt = ?2 AND process IS NOT NULL";
@@ -71,7 +71,7 @@ pub(crate) fn save(session: &Session<'_>, claim: &Claim, record: &str) -> Result
     Ok(rows == 1)
 }
 
-/// Removes a record; `false` where the claim is not in force.
+/// Removes a record. Returns `false` if the claim is not in force.
 pub(crate) fn remove(session: &Session<'_>, claim: &Claim) -> Result<bool, StateError> {
     let sql = "DELETE FROM export WHERE id = ?1 AND attempt = ?2 AND process IS NOT NULL";
     let rows = session.run(|transaction| {
@@ -91,7 +91,7 @@ pub(crate) fn release(session: &Session<'_>, claim: &Claim) -> Result<(), StateE
     Ok(())
 }
 
-/// All records.
+/// Returns all records.
 pub(crate) fn list(session: &mut Session<'_>) -> Result<Vec<StoredRecord>, StateError> {
     let rows = session.run(|transaction| {
         let mut statement = transaction.prepare("SELECT id, process, record FROM export")?;

@@ -1,11 +1,11 @@
-//! The folder of the state: its user's alone.
+//! The state folder, which is private to its user.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::Path;
 
-/// Creates a folder for its user alone, and what is missing above it, each of which outlasts a loss
-/// of power.
+/// Creates a folder and its missing parents, private to the user. The folders survive a power
+/// failure.
 pub(crate) fn create(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
@@ -25,7 +25,7 @@ pub(crate) fn create(folder: &Path) -> io::Result<()> {
     sync(above.unwrap_or(Path::new(".")))
 }
 
-/// Has the names in a folder outlast a loss of power.
+/// Syncs a folder, so that the names in it survive a power failure.
 pub(crate) fn sync(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     File::open(folder)?.sync_all()?;
@@ -34,7 +34,7 @@ pub(crate) fn sync(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Refuses a folder in which somebody else could put files.
+/// Refuses a folder in which other users could create files.
 #[cfg(unix)]
 pub(crate) fn check_owner(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt as _;
@@ -55,8 +55,8 @@ pub(crate) fn check_owner(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Creates a file that only its user can read, unless it is there. A file that is there is not
-/// opened: closing it would end locks that this process has on it.
+/// Creates a file that only its user can read. Returns `None` if it exists: it is not opened,
+/// because closing it would release this process's locks on it.
 pub(crate) fn create_private(path: &Path) -> io::Result<Option<File>> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true);

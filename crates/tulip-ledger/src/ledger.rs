@@ -1,4 +1,4 @@
-//! The ledger, as its caller sees it.
+//! The public interface of the ledger.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,20 +14,19 @@ use crate::repair::{self, Repaired};
 use crate::writer::Writer;
 use crate::{error, exports, folder, runs, schema};
 
-/// Remembers incomplete exports and runs in an SQLite database, so that they outlast the process.
-/// Cloning is cheap; the last clone that is dropped waits for what is queued, and closes the
-/// database.
+/// Keeps incomplete exports and runs in an SQLite database, so that they outlive the process.
+/// Cloning is cheap. Dropping the last clone waits for queued writes, and closes the database.
 #[derive(Debug, Clone)]
 pub struct SqliteLedger {
     writer: Arc<Writer>,
 }
 
 impl SqliteLedger {
-    /// The ledger in `folder`, which is created where it is missing.
+    /// Opens the ledger in `folder`, which is created if it is missing.
     ///
     /// # Errors
-    /// [`StateError`] when it cannot be created or used, when others can write to the folder (what
-    /// lies there decides which files are removed), or when the database is damaged or of a newer
+    /// [`StateError`] when it cannot be created or used, when others can write to the folder (its
+    /// contents decide which files are removed), or when the database is damaged or of a newer
     /// version.
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self, StateError> {
         let folder = folder.into();
@@ -36,7 +35,7 @@ impl SqliteLedger {
         Ok(Self { writer })
     }
 
-    /// Creates `folder` where it is missing, for its user alone, and nothing in it.
+    /// Creates `folder` if it is missing, private to its user, and nothing in it.
     ///
     /// # Errors
     /// [`StateError`] when it cannot be created, or others can write to it.
@@ -51,18 +50,18 @@ impl SqliteLedger {
         folder.join(schema::FILE).exists()
     }
 
-    /// Where the files lie.
+    /// Returns the folder of the database.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.writer.folder()
     }
 
-    /// Moves a damaged database in `folder` aside, and brings what can still be read into a new
+    /// Moves a damaged database in `folder` aside, and copies what can still be read into a new
     /// one. An undamaged database is rebuilt too. The old file is kept.
     ///
     /// # Errors
-    /// [`StateError`] when another process uses it, when it is of a newer version, or the new one
-    /// cannot be written.
+    /// [`StateError`] when another process is using it, when it is of a newer version, or when the
+    /// new one cannot be written.
     pub fn repair(folder: impl Into<PathBuf>) -> Result<Repaired, StateError> {
         let folder = folder.into();
         Self::create_folder(&folder)?;

@@ -1,4 +1,4 @@
-//! Whether a process lives: as long as it holds the lock on a file of its own.
+//! Liveness of processes: a process is alive as long as it holds the lock on its file.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -8,21 +8,21 @@ use tulip_archive::StateError;
 
 use crate::{error, folder};
 
-/// The file that is used to find out whether files can be locked.
+/// The file that is used to check whether files can be locked.
 const LOCK_CHECK: &str = ".locks";
 
-/// The name of a process in the database, and its locked file.
+/// The id of a process in the database, and its locked file.
 #[derive(Debug)]
 pub(crate) struct Process {
     id: String,
     folder: PathBuf,
-    /// Locked as long as the process lives, and this.
+    /// Locked as long as this value and the process live.
     _file: File,
 }
 
 impl Process {
-    /// Locks a file for this process. Others must not look for dead ones meanwhile, so both happen
-    /// within a write transaction.
+    /// Creates and locks a file for this process. Other processes must not look for dead ones at
+    /// the same time, so both happen within a write transaction.
     pub(crate) fn register(folder: &Path) -> Result<Self, StateError> {
         let failed = |error| error::files(folder, error);
         loop {
@@ -35,7 +35,7 @@ impl Process {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => continue,
                 Err(TryLockError::Error(error)) => {
-                    // It means nothing to anybody.
+                    // An unlocked file has no meaning.
                     let _ = fs::remove_file(&path);
                     return Err(error::lock(folder, error));
                 }
@@ -55,14 +55,13 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // What stays is removed by the next process.
+        // If this fails, the next process removes the file.
         let _ = fs::remove_file(path_of(&self.folder, &self.id));
     }
 }
 
-/// Makes sure that files in `folder` can be locked. Without locks the database would take every
-/// process for a busy one, and wait for it. What a killed process has left of this, the next one
-/// uses and removes.
+/// Checks that files in `folder` can be locked. Without locks, SQLite would find the database busy,
+/// and wait. If a killed process leaves the file of this check, the next one uses and removes it.
 pub(crate) fn check_locks(folder: &Path) -> Result<(), StateError> {
     let path = folder.join(LOCK_CHECK);
     let created = folder::create_private(&path).and_then(|created| match created {
@@ -71,7 +70,7 @@ pub(crate) fn check_locks(folder: &Path) -> Result<(), StateError> {
     });
     let file = match created {
         Ok(file) => file,
-        // Another process has made it, and is done.
+        // Another process created it, and has already removed it.
         Err(error) if error.kind() == io::ErrorKind::NotFound && folder.is_dir() => return Ok(()),
         Err(error) => return Err(error::files(folder, error)),
     };
@@ -83,7 +82,7 @@ pub(crate) fn check_locks(folder: &Path) -> Result<(), StateError> {
     }
 }
 
-/// Whether the process with this id lives. The file of one that does not is removed.
+/// Whether the process with this id is alive. If it is dead, its file is removed.
 pub(crate) fn is_alive(folder: &Path, id: &str) -> Result<bool, StateError> {
     let path = path_of(folder, id);
     let file = match OpenOptions::new().read(true).write(true).open(&path) {
@@ -101,7 +100,7 @@ pub(crate) fn is_alive(folder: &Path, id: &str) -> Result<bool, StateError> {
     }
 }
 
-/// The ids of all processes that have a file.
+/// Returns the ids of all processes that have a file.
 pub(crate) fn ids(folder: &Path) -> io::Result<Vec<String>> {
     let mut ids = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -118,7 +117,7 @@ fn path_of(folder: &Path, id: &str) -> PathBuf {
     folder.join(format!("process-{id}.lock"))
 }
 
-/// The name of this machine or container.
+/// Returns the name of this machine or container.
 #[cfg(unix)]
 pub(crate) fn host() -> String {
     let name = rustix::system::uname();

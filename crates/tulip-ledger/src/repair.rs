@@ -1,4 +1,4 @@
-//! A damaged database, moved aside, and what of it can still be read.
+//! Repairs a damaged database: moves it aside, and copies what can still be read into a new one.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,27 +12,27 @@ use tulip_core::Timestamp;
 
 use crate::{error, process, schema};
 
-/// What a repair has found.
+/// The result of a repair.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Repaired {
-    /// Where the old database lies now.
+    /// The new path of the old database.
     pub moved_to: PathBuf,
-    /// How many incomplete exports were brought into the new one.
+    /// How many incomplete exports were copied into the new one.
     pub exports: usize,
-    /// How many runs were.
+    /// How many runs were copied.
     pub runs: usize,
-    /// What is wrong with the old one, as SQLite says. Empty where nothing was found.
+    /// The damage to the old one, as reported by SQLite. Empty if none was found.
     pub damage: Vec<String>,
-    /// Whether some of the old one could not be read.
+    /// Whether parts of the old one could not be read.
     pub is_incomplete: bool,
 }
 
-/// A table that is kept. What claims a row is not: no process lives.
+/// A table that is copied. Its claims are not, because no process is alive.
 struct Table {
     name: &'static str,
     columns: &'static [&'static str],
-    /// How many columns make the key, from the first.
+    /// How many leading columns form the key.
     key: usize,
 }
 
@@ -59,7 +59,7 @@ const ITEM: Table = Table {
     key: 2,
 };
 
-/// The rows of a table by their keys.
+/// The rows of a table by key.
 type Rows = BTreeMap<Vec<String>, Vec<Value>>;
 
 pub(crate) fn repair(folder: &Path) -> Result<Repaired, StateError> {
@@ -83,7 +83,7 @@ pub(crate) fn repair(folder: &Path) -> Result<Repaired, StateError> {
     ] {
         table.insert(&transaction, rows).map_err(failed)?;
     }
-    // Above every number that was ever given, also where the last one could not be read.
+    // No claim has a higher number, even if the last one could not be read.
     transaction
         .execute("UPDATE attempt SET last = ?1", [old.last_attempt()])
         .map_err(failed)?;
@@ -105,7 +105,7 @@ fn move_aside(folder: &Path) -> io::Result<PathBuf> {
         .filter(char::is_ascii_digit)
         .collect();
     let aside = folder.join(format!("{}.damaged-{when}", schema::FILE));
-    // The log first: without the database nobody takes it for another's.
+    // The log goes first: left behind, it would be taken for the log of a new database.
     for suffix in ["-wal", "-shm", ""] {
         let from = folder.join(format!("{}{suffix}", schema::FILE));
         let to = folder.join(format!("{}.damaged-{when}{suffix}", schema::FILE));
@@ -117,7 +117,7 @@ fn move_aside(folder: &Path) -> io::Result<PathBuf> {
     Ok(aside)
 }
 
-/// What could be read.
+/// The rows that could be read, and the damage.
 #[derive(Debug, Default)]
 struct Salvage {
     exports: Rows,
@@ -131,7 +131,7 @@ struct Salvage {
 impl Salvage {
     fn read(path: &Path) -> Self {
         let mut salvage = Self::default();
-        // Writable, so that what is still in the log is read, too.
+        // Writable, so that the log is read too.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         match Connection::open_with_flags(path, flags) {
             Ok(connection) => salvage.read_from(&connection),
@@ -155,7 +155,7 @@ impl Salvage {
         }
     }
 
-    /// The rows of a table from both ends: a damaged page stops each of them.
+    /// Reads the rows of a table from both ends, because a damaged page stops either scan.
     fn read_table(&mut self, connection: &Connection, table: &Table) -> Rows {
         let mut rows = Rows::new();
         // A database of an older version has fewer tables.
@@ -183,9 +183,9 @@ impl Salvage {
         }
     }
 
-    /// A number that no claim has had.
+    /// Returns a number that no claim's attempt exceeds.
     fn last_attempt(&self) -> i64 {
-        // The second column of both.
+        // The attempt is the second column of both tables.
         let rows = self.exports.values().chain(self.runs.values());
         let highest = rows.filter_map(|row| match row.get(1) {
             Some(Value::Integer(attempt)) => Some(*attempt),
@@ -233,7 +233,7 @@ impl Table {
     }
 }
 
-/// What SQLite finds wrong.
+/// Returns the damage that SQLite finds.
 fn check(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut statement = connection.prepare("PRAGMA quick_check(20)")?;
     let found = statement.query_map([], |row| row.get::<_, String>(0))?;

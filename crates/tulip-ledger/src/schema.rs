@@ -1,4 +1,4 @@
-//! The tables, and how a connection is set up.
+//! The tables, and the setup of a connection.
 
 use std::path::Path;
 use std::time::Duration;
@@ -20,7 +20,7 @@ const APPLICATION: i64 = 0x5475_6c70;
 /// How long a transaction waits for those of other processes.
 const BUSY: Duration = Duration::from_secs(30);
 
-/// What leads from each version to the next, from an empty database to [`VERSION`].
+/// The migration from each version to the next, from an empty database to [`VERSION`].
 const STEPS: [&str; 2] = [EXPORTS, RUNS];
 
 const EXPORTS: &str = "
@@ -73,7 +73,7 @@ const RUNS: &str = "
     ) STRICT;
 ";
 
-/// Opens the database in `folder`, which is created where it is missing.
+/// Opens the database in `folder`, which is created if it is missing.
 pub(crate) fn open(folder: &Path) -> Result<Connection, StateError> {
     let path = folder.join(FILE);
     let created = folder::create_private(&path).and_then(|created| match created {
@@ -92,12 +92,12 @@ pub(crate) fn open(folder: &Path) -> Result<Connection, StateError> {
         return Err(error::unusable(StateErrorKind::Unsupported, folder, why));
     }
     create_tables(&mut connection).map_err(failed)?;
-    // Another process may have created them meanwhile, of a later version.
+    // Another process with a later version may have created them in the meantime.
     check_version(&connection, folder)?;
     Ok(connection)
 }
 
-/// Refuses a database of a newer version, where it is sound enough to tell.
+/// Refuses a database of a newer version, if the version can be read.
 pub(crate) fn check_newer(folder: &Path) -> Result<(), StateError> {
     match connect(&folder.join(FILE)).map(|connection| check_version(&connection, folder)) {
         Ok(Err(error)) if error.kind() == StateErrorKind::NewerVersion => Err(error),
@@ -128,7 +128,7 @@ fn check_version(connection: &Connection, folder: &Path) -> Result<(), StateErro
     Ok(())
 }
 
-/// Brings the tables to this version.
+/// Migrates the tables to this version.
 fn create_tables(connection: &mut Connection) -> rusqlite::Result<()> {
     if version(connection)? >= VERSION {
         return Ok(());

@@ -1,4 +1,4 @@
-//! One thread that writes for all exports of a process.
+//! The thread that writes for all exports of a process.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -11,15 +11,14 @@ use tulip_archive::{StateError, StateErrorKind};
 use crate::database::{Database, Session};
 use crate::error;
 
-/// As many writes as go into one transaction: more would only make the first ones wait.
+/// The maximum number of writes in one transaction. More would only make the first ones wait.
 const BATCH: usize = 1024;
 
-/// How long a transaction waits for more writes, where the one before had several: they come from
-/// exports that run side by side, and one transaction for all of them costs little more than for
-/// one.
+/// How long a transaction waits for more writes, if the previous one had several. They come from
+/// concurrent exports, and one transaction for all of them costs little more than for one.
 const LINGER: Duration = Duration::from_micros(500);
 
-/// Hands work to the thread. Dropping it does what is queued, then closes the database.
+/// Sends work to the thread. Dropping it finishes the queued work, then closes the database.
 #[derive(Debug)]
 pub(crate) struct Writer {
     queue: Option<Sender<Box<dyn Task>>>,
@@ -28,7 +27,7 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Opens the database in `folder`, for a thread of its own.
+    /// Opens the database in `folder`, and starts the thread.
     pub(crate) fn start(folder: &Path) -> Result<Self, StateError> {
         let database = Database::open(folder)?;
         let (queue, tasks) = channel();
@@ -47,11 +46,11 @@ impl Writer {
         &self.folder
     }
 
-    /// Queues work, and waits until it is committed. What is not `durable` need only outlast the
-    /// process. Work can be done twice, after a transaction that failed.
+    /// Queues work, and waits until it is committed. Work that is not `durable` need only survive
+    /// the process. Work may be done twice if a transaction fails.
     ///
     /// # Cancellation
-    /// What is queued is done.
+    /// Queued work is done even if the future is dropped.
     pub(crate) async fn call<T: Send + 'static>(
         &self,
         durable: bool,
@@ -67,7 +66,7 @@ impl Writer {
         answer.await.unwrap_or_else(|_| Err(self.has_ended()))
     }
 
-    /// Queues work that nobody waits for.
+    /// Queues work without waiting for it.
     pub(crate) fn send(
         &self,
         work: impl FnMut(&mut Session<'_>) -> Result<(), StateError> + Send + 'static,
@@ -82,7 +81,7 @@ impl Writer {
     }
 
     fn queue(&self, task: Box<dyn Task>) {
-        // Where the thread has ended, the reply is dropped with the task.
+        // If the thread has ended, the reply is dropped with the task.
         if let Some(queue) = &self.queue {
             let _ = queue.send(task);
         }
@@ -97,20 +96,20 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.queue = None;
         if let Some(thread) = self.thread.take() {
-            // It has panicked at worst, and then nobody is left to be told.
+            // An error means that the thread panicked, and nobody is left to be told.
             let _ = thread.join();
         }
     }
 }
 
-/// Something to do in a transaction.
+/// Work to do in a transaction.
 trait Task: Send {
     fn is_durable(&self) -> bool;
 
-    /// Does it, and keeps the result until the transaction is committed.
+    /// Does the work, and keeps the result until the transaction is committed.
     fn run(&mut self, session: &mut Session<'_>) -> Result<(), StateError>;
 
-    /// Answers, with the error if the transaction failed.
+    /// Sends the result, or the error if the transaction failed.
     fn answer(self: Box<Self>, committed: Result<(), StateError>);
 }
 
@@ -134,7 +133,7 @@ impl<T: Send, W: FnMut(&mut Session<'_>) -> Result<T, StateError> + Send> Task f
     fn answer(self: Box<Self>, committed: Result<(), StateError>) {
         let ended = || StateError::new(StateErrorKind::Other, "the state is closed");
         let Self { done, reply, .. } = *self;
-        // Nobody waits where the future was dropped.
+        // Nobody waits if the future was dropped.
         let _ = reply.send(committed.and_then(|()| done.ok_or_else(ended)));
     }
 }
@@ -155,8 +154,8 @@ fn run(mut database: Database, tasks: &Receiver<Box<dyn Task>>) {
     }
 }
 
-/// Does what has queued up in one transaction, which is synced to disk once. Where that fails, each
-/// on its own: one that cannot be done must not take the others with it.
+/// Does the queued work in one transaction, which is synced to disk at most once. If that fails,
+/// does each task in its own transaction, so that one failure does not affect the others.
 fn commit(database: &mut Database, mut batch: Vec<Box<dyn Task>>) {
     let committed = attempt(database, &mut batch);
     if committed.is_err() && batch.len() > 1 {

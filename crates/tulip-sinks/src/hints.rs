@@ -1,4 +1,4 @@
-//! Which cargo feature adds which scheme.
+//! The cargo feature that adds each scheme.
 
 tulip_core::register_sink_hint!("file", "fs");
 tulip_core::register_sink_hint!("s3", "s3");

@@ -1,5 +1,5 @@
-//! As much of Azure's Blob Storage as an export uses: blobs, lists of blocks, metadata, conditions.
-//! Nobody has to sign.
+//! The part of Azure Blob Storage that an export uses: blobs, block lists, metadata, conditions.
+//! Requests need no signature.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -19,9 +19,9 @@ use crate::{Loss, Rule, Seen, closed};
 type Answer = Response<Full<Bytes>>;
 
 /// A server with the container `lake` of the account `devstoreaccount1`. It ends with the runtime
-/// that it was started in.
+/// in which it was started.
 pub struct AzureServer {
-    /// Its URL, with the account.
+    /// Its URL, including the account.
     pub endpoint: String,
     state: Arc<State>,
 }
@@ -29,7 +29,7 @@ pub struct AzureServer {
 #[derive(Default)]
 struct State {
     blobs: Mutex<BTreeMap<String, Blob>>,
-    /// Blocks of which nothing has been made, by blob and id.
+    /// Uncommitted blocks, by blob and id.
     blocks: Mutex<BTreeMap<(String, String), Bytes>>,
     loses: Mutex<Option<Rule<Loss>>>,
 }
@@ -41,7 +41,7 @@ struct Blob {
 }
 
 impl AzureServer {
-    /// Starts a server that behaves.
+    /// Starts a server.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -64,12 +64,12 @@ impl AzureServer {
         }
     }
 
-    /// Loses the answers to requests, which are done, where `rule` says so.
+    /// Loses the answers to requests, which are carried out, if `rule` returns a loss.
     pub fn lose(&self, rule: impl FnMut(&Seen) -> Option<Loss> + Send + 'static) {
         *self.state.loses.lock().unwrap() = Some(Box::new(rule));
     }
 
-    /// A blob as it lies in the server.
+    /// The content of a blob; `None` if there is none.
     #[must_use]
     pub fn object(&self, key: &str) -> Option<Bytes> {
         let blobs = self.state.blobs.lock().unwrap();

@@ -1,5 +1,5 @@
-//! The XML protocol of Google Cloud Storage, as far as it differs from S3's: its headers, and that
-//! only puts and copies take a condition.
+//! The differences between the XML protocol of Google Cloud Storage and S3's: header names, and
+//! conditions only on puts and copies.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::{Body, refused};
 
-/// Makes a request one of S3's, or answers it where its condition does not hold.
+/// Translates a request to S3's protocol, or answers it if its condition does not hold.
 pub(crate) fn translate(
     request: &mut Request<Incoming>,
     files: &Path,
@@ -33,14 +33,14 @@ pub(crate) fn translate(
         let name = name.as_str().replacen("x-goog-", "x-amz-", 1);
         headers.insert(HeaderName::try_from(name).unwrap(), value);
     }
-    // A condition on anything else would not be Google's.
+    // Google's protocol has no condition on other requests.
     debug_assert!(
         request.method() != Method::POST || !request.headers().contains_key("if-none-match")
     );
     Ok(())
 }
 
-/// Gives metadata Google's names.
+/// Renames metadata headers to Google's names.
 pub(crate) fn translate_back(headers: &mut HeaderMap) {
     let metadata: Vec<(HeaderName, HeaderValue)> = headers
         .iter()

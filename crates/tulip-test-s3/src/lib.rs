@@ -1,5 +1,5 @@
-//! An S3 server in this process: it verifies signatures, keeps objects as files, tells what it was
-//! asked, and refuses what a test wants refused. It ends with the runtime that it was started in.
+//! An S3 server in this process: it verifies signatures, stores objects as files, records requests,
+//! and refuses those that a test picks. It ends with the runtime in which it was started.
 #![expect(clippy::unwrap_used, reason = "a test's server panics where it fails")]
 
 mod authority;
@@ -32,11 +32,11 @@ pub use azure::AzureServer;
 use authority::Authority;
 use uploads::Uploads;
 
-/// The access key that the server knows.
+/// The access key that the server accepts.
 pub const KEY_ID: &str = "TESTKEY";
 /// Its secret.
 pub const SECRET: &str = "test-secret";
-/// The bucket that is there.
+/// The bucket that exists.
 pub const BUCKET: &str = "lake";
 
 type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
@@ -44,7 +44,7 @@ type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 /// How long a test waits for a request that must come: only a hang takes longer.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// How long parts that are on their way may hold up an abort.
+/// How long parts in flight may delay an abort.
 const SETTLES: Duration = Duration::from_secs(60);
 
 /// One request as the server saw it.
@@ -52,7 +52,7 @@ const SETTLES: Duration = Duration::from_secs(60);
 pub struct Seen {
     /// Its method.
     pub method: Method,
-    /// Path and query, as sent.
+    /// Its path and query, as sent.
     pub target: String,
     /// Its headers, by name in lower case.
     pub headers: BTreeMap<String, String>,
@@ -86,21 +86,21 @@ impl Seen {
     }
 }
 
-/// An answer in place of the server's: a status and an S3 error code, or a whole body, which begins
-/// with `<`.
+/// An answer instead of the server's: a status and an S3 error code, or a status and a whole body,
+/// which begins with `<`.
 pub type Refusal = (u16, &'static str);
 type Rule<T> = Box<dyn FnMut(&Seen) -> Option<T> + Send>;
 
-/// How an answer gets lost, after what was asked for has been done.
+/// How the answer to a request that was carried out gets lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loss {
-    /// A 500 comes in its place.
+    /// A 500 is sent instead.
     ServerError,
     /// The connection is closed.
     Closed,
 }
 
-/// How requests end that are lost: hyper closes their connection.
+/// The error of a request whose answer is lost: it makes hyper close the connection.
 fn closed() -> std::io::Error {
     std::io::Error::other("the test wants the answer lost")
 }
@@ -108,27 +108,27 @@ fn closed() -> std::io::Error {
 struct State {
     rule: Mutex<Option<Rule<Refusal>>>,
     loses: Mutex<Option<Rule<Loss>>>,
-    /// Whether objects come without the metadata that they were given.
+    /// Whether objects are returned without their metadata.
     forgets_metadata: bool,
     /// Whether `If-None-Match` is ignored, as some servers do.
     forgets_conditions: bool,
-    /// How many parts must be in flight at once before the first is taken.
+    /// How many parts must be in flight at once before the first is accepted.
     gate: Option<usize>,
     google: bool,
-    /// Whether answers to the beginning of uploads are held back.
+    /// Whether answers to requests that begin an upload are held back.
     holds: watch::Sender<bool>,
-    /// What those were that are held back, or were.
+    /// The requests whose answers are or were held back.
     held: watch::Sender<Vec<Seen>>,
     seen: watch::Sender<Vec<Seen>>,
     uploads: Uploads,
     parts: watch::Sender<Parts>,
 }
 
-/// Parts in flight at once.
+/// The number of parts in flight.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Parts {
     now: usize,
-    /// The most that there were.
+    /// The most at once so far.
     pub most: usize,
 }
 
@@ -152,35 +152,35 @@ pub struct S3ServerBuilder {
 }
 
 impl S3ServerBuilder {
-    /// The server ignores `If-None-Match`, as some do.
+    /// The server ignores `If-None-Match`, like some servers.
     #[must_use]
     pub fn forgets_conditions(mut self) -> Self {
         self.forgets_conditions = true;
         self
     }
 
-    /// The server keeps no metadata, as some do not.
+    /// The server returns no metadata, like some servers.
     #[must_use]
     pub fn forgets_metadata(mut self) -> Self {
         self.forgets_metadata = true;
         self
     }
 
-    /// Takes no part before this many are in flight at once.
+    /// Accepts no part before this many are in flight at once.
     #[must_use]
     pub fn gate(mut self, parts: usize) -> Self {
         self.gate = Some(parts);
         self
     }
 
-    /// The server speaks the XML protocol of Google Cloud Storage, and asks for no credentials.
+    /// The server speaks the XML protocol of Google Cloud Storage and requires no credentials.
     #[must_use]
     pub fn google(mut self) -> Self {
         self.google = true;
         self
     }
 
-    /// The server has a certificate of an authority that nobody knows yet.
+    /// The server uses TLS, with a certificate from its own, untrusted authority.
     #[must_use]
     pub fn tls(mut self) -> Self {
         self.tls = true;
@@ -230,7 +230,7 @@ impl S3ServerBuilder {
 }
 
 impl S3Server {
-    /// A server that behaves.
+    /// Starts a server with the default settings.
     pub async fn start() -> Self {
         S3ServerBuilder::default().start().await
     }
@@ -241,18 +241,18 @@ impl S3Server {
         self.authority.as_ref().unwrap().file()
     }
 
-    /// Answers in the server's place where `rule` says so.
+    /// Answers instead of the server if `rule` returns a refusal.
     pub fn refuse(&self, rule: impl FnMut(&Seen) -> Option<Refusal> + Send + 'static) {
         *self.state.rule.lock().unwrap() = Some(Box::new(rule));
     }
 
-    /// Loses the answers to requests, which are done, where `rule` says so.
+    /// Loses the answers to requests, which are carried out, if `rule` returns a loss.
     pub fn lose(&self, rule: impl FnMut(&Seen) -> Option<Loss> + Send + 'static) {
         *self.state.loses.lock().unwrap() = Some(Box::new(rule));
     }
 
-    /// Holds back the answers to the beginning of uploads, which begin all the same, or lets them
-    /// go.
+    /// Holds back the answers to requests that begin an upload, or releases them. The uploads begin
+    /// in any case.
     pub fn hold_beginnings(&self, hold: bool) {
         self.state.holds.send_replace(hold);
     }
@@ -263,34 +263,33 @@ impl S3Server {
         self.state.seen.borrow().clone()
     }
 
-    /// Waits until a request has been seen.
+    /// Waits until a wanted request has been seen.
     ///
     /// # Panics
-    /// When it does not come within five minutes.
+    /// If it does not come within five minutes.
     pub async fn until(&self, wanted: impl Fn(&Seen) -> bool) {
         wait_for(&self.state.seen, wanted).await;
     }
 
-    /// Waits until an upload was created whose answer is held back.
+    /// Waits until a wanted upload has begun whose answer is held back.
     ///
     /// # Panics
-    /// When none does within five minutes.
+    /// If there is none within five minutes.
     pub async fn until_held(&self, wanted: impl Fn(&Seen) -> bool) {
         wait_for(&self.state.held, wanted).await;
     }
 
-    /// Waits until no part is in flight. Those of a client that was killed arrive for a moment
-    /// longer.
+    /// Waits until no part is in flight. Parts of a killed client keep arriving for a moment.
     ///
     /// # Panics
-    /// When that does not happen within five minutes.
+    /// If parts are still in flight after five minutes.
     pub async fn until_idle(&self) {
         let mut parts = self.state.parts.subscribe();
         let idle = tokio::time::timeout(LIMIT, parts.wait_for(|parts| parts.now == 0)).await;
         idle.expect("parts are in flight for ever").unwrap();
     }
 
-    /// How many parts were in flight.
+    /// The number of parts in flight.
     #[must_use]
     pub fn parts(&self) -> Parts {
         *self.state.parts.borrow()
@@ -300,13 +299,13 @@ impl S3Server {
         self.folder.path().join(BUCKET).join(key)
     }
 
-    /// An object as it lies in the server.
+    /// The content of an object; `None` if there is none.
     #[must_use]
     pub fn object(&self, key: &str) -> Option<Vec<u8>> {
         std::fs::read(self.path(key)).ok()
     }
 
-    /// The keys of all objects, staged ones too.
+    /// The keys of all objects, including staged ones.
     #[must_use]
     pub fn keys(&self) -> Vec<String> {
         let bucket = self.folder.path().join(BUCKET);
@@ -318,14 +317,14 @@ impl S3Server {
         keys
     }
 
-    /// Puts an object there by another way.
+    /// Stores an object without a request.
     pub fn put(&self, key: &str, content: &[u8]) {
         let path = self.path(key);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, content).unwrap();
     }
 
-    /// Objects that were staged and are still there.
+    /// The paths of staged objects that still exist.
     #[must_use]
     pub fn staged(&self) -> Vec<String> {
         let staged = |file: &PathBuf| file.extension().is_some_and(|end| end == "partial");
@@ -333,7 +332,7 @@ impl S3Server {
         files.map(|file| file.display().to_string()).collect()
     }
 
-    /// Begins an upload that nobody will end, `ago` before now.
+    /// Adds an upload that began `ago` before now and that no client will end.
     pub fn orphan(&self, key: &str, ago: Duration) {
         self.state.uploads.orphan(key, ago);
     }
@@ -344,7 +343,7 @@ impl S3Server {
         self.state.uploads.keys()
     }
 
-    /// What unfinished uploads have left.
+    /// The names of the files that unfinished uploads have left.
     #[must_use]
     pub fn uploads(&self) -> Vec<String> {
         let names = std::fs::read_dir(self.folder.path()).unwrap();
@@ -373,8 +372,7 @@ async fn serve(
         let (files, service, state) = (files.clone(), service.clone(), state.clone());
         let answer = service_fn(move |request| {
             let (files, service, state) = (files.clone(), service.clone(), state.clone());
-            // In a task of its own: a server finishes what it was asked for also when the client is
-            // gone.
+            // In its own task: a server finishes a request even if the client is gone.
             let answered = tokio::spawn(answer(request, files, service, state));
             async move { answered.await.unwrap().ok_or_else(closed) }
         });
@@ -422,7 +420,7 @@ async fn done(
 ) -> Response<Body> {
     state.seen.send_modify(|all| all.push(seen.clone()));
     if state.forgets_conditions && request.headers().contains_key(IF_NONE_MATCH) {
-        // As if nothing were there: then nothing speaks against replacing it.
+        // Removes the object, so that the condition holds.
         let key = request.uri().path().trim_start_matches('/');
         let _ = std::fs::remove_file(files.join(key));
     }
@@ -433,7 +431,7 @@ async fn done(
         .as_mut()
         .and_then(|rule| rule(seen));
     if let Some((status, code)) = refusal {
-        // The client is told once it has been listened to.
+        // Reads the whole request before refusing it.
         let _ = request.into_body().collect().await;
         return refused(status, code);
     }
@@ -446,7 +444,7 @@ async fn done(
         return state.uploads.listed(&seen.target);
     }
     if seen.is_abort() {
-        // The server beneath would store a part that arrives after the abort of its upload.
+        // The underlying server would store a part that arrives after its upload was aborted.
         let mut parts = state.parts.subscribe();
         let _ = tokio::time::timeout(SETTLES, parts.wait_for(|parts| parts.now == 0)).await;
     }
@@ -483,7 +481,7 @@ async fn done(
     answer
 }
 
-/// A part in flight, also one whose client has gone.
+/// A part in flight, even if its client is gone.
 struct UnderWay(Arc<State>);
 
 impl UnderWay {

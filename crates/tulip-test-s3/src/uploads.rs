@@ -1,4 +1,4 @@
-//! The list of unfinished uploads, which the server beneath does not have.
+//! The list of unfinished uploads, which the underlying server does not support.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -22,7 +22,7 @@ struct Upload {
 }
 
 impl Uploads {
-    /// Takes what an answer tells: a beginning or an end.
+    /// Records the beginning or end of an upload from the answer to a request.
     pub(crate) async fn note(&self, seen: &Seen, answer: Response<s3s::Body>) -> Response<Body> {
         let ended = query(&seen.target, "uploadId").filter(|_| {
             let completed = seen.method == Method::POST && answer.status().is_success();
@@ -40,7 +40,7 @@ impl Uploads {
         let (_, rest) = text.split_once("<UploadId>").unwrap();
         let (id, _) = rest.split_once("</UploadId>").unwrap();
         let path = seen.target.split('?').next().unwrap();
-        // Through a proxy, the whole URL stands there.
+        // Through a proxy, this is the whole URL.
         let (_, key) = path.split_once(&format!("/{BUCKET}/")).unwrap();
         let key = percent_decode_str(key).decode_utf8().unwrap();
         self.insert(id, &key, SystemTime::now());
@@ -63,7 +63,7 @@ impl Uploads {
         uploads.values().map(|upload| upload.key.clone()).collect()
     }
 
-    /// One upload a page, so that a client must ask for more pages.
+    /// Lists one upload per page, so that a client must request more pages.
     pub(crate) fn listed(&self, target: &str) -> Response<Body> {
         let prefix = query(target, "prefix").unwrap_or_default();
         let marker = (

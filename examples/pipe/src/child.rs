@@ -1,4 +1,4 @@
-//! Writes one object into a program.
+//! The writer of one object into a program.
 
 use std::io::{self, PipeReader, Read as _};
 use std::os::fd::OwnedFd;
@@ -18,25 +18,25 @@ use tulip_core::sink::{
 };
 use tulip_core::{ObjectKey, one_line};
 
-/// How much of what the program says last is kept for an error.
+/// How many of the last bytes that the program prints to stderr are kept for an error.
 const TAIL: usize = 4096;
 
-/// How long the last words of a program that has ended are waited for: something that it left in
-/// the background may hold on to its stderr.
+/// How long to wait for the last words of a program that has ended: a process that it left in the
+/// background may keep its stderr open.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// What the names of Tulip's own variables begin with. They can hold its credentials, which are not
-/// the program's business: it gets none of them but those that describe the object.
+/// The prefix of Tulip's own variables. They can hold its credentials, so the program gets only
+/// those that describe the object.
 const OURS: &str = "TULIP_";
 
-/// A program that reads an object, and all that it has started: one process group.
+/// A program that reads an object, and everything it has started: one process group.
 pub(crate) struct Child {
     process: tokio::process::Child,
     group: Option<Pid>,
-    /// The pipe's end that is written to. Dropped after the group was killed, since its end would
-    /// tell the program that it has read everything.
+    /// The pipe's writing end. Dropped only after the group was killed, since its end would tell
+    /// the program that it has read everything.
     input: Option<pipe::Sender>,
-    /// The program's end, to see whether it has left anything unread.
+    /// The pipe's reading end, to see whether the program has left anything unread.
     unread: Option<PipeReader>,
     stderr: LastWords,
     program: PathBuf,
@@ -100,15 +100,15 @@ impl Child {
         SinkError::new(SinkErrorKind::Other, what)
     }
 
-    /// Kills the program and what it has started.
+    /// Kills the program and everything it has started.
     fn kill(&mut self) {
         if let Some(group) = self.group.take() {
-            // It fails only where nobody is left.
+            // It fails only if no process is left.
             let _ = kill_process_group(group, Signal::KILL);
         }
     }
 
-    /// What went wrong, once the program has ended.
+    /// Returns what went wrong, once the program has ended.
     async fn ended(&mut self, status: io::Result<ExitStatus>) -> SinkError {
         self.kill();
         let program = self.program.display();
@@ -147,7 +147,8 @@ impl SinkWriter for Child {
                 Ok(()) => None,
                 Err(error) => Some(Err(error)),
             },
-            // Nobody reads any more; since the reading end is also ours, the pipe does not tell.
+            // The program has ended. The pipe does not report that, since its reading end is also
+            // ours.
             status = self.process.wait() => Some(status),
         };
         if let Some(status) = status {
@@ -162,14 +163,14 @@ impl SinkWriter for Child {
         if self.failed {
             return Err(self.given_up());
         }
-        // Closes the pipe, for whose end the program waits.
+        // Closes the pipe: the program waits for its end.
         drop(self.input.take());
         let status = self.process.wait().await;
-        // Nobody writes any more, so this does not wait either.
+        // The writing end is closed, so this does not block.
         let rest = self.unread.as_mut().map(|pipe| pipe.read(&mut [0]));
         match (status, rest) {
             (Ok(status), Some(Ok(0))) if status.success() => {
-                // What it has left in the background is its own affair.
+                // Processes that it left in the background may live on.
                 self.group = None;
                 Ok(StoredObject::new(self.bytes))
             }
@@ -185,7 +186,7 @@ impl SinkWriter for Child {
     }
 }
 
-/// What a program said last.
+/// The last words of a program on stderr.
 struct LastWords {
     tail: Arc<Mutex<Vec<u8>>>,
     reading: Option<JoinHandle<()>>,
@@ -198,10 +199,10 @@ impl LastWords {
         Self { tail, reading }
     }
 
-    /// Once the program has ended.
+    /// Returns the last words, once the program has ended.
     async fn take(&mut self) -> String {
         if let Some(reading) = self.reading.take() {
-            // Whatever has been said by then has to do.
+            // Whatever was read by then has to do.
             let _ = tokio::time::timeout(LAST_WORDS, reading).await;
         }
         let tail = self.tail.lock().map(|tail| tail.clone());
@@ -209,7 +210,7 @@ impl LastWords {
     }
 }
 
-/// Reads to the end, so that the program is never held up, and keeps the last bytes.
+/// Reads to the end, so that the program never blocks, and keeps the last bytes.
 async fn listen(mut stderr: ChildStderr, kept: Arc<Mutex<Vec<u8>>>) {
     let mut buffer = [0; 1024];
     while let Ok(count @ 1..) = stderr.read(&mut buffer).await {
@@ -222,7 +223,7 @@ async fn listen(mut stderr: ChildStderr, kept: Arc<Mutex<Vec<u8>>>) {
     }
 }
 
-/// A program that cannot be started.
+/// Returns the error for a program that cannot be run.
 pub(crate) fn unusable(program: &Path, error: io::Error) -> SinkError {
     let kind = match error.kind() {
         io::ErrorKind::NotFound => SinkErrorKind::NotFound,

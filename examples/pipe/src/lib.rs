@@ -20,7 +20,7 @@ tulip_core::register_sink!(PipeFactory);
 
 const ARGS: SinkOption = SinkOption::new("args", "the program's arguments, split at spaces");
 
-/// Makes sinks of `pipe` URLs.
+/// Makes sinks from `pipe` URLs.
 #[derive(Debug, Clone, Copy)]
 pub struct PipeFactory;
 
@@ -76,7 +76,7 @@ impl Sink for PipeSink {
         format!("{key} in {}", self.program.display())
     }
 
-    /// Looks whether the program can be started; only it knows whether it can store anything.
+    /// Checks that the program can be started; only it knows whether it can store anything.
     async fn probe(&self, _: WriteMode) -> Result<Probe, SinkError> {
         executable(&self.program)?;
         Ok(Probe::checked(self.capabilities()))

@@ -1,4 +1,4 @@
-//! The sink through its public contract, with small shell programs.
+//! Tests of the sink through its public contract, with small shell programs.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
@@ -16,7 +16,7 @@ use tulip_core::sink::{
 };
 use tulip_sink_pipe::PipeFactory;
 
-/// Keeps what it reads in the folder that is its argument, once it has read everything.
+/// Stores its input in the folder given as argument, once it has read everything.
 const KEEP: &str = r#"
 part="$1/.part.$$"
 cat > "$part" || exit 1
@@ -77,7 +77,7 @@ async fn the_sink_keeps_the_contract() {
         .assert_passed();
 }
 
-/// What a script starts is not the program that was started, and must not outlive it either.
+/// The processes that a script starts must not outlive it either.
 #[tokio::test]
 async fn behind_a_wrapper_the_sink_keeps_the_contract_too() {
     let folder = TempDir::new().unwrap();
@@ -155,7 +155,7 @@ async fn tulips_credentials_do_not_reach_the_program() {
         "TULIP_TOKEN_OF_A_LATER_VERSION",
     ];
     if std::env::var(SECRETS[0]).is_err() {
-        // Once more, in a process that has them.
+        // Runs this test again, in a process that has them.
         let this = "tulips_credentials_do_not_reach_the_program";
         let again = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", this])
@@ -198,7 +198,7 @@ async fn an_abort_kills_the_program_before_its_input_ends() {
     let key = ObjectKey::new("a.csv").unwrap();
     let mut writer = sink.open(&key, &OpenOptions::default()).await.unwrap();
     writer.write(Bytes::from_static(b"a,b\n")).await.unwrap();
-    // Waits until it is dead, so nothing can come after.
+    // Waits until the program is dead, so that nothing can follow.
     writer.abort().await.unwrap();
     assert!(!folder.path().join("committed").exists());
 }

@@ -1,6 +1,6 @@
-//! The code that the pages print, built in crates of its own as it is printed: a reader who runs a
-//! page's `cargo new` and `cargo add`, and pastes each block into the file that it names, has a
-//! crate that builds.
+//! A build of the code in the documentation pages, exactly as printed. A reader who runs a page's
+//! `cargo new` and `cargo add`, and pastes each block into the file that it names, must get a crate
+//! that builds.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
@@ -15,7 +15,7 @@ use reader::Reader;
 
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// A page with code to paste, and what its reader then runs.
+/// A page with code to paste, and the cargo commands that its reader then runs.
 struct Page {
     path: &'static str,
     cargo: &'static [&'static [&'static str]],
@@ -32,7 +32,7 @@ const PAGES: [Page; 3] = [
     },
     Page {
         path: "docs/sinks.md",
-        // The conformance suite runs against the sink as it is printed.
+        // The conformance suite runs against the sink as printed.
         cargo: &[&["test", "-p", "sink-mine"], &["check", "-p", "tulip-mine"]],
     },
 ];
@@ -63,7 +63,7 @@ fn every_page_with_code_to_paste_is_followed() {
     let root = Path::new(REPOSITORY);
     for path in pages() {
         let text = fs::read_to_string(&path).unwrap();
-        // The front page of a crate is a documentation test of it.
+        // A crate's README is compiled as its documentation test.
         let is_front_page = path
             .parent()
             .is_some_and(|folder| folder.join("Cargo.toml").is_file() && folder != root);
@@ -88,7 +88,7 @@ fn no_page_prints_lines_that_are_for_rustdoc_alone() {
     }
 }
 
-/// Every page of the repository that shows code for a library.
+/// Returns every page of the repository that may show code for a library.
 fn pages() -> Vec<PathBuf> {
     let root = Path::new(REPOSITORY);
     let mut pages = vec![root.join("README.md")];

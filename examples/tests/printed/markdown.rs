@@ -2,7 +2,7 @@
 
 /// A fenced block.
 pub(crate) struct Block {
-    /// What stands behind the opening fence.
+    /// The text after the opening fence.
     pub(crate) language: String,
     pub(crate) text: String,
 }
@@ -19,7 +19,7 @@ impl Block {
         file.ends_with(".rs").then_some(file)
     }
 
-    /// Lines that rustdoc hides and every other reader sees.
+    /// Whether the block has lines that rustdoc hides but every other reader sees.
     pub(crate) fn has_hidden_lines(&self) -> bool {
         self.text
             .lines()
@@ -33,7 +33,7 @@ impl Block {
     }
 }
 
-/// The blocks of a page, in its order.
+/// Returns the blocks of a page, in order.
 pub(crate) fn blocks(page: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut lines = page.lines();

@@ -9,8 +9,8 @@ use crate::markdown::Block;
 
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// The folder in which a page's crates are made. It is a workspace, so that they share one lock
-/// file and do not belong to the repository's own.
+/// The folder for a page's crates. It is a workspace, so that they share one lock file and do not
+/// join the repository's own.
 pub(crate) struct Reader {
     folder: PathBuf,
 }
@@ -23,13 +23,13 @@ impl Reader {
         std::os::unix::fs::symlink(REPOSITORY, folder.join("tulip-archive")).unwrap();
         let manifest = "[workspace]\nresolver = \"3\"\nexclude = [\"tulip-archive\"]\n";
         fs::write(folder.join("Cargo.toml"), manifest).unwrap();
-        // The versions that the repository's own build has downloaded.
+        // Pins the versions that the repository's own build has downloaded.
         let lock = Path::new(REPOSITORY).join("Cargo.lock");
         fs::copy(lock, folder.join("Cargo.lock")).unwrap();
         Self { folder }
     }
 
-    /// Runs the commands that make a page's crates, in one shell, as its reader would.
+    /// Runs the commands that create a page's crates, in one shell, as its reader would.
     pub(crate) fn set_up(&self, blocks: &[Block]) {
         let commands: Vec<_> = blocks
             .iter()
@@ -52,8 +52,8 @@ impl Reader {
         assert!(!said.contains("warning"), "{said}");
     }
 
-    /// What is built lies apart from the repository's own builds: in one folder each would undo the
-    /// other's.
+    /// Runs a program with its own target folder: in a shared one, its builds and the repository's
+    /// would undo each other.
     fn run<A: AsRef<OsStr>>(
         &self,
         program: &str,

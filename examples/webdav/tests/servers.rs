@@ -1,4 +1,4 @@
-//! The sink against a WebDAV server that others wrote, which `scripts/servers.sh` starts:
+//! The sink against a third-party WebDAV server, which `scripts/servers.sh` starts:
 //!
 //! ```sh
 //! scripts/servers.sh cargo test -p tulip-sink-webdav -- --ignored
@@ -14,7 +14,7 @@ use tulip_core::{NetworkOptions, ObjectKey};
 use tulip_http::{Transport, http::Request};
 use tulip_sink_webdav as _;
 
-/// The server's own folder, beside the sink.
+/// A sink, and the server's folder that it writes to.
 struct InFolder {
     sink: Arc<dyn Sink>,
     folder: PathBuf,
@@ -35,7 +35,7 @@ fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run scripts/servers.sh"))
 }
 
-/// A sink with a folder of its own on the server.
+/// Creates a folder on the server, and a sink for it.
 async fn fixture(name: &str) -> InFolder {
     let url = format!("{}/{name}", variable("TULIP_TEST_WEBDAV_ENDPOINT"));
     let network = NetworkOptions::default();
@@ -69,7 +69,7 @@ async fn what_is_refused_or_aborted_is_removed() {
     let create = OpenOptions::default().with_mode(WriteMode::Create);
     let open = async || {
         let mut writer = sink.open(&key, &create).await.unwrap();
-        // More than a connection holds, so that the server has some of it.
+        // More than a connection buffers, so that the server has some of it.
         writer.write(vec![b'x'; 16 << 20].into()).await.unwrap();
         writer
     };

@@ -1,6 +1,6 @@
-//! Why bytes are not a whole CSV.
+//! The reasons why bytes are not a whole CSV.
 
-/// The longest header that is kept, in bytes, with blank lines and the line break.
+/// The maximum length of the header in bytes, including blank lines before it and its line break.
 pub(super) const MAX_HEADER: usize = 1024 * 1024;
 
 /// Why a CSV is not accepted as whole.
@@ -10,10 +10,10 @@ pub(super) const MAX_HEADER: usize = 1024 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FramingError {
-    /// There is not a single record, not even a header.
+    /// There is no record, not even a header.
     #[error("the archive is empty, without even a header")]
     Empty,
-    /// The first record has more than 1 MiB.
+    /// The first record is longer than 1 MiB.
     #[error("the first record has over {MAX_HEADER} bytes; this is not the CSV that was expected")]
     HeaderTooLong,
     /// No field of the first record has a name.
@@ -30,17 +30,17 @@ pub enum FramingError {
         "the archive has a NUL byte at offset {offset}, after {records} whole records: it is padded, damaged, or not text in UTF-8"
     )]
     NulByte {
-        /// How many bytes stand before it.
+        /// The number of bytes before it.
         offset: u64,
-        /// Whole records before it, without the header.
+        /// The number of whole records before it, without the header.
         records: u64,
     },
-    /// It ends with ^Z (0x1A), which DOS programs write behind the end of a text.
+    /// It ends with ^Z (0x1A), which DOS programs append to texts.
     #[error(
         "the archive ends with ^Z (0x1A), the end-of-file mark of DOS, after {records} whole records; CSV readers take it for data"
     )]
     ControlZ {
-        /// Whole records before it, without the header.
+        /// The number of whole records before it, without the header.
         records: u64,
     },
     /// It ends inside a quoted field.
@@ -48,9 +48,9 @@ pub enum FramingError {
         "the archive ends inside a quoted field, after {records} whole records: it was cut off, or a quote is never closed in the record that begins {begins:?}"
     )]
     OpenQuote {
-        /// Whole records before the one that does not end, without the header.
+        /// The number of whole records before the open one, without the header.
         records: u64,
-        /// How that one begins.
+        /// The beginning of the open record.
         begins: String,
     },
     /// Its last record does not end with a line break.
@@ -58,40 +58,40 @@ pub enum FramingError {
         "the archive ends without a line break, after {records} whole records, with {fields} of {columns} fields in the last: it was cut off, or its writer ends no record with a line break there; the last begins {begins:?}"
     )]
     OpenRecord {
-        /// Whole records before the one that does not end, without the header.
+        /// The number of whole records before the open one, without the header.
         records: u64,
-        /// Fields of the record that does not end.
+        /// The number of fields of the open record.
         fields: u64,
-        /// Fields of the header.
+        /// The number of fields of the header.
         columns: usize,
-        /// How the record that does not end begins.
+        /// The beginning of the open record.
         begins: String,
     },
-    /// Its lines end with CR LF, but the last one, which may be the only one, with CR.
+    /// Its lines end with CR LF, but the last line, which may be the only one, ends with CR.
     #[error(
         "the archive ends between the CR and the LF of a line break, after {records} whole records: its last byte is missing"
     )]
     HalfLineBreak {
-        /// Whole records, without the header.
+        /// The number of whole records, without the header.
         records: u64,
     },
-    /// The last record has more or fewer fields than the header: often the text of an error.
+    /// The last record has more or fewer fields than the header: often it is an error message.
     #[error("the last record (number {record}) has {} where the header has {columns}: {begins}", count(.fields))]
     RaggedRecord {
-        /// The record's number; the first one behind the header is 1.
+        /// The record's number; the first one after the header is 1.
         record: u64,
-        /// Its fields.
+        /// The number of its fields.
         fields: u64,
-        /// Fields of the header.
+        /// The number of fields of the header.
         columns: usize,
-        /// How it begins.
+        /// Its beginning.
         begins: String,
     },
-    /// The last record is or ends with a bare JSON object, which no CSV writer leaves unquoted: an
-    /// error.
+    /// The last record is or ends with a bare JSON object. CSV writers would quote it, so it is an
+    /// error message.
     #[error("the archive ends with a JSON object in place of a record: {begins}")]
     JsonRecord {
-        /// How it begins.
+        /// Its beginning.
         begins: String,
     },
 }

@@ -1,11 +1,11 @@
-//! The first bytes of a record.
+//! Excerpts of records.
 
 use serde::de::IgnoredAny;
 use tulip_core::one_line;
 
-/// As many bytes as [`SHOWN`] characters can have, so that what is shown is not cut inside one.
+/// Enough bytes for [`SHOWN`] characters, so that no shown character is cut.
 const KEPT: usize = 256;
-/// Characters of it that messages show.
+/// The number of characters that messages show.
 const SHOWN: usize = 60;
 
 /// The first bytes of a record, as many as a message needs. Allocates nothing.
@@ -38,7 +38,7 @@ impl Excerpt {
         excerpt
     }
 
-    /// Takes the next bytes of the record. Line breaks before the first other byte are not its.
+    /// Adds the next bytes of the record. Leading line breaks are not part of it.
     pub(super) fn extend(&mut self, mut bytes: &[u8]) {
         if self.len == 0 {
             let blank = |byte: &u8| matches!(byte, b'\r' | b'\n');
@@ -55,14 +55,14 @@ impl Excerpt {
         &self.bytes[..self.len]
     }
 
-    /// It as a message shows it.
+    /// The excerpt as messages show it.
     pub(super) fn shown(&self) -> String {
         one_line(&String::from_utf8_lossy(self.bytes()), SHOWN)
     }
 
     /// Whether the record ends with a JSON object, or a list of them, that no CSV writer wrote: its
-    /// names have quotes, and a writer quotes a field that holds one. It is the whole record, or
-    /// follows what was written of a field when the writer failed.
+    /// names have quotes, and a writer would quote a field that contains one. It is the whole
+    /// record, or follows the part of a field that was written before the writer failed.
     pub(super) fn ends_with_json(&self) -> bool {
         let record = self.bytes().trim_ascii_start();
         if self.is_json(record) {

@@ -1,22 +1,23 @@
-//! Records, columns, and whether a CSV is whole.
+//! The framer, which counts records and checks that a CSV is whole.
 
 use super::excerpt::Excerpt;
 use super::header::Header;
 use super::scan::{Found, Scanner};
 use super::{FinalLineBreak, FramingError, FramingRules, RaggedRecords, kernel};
 
-/// What a whole CSV was found to hold.
+/// The records and columns of a whole CSV.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Framing {
-    /// Records behind the header. Empty lines are none.
+    /// The number of records after the header. Empty lines are not records.
     pub records: u64,
-    /// The header's fields.
+    /// The fields of the header.
     pub columns: Vec<String>,
 }
 
-/// Counts records while a CSV passes in chunks of any size, at several GB/s, and tells at the end
-/// whether it was [whole](super). Holds the header and the beginnings of two records.
+/// Counts the records of a CSV that arrives in chunks of any size, at several GB/s, and checks at
+/// the end whether it was [whole](super). Keeps the header and the beginnings of two records in
+/// memory.
 #[derive(Debug, Clone)]
 pub(crate) struct Framer {
     state: State,
@@ -33,24 +34,24 @@ enum State {
     Body(Body),
 }
 
-/// What is known from the end of the header on.
+/// The state after the end of the header.
 #[derive(Debug, Clone)]
 struct Body {
     columns: Vec<String>,
     scanner: Scanner,
     header_bytes: u64,
-    /// Bytes so far, those of the header counted.
+    /// The number of bytes so far, including the header.
     bytes: u64,
     last_byte: u8,
-    /// Whether the header ends with CR LF, as far as is known.
+    /// Whether the header ends with CR LF, as far as known.
     is_crlf: bool,
-    /// The last record that has ended, and the one that has not.
+    /// The beginnings of the last record that has ended and of the open one.
     last: Excerpt,
     open: Excerpt,
 }
 
 impl Framer {
-    /// A framer of no bytes yet.
+    /// Creates a framer without bytes.
     pub(crate) const fn new(rules: FramingRules) -> Self {
         Self {
             state: State::Header(Header::new()),
@@ -58,11 +59,11 @@ impl Framer {
         }
     }
 
-    /// Takes the next bytes. After an error the framer is of no more use.
+    /// Adds the next bytes. After an error the framer can no longer be used.
     ///
     /// # Errors
-    /// [`FramingError`] when this can no longer become a CSV that is accepted: the header is too
-    /// long or blank, or there are NUL bytes.
+    /// [`FramingError`] if this can no longer become an acceptable CSV: the header is too long,
+    /// blank, or in UTF-16 or UTF-32, or there are NUL bytes.
     pub(crate) fn update(&mut self, chunk: &[u8]) -> Result<(), FramingError> {
         match &mut self.state {
             State::Body(body) => body.update(chunk),
@@ -78,7 +79,7 @@ impl Framer {
         }
     }
 
-    /// Whole records behind the header so far.
+    /// The number of whole records after the header so far.
     pub(crate) fn records(&self) -> u64 {
         match &self.state {
             State::Header(_) => 0,
@@ -86,10 +87,10 @@ impl Framer {
         }
     }
 
-    /// Tells whether that was a whole CSV.
+    /// Returns the records and columns if that was a whole CSV.
     ///
     /// # Errors
-    /// [`FramingError`] when it was not.
+    /// [`FramingError`] if it was not.
     pub(crate) fn finish(self) -> Result<Framing, FramingError> {
         match self.state {
             State::Header(header) => Body::new(&header)?.finish(self.rules),
@@ -99,7 +100,7 @@ impl Framer {
 }
 
 impl Body {
-    /// Goes on behind a header, or at the end of one that has not ended.
+    /// Continues after a header, which may not have ended yet.
     fn new(header: &Header) -> Result<Self, FramingError> {
         let columns = header.columns()?;
         let bytes = header.bytes.as_slice();
@@ -120,7 +121,7 @@ impl Body {
         })
     }
 
-    /// Whole records behind the header.
+    /// The number of whole records after the header.
     fn records(&self) -> u64 {
         self.scanner.records().saturating_sub(1)
     }
@@ -149,7 +150,7 @@ impl Body {
         Ok(())
     }
 
-    /// Keeps how the last record and the open one begin.
+    /// Keeps the beginnings of the last record and of the open one.
     fn excerpt(&mut self, chunk: &[u8], last: Option<Found>) {
         let Some(Found { begin, end }) = last else {
             self.open.extend(chunk);
@@ -198,7 +199,7 @@ impl Body {
                 begins: end.shown(),
             });
         }
-        // The header itself may be what is open.
+        // The open record may be the header itself.
         let records = self.scanner.records() + u64::from(open_fields.is_some()) - 1;
         if refuses_ragged && is_ragged {
             return Err(FramingError::RaggedRecord {

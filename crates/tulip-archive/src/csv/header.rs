@@ -1,4 +1,4 @@
-//! The first record: which columns there are, and whether this is text that CSV readers read.
+//! The first record: its columns, and whether CSV readers can read this text.
 
 use csv_core::{ReadRecordResult, Reader};
 
@@ -24,8 +24,8 @@ impl Header {
         }
     }
 
-    /// Takes the next bytes, up to the line break that ends the header; returns how many those
-    /// were if it is among them.
+    /// Takes the next bytes, up to the line break that ends the header. Returns how many it took if
+    /// the header has ended, else `None`.
     pub(super) fn update(&mut self, chunk: &[u8]) -> Result<Option<usize>, FramingError> {
         let mut taken = 0;
         for piece in chunk.chunks(BLOCK) {
@@ -48,7 +48,8 @@ impl Header {
         Ok(None)
     }
 
-    /// Takes a block that is certain to be of the header from its first byte to its last.
+    /// Takes a block if all of its bytes certainly belong to the header, and returns whether it
+    /// did.
     fn take_block(&mut self, block: &[u8]) -> bool {
         let mut scanner = self.scanner;
         kernel::scan(&mut scanner, block);
@@ -66,12 +67,12 @@ impl Header {
         self.bytes.push(byte);
         kernel::scan(&mut self.scanner, &[byte]);
         if self.bytes == BYTE_ORDER_MARK {
-            // What follows is the start of the file.
+            // The text starts after the mark.
             self.scanner = Scanner::new();
         }
     }
 
-    /// What follows the byte order mark.
+    /// The bytes after the byte order mark, if any.
     pub(super) fn text(&self) -> &[u8] {
         let bytes = self.bytes.as_slice();
         bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes)
@@ -91,7 +92,7 @@ impl Header {
     }
 }
 
-/// Refuses a text of two or four bytes per character, and any other with a NUL byte.
+/// Refuses UTF-16, UTF-32, and any other text with a NUL byte.
 fn check_encoding(header: &[u8]) -> Result<(), FramingError> {
     if let Some(encoding) = wide_encoding(header) {
         return Err(FramingError::WideEncoding { encoding });
@@ -105,7 +106,7 @@ fn check_encoding(header: &[u8]) -> Result<(), FramingError> {
     }
 }
 
-/// By the byte order mark, or by where the NUL bytes of ASCII characters are.
+/// Detects UTF-16 and UTF-32 by the byte order mark, or by the NUL bytes of ASCII characters.
 fn wide_encoding(header: &[u8]) -> Option<&'static str> {
     match header {
         [0xff, 0xfe, 0, 0, ..] => return Some("UTF-32LE"),
@@ -126,7 +127,7 @@ fn wide_encoding(header: &[u8]) -> Option<&'static str> {
         let places = header.iter().skip(first).step_by(2);
         places.filter(|byte| **byte == 0).count()
     };
-    // Of a text in UTF-16 that is mostly ASCII about every second byte is NUL, and no others are.
+    // In mostly ASCII text in UTF-16, about every second byte is NUL, and no others are.
     let is_half = |count: usize| count * 3 >= header.len();
     match (nuls(0), nuls(1)) {
         (0, odd) if odd > 0 && is_half(odd) => Some("UTF-16LE"),
@@ -135,13 +136,12 @@ fn wide_encoding(header: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Splits the first record into its fields, as the csv crate does it. Bytes that are not UTF-8 are
-/// replaced.
+/// Splits the first record into its fields, like the csv crate. Invalid UTF-8 is replaced.
 fn split(header: &[u8]) -> Vec<String> {
     let mut fields = vec![0; header.len()];
     let mut ends = vec![0; header.len() + 1];
     let mut reader = Reader::new();
-    // The fields of a record are never longer than it, and never more than its bytes and one.
+    // All fields together are at most as long as the record, and number at most its bytes plus one.
     let (first, read, written, mut count) = reader.read_record(header, &mut fields, &mut ends);
     if first == ReadRecordResult::InputEmpty {
         let (_, _, _, more) =

@@ -1,10 +1,10 @@
-//! Finds the bytes that matter in blocks of 64, with the widest vectors of this processor.
+//! Vectorized search for the bytes that matter, in blocks of 64.
 
 use wide::u8x16;
 
 use super::scan::{BLOCK, Masks, Scan, Scanner};
 
-/// [`Scanner::scan_with`] by the fastest means there is.
+/// Runs [`Scanner::scan_with`] with the fastest instructions that this processor supports.
 #[inline]
 #[cfg_attr(
     target_arch = "x86_64",
@@ -13,13 +13,13 @@ use super::scan::{BLOCK, Masks, Scan, Scanner};
 pub(super) fn scan(scanner: &mut Scanner, bytes: &[u8]) -> Scan {
     #[cfg(target_arch = "x86_64")]
     if x86::is_supported() {
-        // SAFETY: the features that it is compiled for were found on this processor just now.
+        // SAFETY: `is_supported` has found all features that it is compiled for.
         return unsafe { x86::scan(scanner, bytes) };
     }
     portable(scanner, bytes)
 }
 
-/// For every processor: 16 bytes at a time, which x86-64 and AArch64 always can.
+/// The portable version, 16 bytes at a time, which every x86-64 and AArch64 processor supports.
 pub(super) fn portable(scanner: &mut Scanner, bytes: &[u8]) -> Scan {
     scanner.scan_with(bytes, masks, prefix_xor)
 }
@@ -44,7 +44,7 @@ fn masks(block: &[u8; BLOCK]) -> Masks {
     }
 }
 
-/// Bit *i* of the result is the XOR of the bits 0 to *i*.
+/// Bit *i* of the result is the XOR of bits 0 to *i*.
 #[inline(always)]
 const fn prefix_xor(mut bits: u64) -> u64 {
     bits ^= bits << 1;
@@ -55,8 +55,8 @@ const fn prefix_xor(mut bits: u64) -> u64 {
     bits ^ (bits << 32)
 }
 
-/// Processors since about 2013: 32 bytes at a time, and the prefix XOR as one carry-less
-/// multiplication by all ones.
+/// The version for processors since about 2013: 32 bytes at a time, and the prefix XOR as one
+/// carry-less multiplication by all ones.
 #[cfg(target_arch = "x86_64")]
 pub(super) mod x86 {
     use std::arch::x86_64::{
@@ -67,7 +67,7 @@ pub(super) mod x86 {
 
     use super::{BLOCK, Masks, Scan, Scanner};
 
-    /// Whether this processor has what [`scan`] is compiled for.
+    /// Whether this processor has the features that [`scan`] is compiled for.
     #[inline]
     pub(super) fn is_supported() -> bool {
         is_x86_feature_detected!("avx2")
@@ -104,7 +104,7 @@ pub(super) mod x86 {
         _mm_cvtsi128_si64(product) as u64
     }
 
-    /// 32 bytes from the word `at`; of words that follow each other the compiler makes one load.
+    /// Loads 32 bytes from word `at`. The compiler merges adjacent words into one load.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn load(block: &[u8; BLOCK], at: usize) -> __m256i {

@@ -1,12 +1,12 @@
-//! What the csv crate makes of a text, in the terms of [`Framer`]: what tests and the fuzz target
-//! compare with.
+//! The result of the csv crate for a text, in terms of [`Framer`]: the reference for tests and the
+//! fuzz target.
 
 use super::{FinalLineBreak, Framer, FramingError, FramingRules, RaggedRecords};
 
 /// Records and columns, or the error without its excerpt.
 pub(crate) type Outcome = Result<(u64, Vec<String>), FramingError>;
 
-/// Cuts the text before each place that `is_cut` names.
+/// Cuts the text before each position for which `is_cut` holds.
 pub(crate) fn cut(text: &[u8], is_cut: impl Fn(usize) -> bool) -> Vec<&[u8]> {
     let mut pieces = Vec::new();
     let mut from = 0;
@@ -20,20 +20,20 @@ pub(crate) fn cut(text: &[u8], is_cut: impl Fn(usize) -> bool) -> Vec<&[u8]> {
     pieces
 }
 
-/// What the framer makes of the pieces.
+/// Returns the framer's result for the pieces.
 pub(crate) fn found(pieces: &[&[u8]], rules: FramingRules) -> Outcome {
     let mut framer = Framer::new(rules);
     let fed = pieces.iter().try_for_each(|piece| framer.update(piece));
     let framing = fed.and_then(|()| framer.finish());
     match framing {
         Ok(framing) => Ok((framing.records, framing.columns)),
-        // The csv crate tells no encodings apart.
+        // The csv crate does not distinguish encodings.
         Err(FramingError::WideEncoding { .. }) => Err(not_utf8(&pieces.concat())),
         Err(error) => Err(without_excerpt(error)),
     }
 }
 
-/// The error for a header that is in no encoding that has ASCII bytes.
+/// Returns the error for a header whose encoding is not a superset of ASCII.
 fn not_utf8(text: &[u8]) -> FramingError {
     let nul = text.iter().position(|byte| *byte == 0);
     FramingError::NulByte {
@@ -53,7 +53,7 @@ fn without_excerpt(mut error: FramingError) -> FramingError {
     error
 }
 
-/// All records, and where the first one ends.
+/// Returns all records, and the end of the first one.
 fn read(text: &[u8]) -> (Vec<csv::ByteRecord>, usize) {
     let mut reader = csv::ReaderBuilder::new()
         .flexible(true)
@@ -73,12 +73,13 @@ fn read(text: &[u8]) -> (Vec<csv::ByteRecord>, usize) {
     (records, first_end)
 }
 
-/// How a text ends, which shows when something is appended to it.
+/// The way in which a text ends, found by appending to it.
 struct End {
-    /// The next byte belongs to a record that is open, and in it to a quoted field.
+    /// Whether the next byte belongs to an open record, and for `is_quoted` to a quoted field of
+    /// it.
     is_open: bool,
     is_quoted: bool,
-    /// Whole records behind the header.
+    /// The number of whole records after the header.
     whole: u64,
 }
 
@@ -94,7 +95,7 @@ impl End {
     }
 }
 
-/// What the framer has to make of the text.
+/// Returns the result that the framer must have for the text.
 pub(crate) fn expected(text: &[u8], rules: FramingRules) -> Outcome {
     let (records, header_end) = read(text);
     let nul = text.iter().position(|byte| *byte == 0);
@@ -129,7 +130,7 @@ pub(crate) fn expected(text: &[u8], rules: FramingRules) -> Outcome {
             begins,
         });
     }
-    // A last record of ^Z alone, or an open one that ends so.
+    // The last record consists of ^Z alone, or is open and ends with ^Z.
     let ends_with_z = match is_open {
         true => text.last() == Some(&0x1a),
         false => {

@@ -1,50 +1,50 @@
 //! Finding the ends of records and fields, 64 bytes at a time.
 //!
-//! A comma or a line break counts unless it stands between quotes. Which bytes of a block stand
-//! between quotes is the prefix XOR over the mask of its quotes, after Langdale and Lemire,
-//! "Parsing Gigabytes of JSON per Second" (2019), section 3.1.1: an odd number of quotes before a
-//! byte means that it is inside, and a doubled quote flips the parity twice.
+//! A comma or a line break counts unless it is between quotes. The mask of the bytes between quotes
+//! is the prefix XOR of the mask of quotes, after Langdale and Lemire, "Parsing Gigabytes of JSON
+//! per Second" (2019), section 3.1.1: an odd number of quotes before a byte means that it is
+//! inside, and a doubled quote flips the parity twice.
 //!
-//! That parity is right only if each quote that opens by it stands where a reader takes it for an
-//! opening one: at the start of a field, or directly behind a closing quote, as the second of a
-//! doubled pair. The lowest quote of a block for which this does not hold has only quotes before
-//! it for which it does, so the parity up to it is right, and a reader takes it for a plain
-//! character. It is struck from the mask and the prefix XOR is taken again, until all quotes
-//! agree. Well-formed CSV has no such quote, and pays for one test a block.
+//! That parity is right only if each quote that it treats as opening is where readers do so too: at
+//! the start of a field, or directly after a closing quote, as the second of a doubled pair. Any
+//! other is stray. No stray quote precedes the lowest one in a block, so the parity up to it is
+//! right, and a reader takes it for a plain character. It is removed from the mask and the prefix
+//! XOR is computed again, until no stray quote is left. Well-formed CSV has none, and pays for one
+//! test per block.
 
-/// Bytes that are looked at together.
+/// The number of bytes that are scanned together.
 pub(super) const BLOCK: usize = 64;
 
-/// Where a block has what: bit *i* stands for byte *i*.
+/// The positions of the bytes that matter in a block: bit *i* stands for byte *i*.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Masks {
     pub(super) quotes: u64,
     pub(super) commas: u64,
-    /// Line feeds and carriage returns. Each ends a record, as the csv crate has it, unless one
-    /// has just ended; so CR LF and empty lines need no care of their own.
+    /// Line feeds and carriage returns. As in the csv crate, each ends a record unless one has just
+    /// ended, so CR LF and empty lines need no special case.
     pub(super) breaks: u64,
-    /// Not zero where there is a NUL byte, wherever it is.
+    /// Non-zero if there is a NUL byte, at whatever position.
     pub(super) nuls: u64,
 }
 
-/// What one pass has seen so far.
+/// The state of one pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Scanner {
-    /// All ones where the next byte stands between quotes, else zero.
+    /// All ones if the next byte is between quotes, else zero.
     inside: u64,
-    /// 1 where a quote at the next byte opens a field or is the second of a pair, else 0.
+    /// 1 if a quote at the next byte opens a field or is the second of a pair, else 0.
     may_open: u64,
-    /// 1 where no record is open, else 0.
+    /// 1 if no record is open, else 0.
     between: u64,
-    /// Records that have ended.
+    /// The number of records that have ended.
     records: u64,
-    /// Fields of the last record that has ended.
+    /// The number of fields of the last record that has ended.
     fields: u64,
-    /// Commas of the open record.
+    /// The number of commas in the open record.
     open_commas: u64,
 }
 
-/// What the bytes of one call hold.
+/// The result of scanning the bytes of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Scan {
     /// The last record that ended in them, if one did.
@@ -52,16 +52,16 @@ pub(super) struct Scan {
     pub(super) has_nul: bool,
 }
 
-/// Where a record lies in the bytes of one call.
+/// The position of a record in the bytes of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Found {
-    /// Where it begins, blank lines before it included, if it began in them.
+    /// Its start, including blank lines before it, if it began in these bytes.
     pub(super) begin: Option<usize>,
     /// The line break that ended it.
     pub(super) end: usize,
 }
 
-/// What a block holds.
+/// The result of scanning one block.
 #[derive(Debug, Clone, Copy)]
 struct Block {
     /// The line breaks that end records.
@@ -93,7 +93,7 @@ impl Ends {
 }
 
 impl Scanner {
-    /// A scanner at the start of a record.
+    /// Creates a scanner at the start of a record.
     pub(super) const fn new() -> Self {
         Self {
             inside: 0,
@@ -105,22 +105,22 @@ impl Scanner {
         }
     }
 
-    /// Records that have ended; empty lines are none.
+    /// The number of records that have ended. Empty lines are not records.
     pub(super) const fn records(&self) -> u64 {
         self.records
     }
 
-    /// Fields of the last record that has ended.
+    /// The number of fields of the last record that has ended.
     pub(super) const fn fields(&self) -> u64 {
         self.fields
     }
 
-    /// Whether the next byte stands between quotes.
+    /// Whether the next byte is between quotes.
     pub(super) const fn is_inside_quotes(&self) -> bool {
         self.inside != 0
     }
 
-    /// Fields so far of the record that has not ended, if there is one.
+    /// The number of fields so far of the open record, if there is one.
     pub(super) const fn open_fields(&self) -> Option<u64> {
         match self.between {
             0 => Some(self.open_commas + 1),
@@ -128,10 +128,10 @@ impl Scanner {
         }
     }
 
-    /// Takes the next bytes. `masks` and `prefix_xor` are whatever this processor does best.
+    /// Scans the next bytes. `masks` and `prefix_xor` are the versions for this processor.
     ///
-    /// Fields are counted in a second pass, over the last record that ended and the one that is
-    /// open: those of all others are of no interest.
+    /// Fields are counted in a second pass, over the last record that ended and the open one only:
+    /// no others are needed.
     #[inline(always)]
     pub(super) fn scan_with(
         &mut self,
@@ -140,8 +140,8 @@ impl Scanner {
         prefix_xor: impl Fn(u64) -> u64,
     ) -> Scan {
         let mut after = *self;
-        // The last two blocks in which records end, and a place for the next. Writing each block
-        // there is cheaper than a branch that half of the blocks take.
+        // The last two blocks in which records end, and a slot for the next. Writing every block to
+        // that slot is cheaper than a branch that half of the blocks take.
         let mut ring = [Ends::default(); 4];
         let mut found = 0;
         let mut nuls = 0;
@@ -184,7 +184,7 @@ impl Scanner {
         }
     }
 
-    /// Takes the next bytes, block by block.
+    /// Scans the next bytes block by block.
     #[inline(always)]
     fn each_block(
         &mut self,
@@ -211,7 +211,7 @@ impl Scanner {
         *self = scanner;
     }
 
-    /// Takes the next `len` bytes, whose `masks` have no bit beyond them.
+    /// Scans the next `len` bytes, whose `masks` have no bits beyond them.
     #[inline(always)]
     fn block(&mut self, len: usize, masks: Masks, prefix_xor: impl Fn(u64) -> u64) -> Block {
         let Masks {
@@ -233,9 +233,9 @@ impl Scanner {
         let breaks = breaks & !inside;
         let ends = breaks & !((breaks << 1) | self.between);
         let last = len - 1;
-        // What stands before an opening quote is never inside, so `may_open` need not ask.
+        // The byte before an opening quote is never inside, so `may_open` need not check for that.
         let special = quotes | commas | breaks;
-        // The last bit, spread: what follows is inside if the last byte was.
+        // Spreads the last bit: the next byte is inside if the last one was.
         self.inside = ((inside << (63 - last)) as i64 >> 63) as u64;
         self.may_open = (special >> last) & 1;
         self.between = (breaks >> last) & 1;

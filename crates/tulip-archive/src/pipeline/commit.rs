@@ -1,4 +1,4 @@
-//! The object, made visible whole.
+//! The commit of the object, which makes it visible as a whole.
 
 use tracing::info;
 use tulip_core::sink::{Metadata, StoredObject};
@@ -12,7 +12,7 @@ use crate::receipts::{ReceiptError, read_receipt};
 use crate::recovery::Recovery;
 use crate::{Advice, CreateOnly, Event, ExportError, ExportErrorKind, IfExists, Outcome};
 
-/// An object that is stored, without its receipt.
+/// A stored object that has no receipt yet.
 pub(crate) struct Committed {
     pub(super) started: Started,
     pub(super) stored: StoredObject,
@@ -24,7 +24,7 @@ pub(crate) struct Committed {
 
 pub(super) enum Commit {
     Stored(Box<Committed>),
-    /// Somebody else has stored the object since it was looked for.
+    /// Another writer has stored the object since the lookup.
     Skipped(Outcome),
 }
 
@@ -80,8 +80,8 @@ pub(super) async fn commit(
     })))
 }
 
-/// Refuses an archive without records in the place of one that has some: more likely the machine
-/// or the export has a problem than its whole history is gone.
+/// Refuses to replace an archive that has records with one that has none: a problem of the machine
+/// or the export is more likely than the loss of its whole history.
 async fn refuse_loss(
     cx: &mut Context,
     started: &Started,
@@ -109,8 +109,8 @@ async fn refuse_loss(
     Err(error.with_advice(Advice::AllowEmpty))
 }
 
-/// The object after a commit that failed, where it is the one that was written all the same: the
-/// store had made it visible and its answer was lost, or a repeated request met its own object.
+/// Returns the stored object if it is ours although the commit failed: the store's answer was lost,
+/// or a retried request met the object that it had created itself.
 async fn stored_all_the_same(
     cx: &mut Context,
     started: &Started,
@@ -143,7 +143,7 @@ async fn stored_all_the_same(
     is_ours.then_some(found)
 }
 
-/// Holds what the store says it keeps against what was sent.
+/// Compares the size and checksum that the store reports with the bytes that were sent.
 fn check_stored(
     location: &str,
     stored: &StoredObject,

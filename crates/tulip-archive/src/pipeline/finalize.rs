@@ -1,4 +1,4 @@
-//! The receipt, written last: where it lies, the object is whole.
+//! The receipt, written last: an object with a receipt is whole.
 
 use tracing::{debug, warn};
 use tulip_core::sink::OpenOptions;
@@ -20,7 +20,8 @@ pub(super) async fn finalize(
     store(cx, recovery, receipt, create_only).await
 }
 
-/// Writes the receipt that an earlier run owes an object, if that is still there as it was stored.
+/// Writes the receipt that an earlier run did not get to write, if its object is still there
+/// unchanged.
 pub(super) async fn finish_receipt(
     cx: &mut Context,
     recovery: &mut Recovery,
@@ -28,7 +29,7 @@ pub(super) async fn finish_receipt(
 ) -> Result<Option<Outcome>, ExportError> {
     let key = &receipt.object.key;
     let found = cx.setup.sink.lookup(key).await.ok().flatten();
-    // Without an entity tag nothing tells whether it is the same object.
+    // Without an entity tag, it may be a different object.
     let is_there =
         found.is_some_and(|found| found.etag.is_some() && is_object_of(&found, &receipt));
     if !is_there {
@@ -120,8 +121,8 @@ async fn write(
     }
 }
 
-/// Looks at the object once more. Another host that writes the same key has no lock in common with
-/// this one: then the object is one's and the receipt the other's, and this export must say so.
+/// Looks up the object once more. Another host that writes the same key shares no lock with this
+/// one, so the object can be from one and the receipt from the other. This export must report that.
 async fn still_ours(cx: &mut Context, receipt: &Receipt) -> Result<(), ExportError> {
     let sink = cx.setup.sink.as_ref();
     let key: &ObjectKey = &receipt.object.key;

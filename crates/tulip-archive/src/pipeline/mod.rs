@@ -1,12 +1,12 @@
-//! One export as a pipeline of values: each stage consumes what the one before has made.
+//! One export as a pipeline of values: each stage consumes the result of the previous one.
 //!
 //! ```text
 //! plan → start   → wait  → transfer    → commit    → finalize
 //! Plan   Started   Ready   Transferred   Committed   Outcome
 //! ```
 //!
-//! What is remembered for another run is [`Recovery`]'s alone; a stage tells it what it is about
-//! to do, and what it has done.
+//! Only [`Recovery`] remembers anything for another run; a stage reports to it what it is about to
+//! do and what it has done.
 
 mod commit;
 mod finalize;
@@ -32,7 +32,7 @@ pub(crate) async fn run(
     mut cancellation: Cancellation,
     resumes: Option<Identity>,
 ) -> Result<Outcome, ExportError> {
-    // What `guard` does not box is boxed here, for the same reason.
+    // Futures that `guard` does not box are boxed here, for the same reason.
     let mut recovery = Box::pin(Recovery::open(&mut cx, resumes)).await?;
     let result = stages(&mut cx, &mut cancellation, &mut recovery).await;
     let result = result.map_err(|error| error.with_job(recovery.job()));

@@ -1,4 +1,4 @@
-//! The download and the object, opened.
+//! Opening the download and the object.
 
 use tracing::warn;
 use tulip_core::sink::{OpenOptions, SinkWriter};
@@ -13,7 +13,7 @@ use crate::recovery::{Recovery, ResumedObject};
 use crate::setup::Setup;
 use crate::{ExportError, FinalLineBreak, IfExists};
 
-/// What an earlier run has written of the object, where that can be resumed.
+/// Returns the part of the object that an earlier run has written, if it can be resumed.
 pub(super) async fn resumed(
     cx: &mut Context,
     recovery: &mut Recovery,
@@ -24,7 +24,7 @@ pub(super) async fn resumed(
     recovery.resume_object(setup, &started.key, &options).await
 }
 
-/// Opens the download, at the checkpoint to which an earlier run has come.
+/// Opens the download, at the checkpoint of an earlier run if there is one.
 pub(super) async fn download(
     cx: &mut Context,
     ready: &Ready,
@@ -39,7 +39,7 @@ pub(super) async fn download(
     opened.map_err(ExportError::download)
 }
 
-/// Opens the object; `None` where there is one that is to be left as it is.
+/// Opens the object; `None` if one exists and [`IfExists::Skip`] keeps it.
 pub(super) async fn object(
     cx: &mut Context,
     cancellation: &mut Cancellation,
@@ -66,7 +66,7 @@ pub(super) async fn object(
     }
 }
 
-/// How the object is to be written.
+/// Returns the options to write the object with.
 fn options(cx: &Context, started: &Started, length: Option<u64>) -> OpenOptions {
     OpenOptions::default()
         .with_mode(started.plan.mode(cx.setup.if_exists))
@@ -76,8 +76,8 @@ fn options(cx: &Context, started: &Started, length: Option<u64>) -> OpenOptions 
 }
 
 impl Setup {
-    /// An inspector of the bytes to come. Only an announced length shows that nothing is missing
-    /// behind the last record.
+    /// Creates an inspector of the archive. Only an announced length shows that nothing is missing
+    /// after the last record, so without one the final line break is required.
     pub(crate) fn inspector(&self, length: Option<u64>) -> Inspector {
         let rules = match length {
             Some(_) => self.framing,
@@ -86,7 +86,7 @@ impl Setup {
         Inspector::new(self.algorithm, rules)
     }
 
-    /// Whether an object that is there is left as it is, and that is a success.
+    /// Whether an existing object is kept and the export succeeds.
     pub(crate) fn skips(&self) -> bool {
         self.if_exists == IfExists::Skip
     }

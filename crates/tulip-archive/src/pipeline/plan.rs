@@ -1,4 +1,4 @@
-//! What is to be done, checked against the sink before Tulip is asked for anything.
+//! The plan of an export, checked against the sink before the first request to Tulip.
 
 use tracing::debug;
 use tulip_core::sink::{Capabilities, StoredObject, WriteMode};
@@ -13,9 +13,9 @@ use crate::{Event, ExportError, ExportErrorKind, IfExists, Outcome};
 /// What is to be exported, and how.
 pub(crate) struct Plan {
     pub(super) template: KeyTemplate,
-    /// The job, where it is known before the export starts one.
+    /// The job, if it is known before the export starts one.
     pub(super) job: Option<JobId>,
-    /// What the store was found to be able to do.
+    /// The capabilities that the probe has found.
     pub(super) capabilities: Capabilities,
     /// When the export began, in this run or an earlier one.
     pub(super) began: Timestamp,
@@ -28,7 +28,7 @@ pub(super) enum Planned {
 }
 
 impl Plan {
-    /// How the object is to be written.
+    /// The mode to write the object in.
     pub(super) fn mode(&self, if_exists: IfExists) -> WriteMode {
         match if_exists != IfExists::Overwrite && self.capabilities.atomic_create {
             true => WriteMode::Create,
@@ -45,7 +45,7 @@ impl Plan {
         })?)
     }
 
-    /// The key, where it does not depend on a job that is yet to be started.
+    /// The key, unless it depends on a job that is not started yet.
     fn known_key(&self, cx: &Context) -> Result<Option<ObjectKey>, ExportError> {
         let is_known = !self.template.uses(Field::Job) || self.job.is_some();
         is_known
@@ -54,15 +54,15 @@ impl Plan {
     }
 }
 
-/// Probes the sink, before Tulip is asked for anything.
+/// Probes the sink before the first request to Tulip.
 pub(super) async fn probe(cx: &mut Context) -> Result<Capabilities, ExportError> {
     let capabilities = cx.setup.probe().await?.capabilities;
     cx.setup.check_if_exists(capabilities)?;
     Ok(capabilities)
 }
 
-/// Finds out whether anything needs to be done. Where the key does not depend on the job, no job
-/// is started in vain.
+/// Finds out whether there is anything to do. If the key does not depend on the job, no job is
+/// started needlessly.
 pub(super) async fn plan(
     cx: &mut Context,
     recovery: &mut Recovery,
@@ -92,7 +92,7 @@ pub(super) async fn plan(
     Ok(Planned::Export(Box::new(plan)))
 }
 
-/// What `if_exists` makes of an object that is there.
+/// Applies `if_exists` to an existing object.
 pub(super) async fn already_there(
     cx: &mut Context,
     can: Capabilities,
@@ -112,7 +112,7 @@ pub(super) async fn already_there(
     Ok(Some(cx.skipped(key).await))
 }
 
-/// The outcome where the archive of this very job is stored already.
+/// Returns the outcome if the archive of this job is already stored.
 async fn unchanged(cx: &mut Context, plan: &Plan, key: &ObjectKey) -> Option<Outcome> {
     let setup = &cx.setup;
     let sink = setup.sink.as_ref();

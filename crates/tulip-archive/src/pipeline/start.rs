@@ -1,4 +1,4 @@
-//! The job: a known one, or one that is started now.
+//! The job: a known one, or one that is started here.
 
 use tokio::time::Instant;
 use tracing::info;
@@ -14,7 +14,7 @@ use crate::source::Start;
 use crate::template::Field;
 use crate::{Advice, Event, ExportError, ExportErrorKind, Outcome};
 
-/// A job that is at work, or done.
+/// A job that is running or complete.
 pub(crate) struct Started {
     pub(super) plan: Plan,
     pub(super) job: JobId,
@@ -39,7 +39,7 @@ pub(super) async fn start(
     Ok(Started { plan, job, key })
 }
 
-/// Looks for an object that is to stay, where its key was not known before the job was.
+/// Looks for an existing object if its key was unknown until the job was started.
 pub(super) async fn check_key(
     cx: &mut Context,
     started: &Started,
@@ -51,9 +51,9 @@ pub(super) async fn check_key(
     }
 }
 
-/// Starts an archive. That a request may have been sent is recorded before it is sent, and taken
-/// back where it certainly started nothing: a run after a lost answer, or after this
-/// process has died, must not start another.
+/// Starts an archive. The request is recorded before it is sent, and the record is undone if the
+/// request certainly started nothing. A run after a lost answer, or after this process has died,
+/// must not start another archive.
 async fn start_archive(
     cx: &mut Context,
     cancellation: &mut Cancellation,
@@ -72,7 +72,7 @@ async fn start_archive(
         match cancellation.grace(attempt(recovery, &mut attempts)).await {
             Graced::Done(Ok(None)) => {
                 cx.emit(Event::StartRefused);
-                // The next attempt is another request, which must not wait for its own turn to end.
+                // Release the permit first: the next attempt must not wait for this one's.
                 drop(turn);
                 turn = cancellation.guard(turn_to_start(cx)).await?;
             }
@@ -105,7 +105,7 @@ async fn turn_to_start(cx: &mut Context) -> Result<Option<Permit>, ExportError> 
     Ok(cx.turn_to_start().await)
 }
 
-/// Sends one start and records what came of it.
+/// Sends one start and records the result.
 async fn attempt(
     recovery: &mut Recovery,
     attempts: &mut StartAttempts,

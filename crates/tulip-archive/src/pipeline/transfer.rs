@@ -1,4 +1,4 @@
-//! The bytes, from the archive's host to the sink.
+//! The transfer of the bytes from the archive's host to the sink.
 
 use futures_util::FutureExt as _;
 use tulip_core::sink::SinkWriter;
@@ -14,7 +14,7 @@ use crate::inspect::{Inspection, Inspector};
 use crate::recovery::Recovery;
 use crate::{Advice, Event, ExportError, ExportErrorKind, FramingError, InspectError, Outcome};
 
-/// An archive whose every byte has been written, and was found to be whole.
+/// An archive that is whole and completely written.
 pub(crate) struct Transferred {
     pub(super) started: Started,
     pub(super) writer: Box<dyn SinkWriter>,
@@ -25,21 +25,21 @@ pub(crate) struct Transferred {
 
 pub(super) enum Moved {
     Whole(Box<Transferred>),
-    /// There is an object that is to be left as it is.
+    /// An object already exists and is kept.
     Skipped(Outcome),
 }
 
-/// Where the bytes come from: a [`Download`], or a test's memory.
+/// The source of the bytes: a [`Download`], or memory in tests.
 pub(crate) trait ByteSource: Send {
     fn next(&mut self) -> impl Future<Output = Result<Option<Piece>, tulip_http::Error>> + Send;
 
-    /// The bytes that the host announced.
+    /// The length that the host announced.
     fn length(&self) -> Option<u64>;
 
-    /// Where another run can resume.
+    /// The position from which another run can resume.
     fn checkpoint(&self) -> Option<Checkpoint>;
 
-    /// Requests that failed and were made again.
+    /// The number of requests that failed and were retried.
     fn retries(&self) -> u32;
 }
 
@@ -61,7 +61,7 @@ impl ByteSource for Download {
     }
 }
 
-/// Moves bytes from a download to a sink's writer, through an inspector.
+/// Moves bytes from a download through an inspector to a sink's writer.
 pub(crate) struct Transfer<S> {
     source: S,
     writer: Box<dyn SinkWriter>,
@@ -69,14 +69,14 @@ pub(crate) struct Transfer<S> {
     max_bytes: Option<u64>,
 }
 
-/// What came of one step of a [`Transfer`].
+/// The result of one step of a [`Transfer`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
-    /// Some bytes are in the sink.
+    /// Some bytes were handed to the sink.
     Moved,
-    /// What was written is of no use: the download has started over.
+    /// The download has restarted: the bytes written so far are useless.
     Restarted,
-    /// All bytes are in the sink.
+    /// All bytes were handed to the sink.
     Whole,
 }
 
@@ -85,7 +85,7 @@ impl<S: ByteSource> Transfer<S> {
     ///
     /// # Cancellation
     /// Dropping the future can lose the piece that is being written: only what the sink has kept
-    /// before is of use then.
+    /// before is usable.
     async fn step(&mut self) -> Result<Step, ExportError> {
         let chunk = match self.source.next().await.map_err(ExportError::download)? {
             Some(Piece::Bytes(chunk)) => chunk,
@@ -112,7 +112,7 @@ impl<S: ByteSource> Transfer<S> {
     }
 }
 
-/// Moves the whole archive. Where the download starts over, the object does too.
+/// Moves the whole archive. If the download restarts, so does the object.
 pub(super) async fn transfer(
     cx: &mut Context,
     cancellation: &mut Cancellation,
@@ -194,8 +194,8 @@ pub(super) async fn transfer(
     }
 }
 
-/// The opened download, and the turn to move its bytes. A connection is not kept while others have
-/// their turn: hosts close those that stand still.
+/// Opens the download and waits for the turn to move its bytes. The connection is closed during the
+/// wait, since hosts close idle ones.
 async fn admitted(
     cx: &mut Context,
     ready: &Ready,
@@ -218,7 +218,7 @@ async fn admitted(
     Ok((open::download(cx, ready, checkpoint).await?, Some(permit)))
 }
 
-/// Runs a transfer to its end, or to where the download starts over.
+/// Runs a transfer until it ends or the download restarts.
 async fn drive(
     cx: &mut Context,
     recovery: &mut Recovery,
@@ -260,8 +260,8 @@ fn check_size(max_bytes: Option<u64>, bytes: u64) -> Result<(), ExportError> {
     }
 }
 
-/// The failure of an archive that is not whole, or none at all. A missing line break at its end can
-/// be allowed only if the host has announced the length.
+/// Returns the error for an archive that is not whole, or not an archive at all. A missing final
+/// line break can be allowed only if the host has announced the length.
 fn not_whole(error: FramingError, length: Option<u64>) -> ExportError {
     let kind = match error {
         FramingError::HeaderTooLong
@@ -309,7 +309,7 @@ mod tests {
     use super::*;
     use crate::FramingRules;
 
-    /// A download in memory, which pauses before each piece.
+    /// A download from memory that pauses before each piece.
     struct Memory {
         pieces: VecDeque<Piece>,
         length: Option<u64>,
@@ -334,7 +334,7 @@ mod tests {
         }
     }
 
-    /// An object in memory, which takes a minute for each chunk.
+    /// An object in memory that takes a minute per chunk.
     struct Slow(Arc<Mutex<Vec<u8>>>);
 
     #[async_trait]

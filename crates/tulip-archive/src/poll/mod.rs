@@ -1,8 +1,7 @@
 //! Waiting for an archive job.
 //!
-//! A [`Poller`] yields what every status call says; [`Poller::until_complete`] is a loop over it.
-//! When to ask again and what to make of an answer is decided by pure functions, apart from the
-//! calls.
+//! A [`Poller`] yields the answer to every status call; [`Poller::until_complete`] loops over them.
+//! Pure functions, separate from the calls, decide when to call again and what an answer means.
 
 mod policy;
 mod poller;

@@ -1,8 +1,8 @@
-//! When to ask again.
+//! The timing of status calls.
 
 use std::time::Duration;
 
-/// How often and how long a job is asked for.
+/// How often and for how long a job is polled.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PollPolicy {
     interval: Duration,
@@ -12,7 +12,7 @@ pub struct PollPolicy {
 }
 
 impl Default for PollPolicy {
-    /// 2 s growing by half to 30 s, with a fifth of jitter; 60 min in all.
+    /// 2 s, growing by half up to 30 s, with 20 % of jitter either way, for at most 60 min.
     fn default() -> Self {
         Self {
             interval: Duration::from_secs(2),
@@ -27,8 +27,7 @@ impl Default for PollPolicy {
 const JITTER: f64 = 0.2;
 
 impl PollPolicy {
-    /// The same policy with another first interval and another longest one. The longest is at
-    /// least the first.
+    /// Sets the first and the longest interval. The longest is at least the first.
     #[must_use]
     pub fn intervals(mut self, first: Duration, longest: Duration) -> Self {
         self.interval = first;
@@ -36,7 +35,7 @@ impl PollPolicy {
         self
     }
 
-    /// The same policy with another growth from one interval to the next, at least 1.
+    /// Sets the growth factor from one interval to the next, at least 1.
     #[must_use]
     pub fn growth(mut self, factor: f64) -> Self {
         self.growth = if factor.is_finite() {
@@ -47,8 +46,8 @@ impl PollPolicy {
         self
     }
 
-    /// The same policy with another limit on the whole wait. At the deadline one last call is
-    /// made. `None` means no limit.
+    /// Sets the limit on the whole wait, `None` for no limit. One last call is made at the
+    /// deadline.
     #[must_use]
     pub fn deadline(mut self, limit: Option<Duration>) -> Self {
         self.deadline = limit;
@@ -61,8 +60,8 @@ impl PollPolicy {
         self.deadline
     }
 
-    /// The pause before call number `polls` + 1, `waited` after the first, for a jitter between
-    /// 0 and 1. The last call is made at the deadline, and after that there is none.
+    /// Returns the pause before call number `polls` + 1, when `waited` has passed since the first,
+    /// for a jitter between 0 and 1. The last call is made at the deadline; `None` after that.
     pub(super) fn wait(&self, polls: u32, waited: Duration, jitter: f64) -> Option<Duration> {
         let grown = self.growth.powf(f64::from(polls.saturating_sub(1)));
         let longest = self.max_interval.as_secs_f64();

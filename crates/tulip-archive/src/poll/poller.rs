@@ -1,4 +1,4 @@
-//! Asks for the status of a job until it is complete, has failed, or its time is up.
+//! Polling the status of a job until it is complete, has failed, or has run out of time.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -14,40 +14,40 @@ use super::tracker::{MAX_WITHOUT_RESOURCE, StatusTracker, Step};
 /// How long the last call, made at the deadline, may take.
 const LAST_CALL: Duration = Duration::from_secs(30);
 
-/// What one status call said.
+/// The result of one status call.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum PollState {
     /// The job is not complete yet.
     InProgress {
-        /// What Tulip calls the state.
+        /// The job's status.
         status: JobStatus,
-        /// The status is not known to this version, and comes up for the first time.
+        /// Whether the status is unknown to this version and occurs for the first time.
         unknown: bool,
     },
-    /// The call failed in a way that can pass; it will be made again.
+    /// The call failed temporarily; it will be retried.
     Failing(tulip_http::Error),
     /// The archive can be downloaded.
     Complete(Complete),
 }
 
-/// A job that is complete.
+/// A complete job.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Complete {
-    /// Where the archive can be downloaded, for a while.
+    /// The URL of the archive, which expires after a while.
     pub resource: ResourceUrl,
-    /// How many status calls were made.
+    /// The number of status calls.
     pub polls: u32,
-    /// The time since the first of them.
+    /// The time since the first call.
     pub waited: Duration,
 }
 
-/// Why a job will not be downloaded.
+/// Why a job's archive cannot be downloaded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PollError {
-    /// The status could not be asked.
+    /// The status call failed.
     #[error("could not get the status of job {job}")]
     Status {
         /// The job.
@@ -61,9 +61,9 @@ pub enum PollError {
     Failed {
         /// The job.
         job: JobId,
-        /// What Tulip calls the state.
+        /// The job's status.
         status: String,
-        /// What Tulip said.
+        /// Tulip's explanation, if any.
         details: Option<String>,
     },
     /// The deadline passed.
@@ -73,12 +73,12 @@ pub enum PollError {
         job: JobId,
         /// The time since the first status call.
         waited: Duration,
-        /// How many calls were made.
+        /// The number of calls.
         polls: u32,
-        /// The last state, or how the last call failed.
+        /// The last status, or the error of the last call.
         last: String,
     },
-    /// The job is complete and names no download.
+    /// The job is complete, but without a download URL.
     #[error(
         "job {job} is complete, but {MAX_WITHOUT_RESOURCE} more status calls brought no download URL; ask Tulip's support, or start a new archive"
     )]
@@ -86,12 +86,12 @@ pub enum PollError {
         /// The job.
         job: JobId,
     },
-    /// The job is complete and its download cannot be used.
+    /// The job is complete, but its download URL cannot be used.
     #[error("job {job} is complete, but its archive cannot be downloaded")]
     Resource {
         /// The job.
         job: JobId,
-        /// What is wrong with it.
+        /// What is wrong with the URL.
         #[source]
         source: ResourceUrlError,
     },
@@ -101,11 +101,12 @@ fn said(details: Option<&str>) -> String {
     details.map_or_else(String::new, |text| format!(": {text:?}"))
 }
 
-/// Calls that are due about the same time are made at the same time: of thousands of jobs each call
-/// by itself would wake the processor.
+/// Calls due within this time are made together. With thousands of jobs, separate calls would keep
+/// waking the processor.
 const TOGETHER: Duration = Duration::from_millis(100);
 
-/// How long after `delay` a call that is due then is made: a hundredth of it at most.
+/// Returns how long after `delay` a call is made so that it coincides with others: at most a
+/// hundredth of `delay`.
 fn late(now: Instant, delay: Duration) -> Duration {
     static BEGINNING: OnceLock<Instant> = OnceLock::new();
     if delay < 100 * TOGETHER {
@@ -116,7 +117,7 @@ fn late(now: Instant, delay: Duration) -> Duration {
     Duration::from_nanos(u64::try_from(TOGETHER.as_nanos() - behind).unwrap_or(0))
 }
 
-/// Asks for a job's status until it is complete.
+/// Polls a job's status until it is complete.
 ///
 /// # Cancellation
 /// Every future of a poller can be dropped at any time; the job continues at Tulip.
@@ -133,7 +134,7 @@ pub struct Poller {
 }
 
 impl Poller {
-    /// A poller of `job` whose time begins now. The first call is made at once.
+    /// Creates a poller of `job` whose time starts now. The first call is made at once.
     #[must_use]
     pub fn new(client: &Client, job: JobId, policy: PollPolicy) -> Self {
         let began = Instant::now();
@@ -152,11 +153,11 @@ impl Poller {
         }
     }
 
-    /// Waits until the next call is due, makes it, and tells what it said. After
-    /// [`PollState::Complete`] or an error there is nothing more.
+    /// Waits until the next call is due, makes it, and returns its result; `None` after
+    /// [`PollState::Complete`] or an error.
     ///
     /// # Errors
-    /// [`PollError`]; the poller is done then.
+    /// [`PollError`], after which the poller is done.
     pub async fn next(&mut self) -> Option<Result<PollState, PollError>> {
         if self.over {
             return None;
@@ -181,7 +182,7 @@ impl Poller {
         }
     }
 
-    /// As [`Poller::next`], of a poller that is not done.
+    /// Like [`Poller::next`], for a poller that is not done.
     pub(crate) async fn advance(&mut self) -> Result<PollState, PollError> {
         let job = || self.job.clone();
         if self.polls > 0 {
@@ -271,7 +272,7 @@ mod tests {
                     last = last.max(at + delay);
                 }
             }
-            // One point of time in each tenth of a second at most.
+            // At most one point in time per tenth of a second.
             prop_assert!(ends.len() as u128 <= last.as_nanos() / TOGETHER.as_nanos() + 1);
             let first = ends.first().copied().unwrap_or(0);
             prop_assert!(ends.iter().all(|end| (end - first) % TOGETHER.as_nanos() == 0));

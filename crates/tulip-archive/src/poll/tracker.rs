@@ -1,13 +1,13 @@
-//! What to make of an answer: no calls, no clock.
+//! The interpretation of answers, without calls or a clock.
 
 use tulip_core::{ArchiveJob, JobStatus, ResourceUrl, ResourceUrlError};
 
-/// How often `complete` without a resource is asked again.
+/// How often a job that is `complete` without a resource is polled again.
 pub(super) const MAX_WITHOUT_RESOURCE: u32 = 5;
-/// How many different unknown statuses are remembered, so that each is reported once.
+/// The number of different unknown statuses to remember, so that each is reported once.
 const MAX_UNKNOWN: usize = 16;
 
-/// What the answers for one job have said so far.
+/// The state that the answers for one job have led to so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct StatusTracker {
     answered: bool,
@@ -15,13 +15,13 @@ pub(super) struct StatusTracker {
     unknown: Vec<String>,
 }
 
-/// What an answer means.
+/// The meaning of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Step {
     /// Ask again.
     Continue {
         status: JobStatus,
-        /// The status is not known and has not been reported before.
+        /// Whether the status is unknown and has not been reported before.
         first_unknown: bool,
     },
     /// The archive can be downloaded.
@@ -31,14 +31,14 @@ pub(super) enum Step {
         status: JobStatus,
         details: Option<String>,
     },
-    /// Complete, and no resource however often it was asked.
+    /// The job stayed complete without a resource.
     NoResource,
     /// The resource cannot be downloaded.
     BadResource(ResourceUrlError),
 }
 
 impl StatusTracker {
-    /// Takes an answer.
+    /// Interprets an answer.
     pub(super) fn answer(&mut self, job: ArchiveJob) -> Step {
         self.answered = true;
         if job.status.is_failed() {
@@ -69,8 +69,8 @@ impl StatusTracker {
         }
     }
 
-    /// Whether a call that failed in a passing way is worth another: an API that has answered
-    /// before will again, one that never did is more likely not there.
+    /// Whether to retry a call that failed temporarily. An API that has answered before will answer
+    /// again; one that never has is more likely not there.
     pub(super) fn outlasts_failures(&self) -> bool {
         self.answered
     }

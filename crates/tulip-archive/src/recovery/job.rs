@@ -1,4 +1,4 @@
-//! The start of the job, on record before it is sent.
+//! The start of the job, recorded before it is sent.
 
 use tulip_core::{JobId, Timestamp};
 
@@ -7,19 +7,19 @@ use crate::ExportError;
 use crate::state::Start;
 
 impl Recovery {
-    /// A start is about to be sent. This is durable before it is: a run that ends here must not be
-    /// followed by another start.
+    /// Records durably that a start is about to be sent. If this run ends now, the next must not
+    /// send another.
     pub(crate) async fn start_requested(&mut self) -> Result<(), ExportError> {
         let at = Timestamp::now();
         self.set_start(Start::Asked { at }).await
     }
 
-    /// The start was certainly not carried out.
+    /// Records that the start certainly had no effect.
     pub(crate) async fn start_refused(&mut self) -> Result<(), ExportError> {
         self.set_start(Start::None).await
     }
 
-    /// The start's answer names the job.
+    /// Records the job that the start's answer names.
     pub(crate) async fn start_answered(&mut self, job: JobId) -> Result<(), ExportError> {
         self.job = Some(job.clone());
         self.set_start(Start::Known { job }).await

@@ -1,4 +1,4 @@
-//! What an earlier run of the same export has left, and what this one leaves for the next.
+//! The progress from earlier runs of the same export, and its record for the next run.
 
 mod job;
 mod object;
@@ -14,19 +14,19 @@ use crate::{ExportError, ExportErrorKind, Outcome};
 
 pub(crate) use object::ResumedObject;
 
-/// The persistent progress of one export: the only code that uses the state store.
+/// The persistent progress of one export. Only this code uses the state store.
 ///
-/// Without a store, or where it cannot be used, every method does nothing and nothing is found.
-/// That something cannot be saved ends no export, with one exception: once another process has
-/// taken the export over, every method that saves fails as [`Fenced`](ExportErrorKind::Fenced), and
-/// nothing that the other process may use is removed.
+/// Without a usable store, every method does nothing and nothing is found. A failed save does not
+/// fail the export, with one exception: once another process has taken over the export, every
+/// method that saves fails as [`Fenced`](ExportErrorKind::Fenced), and nothing that the other
+/// process may use is removed.
 pub(crate) struct Recovery {
     claimed: Option<ClaimedRecord>,
-    /// When the export began, in this run or in the one that is resumed.
+    /// The time at which the export began, in this run or the resumed one.
     began: Timestamp,
     /// The job, once it is known.
     job: Option<JobId>,
-    /// Whether an earlier run has left something to resume.
+    /// Whether an earlier run has left a job to resume.
     is_resumed: bool,
     /// Whether another process has taken the export over.
     is_fenced: bool,
@@ -42,7 +42,7 @@ impl Recovery {
         self.job.as_ref()
     }
 
-    /// When the export began, in this run or in the one that is resumed.
+    /// The time at which the export began, in this run or the resumed one.
     pub(crate) fn began(&self) -> Timestamp {
         self.began
     }
@@ -52,8 +52,7 @@ impl Recovery {
         self.is_resumed
     }
 
-    /// Makes sure that no other process has taken the export over, before something that cannot be
-    /// taken back.
+    /// Checks that no other process has taken over the export, before an irreversible step.
     pub(crate) async fn confirm(&mut self) -> Result<(), ExportError> {
         if self.is_fenced {
             return Err(fenced());
@@ -66,7 +65,7 @@ impl Recovery {
         self.written(confirmed, was_saved).map(drop)
     }
 
-    /// Forgets the export, or leaves it for the next run.
+    /// Removes the export's record, or leaves it for the next run.
     pub(crate) async fn close(&mut self, sink: &dyn Sink, result: &Result<Outcome, ExportError>) {
         let Some(claimed) = &self.claimed else {
             return;
@@ -87,7 +86,7 @@ impl Recovery {
         }
     }
 
-    /// Saves what is remembered, and tells whether it could.
+    /// Saves the record. Returns whether that succeeded.
     async fn save(&mut self, durable: bool) -> Result<bool, ExportError> {
         if self.is_fenced {
             return Err(fenced());
@@ -100,7 +99,7 @@ impl Recovery {
         self.written(saved, was_saved)
     }
 
-    /// Tells whether the store could do what it was asked for.
+    /// Handles the result of a write. Returns whether it succeeded.
     fn written(
         &mut self,
         done: Result<(), StateError>,
@@ -123,7 +122,7 @@ impl Recovery {
     }
 }
 
-/// Whether another run can make something of what this one leaves.
+/// Whether another run can use the progress of this one.
 fn is_incomplete(claimed: &ClaimedRecord, error: &ExportError) -> bool {
     let archive_is_bad = matches!(
         error.kind(),
@@ -138,7 +137,7 @@ fn is_incomplete(claimed: &ClaimedRecord, error: &ExportError) -> bool {
         Start::Asked { .. } => return true,
         Start::Known { .. } => record.identity.job.is_none() || record.has_left_something(),
     };
-    // What another process has taken over is that one's to do.
+    // An export that another process has taken over is not ours to retry.
     let can_retry = error.is_retryable() && error.kind() != ExportErrorKind::Fenced;
     !archive_is_bad && (has_started || can_retry)
 }

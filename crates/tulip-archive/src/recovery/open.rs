@@ -1,4 +1,4 @@
-//! What is remembered of an export, looked up.
+//! The lookup of an export's record.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use crate::state::{
 };
 use crate::{Advice, Event, ExportError, ExportErrorKind, Source};
 
-/// After a start whose outcome is not known none is sent by itself for this long. After that the
-/// archive, if there is one, is too old to be worth looking for, and a nightly export must not
-/// wait indefinitely.
+/// How long no other start is sent automatically after one with an unknown outcome. Later, the
+/// archive, if there is one, is too old to be worth looking for, and a nightly export must not be
+/// blocked indefinitely.
 const UNKNOWN_START_HOLDS: Duration = Duration::from_secs(3600);
 
 impl Recovery {
-    /// Looks up what is remembered of this export. `resumes` names an incomplete export that must
-    /// be there still.
+    /// Looks up the record of this export. `resumes` names an incomplete export that must still
+    /// exist.
     pub(crate) async fn open(
         cx: &mut Context,
         resumes: Option<Identity>,
@@ -84,7 +84,7 @@ impl Recovery {
         resumed
     }
 
-    /// Decides what of an earlier run's record still counts.
+    /// Decides which parts of an earlier run's record still count.
     fn resume(
         &mut self,
         cx: &mut Context,
@@ -119,7 +119,7 @@ impl Recovery {
                 record.start = Start::None;
                 record.began = self.began;
                 record.pending = None;
-                // What was written is removed once another object is opened.
+                // The written bytes are removed once another object is opened.
                 if let Some(object) = &mut record.object {
                     object.part = None;
                 }
@@ -156,7 +156,7 @@ fn settings(setup: &Setup, source: &Source) -> ExportSettings {
 
 fn age(since: Timestamp) -> Duration {
     let now = Timestamp::now().as_system_time();
-    // A clock that was set back makes nothing old.
+    // If the clock was set back, the age is zero.
     now.duration_since(since.as_system_time())
         .unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The receipt of an object that is stored.
+//! The receipt of a stored object.
 
 use tulip_core::sink::{Sink, StaleUpload};
 use tulip_core::{ObjectKey, Receipt, Timestamp};
@@ -9,9 +9,9 @@ use crate::ExportError;
 use crate::state::{PendingReceipt, StagedObject};
 
 impl Recovery {
-    /// The object is stored. Its receipt is about to be written, by a writer with this token; a
-    /// run that ends before it is has another write it. What an earlier run has left of the receipt
-    /// is removed before its token is forgotten.
+    /// Records that the object is stored and that a writer with this token is about to write its
+    /// receipt. If this run ends before that, the next one writes it. An earlier run's staged data
+    /// of the receipt is removed before its token is forgotten.
     pub(crate) async fn object_stored(
         &mut self,
         sink: &dyn Sink,
@@ -41,14 +41,14 @@ impl Recovery {
         self.save(false).await.map(drop)
     }
 
-    /// The receipt is stored too.
+    /// Records that the receipt is stored too.
     pub(crate) fn receipt_stored(&mut self) {
         if let Some(claimed) = &mut self.claimed {
             claimed.record.pending = None;
         }
     }
 
-    /// The receipt that an earlier run owes its object.
+    /// Returns the receipt that an earlier run did not get to write.
     pub(crate) fn pending_receipt(&self) -> Option<Receipt> {
         let claimed = self.claimed.as_ref().filter(|_| self.is_resumed)?;
         Some(claimed.record.pending.as_ref()?.receipt.clone())

@@ -1,4 +1,4 @@
-//! The record of an export that this process works on.
+//! The record of an export that this process has claimed.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::record::{ExportSettings, Identity, Record};
 use super::store::{Claim, ClaimOutcome, Holder, StateStore};
 use super::{StateError, StateErrorKind};
 
-/// A record and the claim to it, which is released when this is dropped.
+/// A record and its claim, which is released on drop.
 #[derive(Debug)]
 pub(crate) struct ClaimedRecord {
     store: Arc<dyn StateStore>,
@@ -17,32 +17,32 @@ pub(crate) struct ClaimedRecord {
     pub(crate) record: Box<Record>,
     /// Whether an earlier run has left it.
     pub(crate) is_old: bool,
-    /// Whether another run would find it as it is.
+    /// Whether the store has the current record.
     pub(crate) is_saved: bool,
-    /// Whether there is something to save with the next [`ClaimedRecord::confirm`].
+    /// Whether there are changes to save with the next [`ClaimedRecord::confirm`].
     pub(crate) is_changed: bool,
 }
 
-/// What comes of asking for the record of an export.
+/// The result of claiming the record of an export.
 pub(crate) enum RecordOutcome {
-    /// It is ours until it is dropped.
+    /// The record is claimed until this is dropped.
     Claimed(ClaimedRecord),
-    /// Another run has it.
+    /// Another run holds the claim.
     Busy(Option<Holder>),
-    /// The export is not incomplete, or no more.
+    /// The export is not, or no longer, incomplete.
     Missing,
 }
 
 impl ClaimedRecord {
-    /// Claims the record of an export; where there is none, one that begins now is stored.
+    /// Claims the record of an export, or stores and claims a new one that begins at `began`.
     pub(crate) fn open_or_create(
         store: Arc<dyn StateStore>,
         identity: Identity,
         settings: ExportSettings,
         began: Timestamp,
     ) -> impl Future<Output = Result<RecordOutcome, StateError>> {
-        // Thousands of exports wait here for the store at the same time, so the record is not part
-        // of the future.
+        // Boxed to keep the record out of the future: thousands of exports can wait here at the
+        // same time.
         let record = Box::new(Record::new(identity, settings, began));
         Self::claim(store, record, true)
     }
@@ -87,7 +87,7 @@ impl ClaimedRecord {
                 *claimed.record = Record { settings, ..old };
                 claimed.is_old = true;
             }
-            // It is kept for those who understand it.
+            // Keep it for software that can read it.
             Err(error) if error.kind() == StateErrorKind::NewerVersion => return Err(error),
             Err(_) if !creates => return Ok(RecordOutcome::Missing),
             Err(error) => {
@@ -100,7 +100,7 @@ impl ClaimedRecord {
         Ok(RecordOutcome::Claimed(claimed))
     }
 
-    /// Makes sure that no other process has taken the record over, and saves what is not saved.
+    /// Checks that no other process has taken over the record, and saves unsaved changes.
     pub(crate) async fn confirm(&mut self) -> Result<(), StateError> {
         match &self.claim {
             Some(claim) if self.is_saved && !self.is_changed => self.store.check(claim).await,
@@ -108,10 +108,10 @@ impl ClaimedRecord {
         }
     }
 
-    /// Saves the record. What must not be forgotten, whatever happens to the machine, is `durable`.
+    /// Saves the record. `durable` is for data that must survive even a power loss.
     ///
     /// # Cancellation
-    /// As [`StateStore`] says, the record is saved also when this is dropped.
+    /// The record is saved even if this future is dropped: see [`StateStore`].
     pub(crate) async fn save(&mut self, durable: bool) -> Result<(), StateError> {
         self.is_saved = false;
         let claim = self.claim.as_ref().ok_or_else(StateError::fenced)?;
@@ -121,7 +121,7 @@ impl ClaimedRecord {
         Ok(())
     }
 
-    /// Forgets the export.
+    /// Removes the record.
     pub(crate) async fn remove(mut self) -> Result<(), StateError> {
         if let Some(claim) = &self.claim {
             self.store.remove(claim).await?;

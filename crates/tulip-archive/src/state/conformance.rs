@@ -1,6 +1,6 @@
-//! What every [`StateStore`] promises, checked.
+//! A test suite for the contract of [`StateStore`].
 //!
-//! An implementer makes a [`Fixture`] and runs the suite in a test:
+//! To test a store, implement [`Fixture`] and run the suite in a test:
 //!
 //! ```
 //! use tulip_archive::MemoryStateStore;
@@ -25,7 +25,7 @@
 //! # }
 //! ```
 //!
-//! The store need not be empty: the records of a run have ids of their own, and are removed.
+//! The store need not be empty: each run uses its own record ids, and removes its records.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -36,23 +36,23 @@ use tulip_core::sink::async_trait;
 
 use super::store::{Claim, ClaimOutcome, StateStore};
 
-/// A store, and ways to see it as other processes do.
+/// A store, and its view from other processes.
 #[async_trait]
 pub trait Fixture: Send + Sync {
-    /// The store, always that of the same process.
+    /// Returns the store, always as the same process.
     fn store(&self) -> Arc<dyn StateStore>;
 
-    /// The same store, as another process that runs at the same time sees it.
+    /// Returns the same store as seen by another process that runs at the same time.
     async fn another_process(&self) -> Arc<dyn StateStore>;
 
-    /// Has all others take the process of [`Fixture::store`] for dead, though it is not. It is the
-    /// last thing that the suite asks for.
+    /// Makes all other processes take that of [`Fixture::store`] for dead, although it is alive.
+    /// Called once, in the last case of the suite.
     async fn presume_dead(&self);
 }
 
-/// Checks a store. A case that fails does not keep the others from running.
+/// Checks a store. A failed case does not stop the others.
 pub async fn run(fixture: &dyn Fixture) -> Report {
-    // Two runs that share a store differ in their hashers' keys, which are random.
+    // The hasher's random keys keep the ids of runs that share a store apart.
     let run = RandomState::new().build_hasher().finish();
     let mut report = Report::default();
     let mut number = 0_u64;
@@ -119,7 +119,7 @@ async fn is_missing(store: &dyn StateStore, id: &str) -> Result<bool, Failure> {
     Ok(store.claim(id, None).await? == ClaimOutcome::Missing)
 }
 
-/// The record in the list, and whether it is claimed there.
+/// Returns the listed record, and whether it is listed as claimed.
 async fn listed(store: &dyn StateStore, id: &str) -> Result<Option<(String, bool)>, Failure> {
     let mut records = store.list().await?.into_iter();
     let found = records.find(|listed| listed.id == id);
@@ -190,7 +190,7 @@ async fn ended(fixture: &dyn Fixture, id: String) -> Result<(), Failure> {
     check(is_busy(store, &id).await?, "an old claim has released it")?;
     store.remove(&second).await?;
     is_fenced(store, &second).await?;
-    // Nor does it meet another record of the same id.
+    // Nor does an old claim affect a new record with the same id.
     let third = create(store, &id, "{\"third\": 1}").await?;
     check(third.attempt() > second.attempt(), "attempts begin anew")?;
     is_fenced(store, &first).await?;
@@ -206,7 +206,7 @@ async fn order(fixture: &dyn Fixture, id: String) -> Result<(), Failure> {
     let claim = create(store, &id, "{}").await?;
     for turn in 0..20 {
         let mut saving = store.save(&claim, format!("{{\"turn\": {turn}}}"), false);
-        // BeginOutcome, and dropped.
+        // Polled once, then dropped.
         poll_fn(|cx| {
             let _ = saving.as_mut().poll(cx);
             Poll::Ready(())
@@ -255,7 +255,7 @@ async fn fencing(fixture: &dyn Fixture, ids: [String; 2]) -> Result<(), Failure>
         there == Some(("{\"new\": 1}".to_owned(), true)),
         "the process that was fenced has changed the record",
     )?;
-    // What the other one has finished does not come back.
+    // A record that the other process has removed does not come back.
     let taken_too = find(other, gone, "{\"old\": 2}").await?;
     other.remove(&taken_too).await?;
     is_fenced(store, &gone_claim).await?;

@@ -1,4 +1,4 @@
-//! Why a state store cannot do what it was asked for.
+//! The errors of state stores.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -11,24 +11,24 @@ pub enum StateErrorKind {
     /// The claim is no longer in force: another process has taken the record over, or it was
     /// removed. Nothing was changed.
     Fenced,
-    /// The state may not be read or written, or others could write to it.
+    /// Permission to read or write the state is missing, or others could write to it.
     PermissionDenied,
     /// There is no space left.
     Full,
-    /// The store cannot work in this place: its file system has no locks, for example.
+    /// The store cannot work here: its file system has no locks, for example.
     Unsupported,
-    /// What is stored is damaged.
+    /// The stored data is damaged.
     Damaged,
-    /// What is stored was written by a newer version of this software.
+    /// The stored data was written by a newer version of this software.
     NewerVersion,
-    /// The store is overloaded, or was locked by others for too long.
+    /// The store is overloaded, or others have locked it for too long.
     Unavailable,
     /// Anything else.
     Other,
 }
 
-/// Why a [`StateStore`](super::StateStore) failed. Cloning is cheap: one failure can be that of
-/// many writes.
+/// An error of a [`StateStore`](super::StateStore). It is cheap to clone, because many writes can
+/// share one failure.
 #[derive(Clone)]
 pub struct StateError(Arc<Inner>);
 
@@ -39,12 +39,12 @@ struct Inner {
 }
 
 impl StateError {
-    /// An error of this class. The message says what happened, and to what.
+    /// Creates an error of this class. The message says what happened, and to what.
     pub fn new(kind: StateErrorKind, message: impl Into<String>) -> Self {
         Self::of(kind, message.into(), None)
     }
 
-    /// An error of this class with its cause.
+    /// Creates an error of this class with its cause.
     pub fn with_source(
         kind: StateErrorKind,
         message: impl Into<String>,
@@ -53,7 +53,7 @@ impl StateError {
         Self::of(kind, message.into(), Some(source.into()))
     }
 
-    /// A claim that is no longer in force.
+    /// Creates the error for a claim that is no longer in force.
     #[must_use]
     pub fn fenced() -> Self {
         Self::new(
@@ -86,7 +86,7 @@ impl StateError {
         self.0.kind == StateErrorKind::Fenced
     }
 
-    /// Whether the same call can succeed later without anybody changing anything.
+    /// Whether the same call can succeed later without any change.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.0.kind == StateErrorKind::Unavailable

@@ -1,4 +1,4 @@
-//! The incomplete exports that a store remembers.
+//! The incomplete exports in a store.
 
 use std::sync::Arc;
 
@@ -11,33 +11,33 @@ use super::record::{ExportSettings, Identity, Record, Start};
 use super::store::{StateStore, StoredRecord};
 use crate::Source;
 
-/// Why an incomplete export was not given up.
+/// Why an incomplete export was not discarded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DiscardError {
-    /// What it has left in its sink stays.
+    /// Its staged data could not be removed from the sink.
     #[error("could not remove what the export has staged")]
     Sink(#[from] SinkError),
-    /// It cannot be forgotten.
+    /// Its record could not be removed.
     #[error("could not remove the record of the export")]
     State(#[from] StateError),
 }
 
-/// An export that an earlier run has not finished, or that a process works on.
+/// An export that an earlier run has not finished, or that a process is working on.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct IncompleteExport {
-    /// Whether a process is at it now.
+    /// Whether a process is working on it now.
     pub running: bool,
     record: Record,
 }
 
 impl IncompleteExport {
-    /// The incomplete exports that `store` remembers, the oldest first. A record that is not
-    /// understood is left out.
+    /// Returns the incomplete exports in `store`, the oldest first. Unreadable records are skipped
+    /// with a warning.
     ///
     /// # Errors
-    /// [`StateError`] when the records cannot be read.
+    /// [`StateError`] if the records cannot be read.
     pub async fn list(store: &dyn StateStore) -> Result<Vec<Self>, StateError> {
         let mut found = Vec::new();
         for StoredRecord {
@@ -64,12 +64,12 @@ impl IncompleteExport {
             .collect())
     }
 
-    /// Gives the export up: removes what it has left in `sink`, which must be the one that it wrote
-    /// to, then forgets it. Tells whether it did: not where a process is at it. A job that was
-    /// started continues at Tulip.
+    /// Discards the export: removes its staged data from `sink`, which must be the sink that it
+    /// wrote to, then its record. Returns whether it did, `false` if a process is working on the
+    /// export. A job that was started continues at Tulip.
     ///
     /// # Errors
-    /// [`DiscardError`] when something stays. The export stays incomplete then.
+    /// [`DiscardError`] if something could not be removed. The export then stays incomplete.
     pub async fn discard(
         &self,
         store: Arc<dyn StateStore>,
@@ -92,12 +92,12 @@ impl IncompleteExport {
         Ok(true)
     }
 
-    /// Forgets the export, whatever it has left in its sink: see
-    /// [`IncompleteExport::has_left_something`]. Tells whether it did: not where a process is at
-    /// it.
+    /// Removes the export's record, but not its staged data in the sink: see
+    /// [`IncompleteExport::has_left_something`]. Returns whether it did, `false` if a process is
+    /// working on the export.
     ///
     /// # Errors
-    /// [`StateError`] when its record cannot be removed.
+    /// [`StateError`] if the record cannot be removed.
     pub async fn forget(&self, store: Arc<dyn StateStore>) -> Result<bool, StateError> {
         match self.claim(store).await? {
             RecordOutcome::Claimed(claimed) => claimed.remove().await.map(|()| true),
@@ -113,7 +113,7 @@ impl IncompleteExport {
         ClaimedRecord::open(store, identity, settings).await
     }
 
-    /// What is exported.
+    /// The source of the export, if the record names one.
     #[must_use]
     pub fn source(&self) -> Option<Source> {
         self.record.source()
@@ -125,13 +125,14 @@ impl IncompleteExport {
         self.record.job()
     }
 
-    /// Whether Tulip was asked for an archive and the answer was lost: it may have been started.
+    /// Whether a request to start an archive was sent and its answer lost: the archive may have
+    /// been started.
     #[must_use]
     pub fn is_start_unknown(&self) -> bool {
         matches!(self.record.start, Start::Asked { .. })
     }
 
-    /// When the first run began.
+    /// The time at which the export began.
     #[must_use]
     pub fn began(&self) -> Timestamp {
         self.record.began
@@ -149,22 +150,22 @@ impl IncompleteExport {
         self.record.identity.workspace.as_deref()
     }
 
-    /// Where the archive goes, without options that could be secrets.
+    /// The target, without options that could be secret.
     #[must_use]
     pub fn target(&self) -> &str {
         &self.record.identity.target
     }
 
-    /// The same as a URL, where the sink was made of one.
+    /// The target's URL, if the sink was made from one.
     ///
     /// # Errors
-    /// [`SinkUrlError`] when it no longer is one.
+    /// [`SinkUrlError`] if it is no longer a valid URL.
     pub fn target_url(&self) -> Result<Option<SinkUrl>, SinkUrlError> {
         let url = self.record.settings.url.as_deref();
         url.map(SinkUrl::parse).transpose()
     }
 
-    /// The object, once it was opened.
+    /// The object's key, once it was opened.
     #[must_use]
     pub fn key(&self) -> Option<&ObjectKey> {
         self.record.object.as_ref().map(|object| &object.key)
@@ -180,7 +181,7 @@ impl IncompleteExport {
         &self.record.identity
     }
 
-    /// Bytes of it that need not be downloaded again.
+    /// The number of bytes that need not be downloaded again.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         let kept = self

@@ -8,12 +8,12 @@ use tulip_core::sink::async_trait;
 use super::store::{Claim, ClaimOutcome, StateStore, StoredRecord};
 use super::{StateError, StateErrorKind};
 
-/// Remembers incomplete exports as long as the process lives: for programs that need no more, and
-/// for tests. Clones share their records.
+/// Remembers incomplete exports until the process ends, for tests and programs that need no more.
+/// Clones share their records.
 #[derive(Debug, Clone)]
 pub struct MemoryStateStore {
     shared: Arc<Mutex<Shared>>,
-    /// Stands for a process in the claims.
+    /// The stand-in for a process in claims.
     owner: u64,
 }
 
@@ -29,13 +29,13 @@ struct Shared {
 #[derive(Debug)]
 struct Stored {
     record: String,
-    /// The last claim, and whose it is, where it has not ended.
+    /// The attempt of the last claim; `owner` is its owner unless it has ended.
     attempt: u64,
     owner: Option<u64>,
 }
 
 impl MemoryStateStore {
-    /// A store without records.
+    /// Creates a store without records.
     #[must_use]
     pub fn new() -> Self {
         Self::of(Arc::default())
@@ -50,14 +50,14 @@ impl MemoryStateStore {
         Self { shared, owner }
     }
 
-    /// The same records, as another process sees them.
+    /// Returns a store with the same records, as seen by another process.
     #[must_use]
     pub fn another_process(&self) -> Self {
         Self::of(self.shared.clone())
     }
 
-    /// The same records after the end of this process, as the next one finds them: all claims of
-    /// this store have ended, and its clones are fenced.
+    /// Returns a store with the same records, as seen by the next process after this one has ended:
+    /// this store's claims no longer block others, and it and its clones can claim nothing more.
     #[must_use]
     pub fn restarted(&self) -> Self {
         self.shared().alive.remove(&self.owner);

@@ -1,7 +1,7 @@
 //! Incomplete exports, remembered so that the next run can resume them.
 //!
-//! A [`StateStore`] keeps one record for each. [`MemoryStateStore`] is one that ends with the
-//! process; the crate `tulip-ledger` has one in a file.
+//! A [`StateStore`] keeps one record for each. [`MemoryStateStore`] lasts as long as the process;
+//! the crate `tulip-ledger` has a store in a file.
 
 mod claimed;
 #[cfg(any(test, feature = "conformance"))]

@@ -1,4 +1,4 @@
-//! The record of one export. No URL of an archive and no secret is in it.
+//! The record of one export. It contains no archive URL and no secret.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -9,33 +9,33 @@ use tulip_http::Checkpoint;
 use super::{StateError, StateErrorKind};
 use crate::{FramingRules, IfExists, Source};
 
-/// The form of the records that are written. One that this version does not know is left alone.
+/// The version of the records written here. Records of other versions are left alone.
 const VERSION: u32 = 1;
 
-/// The hexadecimal digits of a record's id.
+/// The number of hexadecimal digits of a record's id.
 const ID_LENGTH: usize = 32;
 
-/// What makes two exports the same one, done twice.
+/// The properties that make two exports the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Identity {
     pub(crate) instance: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) workspace: Option<String>,
-    /// The job that is exported, where it was given.
+    /// The job to export, if it was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) job: Option<JobId>,
-    /// The machine that an archive is started of, or the given job's, where that is known.
+    /// The machine to start an archive of, or that of the given job, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) machine: Option<MachineId>,
-    /// Where the archive goes, without what could be a secret and what only tunes the way there.
+    /// The target, without options that could be secret or that only tune the transfer.
     pub(crate) target: String,
-    /// How the object is named, where that was said.
+    /// The template for the object's key, if one was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) name: Option<String>,
 }
 
 impl Identity {
-    /// The id of the record: another one for each identity.
+    /// Returns the id of the record, which differs for each identity.
     pub(crate) fn id(&self) -> String {
         let parts = [
             Some(self.instance.as_str()),
@@ -63,11 +63,11 @@ impl Identity {
     }
 }
 
-/// How an export was asked for, beside its identity.
+/// The settings of an export that are not part of its identity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ExportSettings {
-    /// The target's URL with all options that are no secrets, where a registry has made the sink of
-    /// one.
+    /// The target's URL with all options that are not secret, if a registry made the sink from a
+    /// URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) url: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,37 +86,37 @@ pub(crate) struct ExportSettings {
     pub(crate) max_bytes: Option<u64>,
 }
 
-/// How far the start of a job has come.
+/// The state of starting a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "lowercase")]
 pub(crate) enum Start {
-    /// Nothing was asked for, or it was refused.
+    /// Nothing was requested, or the request was refused.
     None,
-    /// Tulip was asked, and what it answered is not known.
+    /// Tulip was asked, but its answer is unknown.
     Asked { at: Timestamp },
-    /// The job is there.
+    /// The job was started.
     Known { job: JobId },
 }
 
-/// An object that was opened and not committed.
+/// An object that was opened but not committed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StagedObject {
     pub(crate) key: ObjectKey,
     pub(crate) left: StaleUpload,
-    /// What of it another run can resume, where the sink can keep something.
+    /// The part that another run can resume, if the sink can keep any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) part: Option<StagedPart>,
 }
 
-/// The receipt of an object that is stored, while it is written.
+/// The receipt of a stored object, until it is written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PendingReceipt {
     pub(crate) receipt: Receipt,
-    /// What its writer may leave.
+    /// The staged data that its writer may leave.
     pub(crate) staged: StagedObject,
 }
 
-/// The first bytes of an object, and what they must be.
+/// The first bytes of an object, and their expected checksum.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StagedPart {
     pub(crate) bytes: u64,
@@ -134,7 +134,7 @@ impl StagedPart {
     }
 }
 
-/// All of it.
+/// The whole record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Record {
     pub(crate) version: u32,
@@ -149,14 +149,14 @@ pub(crate) struct Record {
     pub(crate) pending: Option<PendingReceipt>,
 }
 
-/// What every form of a record has.
+/// The field that records of every version have.
 #[derive(Deserialize)]
 struct Versioned {
     version: u32,
 }
 
 impl Record {
-    /// The record with this id, from the text that was saved.
+    /// Parses the saved text of the record with this id.
     pub(super) fn parse(id: &str, text: &str) -> Result<Self, StateError> {
         if let Ok(Versioned { version }) = serde_json::from_str(text)
             && version != VERSION
@@ -202,7 +202,7 @@ impl Record {
         }
     }
 
-    /// Everything that may be left in the sink.
+    /// Returns everything that may be left in the sink.
     pub(crate) fn staged(&self) -> impl Iterator<Item = &StagedObject> {
         let pending = self.pending.as_ref().map(|pending| &pending.staged);
         self.object.iter().chain(pending)
@@ -213,8 +213,8 @@ impl Record {
         self.staged().next().is_some()
     }
 
-    /// Takes times that lie in the future, written by a clock that was ahead, for `now`: they must
-    /// not count for longer than one of now.
+    /// Replaces times in the future, from a clock that was ahead, with `now`, so that they do not
+    /// count for longer.
     pub(crate) fn not_after(&mut self, now: Timestamp) {
         self.began = self.began.min(now);
         if let Start::Asked { at } = &mut self.start {
@@ -222,7 +222,7 @@ impl Record {
         }
     }
 
-    /// What is exported.
+    /// The source of the export, if the record names one.
     pub(crate) fn source(&self) -> Option<Source> {
         let mut source = match (&self.identity.job, &self.identity.machine) {
             (Some(job), _) => Source::job(job.clone()),

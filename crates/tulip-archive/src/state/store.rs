@@ -9,61 +9,60 @@ use super::StateError;
 
 /// Keeps the records of incomplete exports, so that another run can resume them.
 ///
-/// A record is a text of at most some kilobytes that the store does not look into, under an id that
-/// is made of the characters `0-9a-f`. A process works on a record only while it has claimed it.
+/// A record is a text of at most a few kilobytes that is opaque to the store. Its id consists of
+/// the characters `0-9a-f`. A process works on a record only while it holds a claim of it.
 ///
 /// # Contract
-/// - At most one claim of a record is in force. It ends with [`StateStore::release`],
-///   [`StateStore::remove`], or the process, however that ends.
-/// - Each claim has a higher [`Claim::attempt`] than every earlier one of that record, also where the
-/// record was removed in between. A call with a claim that is not in force changes nothing and
-/// fails as [`Fenced`](super::StateErrorKind::Fenced). So a process that was taken for dead can do
-/// no harm when it continues.
-/// - Calls with one claim take effect in the order in which they are made. Dropping the future of one
-///   does not undo it.
-/// - What was saved as durable outlasts a loss of power, the rest at least the process.
+/// - At most one claim of a record is in force. It ends with [`StateStore::release`], with
+///   [`StateStore::remove`], or with the process, however that ends.
+/// - Each claim has a higher [`Claim::attempt`] than every earlier one of that record, even if the
+///   record was removed in between. A call with a claim that is not in force changes nothing and
+///   fails as [`Fenced`](super::StateErrorKind::Fenced), so a process that was taken for dead can
+///   do no harm when it continues.
+/// - Calls with the same claim take effect in the order in which they are made. Dropping a call's
+///   future does not undo it.
+/// - Data saved as durable survives a power loss; other data survives at least the process.
 ///
 /// The suite in `state::conformance`, behind the feature `conformance`, checks this.
 #[async_trait]
 pub trait StateStore: fmt::Debug + Send + Sync {
-    /// Claims the record `id` for this process. Where there is none, `new` is stored and claimed,
-    /// if it is given.
+    /// Claims the record `id` for this process. If there is none, stores and claims `new`, if
+    /// given.
     ///
     /// # Errors
-    /// [`StateError`] when the store cannot tell or write.
+    /// [`StateError`] if the store cannot be read or written.
     async fn claim(&self, id: &str, new: Option<String>) -> Result<ClaimOutcome, StateError>;
 
-    /// Tells whether a claim is in force, and writes nothing.
+    /// Checks that a claim is in force, without writing anything.
     ///
     /// # Errors
-    /// [`StateError`], of which [`StateError::is_fenced`] says that another process has it.
+    /// [`StateError`]; if [`StateError::is_fenced`], the claim is no longer in force.
     async fn check(&self, claim: &Claim) -> Result<(), StateError>;
 
-    /// Replaces a record. What must not be forgotten, whatever happens to the machine, is
-    /// `durable`.
+    /// Replaces a record. `durable` is for data that must survive even a power loss.
     ///
     /// # Errors
-    /// [`StateError`], of which [`StateError::is_fenced`] says that another process has it.
+    /// [`StateError`]; if [`StateError::is_fenced`], the claim is no longer in force.
     async fn save(&self, claim: &Claim, record: String, durable: bool) -> Result<(), StateError>;
 
     /// Removes a record, which ends the claim.
     ///
     /// # Errors
-    /// [`StateError`], of which [`StateError::is_fenced`] says that another process has it.
+    /// [`StateError`]; if [`StateError::is_fenced`], the claim is no longer in force.
     async fn remove(&self, claim: &Claim) -> Result<(), StateError>;
 
-    /// Ends the claim and leaves the record for another. Returns at once; a claim of the same
-    /// process that is asked for afterwards finds the record free.
+    /// Ends the claim and leaves the record for another. Returns at once; a later call to claim it
+    /// from the same process finds the record free.
     fn release(&self, claim: Claim);
 
-    /// All records, in any order.
+    /// Lists all records, in any order.
     ///
     /// # Errors
-    /// [`StateError`] when they cannot be read.
+    /// [`StateError`] if they cannot be read.
     async fn list(&self) -> Result<Vec<StoredRecord>, StateError>;
 }
 
-/// A record that belongs to this process.
+/// A process's claim of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     id: String,
@@ -71,7 +70,8 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// The claim of the record `id` with this attempt number, for implementers of [`StateStore`].
+    /// Creates a claim of the record `id` with this attempt number, for implementers of
+    /// [`StateStore`].
     pub fn new(id: impl Into<String>, attempt: u64) -> Self {
         let id = id.into();
         Self { id, attempt }
@@ -90,38 +90,38 @@ impl Claim {
     }
 }
 
-/// What comes of asking for a record.
+/// The result of claiming a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClaimOutcome {
-    /// The record was there, and is ours now.
+    /// The record existed, and is now claimed.
     Found {
-        /// What every write to it needs.
+        /// The claim, which every write to the record needs.
         claim: Claim,
-        /// The record as it was saved last.
+        /// The record as last saved.
         record: String,
     },
-    /// The record was stored just now, and is ours.
+    /// The record was created, and is claimed.
     Created(Claim),
-    /// A process works on it, if the store can tell which.
+    /// The record is already claimed, by this [`Holder`] if the store knows it.
     Busy(Option<Holder>),
-    /// There is none, and none was to be stored.
+    /// There is no record, and no new one was given.
     Missing,
 }
 
-/// The process that works on something.
+/// A process that holds a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Holder {
-    /// Its id in its system.
+    /// Its process id.
     pub pid: u32,
     /// The name of the machine or container.
     pub host: String,
-    /// When it opened the store.
+    /// The time at which it opened the store.
     pub since: Timestamp,
 }
 
 impl Holder {
-    /// The process with this id on `host`, which has opened the store at `since`.
+    /// The process with this id on `host`, which opened the store at `since`.
     pub fn new(pid: u32, host: impl Into<String>, since: Timestamp) -> Self {
         let host = host.into();
         Self { pid, host, since }
@@ -136,20 +136,20 @@ impl fmt::Display for Holder {
     }
 }
 
-/// A record, as [`StateStore::list`] shows it.
+/// A record, as returned by [`StateStore::list`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoredRecord {
     /// Its id.
     pub id: String,
-    /// The record as it was saved last.
+    /// The record as last saved.
     pub record: String,
-    /// Whether a process works on it.
+    /// Whether a process has claimed it.
     pub is_claimed: bool,
 }
 
 impl StoredRecord {
-    /// A record that no process works on.
+    /// Creates a record that no process has claimed.
     #[must_use]
     pub fn new(id: String, record: String) -> Self {
         Self {
@@ -159,7 +159,7 @@ impl StoredRecord {
         }
     }
 
-    /// The same record, and whether a process works on it.
+    /// Sets whether a process has claimed it.
     #[must_use]
     pub fn with_claimed(mut self, is_claimed: bool) -> Self {
         self.is_claimed = is_claimed;

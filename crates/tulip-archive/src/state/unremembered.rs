@@ -1,4 +1,4 @@
-//! Warns once that the state cannot be saved.
+//! A warning, logged once, that the state cannot be saved.
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use tracing::{debug, warn};
 
 use super::StateError;
 
-/// Tells that the state cannot be written. All exports of an exporter share it: a full disk is one
-/// thing to mend, however many exports meet it.
+/// Warns that the state cannot be written. All exports of an exporter share it, so that a full disk
+/// leads to one warning, however many exports it affects.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Unremembered(Arc<AtomicBool>);
 

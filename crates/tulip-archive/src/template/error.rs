@@ -1,15 +1,15 @@
-//! Why a key cannot be had.
+//! The errors of templates and their keys.
 
 use tulip_core::ObjectKeyError;
 
 use super::field::Field;
 use super::segment::RECEIPT_SUFFIX;
 
-/// Why a template, or a key made of one, cannot be used.
+/// Why a template, or a key made from one, cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TemplateError {
-    /// A field is not known.
+    /// A field is unknown.
     #[error(
         "the name template {template:?} has an unknown field {{{field}}}; known are {}",
         Field::known()
@@ -28,7 +28,7 @@ pub enum TemplateError {
         /// The template.
         template: String,
     },
-    /// The template cannot become a key, whatever its fields are.
+    /// The template cannot become a key, whatever the values of its fields are.
     #[error("the name template {template:?} makes an invalid name: {reason}")]
     Unusable {
         /// The template.
@@ -36,7 +36,7 @@ pub enum TemplateError {
         /// What is wrong with the key.
         reason: ObjectKeyError,
     },
-    /// The template ends like the name of a receipt, which lies beside every archive.
+    /// The template makes names of receipts, which are stored next to archives.
     #[error(
         "the name template {template:?} names a receipt: names that begin with _ and end in {RECEIPT_SUFFIX} are taken"
     )]
@@ -49,13 +49,13 @@ pub enum TemplateError {
     NoValue {
         /// The field.
         field: Field,
-        /// What is being exported.
+        /// The source of the export.
         source_name: String,
     },
-    /// The key made of the values cannot be used.
+    /// The key made from the values cannot be used.
     #[error("the name for {source_name} cannot be used: {reason}")]
     Key {
-        /// What is being exported.
+        /// The source of the export.
         source_name: String,
         /// What is wrong with the key.
         reason: ObjectKeyError,

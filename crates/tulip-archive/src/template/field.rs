@@ -1,18 +1,18 @@
-//! What a key can be made of.
+//! The fields of templates.
 
-/// Something that a key can be made of.
+/// A field of a template, which is replaced with its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Field {
     /// `{machine}`: the machine's id.
     Machine,
-    /// `{machine_name}`: the machine's name, or its id where it has none.
+    /// `{machine_name}`: the machine's name, or its id if it has none.
     MachineName,
     /// `{machine_type}`: the name of the machine's type.
     MachineType,
     /// `{job}`: the job's id.
     Job,
-    /// `{workspace}`: the workspace's id, `DEFAULT` where none is set.
+    /// `{workspace}`: the workspace's id, or `DEFAULT` if none is set.
     Workspace,
     /// `{date}`: the day on which the export started, in UTC, `YYYY-MM-DD`.
     Date,
@@ -40,13 +40,13 @@ const FIELDS: [(&str, Field); 10] = [
 ];
 
 impl Field {
-    /// The field of this name.
+    /// Returns the field with this name.
     pub(super) fn named(name: &str) -> Option<Self> {
         let found = FIELDS.iter().find(|(known, _)| *known == name);
         found.map(|(_, field)| *field)
     }
 
-    /// Every field as it is written, for messages.
+    /// Lists every field as written in templates, for messages.
     pub(super) fn known() -> String {
         FIELDS.map(|(name, _)| format!("{{{name}}}")).join(", ")
     }

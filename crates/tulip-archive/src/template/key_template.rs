@@ -1,4 +1,4 @@
-//! A template, and the keys that are made of it.
+//! A template and the keys made from it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,9 +16,10 @@ use crate::source::Start;
 /// A template for object keys, such as `{machine}/{job}.csv`.
 ///
 /// A value stays within its segment of the key, and different values give different keys:
-/// - Characters that could separate, climb, hide or confuse are percent-encoded.
+/// - Characters that could separate segments, climb to parents, hide objects or confuse are
+///   percent-encoded.
 /// - A value that makes its segment too long is cut and ends in `~` and eight digits of its hash.
-/// - No value can make a key that is the key of a receipt.
+/// - No value can turn a key into that of a receipt.
 ///
 /// `{{` and `}}` stand for braces.
 ///
@@ -34,8 +35,8 @@ pub struct KeyTemplate {
 }
 
 impl KeyTemplate {
-    /// The template where none is set: `{machine}/{job}.csv`, or `{job}.csv` where the export is
-    /// by job and the machine is not known.
+    /// Returns the default template: `{machine}/{job}.csv`, or `{job}.csv` if the export is by job
+    /// and the machine is unknown.
     #[must_use]
     pub fn default_for(source: &Source) -> Self {
         let job = [Part::Field(Field::Job), Part::Text(".csv".to_owned())];
@@ -47,7 +48,7 @@ impl KeyTemplate {
         Self { parts }
     }
 
-    /// The template of one key alone.
+    /// Returns the template for exactly this key.
     pub(crate) fn literal(key: &ObjectKey) -> Self {
         Self {
             parts: vec![Part::Text(key.as_str().to_owned())],
@@ -57,7 +58,8 @@ impl KeyTemplate {
     /// Parses a template.
     ///
     /// # Errors
-    /// [`TemplateError`] for an unknown field, a lone brace, or a text that can never be a key.
+    /// [`TemplateError`] for an unknown field, an unmatched brace, or a text that can never be an
+    /// archive's key.
     pub fn parse(template: &str) -> Result<Self, TemplateError> {
         let parsed = Self {
             parts: parse(template)?,
@@ -83,17 +85,17 @@ impl KeyTemplate {
         self.parts.contains(&Part::Field(field))
     }
 
-    /// The key that an export of `source` starting now would get, to find keys that cannot be used
-    /// or that collide before anything is started. A workspace does not tell exports apart, so its
-    /// field is filled in as `DEFAULT`; a job that is not started yet stands as `JOB`.
+    /// Returns the key that an export of `source` would get if it started now, to find unusable or
+    /// colliding keys before anything is started. The workspace is filled in as `DEFAULT`, since it
+    /// does not distinguish exports, and a job that is not started yet as `JOB`.
     ///
     /// # Errors
-    /// [`TemplateError`] when a field has no value, or the key cannot be used.
+    /// [`TemplateError`] if a field has no value or the key cannot be used.
     pub fn preview(&self, source: &Source) -> Result<ObjectKey, TemplateError> {
         self.preview_in(source, None)
     }
 
-    /// The same for exports of this workspace.
+    /// Like [`KeyTemplate::preview`], but for exports of this workspace.
     pub(crate) fn preview_in(
         &self,
         source: &Source,
@@ -111,7 +113,7 @@ impl KeyTemplate {
         })
     }
 
-    /// The text of the key, one segment after the other.
+    /// Builds the text of the key segment by segment. The error is a field without a value.
     fn fill(&self, value: impl Fn(Field) -> Option<String>) -> Result<String, Field> {
         let mut segments = vec![Segment::default()];
         for part in &self.parts {

@@ -1,4 +1,4 @@
-//! How objects are named.
+//! The templates for object keys.
 
 mod error;
 mod field;

@@ -1,4 +1,4 @@
-//! The parts of a template, and its text.
+//! The parser of templates, and their text.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ pub(super) enum Part {
     Field(Field),
 }
 
-/// The parts of `template`, in order.
+/// Returns the parts of `template` in order.
 pub(super) fn parse(template: &str) -> Result<Vec<Part>, TemplateError> {
     let mut parts = Vec::new();
     let mut text = String::new();

@@ -1,8 +1,8 @@
-//! One segment of a key: values within it are encoded, and cut where it would be too long.
+//! One segment of a key. Values in it are encoded, and cut if it would be too long.
 
 use sha2::{Digest as _, Sha256};
 
-/// How the name of a receipt ends; it begins with `_`.
+/// The end of a receipt's name, which begins with `_`.
 pub(super) const RECEIPT_SUFFIX: &str = ".receipt.json";
 
 /// Whether the last segment of a key is the name of a receipt, on stores that ignore case too.
@@ -15,16 +15,16 @@ pub(super) fn names_a_receipt(segment: &str) -> bool {
             .is_some_and(|end| end.eq_ignore_ascii_case(RECEIPT_SUFFIX))
 }
 
-/// The longest segment of a key in bytes, as [`ObjectKey`](tulip_core::ObjectKey) allows it.
+/// The maximum length of a key's segment in bytes, as in [`ObjectKey`](tulip_core::ObjectKey).
 pub(super) const MAX_SEGMENT: usize = 200;
 
-/// What stands behind a value that was cut: `~` and eight hexadecimal digits. No other value has a
-/// `~`, which is encoded.
+/// The end of a value that was cut: `~` and eight hexadecimal digits. A `~` in a value is encoded,
+/// so no other value contains one.
 const HASH_MARK: char = '~';
 const HASH_BYTES: usize = 4;
 const MARK_LENGTH: usize = 1 + 2 * HASH_BYTES;
 
-/// One segment of a key while it is put together.
+/// One segment of a key while it is built.
 #[derive(Debug, Default)]
 pub(super) struct Segment {
     pieces: Vec<Piece>,
@@ -33,7 +33,7 @@ pub(super) struct Segment {
 #[derive(Debug)]
 enum Piece {
     Literal(String),
-    /// A value, and how it is written.
+    /// A value and its encoded form.
     Value {
         value: String,
         encoded: String,
@@ -70,8 +70,8 @@ impl Segment {
         self.pieces.iter().map(Piece::text).collect()
     }
 
-    /// Encodes one more character of a value where the segment would be the name of a receipt. A
-    /// segment of literals alone cannot be one: its template is refused.
+    /// Encodes one more character of a value if the segment would be the name of a receipt. A
+    /// segment of literals alone cannot be one, because its template is refused.
     pub(super) fn keep_off_receipts(&mut self) {
         let joined = self.joined();
         if !names_a_receipt(&joined) {
@@ -92,8 +92,8 @@ impl Segment {
         }
     }
 
-    /// The text. Where it is too long, the longest values are cut to the same length, so that
-    /// it fits; where its literals alone are too long, it stays too long.
+    /// Returns the text. If it is too long, the longest values are cut to the same length so that
+    /// it fits. If its literals alone are too long, it stays too long.
     pub(super) fn finish(self) -> String {
         let joined = self.joined();
         if joined.len() <= MAX_SEGMENT {
@@ -122,10 +122,11 @@ impl Segment {
     }
 }
 
-/// The beginning of an encoded value and a hash of the whole value, in at most `most` bytes.
+/// Returns the beginning of an encoded value and a hash of the whole value, in at most `most`
+/// bytes.
 fn shorten(value: &str, encoded: &str, most: usize) -> String {
     let mut end = most.saturating_sub(MARK_LENGTH);
-    // Neither a character nor an escape (`%E9`) is cut in two.
+    // Cut neither a character nor an escape (`%E9`) in two.
     while !encoded.is_char_boundary(end) {
         end -= 1;
     }
@@ -141,8 +142,8 @@ fn shorten(value: &str, encoded: &str, most: usize) -> String {
     out
 }
 
-/// Writes a value so that it is one plain segment, or a piece of one. At the start of a segment a
-/// value does not begin with `_`: loaders skip such files, as they skip hidden ones.
+/// Encodes a value so that it is a plain segment, or a part of one. At the start of a segment a
+/// leading `_` is encoded, because loaders skip such files like hidden ones.
 pub(super) fn encode(value: &str, at_start: bool) -> String {
     let mut out = String::with_capacity(value.len());
     for (at, c) in value.char_indices() {

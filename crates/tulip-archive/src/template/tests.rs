@@ -1,4 +1,4 @@
-//! Templates, their keys, and what is refused.
+//! Tests of templates, their keys, and refusals.
 
 use proptest::prelude::*;
 use tulip_core::{JobId, Machine, ObjectKey};
@@ -76,7 +76,7 @@ fn a_value_that_is_too_long_is_cut_and_gets_a_hash() {
     let (_, mark) = cut.rsplit_once('~').unwrap();
     assert_eq!(mark.len(), "xxxxxxxx.csv".len());
     assert!(cut.len() <= "2026-11-03/".len() + MAX_SEGMENT);
-    // What is short enough stays as it is, also beside a long value.
+    // A short value stays as it is, even next to a long one.
     let both = key("{machine_type}-{machine_name}.csv", &named(&long)).unwrap();
     assert!(both.starts_with("CNC-Presse 長"), "{both}");
     // An escape is not cut in two.
@@ -156,7 +156,7 @@ proptest! {
         b in "[./%_~A-F0-9 長é]{60,260}",
         same in 0_usize..250,
     ) {
-        // Mostly the same text, so that what is kept of both is the same.
+        // Mostly the same text, so that the kept part of both is the same.
         let at = a.char_indices().nth(same).map_or(a.len(), |(at, _)| at);
         let b = format!("{}{b}", &a[..at]);
         prop_assume!(a != b && !a.trim().is_empty() && !b.trim().is_empty());

@@ -1,5 +1,5 @@
-//! What guards the speed of what every byte passes through: how often memory is asked for, and the
-//! system. In a process of its own, since it is the process whose calls are counted.
+//! Guards the speed of the code that every byte passes through, by counting its allocations. A
+//! separate test binary, because it replaces the allocator of the whole process.
 #![expect(unsafe_code, reason = "the allocator is the system's, and counts")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -13,7 +13,7 @@ thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
 }
 
-// SAFETY: all that it does is the system's allocator's doing.
+// SAFETY: every call is forwarded to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);

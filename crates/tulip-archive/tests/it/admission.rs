@@ -12,11 +12,11 @@ use crate::support::{Bench, fast};
 
 type Log = Arc<Mutex<Vec<&'static str>>>;
 
-/// Lets everybody pass, and writes down what happens.
+/// Admits every export, and records what happens.
 #[derive(Debug)]
 struct Recorder(Log);
 
-/// Writes down its end.
+/// Records when it is dropped.
 struct Ends(Log, &'static str);
 
 impl Drop for Ends {
@@ -88,7 +88,7 @@ async fn each_start_has_a_turn_of_its_own_that_lasts_until_it_is_answered() {
     );
 }
 
-/// Has the transfer of one archive wait.
+/// Makes transfers wait for a permit of the semaphore.
 #[derive(Debug)]
 struct Deferring(Arc<Semaphore>);
 
@@ -106,7 +106,7 @@ impl Admission for Deferring {
     }
 }
 
-/// An export that is deferred until the semaphore has a permit, and what it tells meanwhile.
+/// An export that is deferred until the semaphore has a permit, and its events.
 async fn deferred(
     bench: &Bench,
     turns: &Arc<Semaphore>,
@@ -137,7 +137,7 @@ async fn deferred(
 #[tokio::test]
 async fn an_archive_whose_transfer_has_to_wait_is_asked_for_again() {
     let bench = Bench::start().await;
-    // By then the first URL is of no use any more.
+    // By then, the first URL is no longer valid.
     let script = JobScript::new().url_requests(1);
     bench.emulator.set_default_script(script);
     let turns = Arc::new(Semaphore::new(0));

@@ -1,4 +1,4 @@
-//! What somebody who embeds the library relies on.
+//! The dependencies that embedders of the library can rely on.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -31,7 +31,7 @@ fn tree(package: &str, features: &[&str]) -> BTreeSet<String> {
     text.lines().map(name_and_version).collect()
 }
 
-/// How many versions of a crate there are in the tree.
+/// The number of versions of a crate in the tree.
 fn versions(tree: &BTreeSet<String>, name: &str) -> usize {
     let prefix = format!("{name} v");
     tree.iter()
@@ -56,7 +56,7 @@ fn the_core_has_no_runtime_no_transport_and_no_store() {
 fn without_features_no_store_comes_along() {
     let bare = tree("tulip-archive", &["--no-default-features"]);
     assert!(has(&bare, "reqwest") && !has(&bare, "object_store"));
-    // Nor with the default one: local files need no object store.
+    // The default feature brings none either: local files need no object store.
     assert!(!has(&tree("tulip-archive", &[]), "object_store"));
 }
 
@@ -75,7 +75,7 @@ fn each_feature_brings_what_it_needs_and_no_more() {
         assert!(!has(cloud, "walkdir"), "{name}");
         assert!(cloud.is_subset(&all), "features are additive: {name}");
     }
-    // Only S3 wants MD5 for its requests, only Azure parses batches.
+    // Only S3 needs MD5 for its requests, only Azure parses batches.
     assert!(has(&s3, "md-5") && !has(&gcs, "md-5") && !has(&azure, "md-5"));
     assert!(has(&azure, "httparse"));
     // The stores' requests go over our transport: no second HTTP client, no HTTP/2.

@@ -242,7 +242,7 @@ async fn an_archive_that_ends_without_a_line_break_is_taken_on_request_alone() {
     let lenient = lenient.build().await.unwrap();
     let outcome = lenient.export(Source::job(job)).await.unwrap();
     assert_eq!(receipt(&outcome).records, 1);
-    // Nothing announced the length, so nothing shows that the end is the end, and no setting helps.
+    // No length was announced, so nothing proves that the archive is whole, and no setting helps.
     let chunked = bench.job(unended.chunked().without_ranges());
     let error = lenient.export(Source::job(chunked)).await.unwrap_err();
     assert_eq!(error.kind(), ExportErrorKind::IncompleteArchive);
@@ -338,7 +338,7 @@ async fn a_receipt_has_the_machines_name_and_type() {
     assert_eq!(named.machine_type.as_deref(), Some("CNC"));
     let stored = bench.read(named.object.key.receipt().as_str());
     assert_eq!(&Receipt::from_json(&stored).unwrap(), named);
-    // What is not known is left out.
+    // Unknown fields are left out.
     let outcome = exporter.export(Source::machine(id)).await.unwrap();
     let unnamed = receipt(&outcome);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Archives that break off, exports that are ended: what was there before stays.
+//! Interrupted downloads and exports, which leave the previous object.
 
 use proptest::prelude::*;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::support::{Bench, fast, receipt};
 
 const ROWS: u64 = 120_000;
 
-/// A folder in which `latest.csv` lies already, with its receipt.
+/// A folder that already has `latest.csv` and its receipt.
 async fn with_previous() -> (Bench, Vec<u8>) {
     let bench = Bench::start().await;
     let job = bench.job(JobScript::new().rows(3));
@@ -68,17 +68,17 @@ async fn a_download_that_breaks_off_or_stalls_leaves_the_previous_object() {
     }
 }
 
-/// One blip of each kind, in the middle of what a sink has taken already.
+/// Each kind of download breaks off after the sink has taken a part of it.
 #[tokio::test]
 async fn a_download_that_breaks_off_goes_on_where_it_was() {
     for (script, requests, restarts) in [
         (JobScript::new(), 1, false),
-        // The URL has served its one request when the connection breaks.
+        // When the connection breaks, the URL has served its only request.
         (JobScript::new().url_requests(1), 1, false),
         (JobScript::new().chunked(), 1, false),
         (JobScript::new().without_ranges(), 1, true),
         (
-            // The first range is of no use without a tag.
+            // Without a tag, the first range cannot be used.
             JobScript::new().without_etag(),
             2,
             true,
@@ -110,7 +110,7 @@ async fn a_url_that_has_expired_before_the_download_is_replaced() {
     let job = bench.job(JobScript::new().rows(50));
     let whole = bench.content(&job);
     let expired = Reply::new(403).body("<Error><Code>AccessDenied</Code></Error>");
-    // Its range could be what is refused, so the whole is asked for before a fresh URL.
+    // Perhaps only the range is refused, so the whole archive is requested before a fresh URL.
     bench.emulator.fail_next(Endpoint::Asset, 2, expired);
     let exporter = latest(&bench).await;
     exporter.export(Source::job(job.clone())).await.unwrap();
@@ -226,7 +226,7 @@ proptest! {
             match latest(&bench).await.export(Source::job(job)).await {
                 Ok(_) => assert!(cut > 0 && whole[cut as usize - 1] == b'\n', "cut at {cut}"),
                 Err(error) => {
-                    // What ends behind the header is whole, and has no records.
+                    // An archive that ends after the header is whole, but has no records.
                     let header = whole.iter().position(|byte| *byte == b'\n').unwrap() as u64 + 1;
                     let expected = match cut == header {
                         true => ExportErrorKind::EmptyArchive,
@@ -308,7 +308,7 @@ async fn ending_an_export_while_it_waits_takes_effect_at_once() {
 
 #[test]
 fn dropping_an_export_in_its_download_leaves_the_previous_object() {
-    // With one blocking thread, what is queued behind the removal runs after it.
+    // With one blocking thread, a task queued behind the removal runs after it.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .max_blocking_threads(1)
         .enable_all()

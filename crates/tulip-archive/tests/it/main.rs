@@ -1,4 +1,4 @@
-//! The whole path against a Tulip emulator over loopback.
+//! Whole exports against a Tulip emulator over loopback.
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 mod admission;

@@ -78,7 +78,8 @@ async fn the_deadline_brings_one_last_call_and_then_an_error() {
     let bench = Bench::start().await;
     let hour = Duration::from_secs(3600);
     let mut deadline = Duration::from_millis(30);
-    // Where the first call outlasts the deadline there is no other: on a slow machine, a later one.
+    // On a slow machine, the first call may outlast the deadline, and no other follows: allow more
+    // time.
     loop {
         let job = bench.job(JobScript::new().pending_until_released());
         let asked = bench.emulator.requests().count(Endpoint::Status);
@@ -128,7 +129,7 @@ async fn an_api_that_has_answered_before_is_asked_again_after_a_failure() {
     ));
 }
 
-/// A gateway on the way answers one call of several.
+/// A gateway answers one of several calls.
 #[tokio::test]
 async fn an_odd_reply_among_good_ones_is_asked_again() {
     let bench = Bench::start().await;
@@ -153,7 +154,7 @@ async fn an_odd_reply_among_good_ones_is_asked_again() {
             "{failing:?}"
         );
         poller.until_complete().await.unwrap();
-        // On the first call it says that the base URL is wrong.
+        // On the first call, it means that the base URL is wrong.
         bench.emulator.fail_next(Endpoint::Status, 1, odd);
         let job = bench.job(JobScript::new());
         let first = Poller::new(&bench.without_retries(), job, fast());

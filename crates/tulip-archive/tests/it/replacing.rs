@@ -1,4 +1,4 @@
-//! What is there already, and what a store says or loses when it is replaced.
+//! Existing objects, and stores that lose an answer or an object when they are replaced.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -20,9 +20,9 @@ use crate::support::{Bench, fast};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mishap {
     None,
-    /// It is stored, and the answer is this error.
+    /// It is stored, but the answer is this error.
     AnswerLost(SinkErrorKind),
-    /// Another archive of the same size is stored in its place, and the answer is this error.
+    /// Another archive of the same size is stored instead, and the answer is this error.
     Beaten(SinkErrorKind),
     /// Another writer replaces it while its receipt is written.
     Replaced,
@@ -225,7 +225,7 @@ async fn an_archive_without_records_replaces_none_that_has_some() {
     let builder = || bench.exporter().name("latest.csv".parse().unwrap());
     let empty = || bench.job(JobScript::new().content("State,Start Time\r\n"));
     let exporter = builder().build().await.unwrap();
-    // Where there is nothing to lose, it is an archive like any other.
+    // If there is nothing to lose, it is an archive like any other.
     exporter.export(Source::job(empty())).await.unwrap();
     exporter.export(Source::job(empty())).await.unwrap();
     let full = bench.job(JobScript::new().rows(100));
@@ -252,7 +252,7 @@ async fn a_receipt_that_an_earlier_run_owes_is_written_without_another_download(
         .await
         .unwrap();
     let machine = Source::machine(bench.emulator.machine_ids()[0].clone());
-    // Nothing can be renamed to the name of a folder.
+    // No file can be renamed onto a folder.
     let key = ObjectKey::new("latest.csv").unwrap();
     let receipt = bench.folder.path().join(key.receipt().as_str());
     std::fs::create_dir(&receipt).unwrap();

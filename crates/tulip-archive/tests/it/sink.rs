@@ -1,4 +1,4 @@
-//! Custom sinks, among them ones that fail, registered explicitly.
+//! Custom sinks, registered explicitly. Some of them fail.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -27,13 +27,13 @@ enum Weak {
     Write,
     Close,
     Receipt,
-    /// It stores less than it was given.
+    /// It reports fewer bytes than it was given.
     Short,
-    /// Its store computes another checksum than ours.
+    /// Its store reports a different checksum from ours.
     Garbled,
-    /// Its store does not keep the promise to create.
+    /// Its store does not keep its promise of atomic creation.
     Forgetful,
-    /// Somebody else has stored the object just before.
+    /// Another writer has just stored the object.
     Raced,
 }
 

@@ -1,5 +1,5 @@
-//! Archives that come over several connections, and what that may cost. What guards the speed here
-//! are counts: requests, never times.
+//! Archives that are downloaded over several connections, and the cost of that. The speed is
+//! guarded by counts of requests and bytes, never by times.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -26,7 +26,7 @@ fn builder(bench: &Bench) -> ClientBuilder {
         .split_above(MIB)
 }
 
-/// Exports `script` and shows that what is stored is what there was.
+/// Exports `script`, checks the stored bytes and returns the number of attempts.
 async fn export(bench: &Bench, client: ClientBuilder, script: JobScript) -> u32 {
     let job = bench.job(script.content(archive()));
     let target = bench.folder.path().to_str().unwrap();
@@ -37,7 +37,7 @@ async fn export(bench: &Bench, client: ClientBuilder, script: JobScript) -> u32 
     receipt(&outcome).attempts
 }
 
-/// The ranges that were asked for, in the order of the archive.
+/// The requested ranges, in the order of the archive.
 fn ranges(requests: &Requests) -> Vec<String> {
     let ranges = requests.asset.iter().map(|request| request.range.clone());
     let mut ranges: Vec<_> = ranges.map(Option::unwrap_or_default).collect();
@@ -73,7 +73,7 @@ async fn ranges_meet_without_gaps_and_each_byte_is_sent_once() {
     }
     assert!(next >= archive().len() as u64);
     assert_eq!(requests.asset_bytes, archive().len() as u64);
-    // One for each MiB at the most.
+    // At most one for each MiB.
     let most = archive().len() as u64 / MIB + 1;
     assert!(requests.count(Endpoint::Asset) as u64 <= most);
     let first = &requests.asset[0];
@@ -116,7 +116,7 @@ async fn a_range_that_breaks_off_is_asked_for_again_alone() {
 #[tokio::test]
 async fn a_url_that_expires_for_all_ranges_is_replaced_once() {
     let bench = Bench::start().await;
-    // The first range, and half of the next one.
+    // The first range and half of the next one are served.
     let script = JobScript::new().asset_faults([Fault::None, Fault::Expire { after: MIB / 2 }]);
     export(&bench, builder(&bench), script).await;
     assert_eq!(bench.emulator.requests().count(Endpoint::Status), 2);
@@ -157,7 +157,7 @@ async fn a_reader_that_takes_nothing_more_has_no_more_ranges_fetched() {
             other => panic!("{other:?}"),
         }
     }
-    // Two ranges are there, what has been handed out has made room for two more, and nobody asks.
+    // Two ranges fit, the bytes handed out have made room for two more, and nobody reads on.
     let asked = ranges(&bench.emulator.requests());
     assert!(asked.len() <= 5, "{asked:?}");
     let mut rest = 0;

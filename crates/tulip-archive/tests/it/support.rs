@@ -1,4 +1,4 @@
-//! An emulator, a client and a folder, and what tests ask of them.
+//! An emulator, a client and a folder, with helpers for tests.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,7 +14,7 @@ pub(crate) struct Bench {
     pub(crate) folder: TempDir,
 }
 
-/// Polls without waiting worth mentioning.
+/// Polls almost without waiting.
 pub(crate) fn fast() -> PollPolicy {
     let pace = Duration::from_millis(1);
     PollPolicy::default().intervals(pace, pace)
@@ -40,7 +40,7 @@ impl Bench {
             .unwrap()
     }
 
-    /// A client for which the first failure is the last.
+    /// A client that never retries.
     pub(crate) fn without_retries(&self) -> Client {
         Client::builder(self.settings())
             .retry(NeverRetry)
@@ -48,8 +48,8 @@ impl Bench {
             .unwrap()
     }
 
-    /// A client that also gives up on a silent server, after a time that passes on a busy machine
-    /// too: only for tests in which a stall is what ends the export.
+    /// A client that also gives up on a silent server, after a time for which a busy machine can be
+    /// silent too: only for tests in which a stall ends the export.
     pub(crate) fn with_short_read_timeout(&self) -> Client {
         let builder = Client::builder(self.settings()).retry(NeverRetry);
         builder
@@ -76,7 +76,7 @@ impl Bench {
         std::fs::read(self.folder.path().join(name)).unwrap()
     }
 
-    /// Every file of the folder, hidden ones too, by its path below it.
+    /// The paths of all files in the folder, including hidden ones, relative to it.
     pub(crate) fn files(&self) -> Vec<String> {
         let mut found = Vec::new();
         collect(self.folder.path(), self.folder.path(), &mut found);

@@ -1,4 +1,4 @@
-//! Stored archives against their receipts.
+//! The verification of stored archives against their receipts.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +11,7 @@ use tulip_emulator::JobScript;
 
 use crate::support::Bench;
 
-/// What is found in the folder, in words, by name.
+/// The status of each archive in the folder, sorted by key.
 async fn found(bench: &Bench) -> Vec<(String, VerificationStatus)> {
     let target = parse_target(bench.folder.path().to_str().unwrap()).unwrap();
     let registry = SinkRegistry::linked().unwrap();
@@ -88,7 +88,7 @@ async fn every_damage_is_found_and_told() {
     assert_eq!(bad.count(), 4);
 }
 
-/// Damage that changes neither size nor time is what a receipt and a lookup cannot show.
+/// A receipt and a lookup cannot reveal damage that changes neither size nor time.
 #[tokio::test]
 async fn a_repair_replaces_what_an_export_takes_for_whole() {
     let bench = Bench::start().await;

@@ -1,4 +1,4 @@
-//! What the archives of the cells hold.
+//! The content of the cells' archives.
 
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -7,31 +7,31 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use fastrand::Rng;
 
-/// What [`Size::Large`] archives have at least: more than a part of either sink.
+/// The minimum size of a [`Size::Large`] archive: more than one part of either sink.
 pub(crate) const LARGE: u64 = 5_400_000;
-/// No [`Size::Small`] archive has fewer bytes: enough for what counts as progress of a download.
+/// The minimum size of a [`Size::Small`] archive: enough to count as progress of a download.
 pub(crate) const SMALL: u64 = 150_000;
 
 const HEADER: &str = "State,Start Time,Duration,\"Reason, as told\"\r\n";
 pub(crate) const COLUMNS: [&str; 4] = ["State", "Start Time", "Duration", "Reason, as told"];
 
-/// How much a cell exports.
+/// The size of a cell's archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Size {
-    /// Put whole by every sink.
+    /// Every sink stores it in one piece.
     Small,
     /// Several parts.
     Large,
 }
 
-/// An archive, and what its receipt has to say of it.
+/// An archive and the number of records that its receipt must have.
 #[derive(Debug, Clone)]
 pub(crate) struct Archive {
     pub(crate) bytes: Bytes,
     pub(crate) records: u64,
 }
 
-/// A long archive, of which shorter ones are the beginning.
+/// A long archive, whose first records are the shorter ones.
 struct Long {
     bytes: Bytes,
     /// Where each record ends.
@@ -39,7 +39,7 @@ struct Long {
 }
 
 static ONE: LazyLock<Long> = LazyLock::new(|| long("Running", "Down"));
-/// As long, record by record, with other words.
+/// Record by record as long as [`ONE`], but with other words.
 static OTHER: LazyLock<Long> = LazyLock::new(|| long("Loading", "Idle"));
 
 fn long(busy: &str, idle: &str) -> Long {
@@ -86,7 +86,7 @@ impl Archive {
         format!("{HEADER}Off,0,0,before\r\nOff,1,1,before\r\n").into()
     }
 
-    /// Another archive: as long as this one, or not.
+    /// Another archive: as long as this one, or shorter.
     pub(crate) fn other(&self, rng: &mut Rng, as_long: bool) -> Self {
         let records = match as_long {
             true => self.records,
@@ -103,7 +103,7 @@ impl Archive {
         self.bytes.len() as u64
     }
 
-    /// A length at which it can be seen that something is missing.
+    /// A length at which a cut can be detected: not right after a line break.
     pub(crate) fn cut(&self, rng: &mut Rng, bytes: Range<u64>) -> u64 {
         loop {
             let at = rng.u64(bytes.clone());

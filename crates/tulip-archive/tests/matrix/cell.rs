@@ -23,10 +23,10 @@ use crate::plan::{Draw, Plan, Row};
 use crate::storage::Storage;
 use crate::weak::{Taken, Weak};
 
-/// The object that every cell begins with and is to replace.
+/// The key of the object that every cell starts with and tries to replace.
 pub(crate) const KEY: &str = "latest.csv";
 
-/// Longer than any cell takes on any machine: only a hang ends here.
+/// Longer than any cell takes on any machine. Only a hang reaches it.
 const HANG: Duration = Duration::from_secs(600);
 
 /// A row in one of its columns.
@@ -38,7 +38,7 @@ pub(crate) struct Cell {
     pub(crate) seed: u64,
 }
 
-/// What is known of a cell that has run.
+/// Everything known about a cell that has run.
 pub(crate) struct Ran {
     pub(crate) plan: Plan,
     pub(crate) result: Result<Outcome, ExportError>,
@@ -46,15 +46,15 @@ pub(crate) struct Ran {
     pub(crate) storage: Storage,
     pub(crate) machine: MachineId,
     pub(crate) previous: Stored,
-    /// How often the sink's weakness has shown, and the server's rule has held.
+    /// How often the sink's weakness has shown or the server's rule has applied.
     pub(crate) shown: usize,
     pub(crate) has_rule: bool,
     pub(crate) took: Duration,
-    /// What was told meanwhile.
+    /// The exporter and its events, as text.
     pub(crate) told: Vec<String>,
 }
 
-/// An object and its receipt, as they lie there.
+/// A stored object and its receipt.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Stored {
     pub(crate) object: Vec<u8>,
@@ -75,7 +75,7 @@ impl Cell {
         format!("{}: {} / {}", self.heading, self.row.fault, self.column)
     }
 
-    /// The seed of this cell, whichever others run.
+    /// Random numbers that do not depend on which other cells run.
     fn rng(&self) -> Rng {
         let name = self.name();
         let own = name.bytes().fold(self.seed, |hash, byte| {
@@ -119,8 +119,9 @@ impl Cell {
         };
         let mut plan = (self.row.plan)(&mut draw);
         if splits {
-            // The faults are met by any of the ranges, and those beside it may meet some too. Where
-            // they have to end the export, no later than by the second: it may be for all the rest.
+            // A fault that lasts may begin at any of the first ranges, and those beside it may meet
+            // it too. If it must end the export, it begins at the second at the latest: that range
+            // may cover all the rest.
             let most = if plan.must_fail() { 1 } else { 3 };
             let passed = draw.rng.usize(0..=most);
             emulator.fail_next(Endpoint::Asset, passed, Fault::None);
@@ -158,7 +159,7 @@ impl Cell {
     }
 }
 
-/// What is exported, and what Tulip and the asset host do about it.
+/// Sets up the job with its faults, and returns the source of the export.
 fn source(emulator: &Emulator, machine: &MachineId, plan: &Plan) -> Source {
     if plan.has_job {
         return Source::job(emulator.add_job(plan.script.clone()).unwrap());
@@ -170,10 +171,10 @@ fn source(emulator: &Emulator, machine: &MachineId, plan: &Plan) -> Source {
     Source::machine(machine.clone())
 }
 
-/// All that an event says.
+/// An event as text.
 fn words(event: &Event<'_>) -> Vec<String> {
     match event {
-        // It comes often, and is all numbers.
+        // Frequent, and only numbers.
         Event::Progress { .. } => Vec::new(),
         Event::WaitFailing { error } => vec![format!("{event:?}"), error.to_string()],
         _ => vec![format!("{event:?}")],
@@ -210,7 +211,7 @@ async fn exporter(client: Client, sink: Arc<dyn Sink>, plan: &Plan) -> Exporter 
     builder.build().await.unwrap()
 }
 
-/// Stores what every cell begins with.
+/// Stores the object and the receipt that every cell starts with.
 async fn store_previous(sink: &dyn Sink) {
     static PREVIOUS: OnceCell<Stored> = OnceCell::const_new();
     let previous = PREVIOUS.get_or_init(export_previous).await;
@@ -225,7 +226,7 @@ async fn store_previous(sink: &dyn Sink) {
     }
 }
 
-/// An object and its receipt as an export leaves them.
+/// Exports an object with its receipt, and returns both.
 async fn export_previous() -> Stored {
     let emulator = Emulator::builder().machines(1).start().await.unwrap();
     let script = JobScript::new().content(Archive::previous());

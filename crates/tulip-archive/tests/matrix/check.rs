@@ -1,4 +1,4 @@
-//! What must hold of a cell that has run, whatever it met.
+//! The checks of a cell that has run, whatever its fault.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -13,9 +13,9 @@ use crate::plan::Expected;
 /// The result of a cell.
 #[derive(Debug, Default)]
 pub(crate) struct CaseResult {
-    /// What does not hold.
+    /// The checks that failed.
     pub(crate) wrong: Vec<String>,
-    /// What lies there is neither the archive nor what was there before.
+    /// Whether the stored object is neither the archive nor the previous object.
     pub(crate) lost: bool,
     pub(crate) mark: char,
     /// How long the cell ran, and the chunks that its sink was given.
@@ -39,7 +39,6 @@ impl CaseResult {
     }
 }
 
-/// All that must hold.
 pub(crate) fn all(ran: &Ran) -> CaseResult {
     let mut case = CaseResult::default();
     outcome(ran, &mut case);
@@ -63,7 +62,7 @@ pub(crate) fn all(ran: &Ran) -> CaseResult {
     case
 }
 
-/// Success or failure, and of which kind.
+/// Whether the export failed as expected, with the right kind of error.
 fn outcome(ran: &Ran, case: &mut CaseResult) {
     let found = match &ran.result {
         Ok(_) => None,
@@ -95,7 +94,7 @@ fn outcome(ran: &Ran, case: &mut CaseResult) {
     }
 }
 
-/// What was there before, or the whole archive; and nothing else.
+/// Either the previous object or the whole archive is there, and nothing else.
 fn objects(ran: &Ran, case: &mut CaseResult) {
     let stored = Stored::read(&ran.storage);
     let (kept, whole) = (
@@ -137,7 +136,7 @@ fn objects(ran: &Ran, case: &mut CaseResult) {
     });
 }
 
-/// The receipt says what the object is, and is the one that the export gave back.
+/// The receipt describes the object, and is the one that the export returned.
 fn receipt(ran: &Ran, json: &[u8]) -> Result<(), String> {
     let receipt = Receipt::from_json(json).map_err(|error| error.to_string())?;
     let archive = &ran.plan.archive;
@@ -161,7 +160,7 @@ fn receipt(ran: &Ran, json: &[u8]) -> Result<(), String> {
     }
 }
 
-/// Jobs are started once, credentials go to Tulip alone, and there is an end.
+/// Jobs are started as planned, credentials go only to Tulip, and requests are bounded.
 fn requests(ran: &Ran, case: &mut CaseResult) {
     let after = ran.emulator.requests();
     let starts = after.starts(&ran.machine);
@@ -191,7 +190,7 @@ fn requests(ran: &Ran, case: &mut CaseResult) {
     });
 }
 
-/// Nothing that is said holds a secret.
+/// No event, outcome, error or receipt contains a secret.
 fn secrets(ran: &Ran, case: &mut CaseResult) {
     let mut said = ran.told.clone();
     match &ran.result {
@@ -238,7 +237,7 @@ fn holds_signature(text: &str) -> bool {
     })
 }
 
-/// An error and all its causes, in their words.
+/// The messages of an error and all its causes.
 fn chain(error: &(dyn StdError + 'static)) -> Vec<String> {
     causes(error).map(ToString::to_string).collect()
 }

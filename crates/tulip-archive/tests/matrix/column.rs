@@ -19,17 +19,17 @@ pub(crate) enum Place {
 pub(crate) enum Host {
     /// As an object store does: with a length, ranges and an entity tag.
     Ranges,
-    /// The same in chunks, without a length.
+    /// Like `Ranges`, but chunked, without a length.
     Chunked,
-    /// The same, for archives that are fetched in ranges on several connections.
+    /// Like `Ranges`, for archives that are fetched in ranges over several connections.
     Split,
     /// Whole or not at all.
     NoRanges,
-    /// In chunks, and nothing tells one archive from another.
+    /// Chunked, without a tag to tell one archive from another.
     Untagged,
 }
 
-/// One of each.
+/// A place and a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Column(pub(crate) Place, pub(crate) Host);
 
@@ -44,17 +44,17 @@ impl Host {
         }
     }
 
-    /// Whether a download can go on where it broke off.
+    /// Whether a download can continue where it broke off.
     pub(crate) fn continues(self) -> bool {
         matches!(self, Ranges | Split | Chunked)
     }
 
-    /// Whether a length that is announced for the whole archive is what ends a reply.
+    /// Whether a reply ends by the announced length of the whole archive.
     pub(crate) fn announces(self) -> bool {
         self == NoRanges
     }
 
-    /// Whether the host is asked for no more than a part at first.
+    /// Whether the first request is only for a part of the archive.
     pub(crate) fn splits(self) -> bool {
         self == Split
     }
@@ -101,7 +101,7 @@ pub(crate) const UNSPLIT: [Column; 8] = [
     Column(S3, NoRanges),
     Column(S3, Untagged),
 ];
-/// Each sink, with sources that can go on and that cannot.
+/// Each sink, with sources that can continue a download and sources that cannot.
 pub(crate) const BOTH_WAYS: [Column; 6] = [
     Column(Fs, Ranges),
     Column(Fs, Split),
@@ -110,14 +110,14 @@ pub(crate) const BOTH_WAYS: [Column; 6] = [
     Column(S3, Split),
     Column(S3, Untagged),
 ];
-/// The same, over one connection at a time.
+/// Like [`BOTH_WAYS`], but over one connection at a time.
 pub(crate) const UNSPLIT_BOTH_WAYS: [Column; 4] = [
     Column(Fs, Ranges),
     Column(Fs, NoRanges),
     Column(S3, Ranges),
     Column(S3, Untagged),
 ];
-/// Sources that can go on.
+/// Each sink, with sources that can continue a download.
 pub(crate) const CONTINUING: [Column; 6] = [
     Column(Fs, Ranges),
     Column(Fs, Split),
@@ -126,11 +126,11 @@ pub(crate) const CONTINUING: [Column; 6] = [
     Column(S3, Split),
     Column(S3, Chunked),
 ];
-/// Each sink, where it does not matter how the archive is served.
+/// Each sink, if it does not matter how the archive is served.
 pub(crate) const SINKS: [Column; 2] = [Column(Fs, Ranges), Column(S3, Ranges)];
-/// Each sink, which is told how much will come, or not.
+/// Each sink, with and without a size hint.
 pub(crate) const SINKS_HINTED: [Column; 6] = CONTINUING;
-/// The bucket, in the same way.
+/// The bucket, with and without a size hint.
 pub(crate) const BUCKET: [Column; 2] = [Column(S3, Ranges), Column(S3, Chunked)];
 /// The bucket alone.
 pub(crate) const BUCKET_ONCE: [Column; 1] = [Column(S3, Ranges)];

@@ -1,10 +1,10 @@
-//! The fault matrix: what can go wrong with Tulip, with the host of an archive, and with a sink,
-//! crossed with the sinks and with how archives are served. Whatever a cell meets, what was there
-//! before stays as it was, or the whole archive takes its place.
+//! The fault matrix: faults of Tulip, of the host of an archive and of a sink, crossed with the
+//! sinks and with how archives are served. Whatever the fault, the previous object stays unchanged,
+//! or the whole archive replaces it.
 //!
-//! `TULIP_MATRIX_SEED` draws other bytes, lengths and numbers of times; `TULIP_MATRIX_ONLY` runs
-//! the cells whose names hold a text. The table is printed with `--nocapture`, and written to
-//! `fault-matrix.txt` in cargo's folder for the files of tests.
+//! `TULIP_MATRIX_SEED` draws other bytes, lengths and counts; `TULIP_MATRIX_ONLY` runs only the
+//! cells whose names contain its text. The table is printed with `--nocapture`, and written to
+//! `fault-matrix.txt` in `CARGO_TARGET_TMPDIR`.
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 mod archive;
@@ -48,7 +48,7 @@ async fn every_cell_of_the_fault_matrix_keeps_what_is_promised() {
         running.spawn(async move {
             let _slot = slots.acquire_owned().await.unwrap();
             let own = cell.clone();
-            // A task of its own, so that a panic in it is told with its name.
+            // A separate task, so that a panic is reported with the cell's name.
             let case = tokio::spawn(async move { own.run().await }).await;
             let case = case.unwrap_or_else(|error| CaseResult::failed(error.to_string()));
             (number, cell, case)
@@ -80,8 +80,8 @@ async fn every_cell_of_the_fault_matrix_keeps_what_is_promised() {
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
-/// All cells with the numbers of their rows. They are mixed, so that those that wait run beside
-/// those that do not.
+/// All cells with the numbers of their rows, shuffled, so that cells that wait run beside cells
+/// that do not.
 fn cells(seed: u64) -> Vec<(usize, Cell)> {
     let rows = faults::all().into_iter();
     let rows = rows.flat_map(|(heading, rows)| rows.into_iter().map(move |row| (heading, row)));
@@ -106,7 +106,7 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// What is wrong with a cell, and how it is run again.
+/// What is wrong with a cell, and how to run it again.
 fn told(cell: &Cell, case: &CaseResult) -> String {
     let (name, seed) = (cell.name(), cell.seed);
     let wrong = case.wrong.join("\n    ");

@@ -1,4 +1,4 @@
-//! What one cell does, and what must come of it.
+//! The plan of a cell, and its expected result.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -34,7 +34,7 @@ pub(crate) fn row(
     }
 }
 
-/// A fault of archives of several parts.
+/// A fault of archives that have several parts.
 pub(crate) fn large(
     fault: impl Into<String>,
     columns: &'static [Column],
@@ -46,7 +46,7 @@ pub(crate) fn large(
     }
 }
 
-/// What is drawn for a cell from its seed.
+/// The random choices for a cell, from its seed.
 pub(crate) struct Draw {
     pub(crate) rng: Rng,
     pub(crate) column: Column,
@@ -54,13 +54,13 @@ pub(crate) struct Draw {
 }
 
 impl Draw {
-    /// A job with the drawn archive, served as the column has it.
+    /// A job with the drawn archive, served in the column's way.
     pub(crate) fn script(&self) -> JobScript {
         let script = self.column.1.script();
         script.content(self.archive.bytes.clone())
     }
 
-    /// What the first reply brings.
+    /// The length of the first reply.
     fn reply(&self) -> u64 {
         match self.column.1.splits() {
             true => 1024 * 1024,
@@ -68,22 +68,23 @@ impl Draw {
         }
     }
 
-    /// Bytes of the first reply: some, not all.
+    /// A number of bytes of the first reply: some, but not all.
     pub(crate) fn inside(&mut self) -> u64 {
         self.rng.u64(1..self.reply())
     }
 
-    /// So few bytes that they are no progress.
+    /// Too few bytes to count as progress.
     pub(crate) fn few(&mut self) -> u64 {
         self.rng.u64(0..10_000)
     }
 
-    /// So many bytes that a download has moved, but no small archive is whole.
+    /// Enough bytes to count as progress, but fewer than any small archive has.
     pub(crate) fn progress(&mut self) -> u64 {
         self.rng.u64(66_000..80_000)
     }
 
-    /// Bytes of a large archive, behind the first part of either sink.
+    /// A number of bytes of a large archive, beyond the first part of either sink. If the archive
+    /// is split, a number of bytes of its first range.
     pub(crate) fn behind_a_part(&mut self) -> u64 {
         match self.column.1.splits() {
             true => self.inside(),
@@ -91,7 +92,7 @@ impl Draw {
         }
     }
 
-    /// So often that the retries last.
+    /// How often a fault occurs: no more than there are retries.
     pub(crate) fn times(&mut self) -> usize {
         self.rng.usize(1..=RETRIES as usize)
     }
@@ -101,28 +102,27 @@ impl Draw {
     }
 }
 
-/// What the client has.
+/// The retries of the client.
 pub(crate) const RETRIES: u32 = 5;
-/// More than that.
+/// More often than there are retries.
 pub(crate) const FOR_EVER: usize = 30;
-/// A limit on silence, for cells where silence is what ends something: longer than a busy machine
-/// is silent by itself. Where it is not, the retries of these cells make up for it.
+/// The limit on silence, for cells in which silence ends something: longer than a busy machine is
+/// silent by itself. If it is not, the retries of these cells make up for it.
 pub(crate) const STALL: Duration = Duration::from_secs(1);
-/// A limit on everything else, which only a hang can reach.
+/// The limit on everything else. Only a hang reaches it.
 const PATIENT: Duration = Duration::from_secs(600);
 
 pub(crate) type Rule = Box<dyn FnMut(&Seen) -> Option<Refusal> + Send + Sync>;
 
-/// What must come of a cell.
+/// The expected result of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expected {
     /// The archive is stored, with a receipt that matches.
     Exported,
-    /// The export fails in this way, and what was there before is as it was.
+    /// The export fails in this way, and the previous object is unchanged.
     Failed(ExportErrorKind, bool),
-    /// The export fails in this way, but the archive is there, whole, and the receipt beside it is
-    /// the one from before. This is what a receipt that cannot be stored leaves, and a store whose
-    /// answer was lost.
+    /// The export fails in this way, but the whole archive is there, beside the previous receipt:
+    /// the receipt could not be stored, or the sink reported another size or checksum.
     StoredAndFailed(ExportErrorKind, bool),
 }
 
@@ -130,7 +130,7 @@ pub(crate) enum Expected {
 pub(crate) struct Plan {
     pub(crate) script: JobScript,
     pub(crate) start_faults: Vec<Fault>,
-    /// Whether a job is there already, and none is started.
+    /// Whether a job exists already, so that none is started.
     pub(crate) has_job: bool,
     pub(crate) weakness: Option<Weakness>,
     pub(crate) rule: Option<Rule>,
@@ -140,17 +140,17 @@ pub(crate) struct Plan {
     pub(crate) max_bytes: Option<u64>,
 
     pub(crate) expected: Expected,
-    /// What is stored, if something is.
+    /// The archive that is stored, if any.
     pub(crate) archive: Archive,
-    /// Jobs that are started.
+    /// The number of jobs that are started.
     pub(crate) starts: usize,
-    /// How often the asset host is asked.
+    /// The number of requests to the asset host.
     pub(crate) asked: RangeInclusive<usize>,
     /// The most requests to Tulip and the asset host.
     pub(crate) requests: usize,
-    /// How long it takes at least.
+    /// The minimum time that the export takes.
     pub(crate) lasts: Duration,
-    /// An upload stays unfinished, because the store does not let it be aborted.
+    /// Whether an upload stays unfinished, because the store refuses to abort it.
     pub(crate) leaves_an_upload: bool,
 }
 
@@ -177,7 +177,7 @@ impl Plan {
         }
     }
 
-    /// An export that fails, and leaves what was there before.
+    /// An export that fails and leaves the previous object.
     pub(crate) fn fails(
         draw: &Draw,
         script: JobScript,
@@ -190,12 +190,12 @@ impl Plan {
         }
     }
 
-    /// Whether nothing but a failure is right.
+    /// Whether the export must fail and store nothing.
     pub(crate) fn must_fail(&self) -> bool {
         matches!(self.expected, Expected::Failed(..))
     }
 
-    /// One of the two.
+    /// [`Self::exports`] if `exports`, otherwise [`Self::fails`].
     pub(crate) fn exports_if(
         exports: bool,
         draw: &Draw,
@@ -209,19 +209,19 @@ impl Plan {
         }
     }
 
-    /// It fails, and leaves what was there before.
+    /// The export fails and leaves the previous object.
     pub(crate) fn fails_instead(mut self, kind: ExportErrorKind, retryable: bool) -> Self {
         self.expected = Expected::Failed(kind, retryable);
         self
     }
 
-    /// It fails although the archive is there.
+    /// The export fails although the archive is stored.
     pub(crate) fn although_stored(mut self, kind: ExportErrorKind, retryable: bool) -> Self {
         self.expected = Expected::StoredAndFailed(kind, retryable);
         self
     }
 
-    /// Another archive is what comes.
+    /// Another archive is exported.
     pub(crate) fn with(mut self, archive: Archive) -> Self {
         self.archive = archive;
         self
@@ -235,7 +235,7 @@ impl Plan {
         self
     }
 
-    /// The job is there already.
+    /// The job exists already.
     pub(crate) fn of_job(mut self) -> Self {
         self.has_job = true;
         self.starts = 0;
@@ -247,7 +247,7 @@ impl Plan {
         self
     }
 
-    /// The bucket's server answers so.
+    /// The bucket's server answers by this rule.
     pub(crate) fn refused(
         mut self,
         rule: impl FnMut(&Seen) -> Option<Refusal> + Send + Sync + 'static,
@@ -256,8 +256,8 @@ impl Plan {
         self
     }
 
-    /// Silence ends what is being waited for. The job is there already: its start would not be
-    /// repeated, were it the machine that is silent for once.
+    /// Silence ends the wait. The job exists already, because a start is not repeated if the
+    /// machine itself stalls.
     pub(crate) fn stalling(self) -> Self {
         Self {
             stall: STALL,

@@ -1,4 +1,4 @@
-//! The places that archives go to, and what lies there.
+//! The places where archives are stored, and their contents.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tulip_test_s3::{KEY_ID, S3Server, SECRET};
 use crate::column::Place;
 use crate::plan::Rule;
 
-/// A folder or a bucket of a cell's own.
+/// A cell's own folder or bucket.
 pub(crate) enum Storage {
     Folder(TempDir),
     Bucket(S3Server),
@@ -26,7 +26,7 @@ impl Storage {
         }
     }
 
-    /// The sink of this place, with the smallest parts that it can have.
+    /// The sink of this place, with the smallest possible parts.
     pub(crate) async fn sink(&self) -> Arc<dyn Sink> {
         let url = match self {
             Self::Folder(folder) => SinkUrl::from_path(folder.path()).unwrap(),
@@ -43,7 +43,7 @@ impl Storage {
         connected.unwrap()
     }
 
-    /// Has a bucket's server answer by `rule`, and counts how often that has held.
+    /// Makes a bucket's server answer by `rule`, and counts how often the rule has applied.
     pub(crate) fn refuse(&self, mut rule: Rule) -> Arc<AtomicUsize> {
         let held = Arc::new(AtomicUsize::new(0));
         if let Self::Bucket(server) = self {
@@ -64,7 +64,7 @@ impl Storage {
         }
     }
 
-    /// Everything that lies there, staged files too.
+    /// The keys of all objects, including staged files.
     pub(crate) fn keys(&self) -> Vec<String> {
         match self {
             Self::Folder(folder) => files(folder.path()),
@@ -72,7 +72,7 @@ impl Storage {
         }
     }
 
-    /// Uploads that nobody has ended.
+    /// The unfinished uploads.
     pub(crate) fn unfinished(&self) -> Vec<String> {
         match self {
             Self::Folder(_) => Vec::new(),

@@ -1,4 +1,4 @@
-//! The matrix as people read it.
+//! The matrix as a readable table.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,10 +16,10 @@ u  as it should be, but for an upload that the store does not let be aborted
 .  not crossed
 ";
 
-/// All that has run.
+/// The results of the cells that have run.
 #[derive(Default)]
 pub(crate) struct Table {
-    /// Marks by row, in the order in which the rows stand, and by column.
+    /// The marks by row, in the order of the rows, and by column.
     marks: BTreeMap<(usize, String), [char; ALL.len()]>,
     tried: usize,
     passed: usize,
@@ -27,7 +27,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Takes what came of a cell of the row with this number.
+    /// Adds the result of a cell in the row with this number.
     pub(crate) fn add(&mut self, number: usize, cell: &Cell, case: &CaseResult) {
         self.tried += 1;
         self.passed += usize::from(case.wrong.is_empty());
@@ -44,7 +44,7 @@ impl Table {
         self.tried
     }
 
-    /// The matrix, and the line that sums it up.
+    /// The matrix and its summary line.
     pub(crate) fn text(&self) -> String {
         let names = self.marks.keys().map(|(_, name)| name.chars().count());
         let width = names.max().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A sink that fails where it is told to, around one that does not.
+//! A sink that fails as it is told to, around one that works.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,40 +11,40 @@ use tulip_core::sink::{
 };
 use tulip_core::{Checksum, ChecksumAlgorithm, ObjectKey, Timestamp};
 
-/// Whose writer it is that fails.
+/// The object or receipt whose writer fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Of {
     Object,
     Receipt,
 }
 
-/// Where a sink fails, and how.
+/// Where and how a sink fails.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Weakness {
     Probe(SinkErrorKind),
-    /// The object cannot be begun for the n-th time, counted from 1.
+    /// The n-th attempt to open it fails, counted from 1.
     Open(Of, usize, SinkErrorKind),
-    /// Its n-th chunk is not taken.
+    /// Its n-th chunk is refused.
     Write(Of, usize, SinkErrorKind),
-    /// The object's chunk is not taken that would bring it to so many bytes.
+    /// The chunk that would bring the object to this many bytes is refused.
     WriteBehind(u64, SinkErrorKind),
-    /// Every chunk lets others run so many times before it is taken.
+    /// Every write yields to other tasks this many times.
     Yields(usize),
-    /// The n-th chunk takes its time.
+    /// The n-th write takes this long.
     Pauses(usize, Duration),
-    /// It is not stored, and nothing is left of it.
+    /// It is not stored, and nothing of it remains.
     Close(Of, SinkErrorKind),
-    /// It is stored, and the answer is lost.
+    /// It is stored, but the answer is lost.
     AnswerLost(Of, SinkErrorKind),
-    /// What was written is removed, but said not to be.
+    /// The abort succeeds but reports a failure.
     Abort,
-    /// So many bytes fewer are said to be stored than were written.
+    /// The sink reports this many fewer bytes than were written.
     Misses(u64),
-    /// The store is said to have computed another checksum than ours.
+    /// The sink reports a different checksum from ours.
     Garbled,
 }
 
-/// What a sink has been given: where a cell hangs, it tells how far it got.
+/// The chunks that a sink was given. If a cell hangs, they show how far it got.
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
     pub(crate) chunks: AtomicUsize,
@@ -58,7 +58,7 @@ impl Taken {
     }
 }
 
-/// The sink, and how often its weaknesses have shown.
+/// A sink with a weakness, and how often that has shown.
 #[derive(Debug)]
 pub(crate) struct Weak {
     sink: Arc<dyn Sink>,
@@ -79,13 +79,13 @@ impl Weak {
         }
     }
 
-    /// How often it has failed, or dawdled, as it was told to.
+    /// How often it has failed or been slow, as it was told to.
     pub(crate) fn shown(&self) -> usize {
         self.shown.load(Ordering::Relaxed)
     }
 }
 
-/// Counts that a weakness has shown.
+/// Counts a failure and returns its error.
 fn fail(shown: &AtomicUsize, kind: SinkErrorKind, at: &str) -> SinkError {
     shown.fetch_add(1, Ordering::Relaxed);
     SinkError::new(kind, format!("the test's sink fails: {at}"))

@@ -1,4 +1,4 @@
-//! What `tulip demo` and `tulip emulate` take.
+//! The arguments of `tulip demo` and `tulip emulate`.
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;

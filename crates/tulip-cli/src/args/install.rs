@@ -1,4 +1,4 @@
-//! What the commands that a package is made with take.
+//! The arguments of the commands that packagers run: `tulip completions` and `tulip man`.
 
 use std::path::PathBuf;
 

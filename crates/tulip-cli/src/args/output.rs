@@ -1,4 +1,4 @@
-//! What is shown, and how.
+//! Options for progress, and for the files of a run.
 
 use std::path::PathBuf;
 

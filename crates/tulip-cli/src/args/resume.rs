@@ -1,4 +1,4 @@
-//! `tulip resume`, and where incomplete exports are remembered.
+//! `tulip resume`, and the state folder.
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;

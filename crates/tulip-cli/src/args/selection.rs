@@ -1,4 +1,4 @@
-//! Which archives are exported.
+//! The selection of archives to export.
 
 use std::path::PathBuf;
 

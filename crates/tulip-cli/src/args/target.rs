@@ -21,8 +21,8 @@ pub(crate) struct SinkSettings {
 }
 
 impl SinkSettings {
-    /// All options, by name. They are parsed here and not by clap, which would show a wrong one in
-    /// full: it can hold a secret.
+    /// All options, by name. They are parsed here and not by clap, which would quote a wrong one in
+    /// full, and it can hold a secret.
     pub(crate) fn all(&self) -> Result<Vec<(String, String)>, String> {
         let memory = self.memory.iter();
         let memory = memory.map(|size| Ok(("memory".to_owned(), size.clone())));

@@ -1,4 +1,4 @@
-//! What `--help` looks like.
+//! Tests of the `--help` texts.
 
 use clap::{Command, CommandFactory as _};
 
@@ -20,7 +20,7 @@ const HEADINGS: [&str; 11] = [
     "Output",
 ];
 
-/// Every command with its subcommands, as it is run.
+/// Every command and subcommand, as it is run.
 fn commands() -> Vec<Command> {
     fn collect(command: &Command, found: &mut Vec<Command>) {
         found.push(command.clone());
@@ -82,7 +82,7 @@ fn groups_come_once_each_and_the_output_last() {
             let mut once = found.clone();
             once.dedup();
             assert_eq!(found, once, "{}", command.get_name());
-            // The config file is every command's, as the output is.
+            // Every command has the options for the config file and the output.
             let mut last = found.into_iter().filter(|name| *name != "Configuration:");
             assert_eq!(last.next_back(), Some("Output:"), "{}", command.get_name());
         }
@@ -120,7 +120,7 @@ fn only_commands_that_download_take_options_of_downloads() {
     }
 }
 
-/// What is taken is shown: an option that help hides is one that the command has no use for.
+/// Help shows every option: a command has no use for one that it hides.
 #[test]
 fn no_option_is_taken_and_hidden() {
     for command in commands() {

@@ -13,10 +13,10 @@ use super::target::SinkSettings;
 use crate::failure::Failure;
 use crate::values;
 
-/// The group of the options that only repairs read.
+/// The heading of the options that only repairs use.
 const WITH_REPAIR: &str = "With --repair";
 
-/// The options of that group, of those that other commands have too.
+/// The options of that group that other commands share.
 const ONLY_REPAIRS_READ: [&str; 10] = [
     "state",
     "base_url",
@@ -37,8 +37,8 @@ fn grouped(arg: Arg) -> Arg {
     }
 }
 
-/// Refuses options that only a repair would read. Variables and the config file may give them: they
-/// are there for other commands too.
+/// Refuses options that only a repair uses. Variables and the config file may set them, because
+/// they also serve other commands.
 ///
 /// # Errors
 /// [`Failure`] that names the option.

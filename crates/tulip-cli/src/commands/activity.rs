@@ -1,4 +1,4 @@
-//! What machines did, read from the archives that a run has just stored.
+//! The machines' activity, read from the archives of a run.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,16 +15,16 @@ use crate::failure::chain;
 /// How many days back the report looks.
 pub(crate) const DAYS: u64 = 7;
 
-/// The largest archive that is read again, in bytes: a report is not worth hours.
+/// The largest archive that is read back, in bytes, so that a report does not take hours.
 const MAX_BYTES: u64 = 256 << 20;
 
 /// How many archives are read at once.
 const AT_ONCE: usize = 4;
 
-/// What each machine of a run did, by its name, or why its archive does not tell.
+/// Each machine's name with its activity, or why that could not be read.
 pub(crate) type Activities = Vec<(String, Result<Activity, String>)>;
 
-/// The machines of a run, of which nothing has been read.
+/// The machines of a run, before their archives are read.
 pub(crate) fn unread(run: &RunSummary) -> Activities {
     let why = "archives were not read because the run was interrupted";
     stored(run)
@@ -32,8 +32,8 @@ pub(crate) fn unread(run: &RunSummary) -> Activities {
         .collect()
 }
 
-/// Reads what the machines of a run did. What is not read by the time that the future is dropped
-/// stays as it is.
+/// Reads the activity of the machines of a run. If the future is dropped, entries that were not
+/// read by then stay as they are.
 pub(crate) async fn read(sink: &Arc<dyn Sink>, run: &RunSummary, into: &mut Activities) {
     let read = stored(run).zip(into.iter_mut()).map(async |(item, read)| {
         read.1 = activity(sink, item).await;

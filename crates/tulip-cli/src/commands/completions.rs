@@ -15,7 +15,7 @@ pub(crate) fn run(args: &CompletionsArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The command with a hint for every value, so that shells complete what it can be.
+/// Gives every value a hint, so that shells can complete it.
 fn hinted(command: Command) -> Command {
     command.mut_args(hint).mut_subcommands(hinted)
 }
@@ -28,9 +28,9 @@ fn hint(arg: Arg) -> Arg {
         }
         _ if arg.get_id() == "base_url" => ValueHint::Url,
         Some("FILE") => ValueHint::FilePath,
-        // A target is a URL or, more often where somebody types it, a folder.
+        // A target is a URL or a folder, and people type folders more often.
         Some("FOLDER" | "URL") => ValueHint::DirPath,
-        // An id, a number: no file of the working directory is one.
+        // Ids and numbers: file names would be wrong completions.
         _ => ValueHint::Other,
     };
     arg.value_hint(hint)

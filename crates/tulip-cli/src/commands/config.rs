@@ -85,7 +85,7 @@ struct Shown<'a> {
 }
 
 impl Shown<'_> {
-    /// Where the value comes from, as the table says it.
+    /// The source of the value, as the table shows it.
     fn source(&self) -> String {
         let file = self.file.zip(self.line);
         match (&self.option, self.variable, file) {
@@ -117,7 +117,7 @@ impl<'a> Shower<'a> {
                 _ => all.push(self.one(setting)),
             }
         }
-        // Of the two forms of the secret the one that is used.
+        // Show only the form of the secret that is used.
         let has_secret_file = all.iter().any(|shown| {
             shown.setting == "api_secret_file" && matches!(shown.source, "option" | "file")
         });
@@ -157,13 +157,13 @@ impl<'a> Shower<'a> {
         }
     }
 
-    /// The value of an option, from wherever it comes, without secrets.
+    /// The value of an option, whatever its source, without secrets.
     fn given(&self, name: &str) -> Option<String> {
         let texts = self.matches.try_get_raw(name).ok().flatten()?;
         let texts: Vec<_> = texts.map(|text| text.to_string_lossy()).collect();
         let text = texts.join(", ");
         match name {
-            // The options in its query can be secrets: the sink knows which are none.
+            // Options in its query can be secrets; the sink knows which ones are not.
             "to" => match parse_target(&text) {
                 Ok(url) if url.scheme() != "file" => Some(self.registry.shown(&url)),
                 _ => Some(text),
@@ -192,7 +192,7 @@ impl<'a> Shower<'a> {
             all.push(Shown {
                 source: "option",
                 option: Some("--sink-option".to_owned()),
-                // It may be a secret, and stands on the command line that was just typed.
+                // It may be a secret, and the user has just typed it.
                 ..Shown::of(&format!("sink_options.{name}")).with_value(Some(MASK.to_owned()))
             });
         }

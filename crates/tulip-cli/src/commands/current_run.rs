@@ -1,4 +1,4 @@
-//! The run of this process in the ledger.
+//! This process's run in the ledger.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -15,13 +15,13 @@ use crate::progress::Progress;
 use crate::shutdown::Shutdown;
 use crate::state;
 
-/// How long a run is waited for before it is looked at again.
+/// How often to check whether the other run has ended.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// How long runs are kept.
 const KEPT: Duration = Duration::from_secs(30 * 86_400);
 
-/// How many runs at least are kept.
+/// The minimum number of runs that are kept.
 const KEPT_RUNS: usize = 30;
 
 /// How many earlier runs a report compares with.
@@ -31,18 +31,18 @@ const EARLIER: usize = 14;
 pub(crate) struct OpenRun {
     ledger: SqliteLedger,
     pub(crate) log: Arc<RunLog>,
-    /// The run with its exports as they were left before.
+    /// The run, with its exports as an earlier process left them.
     pub(crate) run: RunSummary,
 }
 
-/// The time before which nothing is continued.
+/// Returns the time before which runs and jobs are too old to be continued.
 pub(crate) fn since(within: Duration) -> Timestamp {
     let since = SystemTime::now().checked_sub(within);
     Timestamp::from(since.unwrap_or(SystemTime::UNIX_EPOCH))
 }
 
-/// Which run is continued: the one that is named, or the latest of the same command, unless it is
-/// older than this.
+/// Which run to continue: the named one, or the latest one of the same command unless it is older
+/// than `within`.
 pub(crate) fn continues(named: Option<String>, within: Duration) -> Continue {
     match named {
         Some(run) => Continue::Run(run),
@@ -51,8 +51,8 @@ pub(crate) fn continues(named: Option<String>, within: Duration) -> Continue {
     }
 }
 
-/// Claims the run, once no other run to the same target has an export in common with it. Where
-/// nothing can be recorded, a warning says so.
+/// Claims the run. If another run to the same target has an export in common, fails or, with
+/// `wait`, waits until that run has ended. If nothing can be recorded, warns and returns `None`.
 pub(crate) async fn begin(
     ledger: SqliteLedger,
     new: NewRun,
@@ -105,7 +105,7 @@ pub(crate) async fn begin(
 }
 
 impl OpenRun {
-    /// Says what is continued.
+    /// Prints which run is continued.
     pub(crate) fn tell(&self, new: &str, left: usize, progress: &Progress) {
         let items = self.run.items.iter();
         let done = items.filter(|item| item.outcome.is_success()).count();
@@ -120,8 +120,9 @@ impl OpenRun {
         ));
     }
 
-    /// Records how the run has ended. A ledger that cannot be written costs a warning, unless its
-    /// exports have given one before: they are remembered in the same place.
+    /// Records how the run ended, and prunes old runs. If the ledger cannot be written, warns,
+    /// unless it has already failed for an export: exports keep their state in the same place and
+    /// have warned.
     pub(crate) async fn end(&self, end: RunEnd, reason: Option<String>, progress: &Progress) {
         let ended = self.log.end(end, reason).await;
         let ended = match ended {
@@ -160,7 +161,7 @@ pub(crate) async fn earlier(
         let Some(mut found) = ledger.run(&other.id).await.map_err(find::failure)? else {
             continue;
         };
-        // Of thousands of machines only the sums are compared.
+        // Only totals are compared, so drop the details of what may be thousands of exports.
         for item in &mut found.items {
             (item.phases, item.error) = (Vec::new(), None);
         }

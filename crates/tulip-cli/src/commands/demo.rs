@@ -20,7 +20,7 @@ use crate::shutdown::Shutdown;
 /// How many archives are exported at once.
 const CONCURRENCY: usize = 4;
 
-/// How often each job is found pending before it is complete, so that waiting can be seen.
+/// How many polls find each job pending, so that the demo shows some waiting.
 const PENDING_POLLS: u32 = 3;
 
 pub(crate) async fn run(

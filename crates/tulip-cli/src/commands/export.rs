@@ -58,7 +58,7 @@ pub(crate) async fn run(
     result
 }
 
-/// An exporter as the command line asks for it.
+/// Builds an exporter from the options of the command line.
 fn builder(settings: &ExportSettings, client: &Client, url: &SinkUrl) -> ExporterBuilder {
     let mut builder = Exporter::builder(client.clone())
         .to_url(url.clone())
@@ -85,7 +85,7 @@ fn builder(settings: &ExportSettings, client: &Client, url: &SinkUrl) -> Exporte
     builder
 }
 
-/// What an export works with.
+/// The context of an export.
 struct Export<'a> {
     args: &'a ExportArgs,
     client: Client,
@@ -99,7 +99,7 @@ impl Export<'_> {
         self.url.scheme() == stdout::SCHEME
     }
 
-    /// Tells what would be exported.
+    /// Prints what would be exported.
     async fn preview(&self, builder: ExporterBuilder, record: &RunRecord) -> Result<(), Failure> {
         let exporter = builder.build().await?;
         let ledger = match self.args.selection.retry_failed {
@@ -112,7 +112,7 @@ impl Export<'_> {
         dry_run::print(&previews, &selected.missing, self.progress, self.args.json)
     }
 
-    /// What is to be exported.
+    /// Selects what to export.
     async fn select(
         &self,
         ledger: Option<&SqliteLedger>,
@@ -151,7 +151,7 @@ impl Export<'_> {
             ..
         } = *self;
         let settings = &args.settings;
-        // What is on stdout cannot be continued by another run.
+        // Another run cannot continue an archive on stdout.
         let ledger = match self.is_to_stdout() || settings.no_state {
             true => None,
             false => state::store(&settings.state, progress)?,
@@ -161,7 +161,7 @@ impl Export<'_> {
             builder = builder.state(store).resume_within(settings.resume_within);
         }
         let exporter = builder.build().await?;
-        // A target that cannot be written ends everything before Tulip is asked for anything.
+        // If the target cannot be written, fail before Tulip is asked for anything.
         shutdown.finish(exporter.probe()).await??;
         let selected = self.select(ledger.as_ref(), record.run()).await?;
         if self.is_empty(&selected)? {
@@ -223,7 +223,8 @@ impl Export<'_> {
         ended.result.and(written)
     }
 
-    /// Whether there is nothing to export, which is said; too much for one stream is refused.
+    /// Returns whether there is nothing to export, and says so. Fails if the target is stdout and
+    /// not exactly one archive is selected.
     fn is_empty(&self, selected: &Selected) -> Result<bool, Failure> {
         let archives = selected.sources.len() + selected.missing.len();
         if self.is_to_stdout() && archives != 1 {
@@ -246,7 +247,7 @@ impl Export<'_> {
         Ok(true)
     }
 
-    /// A plan that is refused. In text one error covers all of its exports.
+    /// Records the exports of a refused plan. As text, one error covers all of them.
     fn refused(&self, error: PlanError, record: &mut RunRecord) -> Result<Failure, Failure> {
         if let PlanError::Collisions(found) = &error {
             for ended in &found.reports() {
@@ -259,10 +260,10 @@ impl Export<'_> {
         Ok(fleet::refused(error))
     }
 
-    /// A run within the limits of the command line.
+    /// Sets the limits of the command line on a run.
     fn configured(&self, run: Run) -> Run {
         let settings = &self.args.settings;
-        // A second attempt could only write behind what the first has written.
+        // A second attempt could only append to what the first has written.
         let attempts = match self.is_to_stdout() {
             true => 1,
             false => settings.attempts.get(),
@@ -280,7 +281,7 @@ impl Export<'_> {
     }
 }
 
-/// The target, and what only standard output takes, or does not.
+/// Parses the target, and refuses options that do not fit it: some need stdout, others exclude it.
 fn target_of(to: &str, args: &ExportArgs) -> Result<SinkUrl, Failure> {
     let url = target::url(to, &args.settings.sink)?;
     match (url.scheme() == stdout::SCHEME, &args.receipt) {

@@ -1,4 +1,4 @@
-//! How the end of an export is told: a line of text, or a JSON object.
+//! The line that reports the end of an export: text, or a JSON object.
 
 use serde::Serialize;
 use tulip_archive::{ExportErrorKind, Outcome};
@@ -11,7 +11,7 @@ use crate::output::{self, plain};
 use crate::progress::Progress;
 use crate::stdout;
 
-/// Tells how an export of a run has ended.
+/// Reports how an export of a run has ended.
 pub(crate) fn report(
     progress: &Progress,
     run: Option<&str>,
@@ -27,7 +27,7 @@ pub(crate) fn report(
 fn say(progress: &Progress, ended: &ItemReport) -> Result<(), Failure> {
     let outcome = match &ended.result {
         Ok(outcome) => outcome,
-        // The summary counts what was interrupted.
+        // The summary counts interrupted exports.
         Err(error) if error.kind() == ExportErrorKind::Interrupted => return Ok(()),
         Err(ItemError::NotStarted(why)) => {
             progress.warn(&format!("{}: {}", ended.source, why.reason), None);
@@ -64,7 +64,7 @@ fn say(progress: &Progress, ended: &ItemReport) -> Result<(), Failure> {
     if progress.is_quiet() {
         return Ok(());
     }
-    // Nothing but the archive goes to stdout, where that is the target.
+    // If the target is stdout, only the archive goes there.
     if outcome
         .receipt()
         .is_some_and(|receipt| receipt.object.scheme == stdout::SCHEME)
@@ -75,7 +75,7 @@ fn say(progress: &Progress, ended: &ItemReport) -> Result<(), Failure> {
     progress.beside(|| output::line(&line))
 }
 
-/// How to get at the archive of a failed export that nothing remembers.
+/// How to fetch the archive of a failed export that is not remembered.
 fn fetch_hint(ended: &ItemReport) -> Option<String> {
     let job = ended.job_to_fetch().filter(|_| !ended.remembered)?;
     Some(format!(
@@ -109,7 +109,7 @@ struct Line<'a> {
     has_receipt: Option<bool>,
 }
 
-/// What the export spent its time on.
+/// A phase of the export.
 #[derive(Serialize)]
 struct Span {
     phase: &'static str,
@@ -122,7 +122,7 @@ impl Span {
         Self {
             phase: span.phase.as_str(),
             started: span.started,
-            // To the millisecond, as times are.
+            // To the millisecond, like timestamps.
             seconds: span.took.as_millis() as f64 / 1e3,
         }
     }

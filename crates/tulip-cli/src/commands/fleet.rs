@@ -1,4 +1,4 @@
-//! Many exports in one run: what the command shows of it, and the code that it ends in.
+//! A run of many exports: what the command prints, and its exit code.
 
 use tulip_archive::Source;
 use tulip_core::format_duration;
@@ -9,11 +9,11 @@ use crate::output::plain;
 use crate::progress::Progress;
 use crate::shutdown::Shutdown;
 
-/// How a run has ended.
+/// The end of a run.
 pub(crate) struct Ended {
-    /// The code that it ends in.
+    /// The result of the run, with its exit code.
     pub(crate) result: Result<(), Failure>,
-    /// Why exports were left.
+    /// Why the run stopped early, if it did.
     pub(crate) stopped: Option<Stopped>,
 }
 
@@ -35,12 +35,12 @@ pub(crate) async fn run(
         })
         .on_retry(move |retry| warnings.warn(&retry_message(retry), None));
     let mut totals = Totals::default();
-    // A reader that has left must not cost the exports that are under way.
+    // If the reader of stdout is gone, the exports under way must still finish.
     let mut unreported = None;
     while let Some(ended) = run.next().await {
         all.one_more(ended.result.is_err());
         totals.record(&ended);
-        // Each is handed on, also where nobody reads what is printed: it may be recorded, too.
+        // Report each one even if stdout cannot be written: `report` may also record it.
         unreported = report(&ended).err().or(unreported);
     }
     drop(all);
@@ -65,7 +65,7 @@ pub(crate) async fn run(
     Ended { result, stopped }
 }
 
-/// What has failed, and when it is tried again.
+/// The message about a failed attempt: what failed, and when it is retried.
 fn retry_message(retry: &Retry<'_>) -> String {
     let (failed, after) = (&retry.failed, retry.after);
     let message = named_once(&failed.source.to_string(), chain(failed.error));
@@ -84,13 +84,13 @@ fn name_of(source: &Source) -> String {
         .map_or_else(|| source.to_string(), plain)
 }
 
-/// The exit code of one export alone.
+/// The exit code of a single export; `None` if it succeeded.
 pub(crate) fn code_of_report(report: &ItemReport) -> Option<Code> {
     let error = report.result.as_ref().err()?;
     Some(code_of(error.kind()))
 }
 
-/// A run that cannot be planned, in the words of the command line.
+/// Converts the error of a run that cannot be planned, with a hint in terms of the command line.
 pub(crate) fn refused(error: PlanError) -> Failure {
     let found = match error {
         PlanError::Target(error) => return error.into(),
@@ -126,8 +126,8 @@ impl Totals {
     }
 }
 
-/// The code of a run whose exports end in `codes`, where `None` is a success: none when all
-/// succeeded, 1 when some did, otherwise the code that all have in common, or 1.
+/// The exit code of a run whose exports end in `codes`, where `None` is a success: `None` if all
+/// succeeded, 1 if only some did, otherwise the code that all have in common, or else 1.
 pub(crate) fn overall_code(codes: &[Option<Code>]) -> Option<Code> {
     let mut failures = codes.iter().copied().flatten();
     let first = failures.next()?;

@@ -15,7 +15,8 @@ const SOURCE: &str = concat!("tulip ", env!("CARGO_PKG_VERSION"));
 
 pub(crate) fn run(args: &ManArgs) -> Result<(), Failure> {
     let mut command = Cli::command().disable_help_subcommand(true);
-    // Adds the global options to every command, and gives each its name: tulip-sinks-check.
+    // Adds the global options to every command, and gives each its full name, such as
+    // tulip-sinks-check.
     command.build();
     fs::create_dir_all(&args.folder)
         .and_then(|()| write(&command, &args.folder))
@@ -35,7 +36,7 @@ fn write(command: &Command, folder: &Path) -> io::Result<()> {
         .try_for_each(|below| write(below, folder))
 }
 
-/// A page as clap_mangen renders it, but for the text after the options: it holds tables and
+/// Renders a page like clap_mangen, except for the text after the options: it holds tables and
 /// examples, so its lines are kept as they are.
 fn page(command: &Command, man: &Man) -> io::Result<Vec<u8>> {
     let mut page = Vec::new();

@@ -10,11 +10,11 @@ use crate::args::ManifestRule;
 use crate::failure::{Code, Failure, chain};
 use crate::progress::Progress;
 
-/// How long a store may take for the manifest: a run that was interrupted should end soon.
+/// How long writing the manifest may take: an interrupted run should end soon.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Writes the manifest of a run that has ended, where it is to have one. Loaders wait for it, so a
-/// run without it has failed.
+/// Writes the manifest of a run that has ended, if `rule` asks for one. Loaders wait for it, so the
+/// run fails without it.
 pub(crate) async fn write(
     rule: ManifestRule,
     run: &RunSummary,

@@ -1,4 +1,4 @@
-//! The commands, one each.
+//! The commands, one per module.
 
 pub(crate) mod completions;
 pub(crate) mod config;

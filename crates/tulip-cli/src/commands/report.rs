@@ -42,7 +42,8 @@ pub(crate) async fn run(args: ReportArgs, shutdown: &Shutdown) -> Result<(), Fai
         .map_err(|error| Failure::other(format!("cannot write {file}: {error}")))
 }
 
-/// Where the archives of a run can be read: at the target that is named, or in a folder.
+/// Where the archives of a run can be read: at the named target, or at the run's own target if that
+/// is a folder.
 fn archives_at(args: &ReportArgs, run: &RunSummary) -> Result<Option<SinkUrl>, Failure> {
     if let Some(to) = &args.to {
         return target::url(to, &args.sink).map(Some);

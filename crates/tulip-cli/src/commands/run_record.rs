@@ -1,5 +1,4 @@
-//! The metrics and the report of a run: the files that are written when it ends,
-//! however it ends.
+//! The metrics and the report of a run: the files that are written when it ends, however it ends.
 
 use std::io;
 use std::sync::Arc;
@@ -19,19 +18,19 @@ use crate::output_file::OutputFile;
 use crate::progress::Progress;
 use crate::shutdown::Shutdown;
 
-/// The record of a run, in the making.
+/// The record of a run in progress.
 pub(crate) struct RunRecord {
     metrics: Option<OutputFile>,
     report: Option<OutputFile>,
-    /// What the machines did.
+    /// The machines' activity.
     activity: activity::Activities,
-    /// Runs before, to the same target.
+    /// Earlier runs to the same target.
     earlier: Vec<RunSummary>,
     run: RunSummary,
 }
 
 impl RunRecord {
-    /// Begins the record of a run that exports a part of `client`'s instance to a target.
+    /// Starts the record of a run that exports a part of `client`'s instance to a target.
     pub(crate) fn start(
         files: &RunFiles,
         client: &Client,
@@ -59,20 +58,20 @@ impl RunRecord {
         self.run.items.push(item);
     }
 
-    /// The run, as far as it is known.
+    /// The run, as recorded so far.
     pub(crate) fn run(&self) -> &RunSummary {
         &self.run
     }
 
-    /// The run continues this one, whose exports that are stored or unchanged are a part of it.
+    /// Continues `run`: its stored and unchanged exports become part of this record.
     pub(crate) fn continues(&mut self, run: &RunSummary) {
         self.run = run.clone();
         self.run.items.retain(|item| item.outcome.is_success());
     }
 
-    /// Records that all exports have been reported, and why some were left.
+    /// Records that all exports have been reported, and why the run stopped early, if it did.
     pub(crate) fn ran(&mut self, stopped: Option<Stopped>) {
-        // What is read back for the report is no part of the run.
+        // Reading archives back for the report is not part of the run.
         self.run.ended = Timestamp::now();
         let interrupted = ExportErrorKind::Interrupted.as_str();
         let mut kinds = self.run.items.iter().map(|item| item.error_kind.as_deref());
@@ -84,7 +83,7 @@ impl RunRecord {
         self.run.reason = stopped.map(|stopped| stopped.why.reason);
     }
 
-    /// Reads earlier runs to the same target, where a report is to compare with them.
+    /// Reads earlier runs to the same target, if a report will compare with them.
     pub(crate) async fn compare(&mut self, ledger: &SqliteLedger) -> Result<(), Failure> {
         if self.report.is_some() {
             self.earlier = current_run::earlier(ledger, &self.run).await?;
@@ -92,8 +91,7 @@ impl RunRecord {
         Ok(())
     }
 
-    /// Reads what the machines did, where a report is to show it. Nobody who interrupts waits for
-    /// it.
+    /// Reads the machines' activity, if a report will show it. An interrupt ends this at once.
     pub(crate) async fn read_back(
         &mut self,
         sink: &Arc<dyn Sink>,
@@ -111,8 +109,8 @@ impl RunRecord {
         }
     }
 
-    /// Writes the files. The result is that of the run, or a failure where it is none and a file
-    /// could not be written: nobody would notice otherwise.
+    /// Writes the files. Returns the result of the run, or a failure if the run succeeded but a
+    /// file could not be written: nobody would notice otherwise.
     pub(crate) fn finish(
         &mut self,
         result: Result<(), Failure>,

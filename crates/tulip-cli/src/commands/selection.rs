@@ -15,19 +15,20 @@ use crate::args::SelectionArgs;
 use crate::failure::{Code, Failure};
 use crate::shutdown::Shutdown;
 
-/// What a command line selects.
+/// The result of a selection.
 pub(crate) struct Selected {
     pub(crate) sources: Vec<Source>,
-    /// Machines that the instance does not have: each is a failure of its own.
+    /// Machines that the instance does not have, or lists without a usable id. Each one is a failed
+    /// export.
     pub(crate) missing: Vec<ItemReport>,
-    /// What was asked for, in words that are the same whenever the same is asked for.
+    /// The request in canonical form: equal requests have equal texts.
     pub(crate) request: String,
-    /// The earlier run that this is to be a part of.
+    /// The id of the earlier run that this one continues.
     pub(crate) run: Option<String>,
 }
 
 impl Selected {
-    /// Those that are in a shard.
+    /// Keeps only what is in the shard.
     pub(crate) fn in_shard(mut self, shard: Option<Shard>) -> Self {
         if let Some(shard) = shard {
             self.sources.retain(|source| shard.holds(source));
@@ -41,7 +42,7 @@ impl Selected {
     }
 }
 
-/// The exports of an earlier run that it has not stored, as a part of that run.
+/// Selects the exports that an earlier run has not stored, to continue that run.
 pub(crate) async fn left_by(
     run: &RunSummary,
     client: &Client,
@@ -79,7 +80,7 @@ pub(crate) async fn left_by(
     Ok(selected)
 }
 
-/// Asks the instance for its machines, unless jobs are exported, and selects.
+/// Selects jobs, or machines from the instance's list.
 pub(crate) async fn select(
     args: &SelectionArgs,
     client: &Client,
@@ -161,25 +162,25 @@ fn machines_of(file: &Path) -> Result<Vec<String>, Failure> {
     }
 }
 
-/// The most of a name that stands in the place of an id, in characters.
+/// The maximum length of a name that is used as an id, in characters.
 const MAX_SHOWN: usize = 100;
 
-/// The report of a machine that the instance does not have. Whether the text was meant as an id or
-/// as a name is not known, so it stands in the place of both: one machine that was renamed must not
-/// end the run of the others.
+/// The report of a machine that the instance does not have. The text may have been meant as an id
+/// or a name, so it is used as both. Only this export fails: one renamed machine must not end the
+/// run of the others.
 fn missing(text: &str) -> Result<ItemReport, Failure> {
     let text = text.trim();
     let reason = format!("not started: no machine has the id or name {text:?}");
     let why = NotStarted::new(ExportErrorKind::NotFound, reason);
     match source_named(text) {
         Some(source) => Ok(ItemReport::not_started(source, why)),
-        // Nothing, or a path segment: a mistake on the command line.
+        // Empty, `.` or `..`: a mistake on the command line.
         None => Err(Failure::new(Code::Job, why.to_string())),
     }
 }
 
-/// The report of a machine that is listed and that no call can name. Its name stands in the place
-/// of its id.
+/// The report of a listed machine without a usable id. Its name, or else `unknown-N`, is used as
+/// its id.
 fn unusable_report(number: usize, machine: &UnusableMachine) -> Option<ItemReport> {
     let reason = format!("not started: its entry cannot be used: {}", machine.reason);
     let why = NotStarted::new(ExportErrorKind::Api, reason);
@@ -188,7 +189,7 @@ fn unusable_report(number: usize, machine: &UnusableMachine) -> Option<ItemRepor
     Some(ItemReport::not_started(source, why))
 }
 
-/// A machine of which only a text is known. `None` where no id can be made of it.
+/// A machine of which only an id or a name is known. `None` if the text cannot be made into an id.
 fn source_named(text: &str) -> Option<Source> {
     let in_id = |c: char| if c == '/' || c.is_control() { '_' } else { c };
     let id: String = text.chars().map(in_id).take(MAX_SHOWN).collect();

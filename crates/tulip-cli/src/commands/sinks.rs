@@ -78,7 +78,7 @@ fn list(registry: &SinkRegistry) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The options, each list once with the schemes that share it.
+/// The options of all sinks: each list once, with the schemes that share it.
 fn options(registry: &SinkRegistry) -> Vec<(Vec<&str>, &[SinkOption])> {
     let mut lists: Vec<(Vec<&str>, &[SinkOption])> = Vec::new();
     for sink in registry.factories() {
@@ -136,7 +136,7 @@ async fn check(
             "target": registry.shown(&url),
             "scheme": sink.scheme(),
             "checked": probe.checked,
-            // Nothing is known of a sink that cannot be checked.
+            // Unknown if the sink cannot be checked.
             "writable": probe.checked.then_some(true),
             "capabilities": capabilities(can),
         }));

@@ -11,7 +11,8 @@ use crate::failure::{Code, Failure};
 use crate::shutdown::Shutdown;
 use crate::{connect, output, values};
 
-/// What `--json` prints. The download URL is a credential, so only its presence is told.
+/// The object that `--json` prints. The download URL is a credential, so only its presence is
+/// shown.
 #[derive(Serialize)]
 struct Report<'a> {
     job: &'a JobId,
@@ -68,7 +69,7 @@ async fn wait(client: &Client, args: &StatusArgs) -> Result<(), PollError> {
     Ok(())
 }
 
-/// A failed job is a status like any other: it goes to stdout.
+/// Prints a failed job to stdout, because that is a status like any other.
 fn failed(args: &StatusArgs, error: PollError) -> Result<(), Failure> {
     let PollError::Failed {
         job,

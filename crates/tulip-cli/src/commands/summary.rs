@@ -1,4 +1,4 @@
-//! The closing line of a run: what came of its exports, how much, how fast.
+//! The closing line of a run: its outcomes, size and duration.
 
 use std::time::{Duration, Instant};
 
@@ -49,7 +49,7 @@ impl Summary {
         *count += 1;
     }
 
-    /// Prints the line. One export alone has been told already.
+    /// Prints the line, unless there was a single export, which has already been reported.
     pub(crate) fn print(&self, progress: &Progress) {
         if self.counts().map(|(count, _)| count).iter().sum::<usize>() > 1 {
             progress.say(&self.line(self.started.elapsed()));

@@ -1,4 +1,4 @@
-//! Targets of commands that need no instance.
+//! Targets, and the network options to connect to them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::args::{Connection, SinkSettings};
 use crate::failure::{Code, Failure, chain};
 use crate::{stdout, values};
 
-/// A target that has to be named: by the command line, or by the config file.
+/// A required target, from the command line or the config file.
 pub(crate) fn named<'a>(text: Option<&'a str>, how: &str) -> Result<&'a str, Failure> {
     text.ok_or_else(|| {
         let hint = format!("name it {how}, or with `to` in a config file");
@@ -19,7 +19,7 @@ pub(crate) fn named<'a>(text: Option<&'a str>, how: &str) -> Result<&'a str, Fai
     })
 }
 
-/// A target as it is written, with the options of other flags. `-` is standard output.
+/// Parses a target, and adds the options of other flags. `-` is standard output.
 pub(crate) fn url(text: &str, settings: &SinkSettings) -> Result<SinkUrl, Failure> {
     let url = match text.trim() {
         "-" => stdout::url(),
@@ -32,7 +32,7 @@ pub(crate) fn url(text: &str, settings: &SinkSettings) -> Result<SinkUrl, Failur
     Ok(url)
 }
 
-/// A target as people write it: a local path where that says all of it, otherwise its URL.
+/// A target as people write it: its path if it is local and has no options, otherwise its URL.
 pub(crate) fn shown(registry: &SinkRegistry, url: &SinkUrl) -> String {
     let path = url
         .to_file_path()
@@ -40,7 +40,7 @@ pub(crate) fn shown(registry: &SinkRegistry, url: &SinkUrl) -> String {
     path.map_or_else(|| registry.shown(url), |path| path.display().to_string())
 }
 
-/// A target that was remembered; options that are given again replace those that it has.
+/// Adds options to a remembered target. They replace its options of the same name.
 pub(crate) fn with_options(url: SinkUrl, settings: &SinkSettings) -> Result<SinkUrl, Failure> {
     let options = settings.all().map_err(Failure::usage)?;
     Ok(options.iter().fold(url, |url, (name, value)| {
@@ -48,7 +48,7 @@ pub(crate) fn with_options(url: SinkUrl, settings: &SinkSettings) -> Result<Sink
     }))
 }
 
-/// The network, with these certificate authorities or those of the environment.
+/// The network options with this CA file, or with that of the environment.
 pub(crate) fn network(ca_file: Option<PathBuf>) -> NetworkOptions {
     let from_env = std::env::var_os("TULIP_CA_FILE").map(PathBuf::from);
     let ca_file = ca_file.or(from_env);
@@ -58,7 +58,7 @@ pub(crate) fn network(ca_file: Option<PathBuf>) -> NetworkOptions {
     network
 }
 
-/// The network, as the options of a connection say.
+/// The network options of a connection.
 pub(crate) fn network_of(connection: &Connection) -> NetworkOptions {
     let mut network = network(connection.ca_file.clone());
     network.connect_timeout = connection.connect_timeout;
@@ -66,7 +66,7 @@ pub(crate) fn network_of(connection: &Connection) -> NetworkOptions {
     network
 }
 
-/// Makes the sink of `url`.
+/// Creates the sink of `url`.
 pub(crate) async fn connect(
     registry: &SinkRegistry,
     url: &SinkUrl,

@@ -16,16 +16,16 @@ use crate::output;
 use crate::progress::Progress;
 use crate::shutdown::Shutdown;
 
-/// What was found at a target.
+/// The results of a verification.
 #[derive(Debug, Default)]
 struct Found {
     intact: u64,
     mismatched: u64,
     missing: u64,
     without_receipt: u64,
-    /// What could not be looked at.
+    /// Objects that could not be checked.
     skipped: u64,
-    /// The archives with which something is wrong.
+    /// The archives that failed verification.
     bad: Vec<Verification>,
 }
 
@@ -82,7 +82,7 @@ async fn find(
             match entries.next().await.map_err(failed)? {
                 Some(Listed::Key(key)) => {
                     let (mut verifier, location) = (verifier.clone(), sink.location(&key));
-                    // What has no receipt is not read.
+                    // An archive is read when its receipt is listed, so only receipts get a row.
                     let archive = key.of_receipt();
                     let row = archive.map(|key| Arc::new(progress.export(key.as_str())));
                     if let Some(row) = row.clone() {
@@ -149,7 +149,7 @@ impl Found {
     /// Prints the counts.
     ///
     /// # Errors
-    /// [`Failure`] where there was nothing at all at the target.
+    /// [`Failure`] if there is nothing at the target.
     fn tell(&self, target: &str, progress: &Progress) -> Result<(), Failure> {
         let Self {
             intact,
@@ -174,7 +174,7 @@ impl Found {
         Ok(())
     }
 
-    /// The exit code, where something is wrong.
+    /// The exit code; `None` if nothing is wrong.
     fn code(&self) -> Option<Code> {
         match (self.bad.len(), self.skipped) {
             (0, 0) => None,
@@ -184,13 +184,13 @@ impl Found {
     }
 }
 
-/// Whether an error says nothing about the other objects of the sink.
+/// Whether an error is about one object only, not about the whole sink.
 fn is_of_one_object(error: &SinkError) -> bool {
     let of_all = [SinkErrorKind::Unavailable, SinkErrorKind::Unsupported];
     !of_all.contains(&error.kind())
 }
 
-/// Reports what could not be looked at: on stderr, or as a line of `--json`.
+/// Reports an object that could not be checked: on stderr, or as a line of `--json`.
 fn skip(
     location: &str,
     reason: &SinkError,

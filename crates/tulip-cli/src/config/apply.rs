@@ -1,4 +1,4 @@
-//! The values of a file as defaults of the command line's options.
+//! The values of a config file as defaults of command-line options.
 
 use std::ffi::OsString;
 
@@ -8,15 +8,15 @@ use clap::{ArgMatches, Command, FromArgMatches as _};
 use super::file::Value;
 use crate::args::{Cli, Secret};
 
-/// A command line with what the file adds to it.
+/// A command line with the values of the file.
 pub(super) struct Applied {
     pub(super) cli: Cli,
-    /// Of the subcommand that is run.
+    /// The matches of the subcommand that is run.
     pub(super) matches: ArgMatches,
 }
 
-/// Parses a command line that parses without the file once more, with the file's values for what
-/// neither an option nor a variable says.
+/// Parses the command line again, with the file's values as defaults for what neither an option nor
+/// a variable sets. `without` is the command line parsed without the file.
 pub(super) fn apply(
     command: Command,
     words: impl IntoIterator<Item = OsString>,
@@ -29,7 +29,7 @@ pub(super) fn apply(
     let matches = edit_subcommand(command, &path, &edit).try_get_matches_from(words)?;
     let mut cli = Cli::from_arg_matches(&matches)?;
     let inner = innermost(&matches).clone();
-    // A target that the command line names has the options that stand there with it.
+    // The file's sink options are for its own target, not for one that the command line names.
     let is_target_of_file =
         target.is_some_and(|id| inner.value_source(id) == Some(ValueSource::DefaultValue));
     if let Some(sink) = cli.command.sink_settings()
@@ -62,7 +62,7 @@ fn secret(value: &Value) -> Option<Secret> {
     Some(Secret::new(text))
 }
 
-/// The option that names the target of archives. `resume` has one that only selects exports.
+/// The option that names the target of archives. That of `resume` only selects exports.
 fn target_option(path: &[String]) -> Option<&'static str> {
     let path: Vec<_> = path.iter().map(String::as_str).collect();
     match path[..] {
@@ -101,7 +101,7 @@ fn with_defaults(command: Command, target: Option<&'static str>, values: &[Value
     })
 }
 
-/// The names of the subcommands, the outer first.
+/// The names of the subcommands, outermost first.
 fn subcommands(matches: &ArgMatches) -> Vec<String> {
     let mut names = Vec::new();
     let mut next = matches.subcommand();

@@ -1,4 +1,4 @@
-//! What a config file says, with the place of each value.
+//! The contents of a config file, with the line of each value.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -13,16 +13,16 @@ use super::value;
 #[derive(Debug, Clone)]
 pub(crate) struct Value {
     pub(crate) setting: &'static Setting,
-    /// The name of an option of the target.
+    /// The name of the sink option, if it is one.
     pub(crate) option: Option<String>,
-    /// What the option of the command line gets.
+    /// The values for the command-line option.
     pub(crate) texts: Vec<OsString>,
     pub(crate) line: usize,
-    /// Whether the profile says it.
+    /// Whether it comes from the profile.
     pub(crate) in_profile: bool,
 }
 
-/// What is wrong with a file, and in which line.
+/// A mistake in a file, and its line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
     pub(crate) line: usize,
@@ -31,10 +31,10 @@ pub(crate) struct Problem {
 
 type Entry<'a> = (&'a Spanned<DeString<'a>>, &'a Spanned<DeValue<'a>>);
 
-/// Where profiles stand in the file.
+/// The table that holds the profiles.
 const PROFILES: &str = "profiles";
 
-/// Reads a file, and of its profiles the one that is asked for.
+/// Reads a file and, if one is named, its profile.
 pub(super) fn read(
     text: &str,
     profile: Option<&str>,
@@ -42,7 +42,7 @@ pub(super) fn read(
 ) -> Result<Vec<Value>, Problem> {
     let document = DeTable::parse(text).map_err(|error| Problem {
         line: error.span().map_or(1, |span| line_of(text, span.start)),
-        // It tells the syntax that was expected and quotes nothing.
+        // The message names the expected syntax and quotes nothing.
         what: error.message().to_owned(),
     })?;
     let reader = Reader { text, folder };
@@ -57,7 +57,7 @@ pub(super) fn read(
     }
     reader.refuse_two_secrets(&values)?;
     let mut chosen = None;
-    // A mistake in a profile shows before the profile is needed.
+    // Check every profile, so that a mistake shows before its profile is needed.
     for entry in profiles.into_iter().flatten() {
         let mut found = Vec::new();
         for setting in reader.table(entry)? {
@@ -84,7 +84,7 @@ pub(super) fn read(
     }
 }
 
-/// The values of the file with those of its profile in their place.
+/// Merges the values of a profile over those of the file.
 fn merged(mut values: Vec<Value>, profile: Vec<Value>) -> Vec<Value> {
     let names = |name: &str| profile.iter().any(|value| value.setting.name == name);
     let is_replaced = |value: &Value| {
@@ -105,7 +105,7 @@ fn merged(mut values: Vec<Value>, profile: Vec<Value>) -> Vec<Value> {
     values
 }
 
-/// Whether a value is the secret of the API key, here or in a file of its own.
+/// Whether a value is the secret of the API key, or the path of its file.
 fn is_secret(value: &Value) -> bool {
     matches!(value.setting.name, "api_secret" | "api_secret_file")
 }
@@ -178,12 +178,12 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The number of the line that a byte stands in.
+/// The number of the line that holds the byte at `at`.
 fn line_of(text: &str, at: usize) -> usize {
     1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count()
 }
 
-/// The name that was probably meant, and if there is none, all that there are.
+/// Suggests the name that was probably meant, or else lists all known names.
 fn suggestion<'a>(found: &str, known: impl Iterator<Item = &'a str>) -> String {
     let known: Vec<_> = known.collect();
     let similar = |name: &&str| (strsim::jaro_winkler(found, name) * 1000.0) as u32;

@@ -11,17 +11,17 @@ use crate::values;
 /// The name of the file in the working directory, and below the user's config directory.
 const FILE_NAME: &str = "tulip.toml";
 
-/// No config file is larger; another was named by mistake.
+/// The maximum size of a config file. A larger file was named by mistake.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-/// How the file came to be used.
+/// How the file was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// By `--config` or `TULIP_CONFIG`.
+    /// Named by `--config` or `TULIP_CONFIG`.
     Named,
-    /// It lies in the working directory.
+    /// In the working directory.
     WorkingDirectory,
-    /// It lies in the user's config directory.
+    /// In the user's config directory.
     User,
 }
 
@@ -33,7 +33,7 @@ pub(super) struct Found {
     pub(super) origin: Origin,
 }
 
-/// The file that is named, or that of the working directory, or else the user's.
+/// Finds the named file, or that of the working directory, or else the user's.
 pub(super) fn find(named: Option<&Path>) -> Result<Option<Found>, Failure> {
     let named = named.map(|path| values::unwrapped_path(path.as_os_str()));
     if let Some(path) = named.filter(|path| !path.as_os_str().is_empty()) {
@@ -53,7 +53,8 @@ pub(super) fn here() -> Result<Option<Found>, Failure> {
     read(Path::new(FILE_NAME), Origin::WorkingDirectory)
 }
 
-/// Where the user's own file would be. A relative home leads anywhere, and so nowhere.
+/// The path of the user's own file. `None` if there is no home directory, or a relative one, which
+/// could lead anywhere.
 pub(super) fn of_user() -> Option<PathBuf> {
     let folder = etcetera::choose_base_strategy().ok()?.config_dir();
     folder
@@ -61,7 +62,7 @@ pub(super) fn of_user() -> Option<PathBuf> {
         .then(|| folder.join("tulip").join(FILE_NAME))
 }
 
-/// Reads a file; `None` where there is none.
+/// Reads a file; `None` if there is none.
 fn read(path: &Path, origin: Origin) -> Result<Option<Found>, Failure> {
     let failed = |error: io::Error| {
         Failure::usage(format!(
@@ -74,13 +75,13 @@ fn read(path: &Path, origin: Origin) -> Result<Option<Found>, Failure> {
         Err(error) => {
             return match error.kind() {
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(None),
-                // A container's user often has the home of another, and cannot look into it.
+                // In containers, the home directory often belongs to another user.
                 io::ErrorKind::PermissionDenied if origin == Origin::User => Ok(None),
                 _ => Err(failed(error)),
             };
         }
     };
-    // A pipe can be named. One that merely lies there would be waited for.
+    // A pipe may be named. Reading one that just happens to be there would block.
     if metadata.is_dir() || (origin != Origin::Named && !metadata.is_file()) {
         return Err(failed(io::Error::other("it is not a file")));
     }

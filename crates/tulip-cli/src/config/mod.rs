@@ -1,6 +1,6 @@
 //! The config file: where it is, what it says, and whether it is trusted.
 //!
-//! Its values become the defaults of options, so flags and variables go before them, and the rest
+//! Its values become the defaults of options, so flags and variables take precedence, and the rest
 //! of the command does not know where a value came from.
 
 mod apply;
@@ -21,10 +21,10 @@ pub(crate) use self::setting::{SETTINGS, Setting};
 use crate::args::{Cli, Command, ConfigFile};
 use crate::failure::Failure;
 
-/// A command line with what a config file adds to it.
+/// A command line with the settings of a config file.
 pub(crate) struct Configured {
     pub(crate) cli: Cli,
-    /// Of the subcommand that is run.
+    /// The matches of the subcommand that is run.
     pub(crate) matches: ArgMatches,
     pub(crate) config: Option<Config>,
     /// Why the config file cannot be used. Only `tulip doctor` continues without it.
@@ -49,7 +49,7 @@ pub(crate) fn configure(mut cli: Cli, matches: &ArgMatches) -> Result<Configured
     }
 }
 
-/// `None` for a command that takes no settings, and where there is no file.
+/// `None` if the command takes no settings, or if there is no file.
 fn load_and_apply(cli: &mut Cli, matches: &ArgMatches) -> Result<Option<Configured>, Failure> {
     let command = &mut cli.command;
     let is_configurable = command.connection().is_some() || command.sink_settings().is_some();
@@ -60,13 +60,13 @@ fn load_and_apply(cli: &mut Cli, matches: &ArgMatches) -> Result<Option<Configur
     let Some(config) = config else {
         return Ok(None);
     };
-    // What is to be trusted has to be looked at first.
+    // `tulip config` must be able to show a file before it is trusted.
     if !matches!(cli.command, Command::Config(_)) {
         config.check_trust()?;
     }
     let words = std::env::args_os();
     let applied = apply::apply(Cli::command(), words, matches, &config.values);
-    // Each value was checked as its option checks it.
+    // Each value has already passed the check of its option.
     let applied = applied.map_err(|error| Failure::usage(error.to_string()))?;
     Ok(Some(Configured {
         cli: applied.cli,
@@ -79,7 +79,7 @@ fn load_and_apply(cli: &mut Cli, matches: &ArgMatches) -> Result<Option<Configur
 /// A config file that was read.
 #[derive(Debug)]
 pub(crate) struct Config {
-    /// As it is shown.
+    /// The path, as messages show it.
     pub(crate) path: PathBuf,
     pub(crate) profile: Option<String>,
     pub(crate) values: Vec<Value>,
@@ -88,7 +88,7 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// Reads the file that there is, if there is any.
+    /// Reads the config file, if there is one.
     fn load(options: &ConfigFile) -> Result<Option<Self>, Failure> {
         if options.no_config {
             return Ok(None);
@@ -123,7 +123,7 @@ impl Config {
         })
     }
 
-    /// Refuses a file that lies in the working directory and that nobody has trusted.
+    /// Refuses a file in the working directory that is not trusted.
     fn check_trust(&self) -> Result<(), Failure> {
         if self.is_trusted {
             return Ok(());
@@ -137,7 +137,7 @@ impl Config {
         Err(Failure::usage(what).with_hint(hint))
     }
 
-    /// What to warn of: a secret in a file that others can read.
+    /// A warning if the file holds a secret and others can read it.
     pub(crate) fn warning(&self) -> Option<String> {
         let secret = self.values.iter().find(|value| self.is_secret(value))?;
         let name = secret.option.as_deref().unwrap_or(secret.setting.name);
@@ -147,8 +147,8 @@ impl Config {
         })
     }
 
-    /// Whether a value is a secret: the API's, or an option of the target that its sink does not
-    /// declare public.
+    /// Whether a value is a secret: that of the API, or an option of the target that its sink does
+    /// not declare public.
     pub(crate) fn is_secret(&self, value: &Value) -> bool {
         let Some(option) = &value.option else {
             return value.setting.is_secret();
@@ -164,7 +164,7 @@ impl Config {
     }
 }
 
-/// Trusts the config file of the working directory, and tells where it is.
+/// Trusts the config file of the working directory, and returns its path.
 pub(crate) fn trust_here() -> Result<PathBuf, Failure> {
     let Some(found) = find::here()? else {
         let what = "there is no tulip.toml in the working directory";
@@ -179,12 +179,12 @@ pub(crate) fn trust_here() -> Result<PathBuf, Failure> {
 #[cfg(unix)]
 fn is_readable_by_others(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
-    // A pipe has no readers but its own.
+    // Only regular files count: a pipe has no other readers.
     let metadata = std::fs::metadata(path);
     metadata.is_ok_and(|metadata| metadata.is_file() && metadata.mode() & 0o077 != 0)
 }
 
-/// Other systems tell this in lists that are not read here.
+/// Other systems use access control lists, which are not read here.
 #[cfg(not(unix))]
 fn is_readable_by_others(_: &Path) -> bool {
     false

@@ -7,10 +7,10 @@ use tulip_core::{ChecksumAlgorithm, Credentials, InstanceUrl, WorkspaceId};
 use crate::args::ExistsRule;
 use crate::values;
 
-/// Says what is wrong with a value, without quoting one that may be a secret.
+/// Returns what is wrong with a value, without quoting one that may be a secret.
 pub(super) type Check = fn(&str) -> Result<(), String>;
 
-/// What a value is in the file.
+/// The type of a value in the file.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
     /// A string.
@@ -33,7 +33,8 @@ pub(super) enum Kind {
     SinkOptions,
 }
 
-/// Settings that are about one thing. A profile that names another does not inherit them.
+/// Settings that belong together. A profile that sets another instance or target does not inherit
+/// them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Group {
     /// The credentials belong to `base_url`.
@@ -47,7 +48,7 @@ pub(super) enum Group {
 pub(crate) struct Setting {
     /// Its name in the file: that of its option, with underscores.
     pub(crate) name: &'static str,
-    /// The variables that set it too. What they say goes before the file.
+    /// The variables that also set it. They override the file.
     pub(crate) variables: &'static [&'static str],
     pub(super) kind: Kind,
     pub(super) group: Option<Group>,
@@ -73,12 +74,12 @@ impl Setting {
         self
     }
 
-    /// Whether it is a secret, whatever its value.
+    /// Whether every value of it is a secret.
     pub(crate) fn is_secret(&self) -> bool {
         matches!(self.kind, Kind::Secret)
     }
 
-    /// The first of its variables that is set. An empty one is not.
+    /// The first of its variables that is set and not blank.
     pub(crate) fn variable(&self) -> Option<&'static str> {
         let is_set = |name: &&&str| {
             let value = std::env::var_os(name);
@@ -211,14 +212,14 @@ mod tests {
     use super::*;
     use clap::CommandFactory as _;
 
-    /// The options that a file can set, and `export` has.
+    /// `export` has every option that a file can set.
     #[test]
     fn every_setting_is_an_option_of_export_under_the_same_name() {
         let command = crate::args::Cli::command();
         let export = command.find_subcommand("export").unwrap();
         for setting in &SETTINGS {
             let name = match setting.name {
-                // A secret has no option, and several options of a target have one.
+                // The secret has no option, and all options of a target share one.
                 "api_secret" => continue,
                 "sink_options" => "sink_option",
                 name => name,

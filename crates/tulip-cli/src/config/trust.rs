@@ -1,8 +1,8 @@
-//! Which config files of a working directory are trusted.
+//! The config files of working directories that are trusted.
 //!
-//! Such a file decides where credentials are sent and archives are stored, and the folder may be
-//! anybody's. It is used once its owner has said so, as direnv does: a record in the user's own
-//! data directory names the path and the content, so a change has to be trusted again.
+//! Such a file decides where credentials are sent and archives are stored, and anybody may have put
+//! it there. As with direnv, it is used only once the user has trusted it: a record in the user's
+//! own data directory names the path and the content, so a changed file has to be trusted again.
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,7 @@ pub(super) fn trust(path: &Path, content: &str) -> std::io::Result<()> {
     if let Some(folder) = record.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    // For a person who looks: only the name of the record counts.
+    // The content is for people: only the name of the record counts.
     std::fs::write(record, path.as_os_str().as_encoded_bytes())
 }
 
@@ -39,7 +39,7 @@ fn record_of(path: &Path, content: &str) -> Option<PathBuf> {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    // An XDG variable that is relative would have the record looked for in the working directory.
+    // With a relative XDG variable, the record would be looked up in the working directory.
     data.is_absolute()
         .then(|| data.join("tulip/trusted").join(name))
 }

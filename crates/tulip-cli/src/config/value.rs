@@ -10,10 +10,10 @@ use tulip_archive::parse_target;
 use super::setting::{Check, Kind};
 use crate::values;
 
-/// What an option gets: its texts, or why the value cannot be used.
+/// The texts for an option, or why the value cannot be used.
 pub(super) type Texts = Result<Vec<OsString>, String>;
 
-/// Reads a value. `folder` is that of the file, which paths are relative to.
+/// Reads a value. Paths are relative to `folder`, the folder of the file.
 pub(super) fn texts(kind: Kind, value: &DeValue<'_>, folder: &Path) -> Texts {
     let one = match kind {
         Kind::Text(check) => checked(string(value)?, check)?,
@@ -30,7 +30,7 @@ pub(super) fn texts(kind: Kind, value: &DeValue<'_>, folder: &Path) -> Texts {
             other => return Err(unexpected("true or false", other)),
         },
         Kind::List(check) => return list(value, check),
-        // A table of them is read one by one.
+        // The options in a table are read one by one, by `option`.
         Kind::SinkOptions => return Err(unexpected("a table", value)),
     };
     Ok(vec![one])
@@ -91,7 +91,7 @@ fn target(text: &str, folder: &Path) -> Result<OsString, String> {
     }
 }
 
-/// Names what stands there, not what it says: it may be a secret.
+/// Names the type of a value, not the value: it may be a secret.
 fn unexpected(wanted: &str, found: &DeValue<'_>) -> String {
     let found = match found {
         DeValue::String(_) => "a string",
@@ -104,7 +104,7 @@ fn unexpected(wanted: &str, found: &DeValue<'_>) -> String {
     format!("it takes {wanted}, not {found}")
 }
 
-/// A key of the file as it is written.
+/// The text of a key in the file.
 pub(super) fn name<'a>(key: &'a Spanned<DeString<'_>>) -> &'a str {
     key.get_ref()
 }

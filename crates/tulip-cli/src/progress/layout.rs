@@ -1,4 +1,5 @@
-//! Progress as lines of text that fit a terminal. Knows no terminal, so that tests can read it.
+//! Progress as lines of text that fit a terminal. Needs no terminal itself, so that tests can check
+//! it.
 
 use std::time::{Duration, Instant};
 
@@ -7,24 +8,24 @@ use tulip_core::format_byte_size;
 use super::view::{Row, Step, View};
 use crate::output::{display_width, fit};
 
-/// The name of an export gets this much before columns that matter less than it.
+/// The width that an export's name gets before less important columns.
 const NAME: usize = 10;
 
-/// A bar that is shorter than this tells nothing, and one that is longer tells no more.
+/// The width of a bar. A shorter one says nothing, and a longer one says no more.
 const BAR: std::ops::RangeInclusive<usize> = 10..=30;
 
-/// A line that is longer than this is hard to follow with the eye.
+/// The maximum width of a line. Longer lines are hard to follow.
 const LINE: usize = 100;
 
-/// Between two columns.
+/// The space between two columns.
 const GAP: usize = 2;
 
-// The widest that each column can be.
+// The maximum width of each column.
 const ELAPSED: usize = "59m59s".len();
 const RATE: usize = "999.9 MB/s".len();
 const ETA: usize = "ETA 59m59s".len();
 const PERCENT: usize = "100%".len();
-/// A percentage, or the bytes where there is none.
+/// A percentage, or the bytes if that is unknown.
 const DONE: usize = "999.9 MB".len();
 const SIZES: usize = "999.9 MB of 999.9 MB".len();
 
@@ -52,7 +53,7 @@ pub(super) fn lines(view: &mut View, now: Instant, width: usize, height: usize) 
     lines
 }
 
-/// The widths of the columns of every row; 0 for one that there is no room for.
+/// The widths of the columns of every row; 0 for a column without room.
 #[derive(Debug, PartialEq, Eq)]
 struct Columns {
     name: usize,
@@ -64,14 +65,14 @@ struct Columns {
     elapsed: usize,
 }
 
-/// Where a text stands in its column.
+/// The alignment of a text in its column.
 enum Side {
     Left,
     Right,
 }
 
 impl Columns {
-    /// Columns are taken in as long as the name keeps some room, what matters most first.
+    /// Adds columns, the most important first, as long as the name keeps some room.
     fn of(width: usize, widest_name: usize) -> Self {
         let mut left = width.saturating_sub(widest_name.min(NAME));
         let mut is_full = false;
@@ -87,7 +88,7 @@ impl Columns {
         let mut done = take(DONE);
         let rate = take(RATE);
         let eta = take(ETA);
-        // With the sizes beside it, the percentage never has to be bytes.
+        // Beside the sizes, this column shows only a percentage, so it can be narrower.
         let mut sizes = 0;
         if take(SIZES + GAP + PERCENT - DONE) > 0 {
             (done, sizes) = (PERCENT, SIZES);
@@ -160,7 +161,7 @@ impl Columns {
     }
 }
 
-/// The room that columns take behind the name.
+/// The room that columns take after the name.
 fn taken(columns: &[usize]) -> usize {
     let there = columns.iter().filter(|width| **width > 0);
     there.map(|width| GAP + width).sum()
@@ -239,7 +240,7 @@ fn rate(bytes_per_second: Option<u64>) -> String {
     bytes_per_second.map_or_else(String::new, |rate| format!("{}/s", format_byte_size(rate)))
 }
 
-/// A time in its two largest units, in six columns at most for a hundred days.
+/// A time in its two largest units, in at most six columns for less than 100 days.
 fn clock(time: Duration) -> String {
     let seconds = time.as_secs();
     let (minutes, hours) = (seconds / 60, seconds / 3600);
@@ -264,7 +265,7 @@ mod tests {
         "长城机床厂数控车床一号二号三号四号五号六号",
     ];
 
-    /// A run of which every export is at another step.
+    /// A run whose exports are all at different steps.
     fn view(now: Instant) -> View {
         let mut view = View::new(Some(30), now);
         for (at, name) in NAMES.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What the command says on stderr: messages, and progress when that is a terminal.
+//! Output on stderr: messages, and progress if it is a terminal.
 
 mod layout;
 mod screen;
@@ -18,23 +18,23 @@ use self::view::View;
 use crate::args::{Cli, LogFormat};
 use crate::output::plain;
 
-/// The target of log lines that stand for messages; shown at every verbosity.
+/// The target of log lines that carry messages; shown at every verbosity.
 pub(crate) const NOTES: &str = "tulip::notes";
 
-/// How often progress is drawn. Elapsed times tick in seconds, rates are read by people.
+/// How often progress is drawn. Elapsed times tick in seconds, and people read the rates.
 const TICK: Duration = Duration::from_millis(200);
 
 /// Messages of the command, and its progress. Clones share both.
 #[derive(Debug, Clone)]
 pub(crate) struct Progress {
-    /// `None` where nothing is drawn.
+    /// `None` if nothing is drawn.
     display: Option<Arc<Display>>,
-    /// Whether messages have to be JSON log lines.
+    /// Whether messages are JSON log lines.
     json: bool,
     quiet: bool,
 }
 
-/// What is drawn, and where. Writing to the terminal needs the lock.
+/// The drawing and its screen. Writing to the terminal needs the lock.
 #[derive(Debug)]
 struct Display(Mutex<Drawing>);
 
@@ -70,7 +70,7 @@ impl Drawing {
 }
 
 impl Progress {
-    /// Progress is drawn if stderr is a terminal, unless the command line asks for something else.
+    /// Draws progress if stderr is a terminal, unless the command line asks for something else.
     pub(crate) fn new(cli: &Cli) -> Self {
         let json = matches!(cli.log_format, LogFormat::Json);
         let term = std::env::var_os("TERM");
@@ -95,7 +95,7 @@ impl Progress {
         self.quiet
     }
 
-    /// Runs `work`, which writes to the terminal, with the progress out of its way.
+    /// Runs `work`, which writes to the terminal: clears the progress before and redraws it after.
     pub(crate) fn beside<T>(&self, work: impl FnOnce() -> T) -> T {
         let Some(display) = &self.display else {
             return work();
@@ -107,7 +107,7 @@ impl Progress {
         done
     }
 
-    /// Prints a line on stderr, unless only errors and warnings are wanted.
+    /// Prints a line on stderr, unless `--quiet` is set.
     pub(crate) fn say(&self, line: &str) {
         if self.quiet {
             return;
@@ -119,7 +119,7 @@ impl Progress {
         self.print(line);
     }
 
-    /// Prints what went wrong on stderr, and on a line of its own what can be done about it.
+    /// Prints an error on stderr, and a hint on its own line.
     pub(crate) fn error(&self, message: &str, hint: Option<&str>) {
         let (message, hint) = (plain(message), hint.map(plain));
         if self.json {
@@ -132,7 +132,7 @@ impl Progress {
         }
     }
 
-    /// Prints what can be done about errors that have been printed before.
+    /// Prints a hint about errors that have already been printed.
     pub(crate) fn hint(&self, hint: &str) {
         if self.json {
             tracing::info!(target: NOTES, hint, "{hint}");
@@ -141,7 +141,7 @@ impl Progress {
         self.print(&format!("hint: {hint}"));
     }
 
-    /// Prints what the user should know and what is no error, and what can be done about it.
+    /// Prints a warning on stderr, and a hint on its own line.
     pub(crate) fn warn(&self, message: &str, hint: Option<&str>) {
         let (message, hint) = (plain(message), hint.map(plain));
         if self.json {
@@ -156,17 +156,17 @@ impl Progress {
 
     fn print(&self, line: &str) {
         self.beside(|| {
-            // Nobody is left to tell when stderr is closed.
+            // If stderr is closed, nobody is left to tell.
             let _ = writeln!(io::stderr(), "{line}");
         });
     }
 
-    /// Shows the progress of a run of this many archives, until it is dropped.
+    /// Shows the progress of a run of this many archives, until the result is dropped.
     pub(crate) fn all(&self, archives: usize) -> RunProgress {
         self.run(Some(archives))
     }
 
-    /// Shows the progress of a run that does not know yet how many archives it has.
+    /// Like [`Progress::all`], but for a run whose number of archives is not yet known.
     pub(crate) fn open_ended(&self) -> RunProgress {
         self.run(None)
     }
@@ -179,7 +179,7 @@ impl Progress {
         RunProgress { ticker }
     }
 
-    /// Shows the progress of one archive of the run, until it is dropped.
+    /// Shows the progress of one archive of the run, until the result is dropped.
     pub(crate) fn export(&self, name: &str) -> ExportProgress {
         let mut id = None;
         if let Some(display) = &self.display {
@@ -191,7 +191,7 @@ impl Progress {
     }
 }
 
-/// Whether a terminal of this kind can be drawn on. On Unix one that does not tell cannot.
+/// Whether a terminal with this `TERM` can be drawn on. On Unix, one without `TERM` cannot.
 fn understands_control(term: Option<&OsStr>) -> bool {
     match term {
         Some(term) => !term.is_empty() && term != "dumb",
@@ -199,7 +199,7 @@ fn understands_control(term: Option<&OsStr>) -> bool {
     }
 }
 
-/// Draws again and again, in a thread of its own: times have to tick while nothing happens.
+/// Redraws in its own thread, because times have to tick while nothing happens.
 struct Ticker {
     display: Arc<Display>,
     /// Dropped to end the thread.
@@ -216,7 +216,7 @@ impl Ticker {
                 drawn.lock().draw();
             }
         };
-        // Without the thread, progress is drawn whenever a line is printed.
+        // If the thread cannot start, progress is drawn whenever a line is printed.
         let thread = thread::Builder::new().name("progress".to_owned());
         Self {
             display: Arc::clone(display),
@@ -239,13 +239,13 @@ impl Drop for Ticker {
     }
 }
 
-/// The progress of a run, gone when it is dropped.
+/// The progress of a run, cleared on drop.
 pub(crate) struct RunProgress {
     ticker: Option<Ticker>,
 }
 
 impl RunProgress {
-    /// Every archive of the run is under way or has ended.
+    /// Marks the number of archives as final: all are under way or have ended.
     pub(crate) fn complete(&self) {
         if let Some(ticker) = &self.ticker {
             ticker.display.update(View::complete);
@@ -260,7 +260,7 @@ impl RunProgress {
     }
 }
 
-/// The progress of one archive, gone when it is dropped.
+/// The progress of one archive, cleared on drop.
 pub(crate) struct ExportProgress {
     row: Option<(Arc<Display>, u64)>,
 }

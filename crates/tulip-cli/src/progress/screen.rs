@@ -1,14 +1,14 @@
-//! The lines below the output that are drawn over again and again.
+//! The lines below the output that are redrawn in place.
 
 use console::Term;
 
 use crate::output::display_width;
 
-/// The end of a terminal.
+/// The last lines of a terminal.
 #[derive(Debug)]
 pub(super) struct Screen {
     term: Term,
-    /// The widths of the lines that are there. The cursor is below them.
+    /// The widths of the drawn lines. The cursor is below them.
     drawn: Vec<usize>,
 }
 
@@ -24,7 +24,7 @@ impl Screen {
         }
     }
 
-    /// Rows and columns. A terminal that does not tell has 24 and 80.
+    /// Rows and columns; 24 and 80 if the terminal does not report them.
     pub(super) fn size(&self) -> (usize, usize) {
         let size = self.term.size_checked();
         let (rows, columns) = size
@@ -33,26 +33,26 @@ impl Screen {
         (rows.into(), columns.into())
     }
 
-    /// Draws over what is there.
+    /// Replaces the drawn lines.
     pub(super) fn draw(&mut self, lines: Vec<String>, width: usize) {
         self.take_back(width);
         for line in &lines {
-            // Nobody is left to see it when stderr is closed.
+            // If stderr is closed, nobody is left to see it.
             let _ = self.term.write_line(line);
         }
         let _ = self.term.flush();
         self.drawn = lines.iter().map(|line| display_width(line)).collect();
     }
 
-    /// Removes what is there.
+    /// Removes the drawn lines.
     pub(super) fn clear(&mut self) {
         let (_, width) = self.size();
         self.take_back(width);
         let _ = self.term.flush();
     }
 
-    /// Brings the cursor to where the first line begins. A terminal that has become narrower since
-    /// has wrapped the lines, so they take more rows than they did.
+    /// Moves the cursor to the start of the first line and clears from there. If the terminal has
+    /// become narrower, it has wrapped the lines, so they take more rows.
     fn take_back(&mut self, width: usize) {
         let rows = std::mem::take(&mut self.drawn);
         let rows = rows.iter().map(|line| line.div_ceil(width.max(1)).max(1));
@@ -64,7 +64,7 @@ impl Screen {
     }
 }
 
-// Only on Unix can a terminal be made of a buffer.
+// A terminal can be made of a buffer only on Unix.
 #[cfg(unix)]
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,4 @@
-//! What progress there is to show: a run, and the exports that are under way.
+//! The progress to show: a run, and the exports that are under way.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -7,24 +7,24 @@ use tulip_archive::Event;
 
 use crate::output::{display_width, plain};
 
-/// How quickly a rate forgets: after this long, two thirds of it are from since then.
+/// How quickly a rate adapts: about two thirds of it come from this last period.
 const RATE_MEMORY: Duration = Duration::from_secs(5);
 
-/// The shortest time that tells a rate.
+/// The shortest time over which a rate is measured.
 const SHORTEST_SAMPLE: Duration = Duration::from_millis(100);
 
 /// A run.
 #[derive(Debug)]
 pub(super) struct View {
     pub(super) started: Instant,
-    /// How many archives the run has, where that is known already.
+    /// The number of archives of the run, if it is known yet.
     pub(super) archives: Option<usize>,
     pub(super) ended: usize,
     pub(super) failed: usize,
-    /// Bytes that this run has downloaded.
+    /// Bytes that this run has downloaded or read.
     pub(super) received: u64,
     pub(super) rate: Rate,
-    /// The exports that are under way, the oldest first.
+    /// The exports that are under way, oldest first.
     pub(super) rows: BTreeMap<u64, Row>,
     /// The width of the widest name so far, so that columns stay where they are.
     pub(super) widest_name: usize,
@@ -42,9 +42,9 @@ pub(super) struct Row {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Something that has no measure, in words.
+    /// A step without a measure, in words.
     Waiting(String),
-    /// Bytes come: they are downloaded, or read.
+    /// Bytes are being downloaded, or read.
     Downloading {
         bytes: u64,
         length: Option<u64>,
@@ -67,7 +67,7 @@ impl View {
         }
     }
 
-    /// Adds an export, and returns what it is called from now on.
+    /// Adds an export, and returns its id.
     pub(super) fn add(&mut self, name: &str, now: Instant) -> u64 {
         let id = self.next;
         self.next += 1;
@@ -139,12 +139,12 @@ impl View {
         }
     }
 
-    /// There are no more archives than those that have ended or are under way.
+    /// Sets the number of archives to those that have ended or are under way.
     pub(super) fn complete(&mut self) {
         self.archives = Some(self.ended + self.rows.len());
     }
 
-    /// Measures the rates anew.
+    /// Updates the rates.
     pub(super) fn sample(&mut self, now: Instant) {
         self.rate.sample(now, self.received);
         for row in self.rows.values_mut() {
@@ -154,7 +154,7 @@ impl View {
         }
     }
 
-    /// The bytes that are still to come, where all that are left are known.
+    /// The bytes that are still to come; `None` unless they are known for all remaining archives.
     pub(super) fn left(&self) -> Option<u64> {
         let is_all = self.ended + self.rows.len() >= self.archives?;
         let left = self.rows.values().map(|row| row.step.left());
@@ -163,7 +163,7 @@ impl View {
 }
 
 impl Step {
-    /// The bytes that are there, and all that there will be.
+    /// The bytes so far, and the length if it is known.
     fn received(&self) -> (u64, Option<u64>) {
         match self {
             Self::Downloading { bytes, length } => (*bytes, *length),
@@ -209,7 +209,7 @@ impl Rate {
         };
     }
 
-    /// The rate, where there is one that is worth showing.
+    /// The rate, if there is one that is worth showing.
     pub(super) fn bytes_per_second(&self) -> Option<u64> {
         let rate = self.per_second.map(|rate| rate as u64);
         rate.filter(|rate| *rate > 0)

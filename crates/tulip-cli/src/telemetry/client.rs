@@ -1,4 +1,4 @@
-//! The exporters' way to the network: ours, with its CA file and its proxy.
+//! The HTTP client of the exporters: our transport, with its CA file and proxy.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -12,10 +12,11 @@ use tulip_http::Transport;
 
 use crate::failure::chain;
 
-/// The longest reply that is read.
+/// The maximum size of a reply, in bytes.
 const REPLY: usize = 1 << 20;
 
-/// A client over [`Transport`] that remembers what went wrong: the exporters do not tell.
+/// A client over [`Transport`] that remembers the last error, because the exporters do not report
+/// it.
 #[derive(Clone)]
 pub(super) struct OverTransport {
     transport: Transport,
@@ -30,7 +31,7 @@ impl fmt::Debug for OverTransport {
 }
 
 impl OverTransport {
-    /// Must be called within a runtime, which the requests are made on.
+    /// Must be called within a runtime, which then runs the requests.
     pub(super) fn new(transport: Transport) -> Self {
         Self {
             transport,
@@ -50,7 +51,7 @@ impl OverTransport {
 impl HttpClient for OverTransport {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let transport = self.transport.clone();
-        // Exporters call this on threads of their own, too.
+        // Exporters also call this from their own threads.
         let sent = self.runtime.spawn(async move {
             let response = transport.send(request.map(Full::new)).await?;
             let (parts, body) = response.into_parts();

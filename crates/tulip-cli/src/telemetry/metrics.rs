@@ -1,6 +1,6 @@
 //! The metrics of a run, under the names of `--metrics-file`.
 //!
-//! A collector that hands them to Prometheus adds what OTLP leaves out of names: the unit, and
+//! A collector that passes them on to Prometheus adds what OTLP leaves out of names: the unit, and
 //! `_total` for a counter.
 
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use tulip_core::Timestamp;
 use tulip_fleet::{ItemOutcome, RunSummary};
 use tulip_report::Metrics;
 
-/// They are sent once, when the run ends.
+/// Metrics are sent once, when the run ends.
 const NEVER: Duration = Duration::from_secs(30 * 86_400);
 
 /// The upper bounds of the buckets of durations, in seconds.
@@ -24,7 +24,7 @@ const BUCKETS: [f64; 10] = [
     1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 7200.0, 14400.0, 28800.0,
 ];
 
-/// Records the run and sends all at once.
+/// Records the metrics of the run and sends them all at once.
 pub(super) fn send(
     run: &RunSummary,
     exporter: MetricExporter,
@@ -33,7 +33,7 @@ pub(super) fn send(
     let reader = PeriodicReader::builder(exporter)
         .with_interval(NEVER)
         .build();
-    // A series for each machine, as in the file.
+    // One series per machine, as in the file.
     let all = |_: &Instrument| {
         let limit = Metrics::MAX_MACHINES + 1;
         Stream::builder().with_cardinality_limit(limit).build().ok()
@@ -120,7 +120,7 @@ fn record(run: &RunSummary, meter: &Meter) {
     if run.is_success() {
         time("tulip_run_last_success_timestamp").record(seconds(run.ended), &alone);
     }
-    // What did not succeed in this run keeps the value of an earlier one at the collector.
+    // Machines that did not succeed in this run keep their earlier value at the collector.
     let last = time("tulip_machine_last_success_timestamp");
     let succeeded = run.items.iter().filter(|item| item.outcome.is_success());
     for item in succeeded.take(Metrics::MAX_MACHINES) {

@@ -1,7 +1,7 @@
 //! Traces and metrics of a run, sent over OTLP when it ends.
 //!
-//! They are made of the summary of the run, as the report is, and of nothing else: no log line and
-//! no URL of a request can get into a span.
+//! Like the report, they are made from the summary of the run alone, so no log line and no URL of a
+//! request can get into a span.
 
 mod client;
 mod metrics;
@@ -25,13 +25,13 @@ use crate::shutdown::Shutdown;
 /// How long sending may take in all.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// The same, when somebody wants to stop.
+/// How long sending may take after a request to stop.
 const HURRIED: Duration = Duration::from_secs(2);
 
 /// How many spans are sent in one request.
 const BATCH: usize = 1000;
 
-/// What the standard variables of OpenTelemetry ask for.
+/// The signals that the standard variables of OpenTelemetry ask for.
 struct Wanted {
     traces: bool,
     metrics: bool,
@@ -59,8 +59,8 @@ impl Wanted {
     }
 }
 
-/// Sends traces and metrics of a run to the collector that `OTEL_EXPORTER_OTLP_ENDPOINT` names;
-/// does nothing where it names none. A collector that cannot be reached costs a warning.
+/// Sends traces and metrics of a run to the collector that `OTEL_EXPORTER_OTLP_ENDPOINT`, or its
+/// variant for one signal, names; does nothing if none is set. Warns if they cannot be sent.
 pub(crate) async fn send(
     run: &RunSummary,
     network: &NetworkOptions,
@@ -72,7 +72,7 @@ pub(crate) async fn send(
         return;
     }
     let (run, network) = (run.clone(), network.clone());
-    // The exporters block the thread that they are on while they wait.
+    // The exporters block their thread while they wait.
     let sending = tokio::task::spawn_blocking(move || send_now(&wanted, &run, &network));
     let limit = async {
         let hurried = async {
@@ -97,7 +97,7 @@ pub(crate) async fn send(
     }
 }
 
-/// Sends what is wanted, and tells what could not be sent.
+/// Sends the wanted signals, and returns why any could not be sent.
 fn send_now(wanted: &Wanted, run: &RunSummary, network: &NetworkOptions) -> Vec<String> {
     let client = match Transport::new(network) {
         Ok(transport) => OverTransport::new(transport),
@@ -114,7 +114,7 @@ fn send_now(wanted: &Wanted, run: &RunSummary, network: &NetworkOptions) -> Vec<
     {
         failed.push(client.why(error));
     }
-    // Both mostly fail for the same reason.
+    // Both usually fail for the same reason.
     failed.dedup();
     failed
 }
@@ -139,7 +139,7 @@ fn send_metrics(run: &RunSummary, client: &OverTransport) -> Sent {
     Ok(())
 }
 
-/// Who sends: `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` say more.
+/// The sender. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` say more about it.
 fn resource() -> Resource {
     let builder = Resource::builder();
     let has_name = ["OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"]

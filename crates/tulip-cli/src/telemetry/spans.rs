@@ -36,7 +36,7 @@ pub(super) fn of(run: &RunSummary) -> Vec<SpanData> {
     trace.spans
 }
 
-/// The spans of one trace in the making.
+/// A trace under construction.
 struct Trace {
     id: TraceId,
     spans: Vec<SpanData>,

@@ -1,4 +1,4 @@
-//! Each wrong input ends with 2 and a message that says what to do.
+//! Every wrong input exits with 2 and a message that says what to do.
 
 use tulip_emulator::JobScript;
 
@@ -112,12 +112,12 @@ fn flags_go_before_the_environment_and_are_named_as_given() {
 
 #[test]
 fn credentials_are_not_sent_in_clear_to_another_machine_unless_that_is_allowed() {
-    // TEST-NET-1: nobody is there, and nobody may be asked.
+    // TEST-NET-1: no host is there, and none may be asked.
     let elsewhere = ("TULIP_BASE_URL", "http://192.0.2.1:9");
     let given = [elsewhere, KEY, SECRET];
     refused(&given, &["machines"], "would be sent in clear");
     refused(&given, &EXPORT, "--allow-insecure-http");
-    // The next mistake is met: the address was let pass.
+    // The address was accepted: the error is about the next mistake.
     let mut allowed = given.to_vec();
     allowed.push(("TULIP_CA_FILE", "/nowhere/ca.pem"));
     let args = ["machines", "--allow-insecure-http"];
@@ -222,7 +222,7 @@ fn targets_and_templates_that_are_none() {
 fn a_container_without_certificates_is_no_reason_to_fail() {
     let nowhere = [("SSL_CERT_FILE", "/nowhere"), ("SSL_CERT_DIR", "/nowhere")];
     let set = [&[BASE, KEY, SECRET], nowhere.as_slice()].concat();
-    // The client has been made when the target is looked at.
+    // The client is built before the target is checked.
     let args = ["export", "--job", "j", "--to", "pigeon://loft"];
     refused(&set, &args, "no sink has the scheme");
 }

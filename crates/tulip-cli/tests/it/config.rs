@@ -1,10 +1,10 @@
-//! The config file: where it is found, what goes before it, and that nobody else's is used.
+//! The config file: where it is found, what overrides it, and that no untrusted one is used.
 
 use assert_cmd::Command;
 
 use crate::support::{Bench, Ran, run};
 
-/// A bench whose command has neither instance nor credentials in its environment.
+/// The bench's command, without the instance and credentials in its environment.
 fn unset(bench: &Bench) -> Command {
     let mut command = bench.command();
     for name in ["TULIP_BASE_URL", "TULIP_API_KEY", "TULIP_API_SECRET"] {
@@ -62,7 +62,7 @@ fn a_file_of_the_working_directory_is_used_only_once_it_is_trusted() {
 #[test]
 fn a_profile_of_another_instance_does_not_get_the_credentials_of_the_file() {
     let bench = Bench::start();
-    // TEST-NET-1: were the key used, the run would wait for a host that is not there.
+    // TEST-NET-1: if the key were used, the run would wait for a host that does not exist.
     let text = connection(&bench) + "[profiles.other]\nbase_url = \"https://192.0.2.1\"\n";
     let ran = with_file(&bench, &text, &["machines", "--profile", "other"]);
     assert_eq!(ran.code, Some(2), "{ran:?}");

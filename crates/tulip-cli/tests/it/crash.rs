@@ -1,7 +1,7 @@
-//! `kill -9` at any moment, and the same command again: nothing is lost, no archive is started
-//! twice, nothing is left behind.
+//! `kill -9` at any moment, then the same command again: nothing is lost, no archive is started
+//! twice, and nothing is left behind.
 //!
-//! A few kills are part of every run of the tests. For many, in an optimised build:
+//! Every test run includes a few kills. For many, in an optimised build:
 //!
 //! ```sh
 //! TULIP_CRASH_KILLS=200 cargo test --release -p tulip-cli --test it crash -- --nocapture
@@ -20,10 +20,10 @@ use crate::support::{Bench, files};
 
 const KEY: &str = "latest.csv";
 
-/// How often one export is killed at most before it is let be.
+/// The most times that one export is killed before it may finish.
 const MOST_IN_A_ROW: u32 = 3;
 
-/// Where archives go, and a look at it from outside.
+/// The target of the archives, which the test also reads directly.
 enum Store {
     Folder,
     Bucket(Box<S3Server>),
@@ -34,12 +34,12 @@ struct Crash {
     store: Store,
     machine: MachineId,
     random: fastrand::Rng,
-    /// How long an export takes that nobody kills.
+    /// How long an undisturbed export takes.
     usual: Duration,
     kills: u32,
-    /// How often it was not known whether an archive had been started.
+    /// How often it was unknown whether an archive had been started.
     unknown: u32,
-    /// Bytes that had not to be downloaded again.
+    /// Bytes saved by resuming, compared with a second full download.
     spared: u64,
 }
 
@@ -100,7 +100,7 @@ impl Crash {
         self.command(&["export", "--machine", self.machine.as_str()])
     }
 
-    /// Runs the command to its end, and tells how and what it said.
+    /// Runs the command to its end. Returns its status and stderr.
     fn finish(&self, mut command: Command) -> (ExitStatus, String) {
         let output = command.stdin(Stdio::null()).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -118,21 +118,21 @@ impl Crash {
         self.bench.emulator.requests().starts(&self.machine)
     }
 
-    /// The next archive is another than all before.
+    /// Makes the next archive differ from all earlier ones.
     fn script(&mut self) {
         let rows = self.random.u64(90_000..130_000);
         let script = JobScript::new().rows(rows);
         self.bench.emulator.script_next(script);
     }
 
-    /// What the last job that was started has.
+    /// The id and content of the job that was started last.
     fn newest(&self) -> Option<(String, Vec<u8>)> {
         let job = self.bench.emulator.jobs().last()?.id.clone();
         let content = self.bench.emulator.content(&job).unwrap();
         Some((job.to_string(), content.to_bytes().to_vec()))
     }
 
-    /// Kills a run at some moment. Tells whether it was still alive then.
+    /// Kills a run at some moment. Returns whether it was still alive then.
     fn kill(&mut self) -> bool {
         let mut child = self
             .export()
@@ -143,7 +143,7 @@ impl Crash {
         let spawned = Instant::now();
         let asked = self.bench.emulator.requests();
         match self.random.u32(0..8) {
-            // In the midst of the start.
+            // In the middle of the start.
             0 => {
                 let count = asked.count(Endpoint::Start);
                 self.when(&mut child, spawned, Endpoint::Start, count);
@@ -162,7 +162,7 @@ impl Crash {
         child.kill().unwrap();
         let status = child.wait().unwrap();
         if let Store::Bucket(server) = &self.store {
-            // The server beneath would store a part of an upload that was aborted meanwhile.
+            // The underlying server would store a part of an upload that was aborted meanwhile.
             self.bench.block_on(server.until_idle());
         }
         let killed = status.code().is_none();
@@ -170,12 +170,12 @@ impl Crash {
         killed
     }
 
-    /// Waits, but not for a run that has ended: the machine may have become faster.
+    /// Waits for `wait`, or until the run ends: the machine may have become faster.
     fn pause(&mut self, child: &mut Child, spawned: Instant, wait: Duration) {
         let began = Instant::now();
         while began.elapsed() < wait {
             if let Some(status) = child.try_wait().unwrap() {
-                // One that ends early for another reason tells nothing of how long one takes.
+                // A run that fails early says nothing about how long one takes.
                 if status.success() {
                     self.usual = self.usual.min(spawned.elapsed());
                 }
@@ -185,7 +185,7 @@ impl Crash {
         }
     }
 
-    /// Waits for one more request, but not for a run that ends without one.
+    /// Waits for one more request, within a limit: the run may end without one.
     fn when(&mut self, child: &mut Child, spawned: Instant, endpoint: Endpoint, count: usize) {
         let came = self.bench.emulator.wait_for_requests(endpoint, count + 1);
         let limit = self.usual * 2;
@@ -196,7 +196,7 @@ impl Crash {
         self.pause(child, spawned, wait);
     }
 
-    /// What lies under the key is whole, the old or the new.
+    /// Checks that the object is whole: the old one or the new one.
     fn check_visible(&self, before: &[u8]) {
         let there = self.object(KEY).expect("the object is gone");
         if there != before {
@@ -232,7 +232,7 @@ impl Crash {
         }
     }
 
-    /// Whether a run that was killed had done everything before.
+    /// Whether a killed run had already done everything.
     fn is_done(&self) -> bool {
         !self.bench.has_open_run()
             && self.bench.remembered().is_empty()
@@ -243,7 +243,7 @@ impl Crash {
             })
     }
 
-    /// An export that is killed once or several times in a row, then run to its end.
+    /// Kills an export once or several times in a row, then runs it to its end.
     fn trial(&mut self) {
         self.script();
         let before = self.object(KEY).unwrap();
@@ -259,7 +259,7 @@ impl Crash {
         if !done(self) {
             let (status, said) = self.finish(self.export());
             if status.code() == Some(4) && said.contains("may have been started") {
-                // What a person does: look in Tulip, and fetch what is there.
+                // As a person would: look in Tulip, and fetch what is there.
                 self.unknown += 1;
                 assert!(self.starts() <= starts + 1, "{said}");
                 self.after_an_unknown_start(starts);

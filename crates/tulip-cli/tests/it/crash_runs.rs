@@ -1,7 +1,7 @@
 //! `kill -9` of a run over several machines, and a run that is paused while another takes it over:
-//! the same command ends in the state of a run that nobody disturbed.
+//! repeating the command leads to the same state as an undisturbed run.
 //!
-//! A few of each are part of every run of the tests. For many, in an optimised build:
+//! Every test run includes a few of each. For many, in an optimised build:
 //!
 //! ```sh
 //! TULIP_CRASH_KILLS=200 TULIP_CRASH_TWINS=20 \
@@ -27,10 +27,10 @@ const EXPORT: [&str; 6] = ["export", "--all", "--to", "out", "--name", "{machine
 struct Runs {
     bench: Bench,
     random: fastrand::Rng,
-    /// How long a run takes that nobody disturbs.
+    /// How long an undisturbed run takes.
     usual: Duration,
     kills: u32,
-    /// Starts of which nobody could tell whether they had reached Tulip.
+    /// Starts that may or may not have reached Tulip.
     unknown: usize,
 }
 
@@ -78,7 +78,7 @@ impl Runs {
             .collect()
     }
 
-    /// The next night's archives are others, of several sizes, and some take longer.
+    /// Gives the next night different archives, of several sizes. Some take longer.
     fn script(&mut self) {
         for machine in self.machines() {
             let script = JobScript::new()
@@ -105,7 +105,7 @@ impl Runs {
             .unwrap()
     }
 
-    /// Waits for some moment of the run, or for its end. Tells whether it still lives.
+    /// Waits for some moment of the run, or for its end. Returns whether it is still alive.
     fn until_some_moment(&mut self, child: &mut Child) -> bool {
         let wait = self.usual.mul_f64(self.random.f64() * 1.1);
         let began = Instant::now();
@@ -133,14 +133,14 @@ impl Runs {
     }
 
     /// Runs the command until the run is whole, as a person would. Returns the machines whose start
-    /// was unknown: for these another may have been needed.
+    /// was unknown: they may have needed another.
     fn complete(&mut self, run: &str) -> BTreeSet<String> {
         let mut unknown = BTreeSet::new();
         if self.is_whole(run) {
             return unknown;
         }
         let latest = self.latest();
-        // One that has ended, some of whose starts are unknown, is not continued: it is retried.
+        // A run that has ended with unknown starts is not continued but retried.
         let has_ended = latest["run"] != *run && latest["status"] == "incomplete";
         let mut ran = (!has_ended).then(|| self.bench.run(&EXPORT));
         while ran.as_ref().is_none_or(|ran| ran.code != Some(0)) {
@@ -188,7 +188,7 @@ impl Runs {
             .collect()
     }
 
-    /// Everything is as a run leaves it that nobody disturbed.
+    /// Checks that everything is as after an undisturbed run.
     fn check(&self, before: &[usize], unknown: &BTreeSet<String>) {
         let shown = self.latest();
         assert_eq!(shown["status"], "complete", "{shown}");
@@ -203,7 +203,7 @@ impl Runs {
             assert!((1..=most).contains(&started), "{machine}: {started} starts");
             let receipt: Value =
                 serde_json::from_slice(&read(format!("_{machine}.csv.receipt.json"))).unwrap();
-            // Where a start was unknown there can be two new jobs, and either is right.
+            // After an unknown start there can be two new jobs, and either is right.
             let mut new = jobs
                 .iter()
                 .filter(|job| job.machine == *machine)
@@ -230,7 +230,7 @@ fn signal(child: &Child, signal: Signal) {
     rustix::process::kill_process(Pid::from_child(child), signal).unwrap();
 }
 
-/// Returns when every thread of it stands still, or it has ended.
+/// Pauses the process. Returns once all its threads have stopped, or it has ended.
 fn pause(child: &Child) {
     signal(child, Signal::STOP);
     let change = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
@@ -249,7 +249,7 @@ fn a_killed_run_is_continued_to_the_state_of_one_that_nobody_killed() {
             let mut child = runs.spawn();
             runs.until_some_moment(&mut child);
             child.kill().unwrap();
-            // It may have ended just before: another would be the next night's.
+            // It may have ended just before: one more run would be the next night's.
             let was_killed = child.wait().unwrap().code().is_none();
             runs.kills += u32::from(was_killed);
             if !was_killed || runs.is_whole(&earlier) {
@@ -279,20 +279,20 @@ fn a_run_that_is_paused_and_taken_over_does_no_harm_when_it_goes_on() {
         let mut lives = runs.until_some_moment(&mut child);
         if lives {
             pause(&child);
-            // One that is paused within a transaction holds up everybody, until it goes on.
+            // A run paused inside a transaction blocks all others until it continues.
             while runs.is_locked() {
                 signal(&child, Signal::CONT);
                 pause(&child);
             }
         }
-        // One that has not begun its run yet would begin another when it goes on.
+        // A process that has not begun its run yet would begin another one when it continues.
         if lives && runs.latest()["run"] == *earlier {
             signal(&child, Signal::CONT);
             lives = false;
         }
         if lives {
             paused += 1;
-            // As if its host had lost the lock: others take it for dead.
+            // As if its host had lost the lock: others believe that it is dead.
             for name in files(runs.bench.state.path()) {
                 if name.ends_with(".lock") {
                     std::fs::remove_file(name).unwrap();

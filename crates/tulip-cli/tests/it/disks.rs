@@ -1,17 +1,17 @@
-//! File systems that are full or read-only. They are mounted for the test, which only root may do:
-//! without it a test says that it was skipped.
+//! File systems that are full or read-only. Only root may mount them: for other users, a test says
+//! that it was skipped.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Says why a test does not run, past its output: nobody sees that of a test that passes.
+/// Says why a test is skipped. Bypasses captured output, which is not shown for tests that pass.
 pub(crate) fn skipped(why: &str) {
     let message = format!("skipped: {why}\n");
     std::io::stderr().write_all(message.as_bytes()).unwrap();
 }
 
-/// A small file system in memory, in place of a folder.
+/// A small in-memory file system, mounted over a folder.
 pub(crate) struct SmallDisk(PathBuf);
 
 impl SmallDisk {
@@ -29,7 +29,7 @@ impl SmallDisk {
         None
     }
 
-    /// Takes all space that is left, in a file that can be removed.
+    /// Uses up all space that is left, with a file that can be removed.
     pub(crate) fn fill(&self) -> PathBuf {
         let path = self.0.join("filler");
         let mut file = std::fs::File::create(&path).unwrap();

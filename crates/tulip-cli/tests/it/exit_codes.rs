@@ -139,8 +139,8 @@ fn a_target_that_cannot_be_written_is_5_and_nothing_is_asked_of_tulip() {
 fn a_target_that_becomes_full_is_5_and_nothing_is_left() {
     let bench = Bench::start();
     let job = bench.job(JobScript::new().rows(200_000));
-    // A limit on file sizes fails a write as a full disk does. The shell sets it for itself and
-    // the command that it becomes.
+    // A limit on file sizes makes writes fail like a full disk. The shell sets it for itself and
+    // for the command that it execs.
     let tulip = assert_cmd::cargo::cargo_bin!("tulip").display().to_string();
     let script = r#"trap "" XFSZ; ulimit -f 2000; exec "$0" export --job "$1" --to out"#;
     let mut shell = assert_cmd::Command::new("/bin/sh");

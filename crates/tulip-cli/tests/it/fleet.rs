@@ -1,4 +1,4 @@
-//! Many machines in one run: one machine's trouble is its own.
+//! Many machines in one run: the failure of one does not affect the others.
 
 use std::collections::BTreeSet;
 
@@ -31,7 +31,7 @@ const FIELDS: [&str; 20] = [
     "started",
 ];
 
-/// The lines of a run, each with every documented field and no other.
+/// Returns the lines of a run, which must each have exactly the documented fields.
 #[track_caller]
 fn lines(ran: &Ran) -> Vec<Value> {
     let lines = ran.json();
@@ -50,7 +50,7 @@ fn fleet(machines: usize) -> Bench {
     Bench::of(Emulator::builder().machines(machines).rows(20))
 }
 
-/// The next listing shows the instance's machines under these names.
+/// Makes the next listing show the instance's machines under these names.
 fn rename(bench: &Bench, names: &[&str]) {
     let ids = bench.emulator.machine_ids();
     assert_eq!(ids.len(), names.len());
@@ -193,7 +193,7 @@ fn a_name_that_is_too_long_is_shortened_and_the_others_are_exported() {
 #[test]
 fn a_key_that_cannot_be_used_is_the_failure_of_its_machine() {
     let bench = fleet(3);
-    // Five folders of that length are more than a key may have in all.
+    // Even shortened, five folders of this name exceed the length of a key.
     let long = "x".repeat(300);
     rename(&bench, &["Mill 1", &long, "Mill 3"]);
     let name = "{machine_name}/{machine_name}/{machine_name}/{machine_name}/{machine_name}/a.csv";

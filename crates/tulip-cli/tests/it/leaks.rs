@@ -8,7 +8,7 @@ use tulip_test_s3::{KEY_ID, S3Server, SECRET};
 
 use crate::support::{Bench, Ran, files, run};
 
-/// What only a signed URL has, or a text that should have been cleaned.
+/// Texts that appear only in signed URLs or in foreign text that was not cleaned.
 const SIGNED: [&str; 5] = [
     "X-Amz-Signature=1",
     "X-Amz-Credential=A",
@@ -37,7 +37,7 @@ impl Leaks {
         self.runs.push(self.bench.run(&args));
     }
 
-    /// Exports a job of each script, all in one run.
+    /// Exports one job for each script, all in one run.
     fn export(&mut self, scripts: Vec<JobScript>) {
         let jobs = scripts.into_iter();
         let jobs: Vec<_> = jobs
@@ -66,7 +66,7 @@ impl Leaks {
             texts.extend(stored.map(|file| {
                 let bytes = std::fs::read(&file).unwrap();
                 let text = String::from_utf8_lossy(&bytes).into_owned();
-                // A database has every byte in its structure. What it holds follows as text.
+                // A database can have any byte in its structure. Its records follow as text.
                 match file.ends_with("tulip.db") {
                     true => text.replace('\u{1b}', ""),
                     false => text,
@@ -82,7 +82,7 @@ impl Leaks {
     }
 }
 
-/// What can be wrong with an archive or its job.
+/// Everything that can be wrong with an archive or its job.
 fn scripts() -> Vec<JobScript> {
     let script = || JobScript::new().rows(2_000);
     let cut = || script().asset_faults([Fault::Cut { after: 70_000 }]);
@@ -105,7 +105,7 @@ fn scripts() -> Vec<JobScript> {
         script().resource("https://u:p4ss@h.invalid/x?X-Amz-Signature=1"),
         script().resource("ftp://h.invalid/x?X-Amz-Signature=1"),
         script().resource("http://169.254.169.254/x?X-Amz-Signature=1"),
-        // Once each: a host that is busy holds back all others, too.
+        // Once each: a busy host holds back all other exports, too.
         script().asset_faults([Reply::slow_down()]),
         script().status_faults([Reply::busy(429).retry_after(Duration::from_secs(1))]),
         cut(),
@@ -170,7 +170,7 @@ fn no_command_shows_a_secret_or_a_signature() {
     leaks.run(&["resume", "--list"]);
     leaks.run(&["resume"]);
     leaks.run(&["resume", "--discard", "--to", "out"]);
-    // An archive that is left for later: nothing waits for so long, nor holds others back.
+    // An archive that is left for later: no run waits for an hour or holds back other exports.
     let later = Reply::xml(500, "InternalError", "Please try again.");
     let later = later.retry_after(Duration::from_secs(3600));
     let script = JobScript::new().rows(2_000).asset_always(later);

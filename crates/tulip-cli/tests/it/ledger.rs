@@ -1,4 +1,4 @@
-//! Runs that are remembered: continued, excluded from each other, retried, listed and forgotten.
+//! Runs in the ledger: continued, mutually exclusive, retried, listed and forgotten.
 #![cfg(unix)]
 
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -16,7 +16,7 @@ fn fleet(machines: usize) -> Bench {
     Bench::of(Emulator::builder().machines(machines).rows(20))
 }
 
-/// A plant of which one machine's job stays pending until it is released.
+/// A plant with one machine whose job stays pending until it is released.
 fn with_slow(machines: usize) -> (Bench, MachineId) {
     let bench = fleet(machines);
     let slow = bench.emulator.machine_ids().last().unwrap().clone();
@@ -25,7 +25,7 @@ fn with_slow(machines: usize) -> (Bench, MachineId) {
     (bench, slow)
 }
 
-/// Reads so many lines of what a run prints with `--json`: so many of its exports have ended.
+/// Reads `lines` lines of a run's `--json` output: then that many of its exports have ended.
 fn wait_for_lines(child: &mut Child, lines: usize) {
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     for _ in 0..lines {
@@ -430,7 +430,7 @@ fn an_earlier_run_has_a_report_that_compares_it_with_those_before() {
     );
     let page = read("first.html");
     assert!(page.contains(&first) && page.contains("Every machine is exported"));
-    // A folder cannot be the page, and a run that is not there has none.
+    // A page cannot replace a folder, and an unknown run has no page.
     assert_eq!(bench.run(&["report", "--html", "out"]).code, Some(2));
     assert_eq!(
         bench.run(&["report", "1999", "--html", "x.html"]).code,

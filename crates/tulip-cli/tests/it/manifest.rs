@@ -1,4 +1,4 @@
-//! What a run leaves at its target for loaders.
+//! The manifest that a run leaves at its target for loaders.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ fn fleet(machines: usize) -> Bench {
 
 const ALL: [&str; 4] = ["export", "--all", "--to", "out"];
 
-/// The manifests of a target, the oldest first.
+/// The manifests at the target, oldest first.
 fn manifests(bench: &Bench) -> Vec<Value> {
     let names = files(&bench.folder.path().join("out/_runs"));
     names

@@ -1,4 +1,4 @@
-//! What the command says on stderr, and when it says nothing.
+//! Messages on stderr, and when there are none.
 
 use tulip_emulator::{Emulator, Endpoint, Fault, JobScript, Reply};
 
@@ -43,7 +43,7 @@ fn a_quiet_run_prints_errors_and_nothing_else() {
     let ran = quiet(&["verify", "out"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""));
-    // What is asked for is printed.
+    // Requested output is still printed.
     assert_eq!(quiet(&["machines"]).stdout.lines().count(), 4);
     let ran = quiet(&["export", "--all", "--to", "again", "--json"]);
     assert_eq!((ran.json().len(), ran.stderr.as_str()), (3, ""));
@@ -98,7 +98,7 @@ fn a_retry_is_a_warning_of_one_line() {
     let line = "warning: GET /machines: server error (HTTP 500), retry 1/5 in 0.";
     assert!(ran.stderr.starts_with(line), "{ran:?}");
     assert_eq!(ran.stderr.lines().count(), 1, "{ran:?}");
-    // Machines get it in fields.
+    // As JSON, it has fields.
     bench.emulator.fail_next(Endpoint::Machines, 1, busy);
     let ran = bench.run(&["machines", "--log-format", "json"]);
     let line: serde_json::Value = serde_json::from_str(ran.stderr.trim()).unwrap();
@@ -154,7 +154,7 @@ fn verify_says_what_is_wrong_with_an_archive() {
     assert_eq!(lines, expected);
     let counts = "1 OK, 1 mismatched, 1 missing, 0 without a receipt\n";
     assert_eq!(ran.stderr, counts);
-    // Quiet, it says what is wrong and nothing else.
+    // With `-q` it says what is wrong and nothing else.
     let ran = bench.run(&["verify", "out", "-q"]);
     assert_eq!(ran.code, Some(6), "{ran:?}");
     assert_eq!(ran.stdout.lines().count(), 2, "{ran:?}");
@@ -166,7 +166,7 @@ fn verify_says_what_is_wrong_with_an_archive() {
 fn a_run_that_cannot_be_resumed_says_so_once() {
     let bench = Bench::start();
     let mut command = bench.command();
-    // No folder can be made there.
+    // No folder can be created there.
     command
         .env_remove("TULIP_STATE")
         .env_remove("XDG_STATE_HOME")

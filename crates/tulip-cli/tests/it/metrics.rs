@@ -1,4 +1,4 @@
-//! What a run leaves for Prometheus, however it ends.
+//! The metrics file that a run leaves for Prometheus, however it ends.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ fn fleet() -> Bench {
     Bench::of(Emulator::builder().machines(3).rows(20))
 }
 
-/// The samples of the file, by name and labels without the target.
+/// The file's samples, by name and labels without the target.
 fn samples(bench: &Bench) -> BTreeMap<String, f64> {
     let text = std::fs::read_to_string(bench.path("tulip.prom")).unwrap();
     let samples = text.lines().filter(|line| !line.starts_with('#'));

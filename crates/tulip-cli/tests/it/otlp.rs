@@ -1,4 +1,4 @@
-//! Traces and metrics, as a collector gets them.
+//! Traces and metrics, as a collector receives them.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -16,7 +16,7 @@ struct Request {
     body: Vec<u8>,
 }
 
-/// A collector that takes everything.
+/// A collector that accepts everything.
 struct Collector {
     url: String,
     requests: Arc<Mutex<Vec<Request>>>,
@@ -28,7 +28,7 @@ impl Collector {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::<Mutex<Vec<Request>>>::default();
         let seen = requests.clone();
-        // It ends with the process.
+        // The thread ends with the process.
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let (stream, seen) = (stream.unwrap(), seen.clone());
@@ -70,7 +70,7 @@ fn serve(stream: TcpStream, seen: &Mutex<Vec<Request>>) {
     }
 }
 
-/// A plant of three machines, of which one fails with a message that has a signed URL.
+/// A plant of three machines, one of which fails with a message that contains a signed URL.
 fn plant() -> Bench {
     let bench = Bench::of(Emulator::builder().machines(3).rows(20));
     let failing = JobScript::new().fails("see https://h/a.csv?X-Amz-Signature=p4ss");
@@ -86,7 +86,7 @@ fn export(bench: &Bench, endpoint: &str, env: &[(&str, &str)]) -> Ran {
     run(&mut command, &["export", "--all", "--to", "out"])
 }
 
-/// The attributes of a span, a point or a resource, with their values as text.
+/// The value of an attribute of a span, a point or a resource. `None` if it has no such attribute.
 fn attribute<'a>(of: &'a Value, name: &str) -> Option<&'a Value> {
     let attributes = of["attributes"].as_array()?;
     let found = attributes
@@ -183,7 +183,7 @@ fn the_metrics_are_those_of_the_file() {
     assert!(number(&points("tulip_stored_bytes")[0]["asInt"]) > 0);
 }
 
-/// OTLP's JSON has 64-bit numbers as text.
+/// Reads a 64-bit number, which OTLP's JSON encodes as text.
 fn number(value: &Value) -> u64 {
     let text = value.as_str().and_then(|text| text.parse().ok());
     text.or_else(|| value.as_u64()).unwrap()
@@ -218,7 +218,7 @@ fn no_secret_and_no_signed_url_is_sent() {
 #[test]
 fn a_collector_that_is_down_costs_a_warning_and_not_the_run() {
     let bench = Bench::of(Emulator::builder().machines(2).rows(20));
-    // Nobody listens on a port that was just free.
+    // Nothing listens on a port that was free a moment ago.
     let port = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

@@ -241,8 +241,8 @@ fn an_emulator_on_this_machine_is_reached_past_a_proxy() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
 }
 
-/// Asks for the machines of `instance` through a proxy, which answers `reply`; gives the head of
-/// what the proxy was asked.
+/// Lists the machines of `instance` through a proxy that answers `reply`. Also returns the head of
+/// the request that the proxy received.
 fn through_a_proxy(instance: &str, reply: &'static str) -> (crate::support::Ran, String) {
     use std::io::{BufRead as _, Write as _};
     let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -392,9 +392,9 @@ fn every_command_that_help_lists_has_a_man_page() {
         assert!(page.contains(".SH SYNOPSIS"), "{page}");
     }
     assert!(page("tulip-sinks-check").contains(".SH DESCRIPTION"));
-    // Tables keep their lines.
+    // Tables keep their line breaks.
     assert!(page("tulip").contains("\n  130  interrupted\n"));
-    // A secret has no option, and what the environment holds is not printed.
+    // There is no option for a secret.
     assert!(!page("tulip-export").contains("\\-\\-api\\-secret\\fR"));
 }
 
@@ -453,7 +453,7 @@ fn log_lines_are_json_on_request() {
         lines.iter().all(|line| line["timestamp"].is_string()),
         "{ran:?}"
     );
-    // Without -v too, what went wrong is there, and is an error.
+    // Without `-v`, the failure is still logged, as an error.
     let ran = bench.run(&[
         "export",
         "--job",

@@ -8,7 +8,7 @@ use tulip_test_s3::{KEY_ID, S3Server, SECRET};
 
 use crate::support::{Bench, Ran, files, run};
 
-/// A bench with the archive of a job of each name, stored in `out`.
+/// A bench with the archives of jobs of these names, stored in `out`.
 fn exported(names: &[&str]) -> Bench {
     let bench = Bench::start();
     for name in names {
@@ -20,7 +20,7 @@ fn exported(names: &[&str]) -> Bench {
     bench
 }
 
-/// Has the receipt of an archive name the machine, as one of an export by machine does.
+/// Makes the receipt of an archive name the machine, like the receipt of an export by machine.
 fn name_machine(bench: &Bench, name: &str) {
     let path = bench.path(&format!("out/_{name}.csv.receipt.json"));
     let mut receipt: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
@@ -28,7 +28,7 @@ fn name_machine(bench: &Bench, name: &str) {
     fs::write(path, receipt.to_string()).unwrap();
 }
 
-/// Changes one byte and neither the size nor the time of a file, as a bad disk does.
+/// Changes one byte of a file but neither its size nor its time, like a bad disk.
 fn flip(path: &str) {
     let modified = fs::metadata(path).unwrap().modified().unwrap();
     let mut bytes = fs::read(path).unwrap();
@@ -109,7 +109,7 @@ fn what_cannot_be_repaired_is_said_and_costs_the_others_nothing() {
         fs::remove_file(path(name)).unwrap();
     }
     fs::write(path("_unread.csv.receipt.json"), "{").unwrap();
-    // The receipt of this one names a job that Tulip does not know, and no machine.
+    // This receipt names a job that Tulip does not know, and no machine.
     let receipt = fs::read_to_string(path("_lost.csv.receipt.json")).unwrap();
     let receipt = receipt.replace("\"job\": \"lost\"", "\"job\": \"nowhere\"");
     fs::write(path("_lost.csv.receipt.json"), receipt).unwrap();
@@ -125,7 +125,7 @@ fn what_cannot_be_repaired_is_said_and_costs_the_others_nothing() {
     }
     assert!(fs::exists(path("fixed.csv")).unwrap());
     assert!(fs::exists(path("unread.csv")).unwrap());
-    // What is left is all of one kind now: Tulip does not know the job.
+    // Now only one kind of failure is left: Tulip does not know the job.
     fs::remove_file(path("_unread.csv.receipt.json")).unwrap();
     let ran = bench.run(&["verify", "out", "--repair", "--json"]);
     assert_eq!(ran.code, Some(4), "{}", ran.stderr);
@@ -235,7 +235,7 @@ fn objects_of_a_bucket_are_repaired() {
     let mut bytes = server.object("x/flipped.csv").unwrap();
     flip_digit(&mut bytes);
     server.put("x/flipped.csv", &bytes);
-    // A receipt without its archive, which was of the job `cut`.
+    // A receipt of the job `cut`, without its archive.
     let receipt = server.object("x/_cut.csv.receipt.json").unwrap();
     server.put("x/_gone.csv.receipt.json", &receipt);
     server.put("x/cut.csv", b"a,b\n");
@@ -276,11 +276,11 @@ fn options_that_only_repairs_use_are_refused_without_one() {
         assert!(ran.stderr.starts_with(&said), "{}", ran.stderr);
         assert_eq!(ran.stdout, "");
     }
-    // Variables are there for other commands too.
+    // Variables may be set for other commands.
     let mut command = bench.command();
     command.env("TULIP_ALLOW_NETWORK", "10.0.0.0/8");
     assert_eq!(run(&mut command, &["verify", "out"]).code, Some(0));
-    // These hold for the target.
+    // These options apply to the target.
     let timeouts = ["--connect-timeout", "5s", "--read-timeout", "5s"];
     let ran = bench.run(&[&["verify", "out"][..], &timeouts].concat());
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);

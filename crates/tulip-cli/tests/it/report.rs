@@ -1,4 +1,4 @@
-//! The page that a run leaves for people, however it ends.
+//! The HTML report that a run leaves, however it ends.
 
 #[cfg(unix)]
 use std::io::{BufRead as _, BufReader};
@@ -33,7 +33,7 @@ fn a_run_leaves_a_page_with_its_failures_and_what_its_machines_did() {
     ] {
         assert!(page.contains(needle), "{needle} in {page}");
     }
-    // A folder is shown as everywhere else.
+    // A folder is shown as a path, as everywhere else.
     assert!(!page.contains("file://"), "{page}");
     assert!(page.contains(&bench.path("out")), "{page}");
 }
@@ -45,7 +45,7 @@ fn the_page_of_an_interrupted_run_says_which_archives_were_not_read() {
     let pending = JobScript::new().pending_until_released();
     bench.emulator.script_next_of(&bench.machine(), pending);
     let mut child = spawn(&bench, &EXPORT);
-    // The other machine's archive is stored.
+    // Wait until the other machine's archive is stored.
     let mut line = String::new();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     stdout.read_line(&mut line).unwrap();

@@ -5,7 +5,7 @@ use tulip_test_s3::{KEY_ID, S3Server, SECRET};
 
 use crate::support::{Bench, Ran, elsewhere, files, run};
 
-/// An export of the first machine whose download cannot be finished.
+/// Exports the first machine, with a download that cannot finish.
 fn interrupted(bench: &Bench, target: &str) -> Ran {
     bench.emulator.fail_next(Endpoint::Asset, 1, elsewhere());
     let machine = bench.machine();
@@ -193,7 +193,7 @@ fn verify_skips_and_names_what_it_cannot_look_at_and_ends_in_5() {
         .collect();
     assert_eq!(skipped.len(), 2);
     assert!(skipped.iter().all(|entry| entry["location"].is_string()));
-    // What is damaged is worse.
+    // A missing archive is worse than a skipped entry.
     std::fs::remove_file(bench.path(&format!("out/{}.csv", bench.machine()))).unwrap();
     let ran = bench.run(&["verify", "out"]);
     assert_eq!(ran.code, Some(6), "{ran:?}");
@@ -212,7 +212,7 @@ fn the_same_job_again_is_told_to_be_unchanged() {
     assert_eq!(bench.emulator.requests().count(Endpoint::Asset), 1);
 }
 
-/// `?`, `#` and `%` mean something in a URL; in a path they are characters.
+/// `?`, `#` and `%` are special in a URL but ordinary characters in a path.
 #[test]
 fn a_path_is_taken_literally_wherever_it_is_used_or_shown() {
     for name in ["what?.d", "a#b", "100%25 done"] {
@@ -248,7 +248,7 @@ fn a_path_is_taken_literally_wherever_it_is_used_or_shown() {
     }
 }
 
-/// A run with one export that could not be finished: `tulip resume` finishes the run, too.
+/// One export of the run could not finish: `tulip resume` completes the run, too.
 #[test]
 fn what_is_resumed_is_recorded_in_the_run_that_has_left_it() {
     let bench = Bench::start();

@@ -1,4 +1,4 @@
-//! Exports of a run that are tried again.
+//! Exports that a run retries.
 
 use tulip_emulator::{Emulator, Endpoint, JobScript};
 

@@ -1,4 +1,4 @@
-//! What is remembered between runs, and how it is repaired.
+//! The state that is kept between runs, and its repair.
 
 use crate::support::{Bench, elsewhere, files};
 

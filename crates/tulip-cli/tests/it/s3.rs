@@ -1,4 +1,4 @@
-//! Exports to `s3://`, and what the command says of sinks.
+//! Exports to `s3://`, and `tulip sinks check`.
 
 use assert_cmd::Command;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use tulip_emulator::{Endpoint, Fault, JobScript};
 use crate::support::{Bench, Ran, bare, run};
 use tulip_test_s3::{KEY_ID, S3Server, S3ServerBuilder, SECRET, Seen};
 
-/// More than one part.
+/// The rows of an archive of more than one part.
 const LARGE: u64 = 120_000;
 
 struct Lake {
@@ -151,7 +151,7 @@ fn a_check_tells_what_a_target_can_do_and_leaves_nothing() {
     assert!(ran.stderr.contains("access denied"), "{}", ran.stderr);
 }
 
-/// One that goes on, one that starts over when parts of it are at the store already.
+/// One download resumes, the other starts over after some of its parts are at the store.
 #[test]
 fn a_download_that_breaks_off_leaves_one_whole_object_and_no_upload() {
     for (script, uploads) in [
@@ -174,7 +174,7 @@ fn a_download_that_breaks_off_leaves_one_whole_object_and_no_upload() {
     }
 }
 
-/// The signal comes while the store has begun an upload and its answer is on the way.
+/// The signal arrives after the store has begun an upload and before its answer does.
 #[cfg(unix)]
 #[test]
 fn an_interruption_leaves_no_upload_whose_answer_was_on_the_way() {
@@ -225,7 +225,7 @@ fn an_interruption_leaves_no_upload_whose_answer_was_on_the_way() {
 #[test]
 fn the_proxy_and_the_ca_file_of_the_command_are_those_of_its_targets() {
     let lake = Lake::start();
-    // The store is known by a name that only the proxy, which is the server, can make sense of.
+    // Only the proxy, which is the server itself, can resolve the store's name.
     let mut proxied = lake.command();
     proxied
         .env("HTTP_PROXY", &lake.server.endpoint)

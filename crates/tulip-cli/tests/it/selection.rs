@@ -1,18 +1,18 @@
-//! Which machines a command line selects, and what a dry run tells of them.
+//! Which machines a command line selects, and what a dry run says about them.
 
 use serde_json::{Value, json};
 use tulip_emulator::{Emulator, Endpoint, Reply};
 
 use crate::support::{Bench, Ran, files, run};
 
-/// An instance with machines of these names, of which the last has a type of its own.
+/// An instance with machines of these names. The last one has its own type.
 fn bench(names: &[&str]) -> Bench {
     let bench = Bench::of(Emulator::builder().machines(names.len()).rows(5));
     list(&bench, names);
     bench
 }
 
-/// The next listing shows the machines under these names.
+/// Makes the next listing show the machines under these names.
 fn list(bench: &Bench, names: &[&str]) {
     let ids = bench.emulator.machine_ids();
     let machines: Vec<_> = ids
@@ -202,7 +202,7 @@ fn a_dry_run_starts_nothing_and_writes_nothing() {
     assert!(files(bench.state.path()).is_empty());
 }
 
-/// Names of people have blanks and slashes, which no id that is typed has.
+/// Names that people give can contain blanks and slashes, unlike ids.
 #[test]
 fn a_machine_that_was_renamed_does_not_end_the_run_of_the_others() {
     for renamed in ["Mill 99", "Line 1/Press", "Séchoir 2"] {

@@ -1,4 +1,4 @@
-//! Runs that share the machines of an instance between them.
+//! Runs that split the machines of an instance.
 
 use std::collections::BTreeSet;
 

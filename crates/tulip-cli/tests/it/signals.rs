@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM, and the emulator as a process.
+//! SIGINT, SIGTERM and SIGHUP, and the emulator as a process.
 #![cfg(unix)]
 
 use std::io::{BufRead, BufReader, Read};
@@ -16,7 +16,7 @@ fn the_first_signal_ends_an_export_in_order_with_130() {
         bench
             .emulator
             .fail_next(Endpoint::Asset, 1, Fault::Stall { after: 4_000_000 });
-        // With a state it would keep what has come by then, if anything has.
+        // With a state, the export would keep the bytes that have arrived, if any.
         let args = [
             "export",
             "--job",
@@ -111,7 +111,7 @@ fn an_interrupted_run_has_a_line_for_every_export() {
     }
 }
 
-/// A shell that ignores a signal and then becomes the command, as `nohup` does.
+/// A shell ignores a signal and then execs the command, like `nohup`.
 #[test]
 fn a_signal_that_the_parent_ignores_stays_ignored() {
     for ignored in ["HUP", "INT"] {
@@ -139,7 +139,7 @@ fn a_signal_that_the_parent_ignores_stays_ignored() {
     }
 }
 
-/// SIGTERM is how schedulers end a command, whatever their own children inherit.
+/// Schedulers end a command with SIGTERM, whatever it inherits from them.
 #[test]
 fn sigterm_is_handled_also_where_the_parent_ignores_it() {
     let bench = Bench::start();
@@ -165,7 +165,7 @@ fn sigterm_is_handled_also_where_the_parent_ignores_it() {
 #[test]
 fn a_second_signal_quits_at_once_whatever_is_under_way() {
     let bench = Bench::start();
-    // A start is waited for a little longer; this one is never answered.
+    // The export waits a little longer for its start, but this one is never answered.
     let stall = Fault::Stall { after: 0 };
     bench.emulator.fail_next(Endpoint::Start, 1, stall);
     let machine = bench.machine();
@@ -179,7 +179,7 @@ fn a_second_signal_quits_at_once_whatever_is_under_way() {
     signal(&child, "INT");
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(said.next().is_none(), "it waited, and said how it ended");
-    // What it left says that it is not known whether an archive was started.
+    // The state that it left says that an archive may have been started.
     let ran = bench.run(&args);
     assert_eq!(ran.code, Some(4), "{ran:?}");
     assert!(ran.stderr.contains("may have been started"), "{ran:?}");
@@ -216,7 +216,7 @@ fn the_emulator_prints_lines_to_paste_and_serves_until_it_is_ended() {
         pairs.map(|(name, value)| (name.to_owned(), value.to_owned()))
     };
     let workspace: Vec<_> = set("export ").collect();
-    // The commented lines go on top of the others.
+    // The commented-out lines are set in addition to the others.
     let account: Vec<_> = set("export ").chain(set("# export ")).collect();
     assert_eq!((workspace.len(), account.len()), (3, 6));
     for variables in [workspace, account] {

@@ -1,6 +1,6 @@
-//! A state that cannot be used: exports run all the same, one warning says that they cannot be
-//! resumed, and what is stored stays. Where the folder was named, that is an error before anything
-//! is started.
+//! A state that cannot be used: exports run anyway, one warning says that they cannot be resumed,
+//! and the state's content stays. If its folder was named, that is an error before anything is
+//! started.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -17,12 +17,12 @@ fn bench() -> Bench {
     Bench::of(Emulator::builder().machines(3).rows(20))
 }
 
-/// The state folder that is the user's own.
+/// The user's own state folder.
 fn own(bench: &Bench) -> PathBuf {
     bench.state.path().join("tulip")
 }
 
-/// A run whose state is in the user's own folder.
+/// Exports with the state in the user's own folder.
 fn run_with_own(bench: &Bench, env: &[(&str, &Path)]) -> Ran {
     let mut command = bench.command();
     command
@@ -32,14 +32,14 @@ fn run_with_own(bench: &Bench, env: &[(&str, &Path)]) -> Ran {
     run(&mut command, &EXPORT)
 }
 
-/// A run whose state is in a folder that was named.
+/// Exports with the state in a folder that was named.
 fn run_with_named(bench: &Bench, env: &[(&str, &Path)]) -> Ran {
     let mut command = bench.command();
     command.env("TULIP_STATE", own(bench));
     run(command.envs(env.iter().copied()), &EXPORT)
 }
 
-/// The archives are stored, and exactly one warning tells of the state.
+/// Checks that the archives are stored, and that the only warning is about the state.
 #[track_caller]
 fn is_exported(bench: &Bench, ran: &Ran, says: &[&str]) {
     assert_eq!(ran.code, Some(0), "{ran:?}");
@@ -52,7 +52,7 @@ fn is_exported(bench: &Bench, ran: &Ran, says: &[&str]) {
     }
 }
 
-/// The run ends before it asks Tulip for anything, and says what to do.
+/// Checks that the run ended before it started anything, and said what to do.
 #[track_caller]
 fn is_refused(bench: &Bench, ran: &Ran, says: &[&str]) {
     assert_eq!(ran.code, Some(2), "{ran:?}");
@@ -72,7 +72,7 @@ fn a_disk_that_becomes_full_costs_no_archive_and_no_second_start() {
     let pending = JobScript::new().pending_until_released();
     bench.emulator.set_default_script(pending);
     let mut child = spawn(&bench, &EXPORT);
-    // Each job is remembered before it is asked about.
+    // Each job is recorded before its first status request.
     let asked = |bench: &Bench| {
         let (jobs, requests) = (bench.emulator.jobs(), bench.emulator.requests());
         let jobs = jobs
@@ -97,7 +97,7 @@ fn a_disk_that_becomes_full_costs_no_archive_and_no_second_start() {
     };
     let says = "this run cannot be resumed later: no space is left for the state in ";
     is_exported(&bench, &ran, &[says]);
-    // What was remembered is there still.
+    // What was recorded is still there.
     std::fs::remove_file(filler).unwrap();
     let again = bench.run(&EXPORT);
     assert_eq!(again.code, Some(0), "{again:?}");
@@ -126,7 +126,7 @@ fn a_read_only_state_is_told_and_left_as_it_is() {
 #[test]
 fn a_state_that_is_damaged_or_of_a_newer_version_is_told_and_left_as_it_is() {
     for (at, bytes, says) in [
-        // The version of the tables, in the header of SQLite.
+        // The schema version, in SQLite's header.
         (60, vec![0, 0, 0, 99], ["newer version", "update tulip"]),
         (100, vec![0xff; 8192], ["is damaged", "tulip runs repair"]),
     ] {
@@ -142,7 +142,7 @@ fn a_state_that_is_damaged_or_of_a_newer_version_is_told_and_left_as_it_is() {
     }
 }
 
-/// No file system of this kind is at hand, so the calls that lock fail as they do there.
+/// No such file system is at hand, so a preloaded library makes the locking calls fail.
 #[test]
 fn a_file_system_without_locks_is_told_at_once() {
     let bench = bench();

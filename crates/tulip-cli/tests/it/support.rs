@@ -1,4 +1,4 @@
-//! An emulator on a runtime of its own, and the command beside it.
+//! An emulator on its own runtime, and the command.
 
 use std::path::Path;
 use std::process::Output;
@@ -16,11 +16,11 @@ pub(crate) struct Bench {
     pub(crate) emulator: Emulator,
     pub(crate) folder: TempDir,
     pub(crate) state: TempDir,
-    // Dropped last: the emulator lives in it.
+    // Dropped last: the emulator runs on it.
     runtime: Runtime,
 }
 
-/// What a run left behind.
+/// The exit code and the output of a run.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
@@ -39,7 +39,7 @@ impl From<Output> for Ran {
 }
 
 impl Ran {
-    /// The JSON objects on stdout, one a line.
+    /// The JSON objects on stdout, one per line.
     pub(crate) fn json(&self) -> Vec<serde_json::Value> {
         let lines = self.stdout.lines();
         lines
@@ -48,19 +48,19 @@ impl Ran {
     }
 }
 
-/// The command in an environment of its own: nothing of the machine's gets in.
+/// The command in a clean environment, without the variables of this machine.
 pub(crate) fn bare() -> Command {
     let mut command = assert_cmd::cargo::cargo_bin_cmd!("tulip");
     command.env_clear();
-    // Nothing is left in the home of whoever runs the tests.
+    // Leave nothing in the home folder of whoever runs the tests.
     command.env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"));
-    // Nor is the config file there read.
+    // Do not read the config file there either.
     command.env("XDG_CONFIG_HOME", env!("CARGO_TARGET_TMPDIR"));
     command
 }
 
-/// Has the command get the signals that a test sends it: one that is ignored by whoever runs the
-/// tests, as a shell does it for a job in the background, would stay ignored.
+/// Resets signals to their defaults in the command. One that its parent ignores, as a shell does
+/// for background jobs, would stay ignored.
 #[cfg(unix)]
 #[expect(
     unsafe_code,
@@ -81,7 +81,6 @@ pub(crate) fn with_default_signals(
     unsafe { command.pre_exec(restore) }
 }
 
-/// Runs the command.
 pub(crate) fn run(command: &mut Command, args: &[&str]) -> Ran {
     command.args(args).output().unwrap().into()
 }
@@ -140,7 +139,7 @@ impl Bench {
         records.into_iter().map(|stored| stored.record).collect()
     }
 
-    /// Whether a run has not ended, which the same command would continue.
+    /// Whether there is an open run, which the same command would continue.
     pub(crate) fn has_open_run(&self) -> bool {
         let ledger = tulip_ledger::SqliteLedger::open(self.state.path()).unwrap();
         let runs = self.block_on(Ledger::runs(&ledger)).unwrap();
@@ -166,12 +165,12 @@ pub(crate) fn files(folder: &Path) -> Vec<String> {
     found
 }
 
-/// A reply of an asset's host that ends a download at once: it leads to no host.
+/// A reply of the asset host that ends a download at once: a redirect to no host.
 pub(crate) fn elsewhere() -> tulip_emulator::Reply {
     tulip_emulator::Reply::redirect(302, "file:///elsewhere")
 }
 
-/// The command as a process that a test can send signals to.
+/// Spawns the command as a process that a test can send signals to.
 #[cfg(unix)]
 pub(crate) fn spawn(bench: &Bench, args: &[&str]) -> std::process::Child {
     let credentials = bench.emulator.credentials();
@@ -198,8 +197,8 @@ pub(crate) fn signal(child: &std::process::Child, name: &str) {
     assert!(sent.unwrap().success());
 }
 
-/// A port of this machine that refuses connections for as long as the tests run: it is bound, so
-/// that nobody else gets it, and not listening.
+/// A local address that refuses connections as long as the tests run. Its port is bound, so that
+/// no other process gets it, but not listening.
 pub(crate) fn refusing() -> std::net::SocketAddr {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();

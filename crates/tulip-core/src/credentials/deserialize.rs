@@ -1,5 +1,5 @@
-//! Credentials from an object with `key` and `secret`. What is refused is not quoted: it may be the
-//! secret.
+//! Deserialisation of credentials from an object with `key` and `secret`. Errors do not quote
+//! rejected values, which may be the secret.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ struct Parts {
     secret: Zeroizing<String>,
 }
 
-/// A text, without its value in the error where it is none.
+/// Reads a string. The error for any other value does not quote it.
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Zeroizing<String>, D::Error> {
     String::deserialize(deserializer)
         .map(Zeroizing::new)
@@ -27,12 +27,13 @@ fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Zeroizing<String>,
 
 impl<'de> Deserialize<'de> for Credentials {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Asked for a map, serde_json itself would quote what it finds instead.
+        // If asked for a map, serde_json would quote any other value in its error.
         deserializer.deserialize_any(PartsVisitor)
     }
 }
 
-/// Reads an object. Whatever else stands there may be the secret, which serde would quote.
+/// Reads an object. Rejects any other value, which may be the secret, without quoting it as serde
+/// would.
 struct PartsVisitor;
 
 impl<'de> Visitor<'de> for PartsVisitor {

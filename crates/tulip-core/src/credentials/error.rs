@@ -1,13 +1,13 @@
-//! Why credentials cannot be used.
+//! Errors of credentials.
 
-/// Why credentials cannot be used. Never holds the secret.
+/// An error reading credentials. Never contains the secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CredentialsError {
-    /// Nothing was set.
+    /// No credentials are set.
     #[error("no credentials: set TULIP_API_KEY and TULIP_API_SECRET, or TULIP_AUTH")]
     Missing,
-    /// One half was set.
+    /// Only one of key and secret is set.
     #[error("{set} is set but {missing} is not; both are needed")]
     Half {
         /// The variable that is set.
@@ -15,7 +15,7 @@ pub enum CredentialsError {
         /// The variable that is not.
         missing: &'static str,
     },
-    /// Two sources were set and disagree.
+    /// Both sources are set, but disagree.
     #[error(
         "TULIP_AUTH and TULIP_API_KEY with TULIP_API_SECRET name different credentials; unset one of them"
     )]
@@ -31,10 +31,10 @@ pub enum CredentialsError {
     Character {
         /// "API key" or "API secret".
         part: &'static str,
-        /// What was found.
+        /// The kind of character found.
         what: &'static str,
     },
-    /// The pasted header is not one.
+    /// The pasted text is not an auth header.
     #[error(
         "the auth header is not usable: {reason}; paste the value of \"Auth Header\" from Tulip's token page, with or without \"Basic \""
     )]

@@ -1,4 +1,4 @@
-//! What is read, what is refused, and what is never shown.
+//! Reading, refusing and masking credentials.
 
 use super::*;
 use proptest::prelude::*;

@@ -9,84 +9,83 @@ use bytes::Bytes;
 use super::{SinkError, SinkErrorKind, SinkLister, SinkReader, StaleUpload};
 use crate::{Checksum, ObjectKey, Timestamp};
 
-/// What a store keeps beside an object, by name: `tulip-job`, `tulip-machine`, `tulip-checksum`.
-/// Names are lower case ASCII letters, digits and hyphens, as HTTP headers want them; values are
-/// any text.
+/// The metadata that a store keeps with an object, by name: `tulip-job`, `tulip-machine`,
+/// `tulip-checksum`. Names are lower-case ASCII letters, digits and hyphens, as HTTP headers
+/// require; values are any text.
 pub type Metadata = BTreeMap<String, String>;
 
-/// Chunks that an export writes lie in memory as in the object: the address of a chunk and its
-/// offset in the object are equal modulo this many bytes, except of small pieces and the last
-/// chunk. A sink can use it to hand chunks to a disk without a copy. It is a hint for speed: no
-/// sink may need it.
+/// The alignment of the chunks that an export writes: the address of a chunk and its offset in the
+/// object are equal modulo this many bytes, except for small pieces and the last chunk. A sink can
+/// use it to pass chunks to a disk without a copy. It is only a hint for speed: no sink may rely on
+/// it.
 pub const CHUNK_ALIGNMENT: usize = 4096;
 
-/// A place where archives are kept.
+/// A store for archives.
 ///
-/// What an implementation promises:
-/// - Nothing can be seen under a key before [`SinkWriter::close`] has returned, and the object
-///   that was there before stays whole until then.
+/// Implementations promise:
+/// - Nothing is visible under a key before [`SinkWriter::close`] has returned, and an existing
+///   object stays whole until then.
 /// - Writers for different keys do not mix, however many are open at once.
 /// - Memory per writer is bounded, whatever the object's size.
 #[async_trait]
 pub trait Sink: Send + Sync + fmt::Debug {
-    /// The URL scheme under which this sink is known, for receipts and messages.
+    /// Returns the URL scheme of this sink, for receipts and messages.
     fn scheme(&self) -> &str;
 
-    /// Where the object of `key` lies, to be shown: a path or URL without any secret.
+    /// Returns the location of the object under `key`, for display: a path or URL without secrets.
     fn location(&self, key: &ObjectKey) -> String;
 
-    /// What this sink can do beyond writing: what it promises, the same at any time. What a store
-    /// turns out not to keep, [`Sink::probe`] tells. By default nothing.
+    /// Returns what this sink promises beyond writing: by default nothing. The promise never
+    /// changes; [`Sink::probe`] reports what a store turns out to lack.
     fn capabilities(&self) -> Capabilities {
         Capabilities::default()
     }
 
     /// Checks, before anything is started or downloaded, that objects can be written: that the
-    /// place exists, answers, and lets us in. Reports what the store can really do there, which
-    /// can be less than [`Sink::capabilities`] promises. `mode` is how objects will be opened:
-    /// [`WriteMode::Create`] has to be tried only where it will be used. By default nothing is
-    /// checked.
+    /// target exists, answers, and grants access. Reports what the store can really do, which can
+    /// be less than [`Sink::capabilities`] promises. `mode` is how objects will be opened:
+    /// [`WriteMode::Create`] need only be tried if it will be used. By default nothing is checked.
     ///
     /// # Errors
-    /// [`SinkError`] saying what stands in the way.
+    /// [`SinkError`] that says what is in the way.
     async fn probe(&self, mode: WriteMode) -> Result<Probe, SinkError> {
         let _ = mode;
         Ok(Probe::unchecked(self.capabilities()))
     }
 
-    /// Like [`Sink::probe`], but also sends a part of real size, to find limits such as the largest
-    /// body that a proxy accepts. `tulip sinks check` uses it. It may send megabytes, and leaves
-    /// nothing. By default it is the probe.
+    /// Like [`Sink::probe`], but also sends a part of realistic size, to find limits such as the
+    /// largest body that a proxy accepts. Used by `tulip sinks check`. It may send megabytes, and
+    /// leaves nothing behind. By default it is the probe.
     ///
     /// # Errors
-    /// As [`Sink::probe`].
+    /// See [`Sink::probe`].
     async fn check(&self, mode: WriteMode) -> Result<Probe, SinkError> {
         self.probe(mode).await
     }
 
-    /// The object that is stored under `key`, or `None`. Needs [`Capabilities::lookup`].
+    /// Returns the object stored under `key`, or `None`. Requires [`Capabilities::lookup`].
     ///
     /// # Errors
-    /// [`SinkErrorKind::Unsupported`] by default; otherwise what kept the sink from looking.
+    /// [`SinkErrorKind::Unsupported`] by default; otherwise the reason the lookup failed.
     async fn lookup(&self, key: &ObjectKey) -> Result<Option<StoredObject>, SinkError> {
         Err(unsupported(self.scheme(), format!("look up {key}")))
     }
 
-    /// Reads the object that is stored under `key`, or gives `None` where there is none. Needs
-    /// [`Capabilities::read`].
+    /// Opens the object stored under `key` for reading, or returns `None` if there is none.
+    /// Requires [`Capabilities::read`].
     ///
     /// # Errors
-    /// [`SinkErrorKind::Unsupported`] by default; otherwise what kept the sink from reading.
+    /// [`SinkErrorKind::Unsupported`] by default; otherwise the reason the sink could not read.
     async fn read(&self, key: &ObjectKey) -> Result<Option<Box<dyn SinkReader>>, SinkError> {
         Err(unsupported(self.scheme(), format!("read {key}")))
     }
 
-    /// Lists every object below the sink's root, in no particular order. Staged objects are left
-    /// out. What cannot be looked at, or has a name that is no key, is reported as skipped. Needs
-    /// [`Capabilities::read`].
+    /// Lists every object below the sink's root, in no particular order and without staged objects.
+    /// Anything that cannot be inspected, or whose name is not a key, is reported as skipped.
+    /// Requires [`Capabilities::read`].
     ///
     /// # Errors
-    /// [`SinkErrorKind::Unsupported`] by default; otherwise what kept the sink from listing.
+    /// [`SinkErrorKind::Unsupported`] by default; otherwise the reason the sink could not list.
     async fn list(&self) -> Result<Box<dyn SinkLister>, SinkError> {
         Err(unsupported(self.scheme(), "list what it holds".to_owned()))
     }
@@ -96,22 +95,22 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// anything to remove.
     ///
     /// # Errors
-    /// [`SinkError`] when the object cannot be opened; [`SinkErrorKind::AlreadyExists`] where
-    /// `options` ask for a new object and one is known to be there; [`SinkErrorKind::Unsupported`]
-    /// where they ask for that and the store does not keep it; [`SinkErrorKind::TooLarge`] where
-    /// the announced size is more than the sink can hold.
+    /// [`SinkError`] if the object cannot be opened: [`SinkErrorKind::AlreadyExists`] if `options`
+    /// ask for a new object and one is known to exist; [`SinkErrorKind::Unsupported`] if they ask
+    /// for that and the store cannot guarantee it; [`SinkErrorKind::TooLarge`] if the announced
+    /// size is more than the sink can hold.
     async fn open(
         &self,
         key: &ObjectKey,
         options: &OpenOptions,
     ) -> Result<Box<dyn SinkWriter>, SinkError>;
 
-    /// Resumes an object of which an earlier writer has left the first `bytes` bytes, as its
-    /// [`SinkWriter::checkpoint`] had reported. Gives `None` where they are no longer there. Needs
-    /// [`Capabilities::resume`].
+    /// Resumes an object from the first `bytes` bytes that an earlier writer left, as reported by
+    /// one of its [checkpoints](SinkWriter::checkpoint). Returns `None` if they no longer exist.
+    /// Requires [`Capabilities::resume`].
     ///
     /// # Errors
-    /// As [`Sink::open`]. [`SinkErrorKind::Unsupported`] by default.
+    /// See [`Sink::open`]. [`SinkErrorKind::Unsupported`] by default.
     async fn resume(
         &self,
         key: &ObjectKey,
@@ -123,22 +122,22 @@ pub trait Sink: Send + Sync + fmt::Debug {
         Err(unsupported(self.scheme(), format!("resume {key}")))
     }
 
-    /// Removes what an earlier writer of `key` has left: a staged file, an unfinished upload. That
-    /// nothing is left (any more) is no error. By default there is never anything.
+    /// Removes what an earlier writer of `key` left behind: a staged file, an unfinished upload. It
+    /// is not an error if nothing is left. Does nothing by default.
     ///
     /// # Errors
-    /// [`SinkError`] when something stays; its message says what. [`SinkErrorKind::Unsupported`]
-    /// if it cannot be found without a resume token.
+    /// [`SinkError`] if something remains; its message says what. [`SinkErrorKind::Unsupported`] if
+    /// it cannot be found without a resume token.
     async fn discard(&self, key: &ObjectKey, left: &StaleUpload) -> Result<(), SinkError> {
         let _ = (key, left);
         Ok(())
     }
 
-    /// Removes what any writer has staged below the root before `before` and not removed, and
-    /// returns how many items that was. By default there is never anything.
+    /// Removes everything below the root that any writer staged before `before` and did not remove,
+    /// and returns the number of items. Does nothing by default.
     ///
     /// # Errors
-    /// [`SinkError`] when something stays, or could not be looked for.
+    /// [`SinkError`] if something remains, or the search failed.
     async fn sweep(&self, before: Timestamp) -> Result<u64, SinkError> {
         let _ = before;
         Ok(0)
@@ -153,77 +152,78 @@ fn unsupported(scheme: &str, what: String) -> SinkError {
 /// One object being written.
 ///
 /// # Cancellation
-/// Dropping a writer, also inside one of its futures, leaves nothing visible under the key. What
-/// it leaves elsewhere (a staging file, an unfinished upload) is the implementation's to remove
-/// where a drop allows that, unless [`SinkWriter::checkpoint`] has asked for it to be kept;
-/// [`SinkWriter::abort`] always does.
+/// Dropping a writer, even inside one of its futures, leaves nothing visible under the key. The
+/// implementation removes what it leaves elsewhere (a staging file, an unfinished upload) if a drop
+/// allows that, unless [`SinkWriter::checkpoint`] has asked to keep it; [`SinkWriter::abort`]
+/// always removes it.
 #[async_trait]
 pub trait SinkWriter: Send {
-    /// Takes one chunk. When it returns, the whole chunk has been accepted, in order, and the
-    /// sink is ready for the next: a slow sink delays here, and so slows the download. An empty
-    /// chunk is allowed and changes nothing.
+    /// Writes one chunk. When it returns, the sink has accepted the whole chunk, in order, and is
+    /// ready for the next: a slow sink delays here, which slows the download. An empty chunk is
+    /// allowed and changes nothing.
     ///
     /// # Errors
-    /// [`SinkError`]; the object is lost then, and every later call fails too.
+    /// [`SinkError`]; the object is then lost, and every later call except [`SinkWriter::abort`]
+    /// fails too.
     async fn write(&mut self, chunk: Bytes) -> Result<(), SinkError>;
 
-    /// A resume token: by it [`Sink::resume`] and [`Sink::discard`] find what this writer has made
-    /// so far, should its process end now. The caller asks for it after [`Sink::open`] and after
-    /// every write and stores it, so it is cheap and holds no secret. `None`, as by default, as
-    /// long as nothing would be left.
+    /// Returns a resume token, with which [`Sink::resume`] and [`Sink::discard`] find what this
+    /// writer has made so far if its process ends now. The caller asks for it after [`Sink::open`]
+    /// and after every write and stores it, so it must be cheap and contain no secret. `None`, the
+    /// default, as long as nothing would be left.
     fn resume_token(&self) -> Option<String> {
         None
     }
 
     /// Whether nothing is staged before [`SinkWriter::close`], because the object is so small by
     /// its [size hint](OpenOptions::size_hint) that it goes to the store as a whole. The caller
-    /// then need not record it before. `false` by default.
+    /// then need not record it beforehand. `false` by default.
     fn stages_on_close(&self) -> bool {
         false
     }
 
-    /// Makes all that has been written available to [`Sink::resume`] in another process, and
-    /// returns how many bytes that is. From then on a drop keeps them. `None`, as by default, where
-    /// the sink cannot do that; what was in flight has arrived all the same.
+    /// Makes everything written so far available to [`Sink::resume`] in another process, and
+    /// returns its size in bytes. From then on a drop keeps it. `None`, the default, if the sink
+    /// cannot do that; even then, data in flight has reached the store.
     ///
     /// # Errors
-    /// As [`SinkWriter::write`].
+    /// See [`SinkWriter::write`].
     async fn checkpoint(&mut self) -> Result<Option<u64>, SinkError> {
         Ok(None)
     }
 
-    /// Adds metadata that only became known while the object was written, such as its checksum.
-    /// Called at most once, before [`SinkWriter::close`]. By default it is ignored, as is right
-    /// for a store that keeps none, or that takes it only at the beginning.
+    /// Adds metadata that only became known during the write, such as the object's checksum. Called
+    /// at most once, before [`SinkWriter::close`]. Ignored by default, which is right for a store
+    /// that keeps no metadata, or takes it only at the start.
     fn annotate(&mut self, metadata: &Metadata) {
         let _ = metadata;
     }
 
-    /// Makes the object visible, whole, and durable as far as the store goes.
+    /// Makes the object visible, whole, and as durable as the store allows.
     ///
     /// # Errors
-    /// [`SinkError`]; nothing new is visible then, except where the store's answer was lost.
+    /// [`SinkError`]; nothing new is then visible, unless the store's answer was lost.
     async fn close(self: Box<Self>) -> Result<StoredObject, SinkError>;
 
     /// Removes what has been written.
     ///
     /// # Errors
-    /// [`SinkError`] when something was left behind; its message says what.
+    /// [`SinkError`] if something was left behind; its message says what.
     async fn abort(self: Box<Self>) -> Result<(), SinkError>;
 }
 
-/// What [`Sink::probe`] found.
+/// The result of [`Sink::probe`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Probe {
-    /// What the store can do there. It stays so for as long as the sink lives.
+    /// What the store can do. Does not change while the sink lives.
     pub capabilities: Capabilities,
-    /// Whether anything was checked: a sink without a probe of its own only assumes.
+    /// Whether anything was checked: a sink without its own probe only assumes.
     pub checked: bool,
 }
 
 impl Probe {
-    /// The store was tried, and has these capabilities.
+    /// Creates the result of a check that found these capabilities.
     #[must_use]
     pub const fn checked(capabilities: Capabilities) -> Self {
         Self {
@@ -232,7 +232,7 @@ impl Probe {
         }
     }
 
-    /// Nothing was tried; these capabilities are assumed.
+    /// Creates a result that assumes these capabilities unchecked.
     #[must_use]
     pub const fn unchecked(capabilities: Capabilities) -> Self {
         Self {
@@ -242,21 +242,21 @@ impl Probe {
     }
 }
 
-/// What a sink can do beyond writing, and how it tells keys apart.
+/// What a sink can do beyond writing, and how it distinguishes keys.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capabilities {
     /// [`Sink::lookup`] works.
     pub lookup: bool,
-    /// [`WriteMode::Create`] is atomic: of two writers, one gets the key, the other an error.
+    /// [`WriteMode::Create`] is atomic: of two writers, one gets the key and the other an error.
     pub atomic_create: bool,
     /// [`Sink::read`] and [`Sink::list`] work.
     pub read: bool,
     /// [`Sink::resume`] works.
     pub resume: bool,
-    /// Keys that differ only in the case of letters are the same object.
+    /// Keys that differ only in case are the same object.
     pub ignores_case: bool,
-    /// Keys that are the same text in different Unicode normalization forms are the same object.
+    /// Keys that differ only in Unicode normalization form are the same object.
     pub ignores_unicode_form: bool,
 }
 
@@ -271,42 +271,42 @@ impl Capabilities {
         ignores_unicode_form: false,
     };
 
-    /// The same capabilities with [`Capabilities::lookup`].
+    /// Sets [`Capabilities::lookup`].
     #[must_use]
     pub const fn with_lookup(mut self) -> Self {
         self.lookup = true;
         self
     }
 
-    /// The same capabilities with [`Capabilities::atomic_create`].
+    /// Sets [`Capabilities::atomic_create`].
     #[must_use]
     pub const fn with_atomic_create(mut self) -> Self {
         self.atomic_create = true;
         self
     }
 
-    /// The same capabilities with [`Capabilities::read`].
+    /// Sets [`Capabilities::read`].
     #[must_use]
     pub const fn with_read(mut self) -> Self {
         self.read = true;
         self
     }
 
-    /// The same capabilities with [`Capabilities::resume`].
+    /// Sets [`Capabilities::resume`].
     #[must_use]
     pub const fn with_resume(mut self) -> Self {
         self.resume = true;
         self
     }
 
-    /// The same capabilities with [`Capabilities::ignores_case`].
+    /// Sets [`Capabilities::ignores_case`].
     #[must_use]
     pub const fn with_ignored_case(mut self) -> Self {
         self.ignores_case = true;
         self
     }
 
-    /// The same capabilities with [`Capabilities::ignores_unicode_form`].
+    /// Sets [`Capabilities::ignores_unicode_form`].
     #[must_use]
     pub const fn with_ignored_unicode_form(mut self) -> Self {
         self.ignores_unicode_form = true;
@@ -314,55 +314,55 @@ impl Capabilities {
     }
 }
 
-/// What to do with an object that is there already.
+/// What to do if an object already exists.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WriteMode {
-    /// Replace it, at once and whole.
+    /// Replace it atomically.
     #[default]
     Overwrite,
-    /// Leave it and fail with [`SinkErrorKind::AlreadyExists`]. A sink without
-    /// [`Capabilities::atomic_create`] refuses this with [`SinkErrorKind::Unsupported`].
+    /// Keep it and fail with [`SinkErrorKind::AlreadyExists`]. A sink without
+    /// [`Capabilities::atomic_create`] refuses this mode with [`SinkErrorKind::Unsupported`].
     Create,
 }
 
-/// How to write an object.
+/// Options for writing an object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OpenOptions {
-    /// What to do with an object that is there already.
+    /// What to do if an object already exists.
     pub mode: WriteMode,
     /// The media type, for example `text/csv`, for stores that keep one.
     pub content_type: Option<String>,
-    /// How many bytes will come, where that is known.
+    /// The number of bytes to come, if known.
     pub size_hint: Option<u64>,
-    /// What is to be kept beside the object, by stores that can.
+    /// The metadata to keep with the object, for stores that can.
     pub metadata: Metadata,
 }
 
 impl OpenOptions {
-    /// The same options with `mode`.
+    /// Sets the write mode.
     #[must_use]
     pub fn with_mode(mut self, mode: WriteMode) -> Self {
         self.mode = mode;
         self
     }
 
-    /// The same options with a media type.
+    /// Sets the media type.
     #[must_use]
     pub fn with_content_type(mut self, content_type: impl Into<String>) -> Self {
         self.content_type = Some(content_type.into());
         self
     }
 
-    /// The same options with the number of bytes to come.
+    /// Sets the number of bytes to come.
     #[must_use]
     pub fn with_size_hint(mut self, bytes: Option<u64>) -> Self {
         self.size_hint = bytes;
         self
     }
 
-    /// The same options with metadata.
+    /// Sets the metadata.
     #[must_use]
     pub fn with_metadata(mut self, metadata: Metadata) -> Self {
         self.metadata = metadata;
@@ -370,21 +370,21 @@ impl OpenOptions {
     }
 }
 
-/// An object that a sink keeps.
+/// An object in a sink.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoredObject {
     /// Its size in bytes.
     pub bytes: u64,
-    /// The entity tag that the store gave it, if it gives any. A writer must tell the one that
-    /// [`Sink::lookup`] will tell, or none: by it an object is told from one that replaced it.
+    /// The entity tag that the store gave it, if any. A writer must report the tag that
+    /// [`Sink::lookup`] will report, or none: callers use it to notice that an object was replaced.
     pub etag: Option<String>,
-    /// The checksum of its bytes by the store's own account, if it gives any that is known here.
+    /// The checksum of its bytes as reported by the store, if it reports a known one.
     pub checksum: Option<Checksum>,
 }
 
 impl StoredObject {
-    /// An object of `bytes` bytes.
+    /// Creates an object of `bytes` bytes.
     #[must_use]
     pub const fn new(bytes: u64) -> Self {
         Self {
@@ -394,15 +394,15 @@ impl StoredObject {
         }
     }
 
-    /// The same object with its entity tag.
+    /// Sets the entity tag.
     #[must_use]
     pub fn with_etag(mut self, etag: Option<String>) -> Self {
         self.etag = etag;
         self
     }
 
-    /// The same object with the checksum that the store computed: never one of our own, which
-    /// would be compared with itself.
+    /// Sets the checksum that the store computed. It must not be one of our own, which would be
+    /// compared with itself.
     #[must_use]
     pub fn with_checksum(mut self, checksum: Option<Checksum>) -> Self {
         self.checksum = checksum;
@@ -413,15 +413,15 @@ impl StoredObject {
 /// An object that is being resumed.
 #[non_exhaustive]
 pub struct Resumed {
-    /// Writes after the bytes that are kept.
+    /// The writer, which continues after the kept bytes.
     pub writer: Box<dyn SinkWriter>,
-    /// Reads exactly the bytes that are kept. What they are is for the caller to check, before it
-    /// writes: a machine that lost its power may have kept others than were written.
+    /// Reads exactly the kept bytes. The caller must check them before it writes: a machine that
+    /// lost power may have kept other bytes than were written.
     pub kept: Box<dyn SinkReader>,
 }
 
 impl Resumed {
-    /// An object by what writes it and what reads the bytes that are kept.
+    /// Creates it from the writer and the reader of the kept bytes.
     #[must_use]
     pub fn new(writer: Box<dyn SinkWriter>, kept: Box<dyn SinkReader>) -> Self {
         Self { writer, kept }

@@ -1,36 +1,36 @@
-//! What can go wrong in a sink.
+//! Errors of sinks.
 
 use std::error::Error as StdError;
 use std::fmt;
 
 use crate::one_line;
 
-/// The class of a sink's error: what the person can do about it.
+/// The class of a sink's error, by what the user can do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SinkErrorKind {
     /// The target is configured wrongly: a bad URL, a path that is a file.
     InvalidTarget,
-    /// The place is not there: no such bucket or directory.
+    /// The target does not exist: no such bucket or directory.
     NotFound,
     /// The sink refuses access.
     PermissionDenied,
-    /// The object already exists and was not to be replaced.
+    /// The object already exists and must not be replaced.
     AlreadyExists,
     /// No room is left, or a quota is used up.
     StorageFull,
-    /// The object is larger than the sink can hold as it is set up.
+    /// The object is larger than the sink, as configured, can hold.
     TooLarge,
-    /// The sink cannot be reached, or is overloaded: trying again can help.
+    /// The sink cannot be reached or is overloaded: a retry can help.
     Unavailable,
-    /// The sink does not have this ability.
+    /// The sink does not support this.
     Unsupported,
     /// Anything else.
     Other,
 }
 
 impl SinkErrorKind {
-    /// The class of a failure that a server tells by an HTTP status.
+    /// Returns the class of a failure that a server reports with an HTTP status.
     ///
     /// ```
     /// use tulip_core::sink::SinkErrorKind;
@@ -51,7 +51,7 @@ impl SinkErrorKind {
         }
     }
 
-    /// What the person can do next, where the kind tells.
+    /// Returns what the user can do next, if the kind determines it.
     const fn advice(self) -> Option<&'static str> {
         Some(match self {
             Self::InvalidTarget => "check the target that was given",
@@ -86,9 +86,9 @@ pub struct SinkError {
 }
 
 impl SinkError {
-    /// An error of `kind`. The message names the operation and the object, and holds no secret.
-    /// Control characters in it, which an object's or a server's name may have brought, are left
-    /// out.
+    /// Creates an error of `kind`. The message names the operation and the object, and contains no
+    /// secret. If the name of an object or a server brings control characters into it, it is
+    /// cleaned with [`one_line`](crate::one_line).
     pub fn new(kind: SinkErrorKind, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -99,8 +99,8 @@ impl SinkError {
         }
     }
 
-    /// The same error in more exact words than those of its kind: why, as in "no such bucket", and
-    /// what to do about it.
+    /// Replaces the words of the kind with more precise ones: a reason, such as "no such bucket",
+    /// and what to do about it.
     #[must_use]
     pub fn with_reason(mut self, reason: impl Into<String>, advice: impl Into<String>) -> Self {
         self.reason = Some(printable(reason.into()));
@@ -108,27 +108,27 @@ impl SinkError {
         self
     }
 
-    /// The same error with its cause, which must hold no secret either. Clean what a server said
-    /// with [`one_line`](crate::one_line) first: it is shown as it is.
+    /// Sets the cause, which must contain no secret either. Clean a server's message with
+    /// [`one_line`](crate::one_line) first: the cause is shown unchanged.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// The class of the error.
+    /// Returns the class of the error.
     #[must_use]
     pub fn kind(&self) -> SinkErrorKind {
         self.kind
     }
 
-    /// Whether the same call can succeed later without anybody changing anything.
+    /// Whether the same call can succeed later without any change.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.kind == SinkErrorKind::Unavailable
     }
 
-    /// Whether the place or object is not there.
+    /// Whether the target or object does not exist.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.kind == SinkErrorKind::NotFound
@@ -140,14 +140,14 @@ impl SinkError {
         self.kind == SinkErrorKind::PermissionDenied
     }
 
-    /// Whether an object is there that was not to be replaced.
+    /// Whether the object already exists and must not be replaced.
     #[must_use]
     pub fn is_already_exists(&self) -> bool {
         self.kind == SinkErrorKind::AlreadyExists
     }
 }
 
-/// A text without characters that steer a terminal or break a line.
+/// Cleans a text if it contains characters that could control a terminal or break a line.
 fn printable(text: String) -> String {
     match text.chars().any(char::is_control) {
         true => one_line(&text, MAX_TEXT),
@@ -155,7 +155,7 @@ fn printable(text: String) -> String {
     }
 }
 
-/// The most characters of a text that had to be cleaned.
+/// The maximum length of a cleaned text, in characters.
 const MAX_TEXT: usize = 2000;
 
 impl fmt::Display for SinkError {
@@ -179,7 +179,7 @@ impl fmt::Display for SinkError {
     }
 }
 
-/// On one line, since a `main` that returns the error prints it so.
+/// On one line, because a `main` that returns the error prints its `Debug` form.
 impl fmt::Debug for SinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("SinkError");

@@ -11,31 +11,31 @@ use crate::NetworkOptions;
 /// Makes sinks from the URLs of one scheme.
 #[async_trait]
 pub trait SinkFactory: Send + Sync {
-    /// The URL scheme, in lower case, for example `s3`.
+    /// Returns the URL scheme, in lower case, for example `s3`.
     fn scheme(&self) -> &str;
 
-    /// One line of help: what the sink writes to.
+    /// Returns one line of help: what the sink writes to.
     fn summary(&self) -> &str;
 
-    /// A URL that shows the form, for example `s3://bucket/prefix`.
+    /// Returns an example URL, such as `s3://bucket/prefix`.
     fn example(&self) -> &str;
 
-    /// The options that the query of a URL may hold. The registry refuses any other before
-    /// [`SinkFactory::connect`] sees it. By default there are none.
+    /// Returns the options that a URL's query may contain. The registry refuses any other before it
+    /// calls [`SinkFactory::connect`]. None by default.
     fn options(&self) -> &[SinkOption] {
         &[]
     }
 
-    /// What the sinks of this scheme can do, where nothing about the single store says otherwise.
-    /// By default nothing beyond writing.
+    /// Returns what the sinks of this scheme can do, unless a particular store differs. By default
+    /// nothing beyond writing.
     fn capabilities(&self) -> Capabilities {
         Capabilities::default()
     }
 
-    /// Makes the sink of `url`. Whether it can be reached and written is [`Sink::probe`]'s.
+    /// Creates the sink for `url`. [`Sink::probe`] checks whether it can be reached and written to.
     ///
     /// # Errors
-    /// [`SinkErrorKind::InvalidTarget`](super::SinkErrorKind::InvalidTarget) when the URL or an
+    /// [`SinkErrorKind::InvalidTarget`](super::SinkErrorKind::InvalidTarget) if the URL or an
     /// option in it cannot be used.
     async fn connect(
         &self,

@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use super::{Capabilities, Sink, SinkError, SinkFactory, SinkUrl};
 use crate::NetworkOptions;
 
-/// What makes a sink of a URL.
+/// A function that creates a sink from a URL.
 type Connect = fn(&SinkUrl, &NetworkOptions) -> Result<Arc<dyn Sink>, SinkError>;
 
-/// A [`SinkFactory`] made of a function, for a sink that takes no options and has nothing to await
-/// before it is there.
+/// A [`SinkFactory`] made from a function, for a sink that takes no options and needs no
+/// asynchronous setup.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -43,7 +43,7 @@ pub struct FactoryFn {
 }
 
 impl FactoryFn {
-    /// A factory for URLs of `scheme`, which is in lower case.
+    /// Creates a factory for URLs of `scheme`, which must be in lower case.
     #[must_use]
     pub const fn new(scheme: &'static str, connect: Connect) -> Self {
         Self {
@@ -55,21 +55,21 @@ impl FactoryFn {
         }
     }
 
-    /// The same factory with its [`SinkFactory::summary`].
+    /// Sets the [`SinkFactory::summary`].
     #[must_use]
     pub const fn with_summary(mut self, summary: &'static str) -> Self {
         self.summary = summary;
         self
     }
 
-    /// The same factory with its [`SinkFactory::example`].
+    /// Sets the [`SinkFactory::example`].
     #[must_use]
     pub const fn with_example(mut self, example: &'static str) -> Self {
         self.example = example;
         self
     }
 
-    /// The same factory with its [`SinkFactory::capabilities`].
+    /// Sets the [`SinkFactory::capabilities`].
     #[must_use]
     pub const fn with_capabilities(mut self, capabilities: Capabilities) -> Self {
         self.capabilities = capabilities;

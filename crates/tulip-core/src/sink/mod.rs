@@ -1,11 +1,11 @@
-//! The contract between an export and the place where archives are kept.
+//! The contract between an export and the store that keeps its archives.
 //!
-//! A [`Sink`] opens an object under a key and hands out a [`SinkWriter`]; chunks are written in
+//! A [`Sink`] opens an object under a key and returns a [`SinkWriter`]. Chunks are written in
 //! order; then the writer is closed, which makes the object visible, or aborted, which leaves
-//! nothing. A [`SinkFactory`] makes sinks from URLs of its scheme and is found in a
+//! nothing. A [`SinkFactory`] makes sinks from URLs of its scheme. It is found in a
 //! [`SinkRegistry`], which [`register_sink!`](crate::register_sink) fills at link time.
 //!
-//! A whole sink, kept in memory:
+//! A complete sink that keeps objects in memory:
 //!
 //! ```
 //! use std::collections::BTreeMap;

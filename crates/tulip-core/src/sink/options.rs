@@ -2,7 +2,7 @@
 
 use super::{SinkError, SinkErrorKind, SinkUrl};
 
-/// One option that a sink takes in its URL's query.
+/// An option in the query of a sink's URL.
 ///
 /// ```
 /// use tulip_core::sink::SinkOption;
@@ -12,20 +12,20 @@ use super::{SinkError, SinkErrorKind, SinkUrl};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SinkOption {
-    /// Its name, for example `region`. One that ends in `.NAME` stands for any name there:
+    /// Its name, for example `region`. A name that ends in `.NAME` accepts any name there:
     /// `metadata.NAME` allows `metadata.team`.
     pub name: &'static str,
-    /// One line of help: what it does, the values that it takes, its default.
+    /// One line of help: what it does, the values it takes, its default.
     pub summary: &'static str,
-    /// Whether values can be shown and written down: those that are not said to be are secrets.
+    /// Whether its values can be shown and stored. By default they are secret.
     pub public: bool,
-    /// Whether it only changes how fast or with how much memory objects are written, not where
-    /// they go nor what they are: two URLs that differ in it are the same place.
+    /// Whether it only affects how fast or with how much memory objects are written, not where they
+    /// go or what they contain. URLs that differ only in such options are the same place.
     pub tuning: bool,
 }
 
 impl SinkOption {
-    /// An option by name and summary.
+    /// Creates an option from its name and summary.
     #[must_use]
     pub const fn new(name: &'static str, summary: &'static str) -> Self {
         Self {
@@ -36,14 +36,14 @@ impl SinkOption {
         }
     }
 
-    /// The same option, whose values are no secrets.
+    /// Declares that the option's values are not secret.
     #[must_use]
     pub const fn public(mut self) -> Self {
         self.public = true;
         self
     }
 
-    /// The same option, which only tunes: see [`SinkOption::tuning`](field@SinkOption::tuning).
+    /// Declares that the option only tunes: see [`SinkOption::tuning`](field@SinkOption::tuning).
     #[must_use]
     pub const fn tuning(mut self) -> Self {
         self.tuning = true;
@@ -59,11 +59,10 @@ impl SinkOption {
         }
     }
 
-    /// Refuses a URL that holds an option which is not among `known`, or one twice.
+    /// Refuses a URL with an option that is not in `known`, or with one option twice.
     ///
     /// # Errors
-    /// [`SinkErrorKind::InvalidTarget`], naming the options that are known. Values are never
-    /// shown.
+    /// [`SinkErrorKind::InvalidTarget`], naming the known options. Values are never shown.
     pub(super) fn check(url: &SinkUrl, known: &[Self]) -> Result<(), SinkError> {
         let invalid = |what: String| Err(SinkError::new(SinkErrorKind::InvalidTarget, what));
         let scheme = url.scheme();

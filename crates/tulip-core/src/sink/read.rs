@@ -1,4 +1,4 @@
-//! What a sink gives back: the bytes of an object, and the names of all.
+//! Reading from a sink: the bytes of an object, and the keys of all objects.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -6,18 +6,18 @@ use bytes::Bytes;
 use super::SinkError;
 use crate::ObjectKey;
 
-/// An object that is being read, from its first byte to its last.
+/// An object being read, from its first byte to its last.
 ///
 /// # Cancellation
-/// Reading changes nothing, so every future here can be dropped at any time; the reader is then of
-/// no further use.
+/// Reading changes nothing, so every future here can be dropped at any time; the reader is then no
+/// longer usable.
 #[async_trait]
 pub trait SinkReader: Send {
-    /// The next bytes, in order, or `None` after the last. A chunk is never empty, and no larger
-    /// than some MiB.
+    /// Returns the next bytes, in order, or `None` after the last. A chunk is never empty, and no
+    /// larger than a few MiB.
     ///
     /// # Errors
-    /// [`SinkError`]; what has been read until then is no whole object.
+    /// [`SinkError`]; the bytes read until then are not a whole object.
     async fn next(&mut self) -> Result<Option<Bytes>, SinkError>;
 }
 
@@ -27,19 +27,19 @@ pub trait SinkReader: Send {
 pub enum Listed {
     /// The key of an object.
     Key(ObjectKey),
-    /// Something that cannot be looked at or has no key, such as a folder without the permission to
-    /// read it. Objects in it are missing from the list; all others are listed.
+    /// Something that cannot be inspected or has no valid key, such as a folder without read
+    /// permission. Objects in it are missing from the list; all others are listed.
     #[non_exhaustive]
     Skipped {
-        /// Where it is, fit to be shown: without secrets and control characters.
+        /// Its location, safe to show: without secrets and control characters.
         location: String,
-        /// Why it was skipped, as a whole sentence that names the place.
+        /// Why it was skipped, as a whole sentence that names the location.
         reason: SinkError,
     },
 }
 
 impl Listed {
-    /// An entry that was skipped.
+    /// Creates a skipped entry.
     pub fn skipped(location: impl Into<String>, reason: SinkError) -> Self {
         Self::Skipped {
             location: location.into(),
@@ -48,16 +48,16 @@ impl Listed {
     }
 }
 
-/// The objects of a sink, one after the other, in no particular order.
+/// The objects of a sink, one at a time, in no particular order.
 ///
 /// # Cancellation
-/// As with [`SinkReader`].
+/// See [`SinkReader`].
 #[async_trait]
 pub trait SinkLister: Send {
-    /// The next entry, or `None` after the last. An entry that cannot be listed is reported as
-    /// [`Listed::Skipped`] and ends nothing.
+    /// Returns the next entry, or `None` after the last. An entry that cannot be listed is reported
+    /// as [`Listed::Skipped`] and does not end the list.
     ///
     /// # Errors
-    /// [`SinkError`] when the rest cannot be listed; every later call fails too.
+    /// [`SinkError`] if the rest cannot be listed; every later call then fails too.
     async fn next(&mut self) -> Result<Option<Listed>, SinkError>;
 }

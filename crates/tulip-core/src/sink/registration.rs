@@ -1,16 +1,15 @@
-//! What crates register at link time: sinks, and hints about sinks that they could bring.
+//! Link-time registration of sinks, and of hints about sinks that a cargo feature adds.
 
 use super::SinkFactory;
 
-/// A factory that was registered at link time; made by
-/// [`register_sink!`](crate::register_sink).
+/// A factory registered at link time by [`register_sink!`](crate::register_sink).
 #[derive(Debug)]
 pub struct SinkRegistration {
     pub(super) factory: &'static dyn SinkFactory,
 }
 
 impl SinkRegistration {
-    /// For [`register_sink!`](crate::register_sink).
+    /// Used by [`register_sink!`](crate::register_sink).
     #[doc(hidden)]
     #[must_use]
     pub const fn new(factory: &'static dyn SinkFactory) -> Self {
@@ -23,8 +22,8 @@ inventory::collect!(SinkRegistration);
 /// Registers a [`SinkFactory`] at link time, so that
 /// [`SinkRegistry::linked`](crate::sink::SinkRegistry::linked) finds it.
 ///
-/// Takes an expression for a factory that can stand in a `static`. A crate that only registers
-/// must be named by the binary, or the linker drops it: write `use my_sink as _;` there.
+/// Takes an expression for a factory that is valid in a `static`. A crate that only registers must
+/// be named by the binary, or the linker drops it: write `use my_sink as _;` there.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -58,7 +57,7 @@ macro_rules! register_sink {
     };
 }
 
-/// The cargo feature that adds the sink of a scheme; made by
+/// The cargo feature that adds the sink of a scheme, registered by
 /// [`register_sink_hint!`](crate::register_sink_hint).
 #[derive(Debug)]
 pub struct SinkHint {
@@ -67,7 +66,7 @@ pub struct SinkHint {
 }
 
 impl SinkHint {
-    /// For [`register_sink_hint!`](crate::register_sink_hint).
+    /// Used by [`register_sink_hint!`](crate::register_sink_hint).
     #[doc(hidden)]
     #[must_use]
     pub const fn new(scheme: &'static str, feature: &'static str) -> Self {
@@ -77,8 +76,8 @@ impl SinkHint {
 
 inventory::collect!(SinkHint);
 
-/// Registers which cargo feature adds the sink of a scheme, for lists of sinks and for the message
-/// about a scheme that no sink has. A crate submits it whether the feature is on or off.
+/// Registers the cargo feature that adds the sink of a scheme, for lists of sinks and for the error
+/// about an unknown scheme. A crate registers it whether the feature is on or off.
 ///
 /// ```
 /// tulip_core::register_sink_hint!("sftp", "ssh");

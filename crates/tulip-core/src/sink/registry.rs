@@ -1,4 +1,4 @@
-//! Which sinks there are.
+//! The registry of sinks.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::NetworkOptions;
 
-/// Two factories for one scheme, or a scheme that cannot be one.
+/// An error registering a sink.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegistryError {
@@ -19,12 +19,12 @@ pub enum RegistryError {
     DuplicateScheme {
         /// The scheme.
         scheme: String,
-        /// The summary of the sink that has it.
+        /// The summary of the registered sink.
         first: String,
-        /// The summary of the sink that was refused.
+        /// The summary of the refused sink.
         second: String,
     },
-    /// The scheme is not a URL scheme in lower case, or so short that it looks like a drive.
+    /// The scheme is not a lower-case URL scheme, or is so short that it looks like a drive letter.
     #[error(
         "{scheme:?} cannot be a sink's scheme: it takes two or more of a-z, 0-9, '+', '-', '.', a letter first"
     )]
@@ -56,16 +56,16 @@ pub struct SinkRegistry {
 }
 
 impl SinkRegistry {
-    /// A registry without any sink.
+    /// Returns a registry without sinks.
     #[must_use]
     pub fn empty() -> Self {
         Self::default()
     }
 
-    /// All sinks that were registered at link time.
+    /// Returns a registry of all sinks that were registered at link time.
     ///
     /// # Errors
-    /// [`RegistryError`] when two of them want the same scheme, or one has an unusable scheme.
+    /// [`RegistryError`] if two of them have the same scheme, or one has an unusable scheme.
     pub fn linked() -> Result<Self, RegistryError> {
         let mut factories: Vec<&'static dyn SinkFactory> = inventory::iter::<SinkRegistration>()
             .map(|r| r.factory)
@@ -82,7 +82,7 @@ impl SinkRegistry {
     /// Adds a sink.
     ///
     /// # Errors
-    /// [`RegistryError`] when its scheme is taken or unusable; the registry is unchanged then.
+    /// [`RegistryError`] if its scheme is taken or unusable; the registry is then unchanged.
     pub fn register(&mut self, factory: impl SinkFactory + 'static) -> Result<(), RegistryError> {
         self.insert(Entry::Explicit(Arc::new(factory)))
     }
@@ -103,22 +103,22 @@ impl SinkRegistry {
         Ok(())
     }
 
-    /// The schemes that are there, sorted.
+    /// Returns the registered schemes, sorted.
     pub fn schemes(&self) -> impl Iterator<Item = &str> {
         self.entries.keys().map(String::as_str)
     }
 
-    /// The factories that are there, sorted by scheme.
+    /// Returns the registered factories, sorted by scheme.
     pub fn factories(&self) -> impl Iterator<Item = &dyn SinkFactory> {
         self.entries.values().map(Entry::factory)
     }
 
-    /// Makes the sink of `url`.
+    /// Creates the sink for `url`.
     ///
     /// # Errors
-    /// [`SinkErrorKind::InvalidTarget`] when no sink has the scheme, naming those that are there
-    /// and the feature that would bring a known one, or when the URL holds an option that the sink
-    /// does not know, or one twice; otherwise the factory's error.
+    /// [`SinkErrorKind::InvalidTarget`] if no sink has the scheme, naming the registered ones and
+    /// the feature that would add a known one, or if the URL has an option that the sink does not
+    /// know, or one twice; otherwise the factory's error.
     pub async fn connect(
         &self,
         url: &SinkUrl,
@@ -132,37 +132,37 @@ impl SinkRegistry {
         factory.connect(url, options).await
     }
 
-    /// `url` as it can be written down: without user info, and with those options alone that the
-    /// sink says are no secrets.
+    /// Returns `url` in a form that can be stored: without user info, and with only those options
+    /// that the sink declares public.
     #[must_use]
     pub fn without_secrets(&self, url: &SinkUrl) -> SinkUrl {
         self.retaining(url, |option| option.public)
     }
 
-    /// `url` as it can be shown: with the values of those options alone that the sink says are no
-    /// secrets. `Display` of the URL itself masks all of them.
+    /// Returns `url` in a form that can be shown: with only the values of those options that the
+    /// sink declares public. `Display` of the URL itself masks all values.
     #[must_use]
     pub fn shown(&self, url: &SinkUrl) -> String {
         let is_public = |name: &str| self.option(url, name).is_some_and(|option| option.public);
         Shown(url, is_public).to_string()
     }
 
-    /// `url` as it tells one place from another: without user info and secrets, without the
-    /// options that only tune, and with the others in one order.
+    /// Returns `url` in a form that identifies the place: without user info, secrets and the
+    /// options that only tune, and with the others sorted.
     #[must_use]
     pub fn identity(&self, url: &SinkUrl) -> SinkUrl {
         self.retaining(url, |option| option.public && !option.tuning)
             .sorted()
     }
 
-    /// `url` with those options alone that the sink knows and `keep` wants.
+    /// Keeps only those options of `url` that the sink knows and `keep` accepts.
     fn retaining(&self, url: &SinkUrl, keep: impl Fn(&SinkOption) -> bool) -> SinkUrl {
         let wanted = |name: &str| self.option(url, name).is_some_and(&keep);
         url.clone().retaining(wanted)
     }
 
-    /// The cargo feature that adds the sink of a scheme, where a linked crate has registered one with
-    /// [`register_sink_hint!`](crate::register_sink_hint), whether it is on or off.
+    /// Returns the cargo feature, on or off, that adds the sink of a scheme, if a linked crate has
+    /// registered it with [`register_sink_hint!`](crate::register_sink_hint).
     #[must_use]
     pub fn feature(scheme: &str) -> Option<&'static str> {
         let mut hints = inventory::iter::<SinkHint>();
@@ -171,7 +171,7 @@ impl SinkRegistry {
             .map(|hint| hint.feature)
     }
 
-    /// The option of that name that the sink of `url` knows.
+    /// Returns the option called `name` of the sink for `url`, if it has one.
     fn option(&self, url: &SinkUrl, name: &str) -> Option<&SinkOption> {
         let entry = self.entries.get(url.scheme())?;
         let options = entry.factory().options();

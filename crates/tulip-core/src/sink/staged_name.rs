@@ -1,8 +1,7 @@
-//! The name of an object while it is written.
+//! Names of staged objects.
 
-/// The name under which the object `name` is staged: hidden, beside it, and different for every
-/// writer that has another `unique`. Names of this form are left out of lists, and a sweep removes
-/// those that are stale.
+/// Returns the name under which the object `name` is staged: hidden, beside it, and different for
+/// each `unique`. Lists leave out names of this form, and a sweep removes stale ones.
 ///
 /// ```
 /// use tulip_core::sink::{staged_name, staged_target};
@@ -15,7 +14,8 @@ pub fn staged_name(name: &str, unique: u32) -> String {
     format!(".{name}.{unique:08x}.partial")
 }
 
-/// The name of the object that is staged under `staged`; `None` where that is no [`staged_name`].
+/// Returns the name of the object staged under `staged`, or `None` if that is not a
+/// [`staged_name`].
 #[must_use]
 pub fn staged_target(staged: &str) -> Option<&str> {
     let inner = staged.strip_prefix('.')?.strip_suffix(".partial")?;

@@ -1,10 +1,11 @@
-//! What writers leave that ended without being closed or aborted, and how it is resumed.
+//! Records of writers that ended without being closed or aborted, to resume or discard what they
+//! left.
 
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 
-/// What is known of a writer whose process may have ended before the writer did.
+/// The record of a writer whose process may have ended before the writer did.
 ///
 /// ```
 /// use tulip_core::{Timestamp, sink::StaleUpload};
@@ -14,16 +15,16 @@ use crate::Timestamp;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StaleUpload {
-    /// When the writer was opened: what is older is not its own.
+    /// When the writer was opened. Anything older is not its own.
     pub opened: Timestamp,
-    /// What [`SinkWriter::resume_token`](super::SinkWriter::resume_token) last said, if it ever
-    /// said something that was remembered.
+    /// The last [`SinkWriter::resume_token`](super::SinkWriter::resume_token) that was remembered,
+    /// if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume_token: Option<String>,
 }
 
 impl StaleUpload {
-    /// A writer that was opened at this time, without a resume token.
+    /// Creates the record of a writer opened at this time, without a resume token.
     #[must_use]
     pub const fn new(opened: Timestamp) -> Self {
         Self {
@@ -32,7 +33,7 @@ impl StaleUpload {
         }
     }
 
-    /// The same with the writer's resume token.
+    /// Sets the writer's resume token.
     #[must_use]
     pub fn with_resume_token(mut self, token: Option<String>) -> Self {
         self.resume_token = token;

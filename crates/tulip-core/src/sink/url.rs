@@ -9,7 +9,7 @@ use url::Url;
 use super::{SinkError, SinkErrorKind};
 use crate::redact::MASK;
 
-/// Why a text is not the address of a sink.
+/// An error parsing a [`SinkUrl`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SinkUrlError {
@@ -21,7 +21,7 @@ pub enum SinkUrlError {
         "the target is not a URL: {reason}; give a path such as ./out or a URL such as file:///data"
     )]
     NotAUrl {
-        /// What the URL parser says.
+        /// The URL parser's message.
         reason: String,
     },
     /// The path is relative, or cannot be written as a URL.
@@ -30,12 +30,12 @@ pub enum SinkUrlError {
         /// The path.
         path: PathBuf,
     },
-    /// A `file` URL that names a host, as `file://data/out` does.
+    /// A `file` URL names a host, as `file://data/out` does.
     #[error(
         "the target file://{host}/… names a host; an absolute path has three slashes: file:///{host}/…"
     )]
     FileHost {
-        /// What stands where a host would.
+        /// The host found.
         host: String,
     },
 }
@@ -55,10 +55,10 @@ pub enum SinkUrlError {
 pub struct SinkUrl(Url);
 
 impl SinkUrl {
-    /// Parses a URL. A path is not one: see [`SinkUrl::from_path`].
+    /// Parses a URL. For a path, see [`SinkUrl::from_path`].
     ///
     /// # Errors
-    /// [`SinkUrlError`] when the text is not an absolute URL.
+    /// [`SinkUrlError`] if the text is not an absolute URL, or is a `file` URL with a host.
     pub fn parse(text: &str) -> Result<Self, SinkUrlError> {
         let text = text.trim();
         if text.is_empty() {
@@ -77,10 +77,10 @@ impl SinkUrl {
         }
     }
 
-    /// The `file` URL of an absolute path.
+    /// Creates the `file` URL of an absolute path.
     ///
     /// # Errors
-    /// [`SinkUrlError::NotAbsolute`] when the path is relative.
+    /// [`SinkUrlError::NotAbsolute`] if the path is relative.
     pub fn from_path(path: &Path) -> Result<Self, SinkUrlError> {
         Url::from_file_path(path)
             .map(Self)
@@ -89,19 +89,19 @@ impl SinkUrl {
             })
     }
 
-    /// The scheme, in lower case: what a sink is found by.
+    /// Returns the scheme, in lower case, which selects the sink.
     #[must_use]
     pub fn scheme(&self) -> &str {
         self.0.scheme()
     }
 
-    /// The host: a bucket or container, for object stores.
+    /// Returns the host: a bucket or container, for object stores.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
         self.0.host_str().filter(|host| !host.is_empty())
     }
 
-    /// The port, where the URL has one.
+    /// Returns the port, if the URL has one.
     ///
     /// ```
     /// use tulip_core::sink::SinkUrl;
@@ -114,8 +114,8 @@ impl SinkUrl {
         self.0.port()
     }
 
-    /// The same place under another scheme, for a store that is reached by it: without user info,
-    /// options, and a slash at the end.
+    /// Returns this address under `scheme`, the protocol of the store, without user info, options
+    /// and trailing slashes.
     ///
     /// ```
     /// use tulip_core::sink::SinkUrl;
@@ -125,7 +125,7 @@ impl SinkUrl {
     /// ```
     ///
     /// # Errors
-    /// [`SinkErrorKind::InvalidTarget`] when the URL names no host.
+    /// [`SinkErrorKind::InvalidTarget`] if the URL names no host.
     pub fn root(&self, scheme: &str) -> Result<String, SinkError> {
         let Some(host) = self.host() else {
             let what = format!("{self} names no host");
@@ -139,7 +139,7 @@ impl SinkUrl {
         Ok(format!("{scheme}://{host}{port}{path}"))
     }
 
-    /// The path, percent-decoded, with its leading slash.
+    /// Returns the path, percent-decoded, with its leading slash.
     #[must_use]
     pub fn path(&self) -> String {
         percent_encoding::percent_decode_str(self.0.path())
@@ -147,14 +147,14 @@ impl SinkUrl {
             .into_owned()
     }
 
-    /// The options in the query, in order.
+    /// Returns the options in the query, in order.
     pub fn options(&self) -> impl Iterator<Item = (String, String)> + '_ {
         self.0
             .query_pairs()
             .map(|(name, value)| (name.into_owned(), value.into_owned()))
     }
 
-    /// The value of one option.
+    /// Returns the value of an option, if it is set.
     #[must_use]
     pub fn option(&self, name: &str) -> Option<String> {
         self.options()
@@ -162,7 +162,7 @@ impl SinkUrl {
             .map(|(_, value)| value)
     }
 
-    /// The same address with one more option.
+    /// Adds an option.
     ///
     /// ```
     /// use tulip_core::sink::SinkUrl;
@@ -177,7 +177,7 @@ impl SinkUrl {
         self
     }
 
-    /// The same address without an option, if it has it.
+    /// Removes an option, if it is set.
     #[must_use]
     pub fn without_option(mut self, name: &str) -> Self {
         let kept: Vec<_> = self.options().filter(|(known, _)| known != name).collect();
@@ -186,11 +186,11 @@ impl SinkUrl {
             .fold(self, |url, (name, value)| url.with_option(name, value))
     }
 
-    /// The same address without user info, and with those options alone whose names are kept.
+    /// Removes user info, the fragment, and all options except those that `keep` accepts.
     #[must_use]
     pub(super) fn retaining(mut self, keep: impl Fn(&str) -> bool) -> Self {
         let kept: Vec<_> = self.options().filter(|(name, _)| keep(name)).collect();
-        // A URL that cannot have user info has none.
+        // These fail only for a URL that cannot have user info.
         let _ = self.0.set_username("");
         let _ = self.0.set_password(None);
         self.0.set_fragment(None);
@@ -199,7 +199,7 @@ impl SinkUrl {
             .fold(self, |url, (name, value)| url.with_option(name, value))
     }
 
-    /// The same address with its options sorted by name.
+    /// Sorts the options by name.
     pub(super) fn sorted(mut self) -> Self {
         let mut options: Vec<_> = self.options().collect();
         options.sort();
@@ -209,7 +209,7 @@ impl SinkUrl {
             .fold(self, |url, (name, value)| url.with_option(name, value))
     }
 
-    /// The path of a `file` URL; `None` for any other.
+    /// Returns the path of a `file` URL, or `None` for any other.
     #[must_use]
     pub fn to_file_path(&self) -> Option<PathBuf> {
         (self.scheme() == "file")
@@ -217,7 +217,7 @@ impl SinkUrl {
             .flatten()
     }
 
-    /// The whole URL, with whatever secrets it has.
+    /// Returns the whole URL, including any secrets.
     #[must_use]
     pub fn expose(&self) -> &Url {
         &self.0
@@ -237,7 +237,7 @@ impl fmt::Display for SinkUrl {
     }
 }
 
-/// A URL with the values of those options that are no secrets.
+/// Displays a URL with the values of the options that are not secret.
 pub(super) struct Shown<'a, F>(pub(super) &'a SinkUrl, pub(super) F);
 
 impl<F: Fn(&str) -> bool> fmt::Display for Shown<'_, F> {
@@ -267,8 +267,8 @@ impl SinkUrl {
         f.write_str(url.path())?;
         for (at, (name, value)) in url.query_pairs().enumerate() {
             let separator = if at == 0 { '?' } else { '&' };
-            // A URL in an option can hold a user and a password where it should not, and what
-            // steers a terminal is not shown either.
+            // A public value is masked, too, if it may be a URL with a password or could control a
+            // terminal.
             let is_plain = !value.contains(|c: char| c == '@' || c.is_control());
             let value = match is_public(&name) && is_plain {
                 true => &value,

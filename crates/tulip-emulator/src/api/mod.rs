@@ -1,4 +1,4 @@
-//! The API's host.
+//! The API host.
 
 mod reply;
 mod route;
@@ -169,13 +169,13 @@ fn refuse(none: NoRoute) -> ApiError {
 /// The most bytes that the log keeps of one text.
 const MAX_LOGGED: usize = 1024;
 
-/// A header for the log.
+/// The value of a header, for the log.
 pub(crate) fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let value = headers.get(name)?;
     Some(shortened(value.as_bytes()))
 }
 
-/// A text for the log, which must not grow with what clients send.
+/// Shortens a text for the log, which must not grow with client input.
 fn shortened(text: &[u8]) -> String {
     let kept = &text[..text.len().min(MAX_LOGGED)];
     String::from_utf8_lossy(kept).into_owned()

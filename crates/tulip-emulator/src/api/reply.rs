@@ -9,7 +9,7 @@ use crate::fault::Reply;
 use crate::instance::Instance;
 use crate::random::Random;
 
-/// A refusal that the API documents.
+/// An error documented by the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ApiError {
     BadRequest(String),
@@ -21,7 +21,7 @@ pub(crate) enum ApiError {
 }
 
 impl ApiError {
-    /// The reply, with an id that no other reply of this instance has.
+    /// Returns the reply, with an error id that is unique within the instance.
     pub(crate) fn reply(self, instance: &Instance) -> Reply {
         let (status, code, details) = match &self {
             Self::BadRequest(details) => (400, "BadRequest", details.clone()),
@@ -46,7 +46,7 @@ impl ApiError {
     }
 }
 
-/// A job as the API writes it.
+/// A job in the API's JSON.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct JobReply<'a> {

@@ -1,4 +1,4 @@
-//! From a method and a path to what is asked.
+//! Routing by method and path.
 
 use http::Method;
 use percent_encoding::percent_decode_str;
@@ -8,10 +8,10 @@ use crate::fault::Endpoint;
 /// A request to a known path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Route {
-    /// The workspace in the path, which account tokens must have and others must not.
+    /// The workspace in the path: required with account tokens, not allowed with others.
     pub(crate) workspace: Option<String>,
     pub(crate) endpoint: Endpoint,
-    /// The machine or job in the path; empty where the endpoint has none.
+    /// The machine or job in the path; empty if the endpoint has none.
     pub(crate) id: String,
 }
 
@@ -20,13 +20,13 @@ pub(crate) struct Route {
 pub(crate) enum NoRoute {
     /// There is no such path.
     Path,
-    /// There is, but for this method alone.
+    /// The path takes only this method.
     Method(&'static str),
     /// A segment does not decode to text.
     Encoding,
 }
 
-/// Finds what `method` on `path` (percent-encoded, without its query) asks for.
+/// Finds the route of `method` on `path` (percent-encoded, without the query).
 pub(crate) fn route(method: &Method, path: &str) -> Result<Route, NoRoute> {
     let mut decoded = Vec::new();
     for segment in path.strip_prefix('/').ok_or(NoRoute::Path)?.split('/') {

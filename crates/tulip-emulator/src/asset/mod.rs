@@ -1,4 +1,4 @@
-//! The asset host: an object store that takes signed URLs alone.
+//! The asset host: an object store that accepts only signed URLs.
 
 mod object;
 
@@ -57,7 +57,7 @@ impl Handler for AssetHost {
 }
 
 impl AssetHost {
-    /// The object of a request, or why it is refused.
+    /// Returns the object of a request, or the reply that refuses it.
     fn serve(&self, head: &Parts, job: Option<&JobId>, fault: &Fault) -> Result<Object, Reply> {
         let session = self.authenticate(head, job)?;
         let missing = || Reply::xml(404, "NoSuchKey", "The specified key does not exist.");
@@ -139,14 +139,14 @@ impl AssetHost {
         })
     }
 
-    /// What the script of `job` has the host say of URLs that have expired.
+    /// The reply to expired URLs in the script of `job`, if there is one.
     fn refusal(&self, job: Option<&JobId>) -> Option<Reply> {
         self.0.jobs().get(job?)?.script.asset.refusal.clone()
     }
 
     fn log(&self, head: &Parts, job: Option<JobId>, status: Option<u16>, sent: Arc<AtomicU64>) {
         let range = text(&head.headers, &RANGE);
-        // Without the query: it holds the signature.
+        // The query is not logged: it contains the signature.
         tracing::info!(method = %head.method, path = head.uri.path(), range, status, "asset request");
         let request = AssetRequest {
             method: head.method.to_string(),

@@ -1,4 +1,4 @@
-//! An object and how it is served.
+//! Objects and how they are served.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -16,21 +16,21 @@ use crate::respond::Delivery;
 use crate::script::{AssetScript, IfMatch};
 use crate::server::Response;
 
-/// What a request is let in to.
+/// An object that a request has access to.
 pub(super) struct Object {
     pub(super) content: Content,
     pub(super) script: AssetScript,
     pub(super) modified: String,
-    /// How many requests for it there have been, this one included.
+    /// The number of requests for it so far, including this one.
     pub(super) request: u64,
-    /// What its URL may still bring.
+    /// The bytes that its URL may still serve.
     pub(super) budget: Budget,
-    /// What counts the bytes sent, for the host and for the job.
+    /// The counters of bytes sent, for the host and for the job.
     pub(super) counters: [Arc<AtomicU64>; 2],
 }
 
 impl Object {
-    /// The reply; `sent` counts its bytes.
+    /// Returns the reply; `sent` counts its bytes.
     pub(super) fn response(
         self,
         head: &Parts,
@@ -41,7 +41,7 @@ impl Object {
             Ok(selected) => selected,
             Err(refusal) => return delivery.respond(&refusal),
         };
-        // HTTP/1.0 has no chunks; hyper then ends the body with the connection.
+        // HTTP/1.0 has no chunks: hyper ends the body by closing the connection.
         let chunked = self.script.chunked && head.version >= Version::HTTP_11;
         let mut end = part.end;
         if let Some(length) = part.content_length.filter(|_| !chunked) {
@@ -65,8 +65,7 @@ impl Object {
         delivery.respond_with(&reply, body)
     }
 
-    /// Whether `If-Match` with the value `wanted` lets the request through to an object with this
-    /// tag.
+    /// Whether `If-Match: wanted` lets the request through to an object with the tag `etag`.
     fn meets(&self, wanted: &str, etag: &str) -> bool {
         match self.script.if_match {
             IfMatch::Kept => wanted
@@ -77,7 +76,7 @@ impl Object {
         }
     }
 
-    /// Status and headers, and which bytes follow.
+    /// Returns the status and headers, and which bytes follow.
     fn select(&self, head: &Parts, fault: &Fault) -> Result<(Reply, Part), Reply> {
         let length = self.content.len();
         let replica = match self.script.etag_per_request {

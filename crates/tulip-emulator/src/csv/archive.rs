@@ -1,4 +1,4 @@
-//! An archive of any length, readable anywhere, held nowhere.
+//! Archives of any length, readable at any offset without being stored.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::schema::MachineKind;
 use super::template::{BLOCK_ROWS, MAX_ROWS, Template};
 use crate::random::hash;
 
-/// Why there can be no such archive.
+/// Why an archive cannot be created.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CsvError {
@@ -22,16 +22,16 @@ pub enum CsvError {
     },
 }
 
-/// The archive of one machine: a header and `rows` data records, oldest first, of which the
-/// newest is still open and has neither an end nor a duration.
+/// The archive of one machine: a header and `rows` data records, oldest first. The newest is still
+/// open and has neither an end nor a duration.
 ///
-/// The content follows from seed, machine, kind and row count alone. It is produced where it is
-/// read and never held in memory, so that an archive of many gigabytes costs no more than a
-/// small one: about 1 MiB, shared by all clones. With more rows, an archive keeps the rows it
-/// had, except that the one that was open has ended.
+/// The content depends only on seed, machine, kind and row count. It is generated as it is read and
+/// never held in memory, so an archive of many gigabytes costs no more than a small one: about 1
+/// MiB, shared by all clones. An archive with more rows begins with the same rows, except that the
+/// one that was open has ended.
 ///
-/// Lines end in `\n`, the last one too. Text fields hold commas, doubled quotes, line breaks and
-/// characters of many scripts.
+/// Every line ends in `\n`. Text fields contain commas, doubled quotes, line breaks and characters
+/// of many scripts.
 ///
 /// ```
 /// use tulip_emulator::{CsvArchive, MachineKind};
@@ -55,14 +55,14 @@ pub struct CsvArchive {
 }
 
 impl CsvArchive {
-    /// The most rows that an archive can have, 230 GB or more by kind: later rows would have dates
-    /// past the year 9999.
+    /// The most rows that an archive can have, 230 GB or more depending on the kind. Later rows
+    /// would have dates past the year 9999.
     pub const MAX_ROWS: u64 = MAX_ROWS;
 
     /// The archive of `machine`, a machine of `kind`, with `rows` data records.
     ///
     /// # Errors
-    /// [`CsvError::TooManyRows`] above [`Self::MAX_ROWS`].
+    /// [`CsvError::TooManyRows`] if `rows` is above [`Self::MAX_ROWS`].
     pub fn new(
         seed: u64,
         machine: &MachineId,
@@ -73,7 +73,8 @@ impl CsvArchive {
         Self::from_template(Arc::new(template), machine_seed(seed, machine), rows)
     }
 
-    /// `template` must have been built with `seed` and cover `rows`.
+    /// Like [`Self::new`], but from a `template`, which must have been built with `seed` and cover
+    /// `rows`.
     pub(crate) fn from_template(
         template: Arc<Template>,
         seed: u64,
@@ -102,7 +103,7 @@ impl CsvArchive {
         })
     }
 
-    /// Data records; the header does not count.
+    /// The number of data records, without the header.
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.rows
@@ -121,8 +122,8 @@ impl CsvArchive {
         self.template.header()
     }
 
-    /// Fills `buffer` with what stands at `offset` and returns how many bytes that were: fewer
-    /// than the buffer holds only at the end of the archive, 0 from there on.
+    /// Fills `buffer` with the bytes from `offset` on and returns how many were read: less than the
+    /// buffer's length only at the end of the archive, and 0 past it.
     pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
         let mut filled = 0;
         while filled < buffer.len() {
@@ -138,7 +139,7 @@ impl CsvArchive {
         filled
     }
 
-    /// At most `max` bytes from `offset` on; empty from the end of the archive on.
+    /// Returns at most `max` bytes from `offset` on, none at or past the end of the archive.
     #[must_use]
     pub fn chunk(&self, offset: u64, max: usize) -> Bytes {
         let left = self.len().saturating_sub(offset);
@@ -156,23 +157,23 @@ impl CsvArchive {
         out.into()
     }
 
-    /// The whole archive, in memory: for small ones.
+    /// Returns the whole archive in memory. Meant for small ones.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
         self.chunk(0, usize::MAX)
     }
 
-    /// A number that differs between archives of different content.
+    /// A hash that differs between archives of different content.
     pub(crate) fn digest(&self) -> u64 {
         self.digest
     }
 
-    /// Where the open row begins.
+    /// The offset of the open row.
     fn open_at(&self) -> u64 {
         self.template.header().len() as u64 + self.body
     }
 
-    /// What stands at `offset`, as far as it lies in one piece.
+    /// The contiguous bytes at `offset`; `None` at or past the end.
     fn piece(&self, offset: u64) -> Option<Piece<'_>> {
         let plain = |bytes| Piece {
             bytes,
@@ -205,14 +206,14 @@ impl CsvArchive {
     }
 }
 
-/// Bytes of the template, with the block whose dates they need.
+/// Bytes of the template, with the number of the block whose dates they need.
 struct Piece<'a> {
     bytes: &'a [u8],
     block: Option<u64>,
     from: usize,
 }
 
-/// What the content of `machine` is made from.
+/// The seed of the content of `machine`.
 pub(crate) fn machine_seed(seed: u64, machine: &MachineId) -> u64 {
     let mut bytes = seed.to_le_bytes().to_vec();
     bytes.extend_from_slice(machine.as_str().as_bytes());

@@ -1,13 +1,13 @@
-//! Days as dates.
+//! Conversion of days to dates.
 
-/// 2018-01-01, a Monday, in days since 1970-01-01: where every archive begins.
+/// The first day of every archive, 2018-01-01, a Monday, in days since 1970-01-01.
 pub(crate) const FIRST_DAY: u32 = 17_532;
-/// 9999-12-31: the last date that fits into ten characters.
+/// The last date that fits into ten characters, 9999-12-31.
 pub(crate) const LAST_DAY: u32 = 2_932_896;
-/// 1970-01-01 was a Thursday; Monday is 0.
+/// The weekday of 1970-01-01, a Thursday; Monday is 0.
 pub(crate) const EPOCH_WEEKDAY: u64 = 3;
 
-/// Year, month and day of the month of `day`, counted from 1970-01-01.
+/// The year, month and day of the month of `day`, counted from 1970-01-01.
 pub(crate) fn civil(day: u64) -> (u64, u8, u8) {
     // Years begin in March here, so that a leap day is the last of its year.
     let z = day + 719_468;
@@ -26,7 +26,7 @@ pub(crate) fn civil(day: u64) -> (u64, u8, u8) {
     )
 }
 
-/// `day` as `YYYY-MM-DD`. The year must have four digits.
+/// Formats `day` as `YYYY-MM-DD`. The year must have four digits.
 pub(crate) fn iso(day: u32) -> [u8; 10] {
     let (year, month, dom) = civil(u64::from(day));
     let digit = |n: u64| b'0' + u8::try_from(n % 10).unwrap_or(0);

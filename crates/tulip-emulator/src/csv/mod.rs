@@ -1,4 +1,4 @@
-//! The content of archives: machine activity as CSV, made up from a seed.
+//! The content of archives: machine activity as CSV, generated from a seed.
 
 mod archive;
 mod date;

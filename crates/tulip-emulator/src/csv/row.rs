@@ -1,37 +1,37 @@
-//! One row of machine activity.
+//! Rows of machine activity.
 
 use super::schema::{COMMON, Custom, Schema};
 use crate::random::Random;
 
-/// Rows of a block: a week at one row every 90 seconds on average.
+/// Rows per block: a week with a row every 90 seconds on average.
 pub(super) const ROWS_PER_BLOCK: u32 = 6_720;
-/// Days of a block.
+/// Days per block.
 pub(super) const DAYS_PER_BLOCK: u32 = 7;
-/// Rows that share half an hour.
+/// Rows per half hour.
 const GROUP: u32 = 20;
 const GROUP_SECONDS: u32 = 1_800;
 const DAY_SECONDS: u32 = 86_400;
 
-/// A place where ten bytes of date go.
+/// A place for the ten bytes of a date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Patch {
-    /// Offset of the first byte.
+    /// The offset of the first byte.
     pub(super) at: u32,
-    /// The day, counted from the first one of the block.
+    /// The day, counted from the block's first.
     pub(super) day: u8,
 }
 
-/// What date places hold until they are filled.
+/// The bytes of a date until it is filled in.
 pub(super) const PLACEHOLDER: &[u8; 10] = b"0000-00-00";
 
-/// Makes the rows of one machine.
+/// Generates the rows of one machine.
 #[derive(Debug, Clone)]
 pub(super) struct RowMaker {
     seed: u64,
     schema: &'static Schema,
 }
 
-/// The seconds, from the beginning of the block, at which the rows of a group begin.
+/// When the rows of a group begin, in seconds from the beginning of the block.
 type Starts = [u32; GROUP as usize];
 
 impl RowMaker {
@@ -54,8 +54,8 @@ impl RowMaker {
         out
     }
 
-    /// The rows of a group begin at as many distinct seconds of its half hour, the first of them
-    /// at its very beginning: most rows are short, a few are long, and blocks join without a gap.
+    /// Draws when the rows of a group begin: at distinct seconds of its half hour, the first at
+    /// second 0. Most rows are short, a few are long, and blocks join without a gap.
     fn starts(&self, group: u32) -> Starts {
         let mut random = Random::of(self.seed, "starts", u64::from(group));
         let mut starts = [0; GROUP as usize];
@@ -80,7 +80,7 @@ impl RowMaker {
         mut each: impl FnMut(&[u8]),
     ) {
         for index in 0..count.min(ROWS_PER_BLOCK) {
-            // Drawing the group again for each of its rows would cost more than the row.
+            // Drawing a group again for each of its rows would cost more than the rows.
             if index % GROUP == 0 {
                 let starts = self.starts(index / GROUP);
                 let group_end = (index / GROUP + 1) * GROUP_SECONDS;
@@ -93,7 +93,7 @@ impl RowMaker {
         }
     }
 
-    /// Appends row `index` of a block as it looks before it has ended.
+    /// Appends row `index` of a block while it is still open.
     pub(super) fn write_open_row(&self, index: u32, out: &mut Vec<u8>, patches: &mut Vec<Patch>) {
         let start = self.starts(index / GROUP)[(index % GROUP) as usize];
         self.write_row(index, start, None, out, patches);
@@ -133,7 +133,7 @@ impl RowMaker {
         out.push(b',');
         push_field(out, random.pick(self.schema.programs));
         let rate = self.schema.top_rate / 2 + random.below(self.schema.top_rate / 2);
-        // Of an open row, nothing has been counted yet.
+        // Nothing has been counted yet in an open row.
         let seconds = end.map_or(0, |end| end - start);
         let parts = if running { rate * seconds / 3600 } else { 0 };
         let defects = if random.below(12) == 0 {
@@ -160,7 +160,7 @@ impl RowMaker {
     }
 }
 
-/// Appends `second` as `YYYY-MM-DDTHH:MM:SSZ`, with the date left to a patch.
+/// Appends `second` as `YYYY-MM-DDTHH:MM:SSZ`, with a patch for the date.
 fn push_time(out: &mut Vec<u8>, patches: &mut Vec<Patch>, second: u32) {
     patches.push(Patch {
         at: u32::try_from(out.len()).unwrap_or(u32::MAX),
@@ -188,7 +188,7 @@ fn push_number(out: &mut Vec<u8>, number: u32) {
     out.extend_from_slice(number.to_string().as_bytes());
 }
 
-/// Appends `text`, quoted as RFC 4180 has it where it must be.
+/// Appends `text`, quoted as in RFC 4180 if necessary.
 fn push_field(out: &mut Vec<u8>, text: &str) {
     if !text.contains([',', '"', '\n', '\r']) {
         out.extend_from_slice(text.as_bytes());

@@ -1,6 +1,6 @@
-//! What each kind of machine reports.
+//! The columns and vocabulary of each kind of machine.
 
-/// A kind of machine: it decides the columns of an archive and what stands in them.
+/// A kind of machine, which determines the columns of an archive and their content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MachineKind {
@@ -13,7 +13,7 @@ pub enum MachineKind {
 }
 
 impl MachineKind {
-    /// All kinds, in the order in which an emulator hands them to its machines.
+    /// All kinds, in the order in which an emulator assigns them to its machines.
     pub const ALL: [Self; 3] = [Self::Cnc, Self::Molding, Self::Laser];
 
     /// The name of the machine type, as `GET /machines` lists it.
@@ -35,12 +35,12 @@ impl MachineKind {
     }
 }
 
-/// Columns and vocabulary of one kind.
+/// The columns and vocabulary of one kind.
 #[derive(Debug)]
 pub(crate) struct Schema {
-    /// The name of the column for the rate: types differ in it.
+    /// The name of the rate column, which differs by type.
     pub(crate) rate: &'static str,
-    /// Parts per hour at most.
+    /// The most parts per hour.
     pub(crate) top_rate: u32,
     pub(crate) programs: &'static [&'static str],
     pub(crate) reasons: &'static [&'static str],
@@ -71,7 +71,7 @@ impl Custom {
     }
 }
 
-/// The columns that every archive begins with; the rate and the custom fields follow.
+/// The first columns of every archive; the rate and the custom fields follow.
 pub(crate) const COMMON: [&str; 8] = [
     "State",
     "Start Time",

@@ -1,13 +1,13 @@
-//! A block of rows, made once, from which an archive of any length is produced: block `k` is the
-//! template with the dates moved on by `k` weeks.
+//! A block of rows, generated once, that yields archives of any length: block `k` is the template
+//! with its dates moved `k` weeks later.
 
 use super::date::{FIRST_DAY, LAST_DAY, iso};
 use super::row::{DAYS_PER_BLOCK, Patch, ROWS_PER_BLOCK, RowMaker};
 use super::schema::MachineKind;
 
-/// Rows of a block.
+/// Rows per block.
 pub(crate) const BLOCK_ROWS: u64 = ROWS_PER_BLOCK as u64;
-/// The most rows that an archive can have: one more week would leave the four-digit years.
+/// The most rows that an archive can have: another week would exceed four-digit years.
 pub(crate) const MAX_ROWS: u64 = ((LAST_DAY - FIRST_DAY) / DAYS_PER_BLOCK) as u64 * BLOCK_ROWS;
 
 const DATE: usize = 10;
@@ -20,13 +20,14 @@ pub(crate) struct Template {
     maker: RowMaker,
     header: Vec<u8>,
     block: Vec<u8>,
-    /// Where each row ends in the block.
+    /// The offset in the block at which each row ends.
     row_ends: Vec<u32>,
     patches: Vec<Patch>,
 }
 
 impl Template {
-    /// Builds the template for archives of up to `rows` rows; a short archive needs a part of it.
+    /// Builds the template for archives of up to `rows` rows; short archives need only a part of
+    /// it.
     pub(crate) fn build(seed: u64, kind: MachineKind, rows: u64) -> Self {
         let maker = RowMaker::new(seed, kind.schema());
         let count = u32::try_from(rows).unwrap_or(u32::MAX).min(ROWS_PER_BLOCK);
@@ -57,7 +58,7 @@ impl Template {
         &self.block
     }
 
-    /// The bytes that the first `rows` rows of a block take.
+    /// The length in bytes of the first `rows` rows of a block.
     pub(super) fn bytes_of(&self, rows: u64) -> u64 {
         let last = usize::try_from(rows)
             .ok()
@@ -66,7 +67,7 @@ impl Template {
             .map_or(0, |end| u64::from(*end))
     }
 
-    /// Row `row` of the whole archive as it looks while it is open.
+    /// Row `row` of the whole archive while it is open.
     pub(super) fn open_row(&self, row: u64) -> Vec<u8> {
         let (mut out, mut patches) = (Vec::new(), Vec::new());
         let index = u32::try_from(row % BLOCK_ROWS).unwrap_or(0);
@@ -75,7 +76,7 @@ impl Template {
         out
     }
 
-    /// Puts the dates of block `number` into `bytes`, a copy of the block from `from` on.
+    /// Fills in the dates of block `number` in `bytes`, a copy of the block from `from` on.
     pub(super) fn date(&self, number: u64, from: usize, bytes: &mut [u8]) {
         let first = self
             .patches
@@ -86,7 +87,7 @@ impl Template {
     }
 }
 
-/// Writes dates into `bytes`, which begin at `from`; the first and last may stand out of them.
+/// Writes dates into `bytes`, which begin at `from`. The first and last date may be cut off.
 fn fill(patches: &[Patch], number: u64, from: usize, bytes: &mut [u8]) {
     let first_day = FIRST_DAY + u32::try_from(number).unwrap_or(0) * DAYS_PER_BLOCK;
     let mut dates = [[0; DATE]; DATES];

@@ -1,43 +1,42 @@
-//! Archives whose bytes are not what they should be.
+//! Archives with wrong content.
 
 use bytes::Bytes;
 
 use super::Reply;
 use crate::gzip::gzip;
 
-/// What is wrong with the bytes of an archive, while everything around them is as it should be: a
-/// `text/csv` with a length, ranges and an `ETag` of its own.
+/// The ways in which an archive's bytes can be wrong, while everything around them is right: a
+/// `text/csv` with a length, ranges and its own `ETag`.
 ///
-/// The bytes are made in memory for each request: for small archives.
+/// The bytes are made in memory for each request, so use it with small archives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ContentFault {
-    /// An error of the object store stands where the archive should, as S3 writes it, with this
-    /// code: `SlowDown`, `InternalError`.
+    /// An S3 error document instead of the archive, with this code, such as `SlowDown` or
+    /// `InternalError`.
     Xml(String),
-    /// An error of Tulip stands where the archive should, as one line of JSON.
+    /// A Tulip error instead of the archive, as one line of JSON.
     Json,
-    /// A sign-in page stands where the archive should.
+    /// A sign-in page instead of the archive.
     Html,
-    /// The archive is compressed, and no header says so.
+    /// The archive is gzipped, but no header says so.
     Gzip,
-    /// The archive is in UTF-16, little-endian, with a byte order mark. What is no UTF-8 is
-    /// replaced.
+    /// The archive is in little-endian UTF-16 with a byte order mark. Invalid UTF-8 is replaced.
     Utf16Le,
-    /// The same, big-endian.
+    /// Like [`ContentFault::Utf16Le`], but big-endian.
     Utf16Be,
     /// This many NULs follow the last record, as after a crash of the host.
     Nuls(usize),
-    /// These bytes follow the last record: an error that the export met midway.
+    /// These bytes follow the last record, such as an error in the middle of the export.
     Appended(Bytes),
     /// The last record lacks its last field.
     Ragged,
-    /// There is no record behind the header.
+    /// No record follows the header.
     HeaderOnly,
 }
 
 impl ContentFault {
-    /// What is served in place of `archive`.
+    /// Returns the bytes served instead of `archive`.
     pub(crate) fn spoil(&self, archive: &[u8]) -> Bytes {
         match self {
             Self::Xml(code) => Reply::xml(500, code, "Please try again.").body,
@@ -79,11 +78,11 @@ fn line_break(archive: &[u8]) -> &'static [u8] {
     }
 }
 
-/// Places in an archive, as its quotes have it.
+/// Positions in an archive, outside quoted fields.
 struct Marks {
     /// Where the header ends.
     header: usize,
-    /// The last comma between two fields; the end where there is none.
+    /// The last comma between two fields; the archive's end if there is none.
     last_comma: usize,
 }
 

@@ -1,10 +1,10 @@
-//! Faults that wait.
+//! Queues of faults.
 
 use std::collections::{HashMap, VecDeque};
 
 use super::{Endpoint, Fault};
 
-/// Faults that wait for their request.
+/// The queued faults of each endpoint, with how often each still occurs.
 #[derive(Debug, Default)]
 pub(crate) struct Faults(HashMap<Endpoint, VecDeque<(usize, Fault)>>);
 
@@ -18,7 +18,7 @@ impl Faults {
         }
     }
 
-    /// The fault of the next request to `endpoint`, if any waits.
+    /// Takes the fault of the next request to `endpoint`, if any is queued.
     pub(crate) fn take(&mut self, endpoint: Endpoint) -> Option<Fault> {
         let queue = self.0.get_mut(&endpoint)?;
         let (times, fault) = queue.front_mut()?;

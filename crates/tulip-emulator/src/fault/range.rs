@@ -1,27 +1,26 @@
-//! Ranged replies that are not what was asked for.
+//! Ranged replies that differ from the request.
 
-/// What is wrong with a ranged reply.
+/// The ways in which a ranged reply can be wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RangeFault {
-    /// Another range is served: it begins this many bytes later than asked, or earlier where
-    /// the number is negative, as far as the archive goes. `Content-Range` says so.
+    /// Another range is served: it begins this many bytes later than asked, or earlier if the
+    /// number is negative, within the archive. `Content-Range` matches it.
     Shifted {
-        /// By how many bytes.
+        /// The shift in bytes.
         by: i64,
     },
-    /// `Content-Range` names this total length, whatever the archive's is.
+    /// `Content-Range` gives this total length, whatever the archive's length is.
     Total(u64),
     /// There is no `Content-Range`.
     Missing,
-    /// `Content-Range` is this text, such as `bytes 5-9/*` or what no client can read.
+    /// `Content-Range` is this text, such as `bytes 5-9/*` or something unreadable.
     Text(String),
-    /// The body has this many bytes and announces them, while `Content-Range` is the one asked
-    /// for: fewer than the range, or more, and blanks where the archive ends.
+    /// The body has this many bytes and announces them, while `Content-Range` is the one asked for.
+    /// A body longer than the range continues with the archive, then with blanks.
     Bytes(u64),
-    /// `Content-Length` is this, while the body begins as the range does. A longer body than
-    /// announced ends there, a shorter one with the connection. Without effect on a chunked
-    /// reply.
+    /// `Content-Length` is this, while the body is that of the range. A longer body is cut there, a
+    /// shorter one ends with the connection. No effect on chunked replies.
     Length(u64),
 }
 
@@ -31,7 +30,7 @@ pub(crate) struct Part {
     /// Bytes `start..end` of the archive are sent.
     pub(crate) start: u64,
     pub(crate) end: u64,
-    /// And then this many blanks.
+    /// Followed by this many blanks.
     pub(crate) filler: u64,
     pub(crate) content_range: Option<String>,
     pub(crate) content_length: Option<u64>,

@@ -1,11 +1,11 @@
-//! Replies that a test writes.
+//! Replies written by a test.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use tulip_core::ApiErrorBody;
 
-/// A reply as a test writes it.
+/// A reply written by a test.
 ///
 /// ```
 /// use tulip_emulator::Reply;
@@ -16,17 +16,17 @@ use tulip_core::ApiErrorBody;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reply {
-    /// The status code; one that HTTP does not have becomes 500.
+    /// The status code; an invalid one becomes 500.
     pub status: u16,
-    /// Name and value of each header; what HTTP cannot carry is left out.
+    /// The name and value of each header; invalid ones are left out.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Bytes,
-    /// How long after it is sent a `Retry-After` lies.
+    /// How long after sending the date in `Retry-After` lies.
     pub(crate) retry_date: Option<Duration>,
 }
 
-/// What it says.
+/// Constructors.
 impl Reply {
     /// A reply with no headers and no body.
     #[must_use]
@@ -45,7 +45,7 @@ impl Reply {
         Self::json(status, &ApiErrorBody::new(code, "ScriptedFault0", details))
     }
 
-    /// A page where JSON was due, as a firewall sends it.
+    /// An HTML page instead of JSON, as from a firewall.
     #[must_use]
     pub fn html(status: u16, page: impl Into<Bytes>) -> Self {
         Self::new(status)
@@ -53,13 +53,13 @@ impl Reply {
             .body(page)
     }
 
-    /// An error as S3 writes it, for the asset host.
+    /// An S3 error document, for the asset host.
     #[must_use]
     pub fn xml(status: u16, code: &str, message: &str) -> Self {
         Self::xml_with(status, code, message, "")
     }
 
-    /// As [`Self::xml`], with more elements, `rest`.
+    /// Like [`Self::xml`], with further elements in `rest`.
     pub(crate) fn xml_with(status: u16, code: &str, message: &str, rest: &str) -> Self {
         let body = format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code>\
@@ -71,7 +71,7 @@ impl Reply {
             .body(body)
     }
 
-    /// The API has too much to do, and says so with Tulip's error body. Meant for 429 and 503.
+    /// The API is overloaded, with Tulip's error body. Meant for 429 and 503.
     #[must_use]
     pub fn busy(status: u16) -> Self {
         let (code, details) = match status {
@@ -84,14 +84,14 @@ impl Reply {
         Self::error(status, code, details)
     }
 
-    /// The asset host has too much to do, as S3 says it with 503.
+    /// The asset host is overloaded: S3's 503.
     #[must_use]
     pub fn slow_down() -> Self {
         Self::xml(503, "SlowDown", "Please reduce your request rate.")
     }
 
-    /// What the asset host says of a URL that has expired or been revoked. S3 says 403, and 400
-    /// where the session behind the signature has expired; other stores say 401.
+    /// The asset host's reply to a URL that has expired or been revoked. S3 sends 403, or 400 if
+    /// the session behind the signature has expired; other stores send 401.
     #[must_use]
     pub fn expired(status: u16) -> Self {
         match status {
@@ -109,7 +109,7 @@ impl Reply {
     }
 
     pub(crate) fn json(status: u16, value: &impl serde::Serialize) -> Self {
-        // Only maps with odd keys cannot be written, and there are none.
+        // Only maps with non-string keys cannot be serialized, and there are none.
         let body = serde_json::to_vec(value).unwrap_or_default();
         Self::new(status)
             .header("Content-Type", "application/json")
@@ -117,31 +117,31 @@ impl Reply {
     }
 }
 
-/// What else it carries.
+/// Headers and body.
 impl Reply {
-    /// The same reply with one more header.
+    /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// The same reply with this body.
+    /// Sets the body.
     #[must_use]
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
     }
 
-    /// The same reply with `Retry-After` in seconds, rounded up.
+    /// Adds `Retry-After` in seconds, rounded up.
     #[must_use]
     pub fn retry_after(self, wait: Duration) -> Self {
         let seconds = wait.as_millis().div_ceil(1000);
         self.header("Retry-After", seconds.to_string())
     }
 
-    /// The same reply with `Retry-After` as an HTTP date that lies `wait` after it is sent, by
-    /// tokio's clock, rounded up to whole seconds.
+    /// Adds `Retry-After` as an HTTP date that is `wait` after the reply is sent, by tokio's clock,
+    /// rounded up to whole seconds.
     #[must_use]
     pub fn retry_after_date(mut self, wait: Duration) -> Self {
         self.retry_date = Some(wait);

@@ -1,4 +1,4 @@
-//! Jobs and what a poll finds.
+//! Jobs and their status.
 
 mod urls;
 
@@ -16,21 +16,21 @@ use crate::fault::Fault;
 use crate::log::JobRequests;
 use crate::script::{JobScript, Outcome, Wait};
 
-/// What is known of a job.
+/// Information about a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct JobInfo {
-    /// Its identifier.
+    /// Its id.
     pub id: JobId,
-    /// Whose archive it makes.
+    /// The machine whose archive it makes.
     pub machine: MachineId,
-    /// How many status calls asked for it.
+    /// The number of status calls served for it.
     pub polls: u32,
-    /// The status that was told last, if any was.
+    /// The status returned last, or `None` before the first poll.
     pub last_status: Option<String>,
 }
 
-/// What a poll finds.
+/// The result of a poll.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) status: String,
@@ -79,7 +79,7 @@ impl Job {
         }
     }
 
-    /// Counts a poll and says what it finds.
+    /// Counts a poll and returns its result.
     pub(crate) fn poll(&mut self, now: Instant) -> Found {
         let nth = self.info.polls;
         self.info.polls = nth.saturating_add(1);
@@ -123,7 +123,7 @@ impl Job {
         }
     }
 
-    /// Whether the next reply that says complete has the resource.
+    /// Whether the next reply with the status `complete` has the resource.
     fn has_resource(&self) -> bool {
         let there = &self.script.resources;
         let nth = usize::try_from(self.complete_polls).unwrap_or(usize::MAX);
@@ -135,31 +135,31 @@ impl Job {
         self.released = true;
     }
 
-    /// Counts a status call, and says which fault of the job's own it meets.
+    /// Counts a status call and returns the job's own fault for it, if any.
     pub(crate) fn status_call(&mut self) -> Option<Fault> {
         let nth = self.status_requests;
         self.status_requests += 1;
         self.script.faults.status.get(nth).cloned()
     }
 
-    /// How many requests for the archive have been counted.
+    /// The number of requests for the archive so far.
     pub(crate) fn asset_requests(&self) -> usize {
         self.asset_requests
     }
 
-    /// Counts a request for the archive, and says which fault of the job's own it meets.
+    /// Counts a request for the archive and returns the job's own fault for it, if any.
     pub(crate) fn asset_request(&mut self) -> Option<Fault> {
         let nth = self.asset_requests;
         self.asset_requests += 1;
         self.script.faults.asset.get(nth).cloned()
     }
 
-    /// Counts the bytes of the archive that are sent.
+    /// The counter of the archive's bytes that have been sent.
     pub(crate) fn asset_bytes(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.asset_bytes)
     }
 
-    /// What was asked for this job.
+    /// The requests for this job.
     fn requests(&self) -> JobRequests {
         JobRequests {
             status: self.status_requests,
@@ -168,7 +168,7 @@ impl Job {
         }
     }
 
-    /// The number of a new signed URL.
+    /// Returns the number of a new signed URL.
     pub(crate) fn new_url(&mut self) -> usize {
         self.urls.sign(&self.script.asset)
     }
@@ -177,7 +177,7 @@ impl Job {
         self.urls.expire();
     }
 
-    /// Counts a request to URL `number`, and says what it may have.
+    /// Counts a request to URL `number` and returns what it gets.
     pub(crate) fn use_url(&mut self, number: usize) -> Visit {
         self.urls.visit(number, &self.script.asset)
     }
@@ -191,7 +191,7 @@ pub(crate) struct Jobs {
 }
 
 impl Jobs {
-    /// Adds a job; one with the same id is replaced.
+    /// Adds a job, replacing one with the same id.
     pub(crate) fn add(&mut self, job: Job) {
         match self
             .by_id
@@ -218,7 +218,7 @@ impl Jobs {
         self.list.len()
     }
 
-    /// What was asked for each of them.
+    /// The requests for each job.
     pub(crate) fn requests(&self) -> HashMap<JobId, JobRequests> {
         let requests = |job: &Job| (job.info.id.clone(), job.requests());
         self.list.iter().map(requests).collect()

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::script::AssetScript;
 
-/// Bytes that may still be sent, shared by all that send them.
+/// The number of bytes that may still be sent, shared by all senders.
 #[derive(Debug, Clone)]
 pub(crate) struct Budget(Arc<AtomicU64>);
 
@@ -14,7 +14,7 @@ impl Budget {
         Self(Arc::new(AtomicU64::new(bytes)))
     }
 
-    /// Takes as many bytes as there are, `max` at most.
+    /// Takes the bytes that are left, but at most `max`.
     pub(crate) fn take(&self, max: u64) -> u64 {
         let take = |left: u64| Some(left - left.min(max));
         let left = self
@@ -23,12 +23,12 @@ impl Budget {
         left.unwrap_or_else(|left| left).min(max)
     }
 
-    /// Gives bytes back that were taken and not sent.
+    /// Gives back bytes that were taken but not sent.
     pub(crate) fn give_back(&self, bytes: u64) {
         self.0.fetch_add(bytes, Ordering::AcqRel);
     }
 
-    /// Leaves no more than `bytes`.
+    /// Lowers the budget to `bytes` if it is higher.
     pub(crate) fn shrink(&self, bytes: u64) {
         self.0.fetch_min(bytes, Ordering::AcqRel);
     }
@@ -44,18 +44,18 @@ struct Url {
     budget: Budget,
 }
 
-/// What a request to a URL may have.
+/// What a request to a URL gets.
 #[derive(Debug, Clone)]
 pub(crate) enum Visit {
     /// The archive, as far as the budget goes.
     Open(Budget),
-    /// Nothing is there yet.
+    /// A 404: the object is not visible yet.
     NotFound,
-    /// The URL does not work any more.
+    /// A refusal: the URL no longer works.
     Expired,
 }
 
-/// The URLs of a job, by their numbers.
+/// The URLs of a job, by number.
 #[derive(Debug, Default)]
 pub(crate) struct Urls {
     list: Vec<Url>,
@@ -64,7 +64,7 @@ pub(crate) struct Urls {
 }
 
 impl Urls {
-    /// The number of a new URL.
+    /// Adds a URL and returns its number.
     pub(crate) fn sign(&mut self, script: &AssetScript) -> usize {
         self.list.push(Url {
             requests: 0,
@@ -77,7 +77,7 @@ impl Urls {
         self.first_valid = self.list.len();
     }
 
-    /// Counts a request to URL `number`, and says what it may have.
+    /// Counts a request to URL `number` and returns what it gets.
     pub(crate) fn visit(&mut self, number: usize, script: &AssetScript) -> Visit {
         let first_valid = self.first_valid.max(script.revoked_urls);
         let Some(url) = self.list.get_mut(number) else {

@@ -1,4 +1,4 @@
-//! What is written down about the archive of a job.
+//! The part of a script about the job's archive.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::fault::{ContentFault, Reply};
 pub(crate) enum IfMatch {
     Kept,
     Ignored,
-    /// It refuses its own tag too.
+    /// Even its own tag is refused.
     Refused,
 }
 

@@ -1,4 +1,4 @@
-//! What is written down about the requests for a job.
+//! The part of a script about the requests for a job.
 
 use crate::fault::Fault;
 
@@ -7,8 +7,8 @@ use crate::fault::Fault;
 pub(crate) struct FaultScript {
     pub(crate) status: Vec<Fault>,
     pub(crate) asset: Vec<Fault>,
-    /// Of requests for a range of the archive.
+    /// The fault of requests for a range of the archive that have no other one.
     pub(crate) asset_ranged: Option<Fault>,
-    /// Of later requests for the archive.
+    /// The fault of requests for the archive that have no other one.
     pub(crate) asset_always: Option<Fault>,
 }

@@ -1,4 +1,4 @@
-//! What a job does, as a test writes it down.
+//! Scripts: what a job does, as defined by a test.
 
 mod archive;
 mod asset;
@@ -13,7 +13,7 @@ use tulip_core::MachineId;
 pub(crate) use self::asset::{AssetScript, IfMatch};
 pub(crate) use self::faults::FaultScript;
 
-/// How long a job stays unfinished.
+/// How long a job stays pending.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Wait {
     Polls(u32),
@@ -32,8 +32,8 @@ pub(crate) enum Outcome {
 
 /// What a job does: how long it stays pending, how it ends, and how its archive is served.
 ///
-/// [`JobScript::new`] completes at the first poll and serves the machine's archive as an object
-/// store would. Each method changes one thing.
+/// A job of [`JobScript::new`] completes at the first poll and serves the machine's archive as an
+/// object store would. Each method changes one thing.
 ///
 /// ```
 /// use tulip_emulator::JobScript;
@@ -78,9 +78,9 @@ impl Default for JobScript {
     }
 }
 
-/// How long the job takes, and what it says meanwhile.
+/// How long the job takes, and what the API replies meanwhile.
 impl JobScript {
-    /// A job that is complete at the first poll.
+    /// Creates the script of a job that is complete at the first poll.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -93,8 +93,8 @@ impl JobScript {
         self
     }
 
-    /// The job is pending until `duration` after its start, by tokio's clock: a test that pauses
-    /// time can advance it.
+    /// The job is pending until `duration` after its start, by tokio's clock, which a test can
+    /// pause and advance.
     #[must_use]
     pub fn pending_for(mut self, duration: Duration) -> Self {
         self.wait = Wait::For(duration);
@@ -108,15 +108,15 @@ impl JobScript {
         self
     }
 
-    /// The status calls answer exactly these names, one each; the last one repeats. The resource
-    /// is there whenever the name is `complete`. Without any name the job says `pending`.
+    /// The status calls return exactly these statuses, one each; the last one repeats. The resource
+    /// is there whenever the status is `complete`. If there are none, the job stays pending.
     #[must_use]
     pub fn statuses<S: Into<String>>(mut self, statuses: impl IntoIterator<Item = S>) -> Self {
         self.wait = Wait::Statuses(statuses.into_iter().map(Into::into).collect());
         self
     }
 
-    /// The name of the status while the job is pending, instead of `pending`.
+    /// The status while the job is pending, instead of `pending`.
     #[must_use]
     pub fn pending_status(mut self, status: impl Into<String>) -> Self {
         self.pending_status = status.into();
@@ -131,7 +131,8 @@ impl JobScript {
         self
     }
 
-    /// The reply to the call that starts the job is this text, with the job's id for `{id}`.
+    /// The reply to the call that starts the job is this text, with `{id}` replaced by the job's
+    /// id.
     ///
     /// ```
     /// use tulip_emulator::JobScript;
@@ -144,14 +145,14 @@ impl JobScript {
         self
     }
 
-    /// The job has an id of digits, such as a JSON number could be.
+    /// The job's id consists of digits, so it could be a JSON number.
     #[must_use]
     pub fn numeric_id(mut self) -> Self {
         self.has_numeric_id = true;
         self
     }
 
-    /// The status calls answer with this `id`, as if they had been asked for another job.
+    /// The status calls return this `id`, as if they were for another job.
     #[must_use]
     pub fn status_id(mut self, id: impl Into<String>) -> Self {
         self.status_id = Some(id.into());
@@ -167,37 +168,37 @@ impl JobScript {
         self
     }
 
-    /// The job ends as `failed` and does not say why.
+    /// The job ends as `failed`, without details.
     #[must_use]
     pub fn fails_silently(mut self) -> Self {
         self.outcome = Outcome::Failed { details: None };
         self
     }
 
-    /// The first `polls` replies that say `complete` have no resource yet.
+    /// The first `polls` replies with the status `complete` have no resource yet.
     #[must_use]
     pub fn complete_without_resource(mut self, polls: u32) -> Self {
         self.polls_without_resource = polls;
         self
     }
 
-    /// Whether the replies that say `complete` have the resource, one each; the last one repeats.
-    /// For a resource that comes and goes.
+    /// Whether each reply with the status `complete` has the resource; the last value repeats. For
+    /// a resource that comes and goes.
     #[must_use]
     pub fn resources(mut self, there: impl IntoIterator<Item = bool>) -> Self {
         self.resources = there.into_iter().collect();
         self
     }
 
-    /// The resource is this text, whatever it is, instead of a signed URL.
+    /// The resource is this text instead of a signed URL.
     #[must_use]
     pub fn resource(mut self, text: impl Into<String>) -> Self {
         self.resource = Some(text.into());
         self
     }
 
-    /// Which machine's archive it is, for a job that no call started. Without it, the first
-    /// machine's. A job that a call starts is always for the machine of the call.
+    /// The machine, for a job that is added without a call; the first machine by default. A job
+    /// that a call starts is always for the machine of the call.
     #[must_use]
     pub fn machine(mut self, machine: MachineId) -> Self {
         self.machine = Some(machine);

@@ -1,11 +1,11 @@
-//! What goes wrong with the requests for one job.
+//! Faults of the requests for one job.
 
 use super::JobScript;
 use crate::fault::Fault;
 
-/// What goes wrong with the requests for this job. Faults that wait for the next request of all,
-/// see [`Emulator::fail_next`](crate::Emulator::fail_next), are left to others as long as the job
-/// has one of its own.
+/// Faults of the requests for this job. A request that meets one of [`JobScript::status_faults`] or
+/// [`JobScript::asset_faults`] leaves the faults of
+/// [`Emulator::fail_next`](crate::Emulator::fail_next) to other requests.
 impl JobScript {
     /// The status calls for the job meet these faults, one each; [`Fault::None`] lets one pass.
     #[must_use]
@@ -29,9 +29,9 @@ impl JobScript {
         self
     }
 
-    /// Every request for a range of the job's archive meets this fault, if no other one waits for
-    /// it: after [`Self::asset_faults`]. Requests without `Range` are served, as by a firewall that
-    /// knows no ranges.
+    /// Every request for a range of the job's archive meets this fault, unless it meets another
+    /// first, such as one of [`Self::asset_faults`]. Requests without `Range` are served, as with a
+    /// firewall that blocks ranges.
     ///
     /// ```
     /// use tulip_emulator::{Fault, JobScript, Reply};
@@ -44,8 +44,8 @@ impl JobScript {
         self
     }
 
-    /// Every request for the job's archive meets this fault for which no other one waits: after
-    /// [`Self::asset_faults`], from some request on.
+    /// Every request for the job's archive meets this fault, unless it meets another first. With
+    /// [`Self::asset_faults`], it begins after those.
     #[must_use]
     pub fn asset_always(mut self, fault: impl Into<Fault>) -> Self {
         self.faults.asset_always = Some(fault.into());

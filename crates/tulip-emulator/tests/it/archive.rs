@@ -18,7 +18,7 @@ fn records(archive: &CsvArchive) -> (csv::StringRecord, Vec<csv::StringRecord>) 
     let bytes = archive.to_bytes();
     assert_eq!(bytes.len() as u64, archive.len());
     assert_eq!(bytes.last(), Some(&b'\n'));
-    // The reader refuses records of differing length.
+    // The reader refuses records with different numbers of fields.
     let mut reader = csv::Reader::from_reader(&bytes[..]);
     let header = reader.headers().unwrap().clone();
     (header, reader.records().map(Result::unwrap).collect())
@@ -93,7 +93,7 @@ fn more_rows_keep_the_rows_that_had_ended() {
     let (_, records) = records(&archive(MachineKind::Laser, 49));
     assert_eq!(records.len(), 49);
     let shared = few.iter().zip(&more).take_while(|(a, b)| a == b).count();
-    // All but the open row, of which the beginning agrees.
+    // All rows but the open one, of which only the beginning agrees.
     let ended = few.len() - few.rsplit(|byte| *byte == b'\n').nth(1).unwrap().len() - 1;
     assert!(shared >= ended, "{shared} of {ended}");
 }

@@ -317,7 +317,7 @@ async fn a_wrong_length_breaks_the_body_or_cuts_it() {
 async fn a_url_without_its_object_is_not_found() {
     let d = download(JobScript::new()).await;
     let other = Emulator::start().await.unwrap();
-    // The same seed signs alike, but no job has been added there; the host must agree too.
+    // With the same seed and host the signature is valid, but the other emulator has no such job.
     let authority = d.emulator.asset_origin().to_string().replace("http://", "");
     let url = d.url.replace(
         &d.emulator.asset_origin().to_string(),

@@ -11,7 +11,7 @@ pub(crate) struct Bench {
     pub(crate) emulator: Emulator,
     pub(crate) api: Api,
     pub(crate) job: JobId,
-    /// What the asset host serves for it.
+    /// The bytes that the asset host serves for the job.
     pub(crate) whole: Bytes,
 }
 

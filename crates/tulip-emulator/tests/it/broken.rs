@@ -11,14 +11,14 @@ use crate::bench::{Bench, bench};
 use crate::client::{header, http, raw};
 
 impl Bench {
-    /// The next download meets this fault; its URL.
+    /// Queues this fault for the next download and returns a URL for it.
     async fn url_that_meets(&self, fault: Fault) -> String {
         self.emulator.fail_next(Endpoint::Asset, 1, fault);
         self.fresh().await
     }
 }
 
-/// The body of a reply as it was received raw.
+/// The body of a raw reply.
 fn body(reply: &str) -> &str {
     reply.split_once("\r\n\r\n").unwrap().1
 }

@@ -1,4 +1,4 @@
-//! A client that knows nothing of the emulator's inside.
+//! A client that knows nothing about the emulator's internals.
 
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
@@ -91,7 +91,8 @@ pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
         .map_or("", |value| value.to_str().unwrap())
 }
 
-/// What a connection brings that sends `request`, until it ends, and how it ends.
+/// Sends a GET request over its own connection. Returns all bytes until the connection ends, and
+/// how it ends.
 pub(crate) async fn raw(url: &str, headers: &str) -> (String, std::io::Result<()>) {
     let (origin, path) = url
         .strip_prefix("http://")

@@ -1,4 +1,4 @@
-//! Archives whose bytes are not what they should be, served as if they were.
+//! Archives with wrong bytes, served as if they were right.
 
 use bytes::Bytes;
 use tulip_emulator::{ContentFault, JobScript};
@@ -8,7 +8,7 @@ use crate::client::{header, raw};
 
 const ARCHIVE: &str = "a,b\r\n1,2\r\n3,4\r\n";
 
-/// What a plain request and one for a range bring, and the type that it is called.
+/// The body, on which a plain request and one for a range must agree, and its content type.
 async fn served(script: JobScript) -> (Bytes, String) {
     let b = bench(script).await;
     let whole = b.download(&[]).await;
@@ -87,7 +87,7 @@ async fn an_encoding_that_changes_nothing_is_only_said() {
     }
 }
 
-/// hyper's client would not let such a reply be looked at.
+/// Uses a raw connection: hyper's client would not return such a reply.
 #[tokio::test]
 async fn a_transfer_encoding_stands_beside_the_length() {
     let script = JobScript::new().content(ARCHIVE);

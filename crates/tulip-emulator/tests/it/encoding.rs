@@ -1,4 +1,4 @@
-//! Archives that lie on the asset host in another form than plain text.
+//! Archives that the asset host stores in another form than plain text.
 
 use tulip_emulator::JobScript;
 
@@ -18,7 +18,7 @@ async fn an_archive_can_lie_there_compressed() {
     );
     let tag = header(reply.headers(), "etag").to_owned();
     assert_eq!(reply.bytes().await.unwrap(), b.whole);
-    // A head, a block, and a checksum with the length at the end.
+    // A header, a block, and a checksum with the length at the end.
     let length = u32::try_from(plain.whole.len()).unwrap();
     assert!(b.whole.starts_with(&[0x1f, 0x8b, 8]) && b.whole.ends_with(&length.to_le_bytes()));
     assert_eq!(b.whole[15..][..500], plain.whole[..500]);

@@ -92,7 +92,7 @@ async fn a_stall_delivers_its_bytes_and_then_waits() {
     assert_eq!(reply.chunk().await.unwrap().unwrap(), whole[..10]);
     let more = tokio::time::timeout(std::time::Duration::from_millis(50), reply.chunk()).await;
     assert!(more.is_err());
-    // The next one is served.
+    // The next request is served.
     assert_eq!(
         api.http
             .get(&url)

@@ -1,4 +1,4 @@
-//! Hosts that are odd, and replies that are not quite what they should be.
+//! Odd hosts, and replies that are slightly wrong.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ async fn requests_for_ranges_meet_a_fault_and_others_do_not() {
     let script = JobScript::new().asset_faults([Fault::None]);
     let b = bench(script.asset_ranged(page)).await;
     let range = [("Range", "bytes=0-4")];
-    // What waits for this request comes first.
+    // A queued fault comes first.
     assert_eq!(b.download(&range).await.status(), 206);
     assert_eq!(b.download(&range).await.status(), 405);
     let whole = b.download(&[]).await.bytes().await.unwrap();

@@ -1,4 +1,4 @@
-//! Faults, scripts and counts of one job or machine, whatever happens to the others meanwhile.
+//! Faults, scripts and counts of one job or machine, independent of the others.
 
 use reqwest::Method;
 use tulip_core::{JobId, MachineId};
@@ -6,7 +6,7 @@ use tulip_emulator::{Emulator, Endpoint, Fault, JobRequests, JobScript, Reply};
 
 use crate::client::Api;
 
-/// The status of a download and the bytes that came.
+/// The status of a download and the number of bytes that arrived.
 async fn download(api: &Api, job: &JobId) -> (u16, usize) {
     let url = api.resource(job).await;
     let mut reply = api.http.get(url).send().await.unwrap();
@@ -17,7 +17,7 @@ async fn download(api: &Api, job: &JobId) -> (u16, usize) {
     (reply.status().as_u16(), got)
 }
 
-/// Starts a job and returns the reply, if it came.
+/// Starts a job and returns its id, if a reply with one arrives.
 async fn start(api: &Api, emulator: &Emulator, machine: &MachineId) -> Option<JobId> {
     let path = format!("/api/v3/machines/archive/{machine}");
     let authorization = emulator.credentials().basic_header();

@@ -1,4 +1,4 @@
-//! Ranged replies that are wrong, and objects that are replaced between two requests.
+//! Wrong replies to ranged requests, and objects that are replaced between two requests.
 
 use bytes::Bytes;
 use reqwest::Response;
@@ -14,8 +14,8 @@ impl Bench {
         self.download(headers).await
     }
 
-    /// `Content-Range`, `Content-Length` and body of the reply to `bytes=5-7`; no body when it
-    /// breaks off.
+    /// `Content-Range`, `Content-Length` and body of the reply to `bytes=5-7`. The body is `None`
+    /// if it breaks off.
     async fn ranged(&self, fault: RangeFault) -> (String, String, Option<Bytes>) {
         let reply = self
             .meets(Fault::Range(fault), &[("Range", "bytes=5-7")])
@@ -108,7 +108,7 @@ async fn a_replaced_object_has_another_tag_and_fails_if_match() {
     let second = b.meets(Fault::Replaced, &[]).await;
     assert_ne!(header(second.headers(), "etag"), tag);
     assert_eq!(second.bytes().await.unwrap(), new);
-    // It was replaced for those requests alone.
+    // It was replaced only for those requests.
     let reply = b.meets(Fault::None, &headers).await;
     assert_eq!(reply.bytes().await.unwrap(), old[10..20]);
 }

@@ -1,4 +1,4 @@
-//! Scripted replies, as each host and each call can meet them.
+//! Scripted replies of every endpoint.
 
 use std::time::{Duration, SystemTime};
 

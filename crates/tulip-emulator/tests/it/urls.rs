@@ -9,7 +9,7 @@ use tulip_emulator::{Endpoint, Fault, JobScript, Reply};
 use crate::bench::{Bench, bench};
 
 impl Bench {
-    /// The status of a download from `offset` on and what came before it ended.
+    /// The status of a download from `offset` on, and the bytes that arrived before it ended.
     async fn get(&self, url: &str, offset: usize) -> (u16, Bytes) {
         let request = self.api.http.get(url);
         let request = request.header("Range", format!("bytes={offset}-"));
@@ -21,7 +21,8 @@ impl Bench {
         (reply.status().as_u16(), got.into())
     }
 
-    /// Status and code of the refusal of a whole download.
+    /// The status with which a whole download is refused, and its error code, or the text if it has
+    /// none.
     async fn refused(&self, url: &str) -> (u16, String) {
         let reply = self.api.http.get(url).send().await.unwrap();
         let status = reply.status().as_u16();

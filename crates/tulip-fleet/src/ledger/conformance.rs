@@ -1,6 +1,6 @@
-//! What every [`Ledger`] promises, checked.
+//! A suite that checks a [`Ledger`] against its contract.
 //!
-//! An implementer makes a [`Fixture`] and runs the suite in a test:
+//! Implement [`Fixture`], and run the suite in a test:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -25,7 +25,7 @@
 //! # }
 //! ```
 //!
-//! The ledger need not be empty: the runs of the suite have targets of their own, and are removed.
+//! The ledger need not be empty: the runs of the suite have their own targets, and are removed.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -44,18 +44,18 @@ use crate::{ItemOutcome, ItemSummary, RunEnd, RunSummary};
 /// A ledger, and ways to see it as other processes do.
 #[async_trait]
 pub trait Fixture: Send + Sync {
-    /// The ledger, always that of the same process.
+    /// Returns the ledger, always as the same process.
     fn ledger(&self) -> Arc<dyn Ledger>;
 
-    /// The same ledger, as another process that runs at the same time sees it.
+    /// Returns the same ledger, as another process that runs at the same time sees it.
     async fn another_process(&self) -> Arc<dyn Ledger>;
 
-    /// Has all others take the process of [`Fixture::ledger`] for dead, though it is not. It is the
-    /// last thing that the suite asks for.
+    /// Makes all other processes presume the process of [`Fixture::ledger`] dead, though it is not.
+    /// The suite calls this last.
     async fn presume_dead(&self);
 }
 
-/// Checks a ledger. A case that fails does not keep the others from running.
+/// Checks a ledger. A failed case does not stop the others.
 pub async fn run(fixture: &dyn Fixture) -> Report {
     let mut report = Report::default();
     let mut add = |name, result: Result<(), Failure>| {
@@ -100,7 +100,7 @@ fn check(holds: bool, what: &str) -> Result<(), Failure> {
     }
 }
 
-/// A target that no other case has, also not one of another run of the suite.
+/// Returns a target that no other case uses, in this or another run of the suite.
 fn target() -> String {
     let unique = RandomState::new().build_hasher().finish();
     format!("/conformance/{unique:016x}")
@@ -110,7 +110,7 @@ fn source(machine: &str) -> Result<Source, Failure> {
     Ok(Source::machine(machine.parse()?))
 }
 
-/// A run of these machines.
+/// Returns a run of these machines.
 fn plan(target: &str, machines: &[&str]) -> Result<NewRun, Failure> {
     let mut run = RunSummary::starting("https://conformance.example", target);
     let waiting = |machine: &&str| Ok(ItemSummary::waiting(&source(machine)?));
@@ -264,7 +264,7 @@ async fn continued(fixture: &dyn Fixture) -> Result<(), Failure> {
         .record(&claim, item("m3", ItemOutcome::FailedToStore)?)
         .await?;
     ledger.release(claim.clone());
-    // A process that asks afterwards sees it; others can be faster than the release.
+    // Later calls of the same process see the release; other processes may not see it yet.
     let free = overview(ledger, &first.id).await?;
     check(
         free.is_some_and(|free| !free.is_claimed),
@@ -330,7 +330,7 @@ async fn not_continued(fixture: &dyn Fixture) -> Result<(), Failure> {
         ledger.end(&claim, RunEnd::Complete, None).await?;
         made.push(run.id);
     }
-    // The latest of this command is complete, whatever an earlier one is.
+    // The latest run of this command is complete, whatever state earlier ones are in.
     let mut new = latest(plan(&target, &["m1"])?);
     let later = new.run.started.as_system_time() + Duration::from_secs(2);
     new.run.started = Timestamp::from(later);

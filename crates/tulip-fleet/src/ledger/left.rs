@@ -1,4 +1,4 @@
-//! Runs that have left incomplete exports.
+//! Runs that left incomplete exports.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use super::contract::{BeginOutcome, Continue, Ledger, NewRun};
 use super::log::RunLog;
 use crate::{ItemSummary, RunEnd, RunSummary};
 
-/// Earlier runs whose incomplete exports this process resumes, claimed so that results are recorded
-/// there. Dropping it leaves the runs as they are.
+/// Earlier runs whose incomplete exports this process resumes, claimed so that their results are
+/// recorded there. Dropping it leaves the runs as they are.
 #[derive(Debug)]
 pub struct LeftRuns {
     ledger: Arc<dyn Ledger>,
@@ -25,11 +25,11 @@ struct LeftRun {
 }
 
 impl LeftRuns {
-    /// Claims the latest run of each of these exports, where no process works on it. Each comes
-    /// with its target as [`RunSummary::target`] names that.
+    /// Claims, for each of these exports, the latest run that left it and that no process is
+    /// working on. Each export comes with its target in the form of [`RunSummary::target`].
     ///
     /// # Errors
-    /// [`StateError`] when the ledger cannot tell or write.
+    /// [`StateError`] when the ledger cannot be read or written.
     pub async fn claim(
         ledger: Arc<dyn Ledger>,
         exports: &[(String, &IncompleteExport)],
@@ -54,7 +54,7 @@ impl LeftRuns {
             }
             let continues = Continue::Run(run.id.clone());
             let new = NewRun::new(run.clone(), "").continuing(continues);
-            // What another process has claimed since, it finishes itself.
+            // A run that another process has claimed in the meantime is left to that process.
             if let BeginOutcome::Claimed { claim, .. } = ledger.begin(new).await? {
                 let log = Arc::new(RunLog::new(ledger.clone(), claim));
                 runs.push(LeftRun { run, log });
@@ -63,7 +63,7 @@ impl LeftRuns {
         Ok(Self { ledger, runs })
     }
 
-    /// Where the end of an export is to be recorded: see [`Plan::with_incomplete`].
+    /// Returns the log that records the end of an export: see [`Plan::with_incomplete`].
     ///
     /// [`Plan::with_incomplete`]: crate::Plan::with_incomplete
     #[must_use]
@@ -73,8 +73,8 @@ impl LeftRuns {
         Some(left.log.clone())
     }
 
-    /// Ends the runs as they were ended before, or as complete where none of their exports is left
-    /// any more, and returns them as they are now.
+    /// Ends the runs as they ended before, or as complete if none of their exports is left, and
+    /// returns them as they are now.
     ///
     /// # Errors
     /// [`StateError`] when the ledger cannot be read or written.
@@ -101,7 +101,7 @@ impl LeftRuns {
     }
 }
 
-/// Whether a run has left an export, with the job that it may have started for it.
+/// Whether a run left an export, with the same job if it had started one.
 fn has_left(run: &RunSummary, target: &str, export: &IncompleteExport) -> bool {
     let Some(source) = export.source() else {
         return false;

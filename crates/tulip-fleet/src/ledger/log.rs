@@ -1,4 +1,4 @@
-//! What a run writes into its ledger.
+//! The log that a run keeps in its ledger.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use tulip_archive::state::{Claim, StateError};
 use super::contract::Ledger;
 use crate::{ItemSummary, RunEnd};
 
-/// A run in a ledger, as the process writes to it that has claimed it. Dropping it leaves the run
-/// for another process to continue.
+/// A run in a ledger that this process has claimed. Dropping it leaves the run for another process
+/// to continue.
 pub struct RunLog {
     ledger: Arc<dyn Ledger>,
     claim: Claim,
@@ -19,7 +19,7 @@ pub struct RunLog {
 }
 
 impl RunLog {
-    /// The run that this process has claimed.
+    /// Creates the log of a run that this process has claimed.
     #[must_use]
     pub fn new(ledger: Arc<dyn Ledger>, claim: Claim) -> Self {
         Self {
@@ -29,7 +29,7 @@ impl RunLog {
         }
     }
 
-    /// Records how the run has ended, once all its exports have.
+    /// Records how the run ended, once all its exports have ended.
     ///
     /// # Errors
     /// [`StateError`] of [`Ledger::end`].
@@ -37,21 +37,21 @@ impl RunLog {
         self.ledger.end(&self.claim, end, reason).await
     }
 
-    /// Whether something could not be recorded: a later run may do it again.
+    /// Whether something could not be recorded, so that a later run may do it again.
     #[must_use]
     pub fn has_failed(&self) -> bool {
         self.has_failed.load(Ordering::Relaxed)
     }
 
-    /// Tells whether the run is still this process's.
+    /// Whether this process still holds the claim of the run.
     pub(crate) async fn is_ours(&self) -> bool {
-        // A ledger that cannot tell ends no export.
+        // An unreadable ledger ends no export.
         let checked = self.ledger.check(&self.claim).await;
         !checked.is_err_and(|error| error.is_fenced())
     }
 
-    /// Records what has become of an export, and tells whether the run is still this process's.
-    /// That something cannot be written ends no export.
+    /// Records the state of an export, and returns whether this process still holds the claim of
+    /// the run. A failed write ends no export.
     pub(crate) async fn record(&self, item: ItemSummary) -> bool {
         match self.ledger.record(&self.claim, item).await {
             Ok(()) => true,

@@ -1,4 +1,4 @@
-//! A ledger that ends with the process.
+//! A ledger in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,8 @@ use tulip_archive::state::{Claim, StateError, StateErrorKind};
 use super::contract::{BeginOutcome, Continue, Ledger, NewRun, RunOverview};
 use crate::{ItemSummary, RunEnd, RunSummary};
 
-/// Keeps runs in memory: for tests, and for services that keep no state. Clones share them.
+/// Keeps runs in memory, for tests and for services without persistent state. Clones share the
+/// runs.
 #[derive(Debug, Clone)]
 pub struct MemoryLedger {
     shared: Arc<Mutex<Shared>>,
@@ -22,7 +23,7 @@ struct Shared {
     runs: BTreeMap<String, Stored>,
     attempts: u64,
     owners: u64,
-    /// The owners whose process lives.
+    /// The owners whose process is alive.
     alive: BTreeSet<u64>,
 }
 
@@ -37,7 +38,7 @@ struct Stored {
 }
 
 impl MemoryLedger {
-    /// A ledger without runs.
+    /// Creates a ledger without runs.
     #[must_use]
     pub fn new() -> Self {
         Self::of(Arc::default())
@@ -52,14 +53,15 @@ impl MemoryLedger {
         Self { shared, owner }
     }
 
-    /// The same runs, as another process sees them.
+    /// Returns the same runs, as another process sees them.
     #[must_use]
     pub fn another_process(&self) -> Self {
         Self::of(self.shared.clone())
     }
 
-    /// The same runs after the end of this process, as the next one finds them: all claims of this
-    /// ledger have ended, and its clones are fenced.
+    /// Returns the same runs, as the next process finds them after this one has ended: the runs
+    /// that it has claimed are free. This ledger and its clones can begin no more runs, and are
+    /// fenced once a run of theirs is claimed again.
     #[must_use]
     pub fn restarted(&self) -> Self {
         self.shared().alive.remove(&self.owner);
@@ -94,7 +96,7 @@ impl Shared {
         held.ok_or_else(StateError::fenced)
     }
 
-    /// The run that a new one continues.
+    /// Returns the run that a new one continues.
     fn continued(&self, new: &NewRun) -> Option<&Stored> {
         let since = match &new.continues {
             Continue::Nothing => return None,

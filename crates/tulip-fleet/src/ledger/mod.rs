@@ -1,7 +1,7 @@
-//! What survives a run: which exports it has planned, started and finished.
+//! The record of a run that survives it: which exports it planned, started and finished.
 //!
-//! A [`Ledger`] keeps it. [`MemoryLedger`] is one that ends with the process; the crate
-//! `tulip-ledger` has one in a file.
+//! A [`Ledger`] keeps this record. A [`MemoryLedger`] lasts as long as the process; the crate
+//! `tulip-ledger` has a ledger in a file.
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;

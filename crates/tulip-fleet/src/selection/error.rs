@@ -1,4 +1,4 @@
-//! Why a selection has no machines.
+//! Why a selection cannot be used on a listing.
 
 use std::fmt;
 
@@ -28,18 +28,18 @@ pub enum SelectionError {
     /// No machine matches the globs.
     #[error("no machine is selected by: {wanted} (of {machines} machines of the instance)")]
     NoMatch {
-        /// What was looked for, in words.
+        /// The selection, in words.
         wanted: String,
         /// How many machines the instance has.
         machines: usize,
     },
 }
 
-/// A machine that an ambiguous name can mean.
+/// A machine that an ambiguous name may refer to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Candidate {
-    /// Its id, which tells it apart.
+    /// Its id, which is unique.
     pub id: MachineId,
     /// Its name.
     pub name: String,
@@ -64,7 +64,7 @@ fn quoted(names: &[String]) -> String {
     shortened(names.iter().map(|name| format!("{name:?}")))
 }
 
-/// The first several texts, and how many there are more.
+/// Joins the first few texts, and appends how many more there are.
 fn shortened(texts: impl ExactSizeIterator<Item = String>) -> String {
     let more = texts.len().saturating_sub(MOST_LISTED);
     let first: Vec<_> = texts.take(MOST_LISTED).collect();

@@ -1,13 +1,13 @@
-//! Patterns of names.
+//! Name patterns.
 
 use std::str::FromStr;
 
-/// A pattern of names, ids or types: `*` stands for any text, `?` for one character, `[abc]` and
-/// `[a-z]` for one of several, `[!abc]` for any other. Upper and lower case differ.
+/// A pattern of names, ids or types: `*` matches any text, `?` one character, `[abc]` and `[a-z]`
+/// one of several, `[!abc]` any other. Matching is case-sensitive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Glob(glob::Pattern);
 
-/// Why a text is no glob.
+/// Why a text is not a glob.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{glob:?} is no glob: {reason} at character {position}")]
 #[non_exhaustive]
@@ -16,7 +16,7 @@ pub struct GlobError {
     pub glob: String,
     /// What is wrong with it.
     pub reason: String,
-    /// Which character is, counted from 1.
+    /// The position of the wrong character, counted from 1.
     pub position: usize,
 }
 
@@ -27,7 +27,7 @@ impl Glob {
         self.0.matches(text)
     }
 
-    /// The pattern as it is written.
+    /// Returns the pattern as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str()

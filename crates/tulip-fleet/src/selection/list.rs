@@ -3,8 +3,8 @@
 /// The byte order mark that some editors write at the start of a file.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// The ids and names of a list, one a line. Blank lines are left out, and lines that begin with
-/// `#`. Line breaks may be those of Windows, and a byte order mark may come first.
+/// Returns the ids and names in a list with one per line. Skips blank lines and lines that begin
+/// with `#`. Accepts Windows line breaks and a leading byte order mark.
 ///
 /// ```
 /// let list = "# Hall 2\r\nMill 1\r\n\r\n  m2  \r\n";

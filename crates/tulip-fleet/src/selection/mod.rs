@@ -1,4 +1,4 @@
-//! Which machines of a listing a run exports.
+//! Selections of the machines that a run exports.
 
 mod error;
 mod glob;
@@ -17,8 +17,8 @@ pub use error::{Candidate, SelectionError};
 pub use glob::{Glob, GlobError};
 pub use list::parse_machine_list;
 
-/// Which machines of an instance are exported: all, or those that are named; of these, the ones
-/// whose type is wanted, that match a glob of `include`, and none of `exclude`.
+/// Which machines of an instance to export: all machines or only named ones, limited to those of a
+/// selected type that match a glob of `include` and none of `exclude`.
 ///
 /// ```
 /// use tulip_fleet::Selection;
@@ -40,7 +40,7 @@ pub struct Selection {
     exclude: Vec<Glob>,
 }
 
-/// The machines of a listing that a [`Selection`] wants.
+/// The machines of a listing that a [`Selection`] selects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Selected {
@@ -48,7 +48,7 @@ pub struct Selected {
     pub sources: Vec<Source>,
     /// Ids and names that no machine has.
     pub not_found: Vec<String>,
-    /// Machines that no call can name. Empty where the machines are named.
+    /// Selected machines without an id that a call can use. Empty if the selection names machines.
     pub unusable: Vec<UnusableMachine>,
 }
 
@@ -66,41 +66,41 @@ impl Selection {
         Self::default()
     }
 
-    /// Only machines that are named; a name is an id, or the name of one machine. Of machines with
-    /// the same name each has to be named by its id.
+    /// Adds a machine by its id or name. Only added machines are selected then. Machines with the
+    /// same name must each be added by id.
     #[must_use]
     pub fn machine(mut self, id_or_name: impl Into<String>) -> Self {
         self.machines.push(id_or_name.into());
         self
     }
 
-    /// Only machines of a type whose name or id matches this glob, or an earlier one.
+    /// Selects only machines of a type whose name or id matches this glob, or an earlier one.
     #[must_use]
     pub fn machine_type(mut self, types: Glob) -> Self {
         self.types.push(types);
         self
     }
 
-    /// Only machines whose name, id or type matches this glob, or an earlier one.
+    /// Selects only machines whose name, id or type matches this glob, or an earlier one.
     #[must_use]
     pub fn include(mut self, machines: Glob) -> Self {
         self.include.push(machines);
         self
     }
 
-    /// Exclude machines whose name, id or type matches this glob.
+    /// Excludes machines whose name, id or type matches this glob.
     #[must_use]
     pub fn exclude(mut self, machines: Glob) -> Self {
         self.exclude.push(machines);
         self
     }
 
-    /// The machines of a listing that are wanted.
+    /// Returns the selected machines of a listing.
     ///
     /// # Errors
-    /// [`SelectionError`] when a name is that of several machines, no machine has any of the ids
-    /// and names, or none that does matches the globs. An instance without machines is no error
-    /// where none is named.
+    /// [`SelectionError`] if several machines have a given name, if no machine has any of the ids
+    /// and names, or if none that does matches the globs. An instance without machines is not an
+    /// error, unless machines are named.
     pub fn select(&self, types: &[MachineType]) -> Result<Selected, SelectionError> {
         let listed: Vec<_> = types
             .iter()
@@ -133,7 +133,7 @@ impl Selection {
         })
     }
 
-    /// The machines that would be wanted, if a call could name them.
+    /// Returns the machines that would be selected if they had a usable id.
     fn unusable(&self, types: &[MachineType]) -> Vec<UnusableMachine> {
         if !self.machines.is_empty() {
             return Vec::new();
@@ -146,7 +146,7 @@ impl Selection {
         wanted.map(|(_, machine)| machine.clone()).collect()
     }
 
-    /// The machines that are named, or all, and what no machine is called.
+    /// Returns the named machines, or all, and the ids and names that no machine has.
     fn named<'a>(
         &self,
         listed: &[Listed<'a>],
@@ -185,7 +185,7 @@ impl Selection {
         Ok((found, not_found))
     }
 
-    /// Whether the globs want this machine.
+    /// Whether the globs select this machine.
     fn admits(&self, listed: Listed<'_>) -> bool {
         let Listed { machine, kind } = listed;
         self.admits_names(kind, &[&machine.name, machine.id.as_str()])
@@ -201,7 +201,7 @@ impl Selection {
 }
 
 impl fmt::Display for Selection {
-    /// What is wanted, in words.
+    /// Writes the selection in words.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |globs: &[Glob]| {
             let texts: Vec<_> = globs
@@ -236,7 +236,7 @@ fn candidate(listed: &Listed<'_>) -> Candidate {
     }
 }
 
-/// A name as it is compared: without blanks around it, in one Unicode form.
+/// Normalises a name for comparison: trimmed, and in one Unicode form.
 fn as_name(name: &str) -> String {
     ComposingNormalizer::new_nfc()
         .normalize(name.trim())

@@ -1,33 +1,33 @@
-//! How many exports of a run have ended in each way.
+//! Counts of a run's exports by outcome.
 
 use serde::{Deserialize, Serialize};
 
 use crate::ItemOutcome;
 
-/// How many exports of a run have ended in each way.
+/// Counts of a run's exports by outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Counts {
-    /// Stored by this run.
+    /// Exports stored by this run.
     pub stored: usize,
-    /// At the target before.
+    /// Exports whose archive was already at the target.
     pub unchanged: usize,
-    /// Without a job.
+    /// Exports without a started job.
     pub not_started: usize,
-    /// It is not known whether a job was started.
+    /// Exports for which it is not known whether a job was started.
     pub start_unknown: usize,
-    /// The job gave no archive.
+    /// Exports whose job gave no archive.
     pub failed_at_tulip: usize,
-    /// The archive is not stored.
+    /// Exports whose archive could not be stored.
     pub failed_to_store: usize,
     /// Bytes of the objects whose receipts the run has seen.
     pub bytes: u64,
-    /// Records in these objects.
+    /// Records in those objects.
     pub records: u64,
 }
 
 impl Counts {
-    /// Counts this many exports with this outcome.
+    /// Adds this many exports with this outcome.
     pub fn add(&mut self, outcome: ItemOutcome, exports: usize) {
         *match outcome {
             ItemOutcome::Stored => &mut self.stored,
@@ -39,7 +39,7 @@ impl Counts {
         } += exports;
     }
 
-    /// How many exports there are.
+    /// Returns the total number of exports.
     #[must_use]
     pub fn exports(&self) -> usize {
         let failed = self.start_unknown + self.failed_at_tulip + self.failed_to_store;

@@ -1,4 +1,4 @@
-//! One export of a run.
+//! The summary of one export of a run.
 
 use std::error::Error as StdError;
 
@@ -8,39 +8,39 @@ use tulip_archive::{Checksum, ExportErrorKind, JobId, MachineId, ObjectKey, Sour
 
 use crate::{ItemError, ItemOutcome, ItemReport, PhaseSpan};
 
-/// How one export of a run has ended.
+/// How one export of a run ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ItemSummary {
-    /// The id of the machine; `None` for an export by job that did not learn it.
+    /// The machine's id; `None` if an export by job did not learn it.
     #[serde(default)]
     pub machine: Option<MachineId>,
-    /// The name of the machine, where it is known. Any text.
+    /// The machine's name, if it is known. Any text.
     #[serde(default)]
     pub machine_name: Option<String>,
-    /// The name of the machine's type, where it is known. Any text.
+    /// The name of the machine's type, if it is known. Any text.
     #[serde(default)]
     pub machine_type: Option<String>,
-    /// The job, where one is known.
+    /// The job, if it is known.
     #[serde(default)]
     pub job: Option<JobId>,
-    /// Whether the job was named by the caller, and not started by the export.
+    /// Whether the caller named the job, so that the export did not start one.
     #[serde(default)]
     pub is_by_job: bool,
-    /// How the export ended, or would end if nobody continued the run.
+    /// How the export ended, or would end if the run were not continued.
     #[serde(with = "outcome")]
     pub outcome: ItemOutcome,
-    /// Whether the export has not ended: it waits for its turn, is under way, or was left by a run
-    /// that ended early.
+    /// Whether the export has not ended: it is waiting for its turn, is under way, or was left by a
+    /// run that ended early.
     #[serde(default)]
     pub is_open: bool,
     /// The [`ExportErrorKind`] of a failure, by its stable name.
     #[serde(default)]
     pub error_kind: Option<String>,
-    /// What went wrong, with its causes, on one line.
+    /// The error with its causes, on one line.
     #[serde(default)]
     pub error: Option<String>,
-    /// What can be done about it, where that is known better than from the kind alone.
+    /// Advice on how to fix it, if there is better advice than the kind alone suggests.
     #[serde(default)]
     pub advice: Option<String>,
     /// Tulip's `errorUniqueID`.
@@ -52,49 +52,49 @@ pub struct ItemSummary {
     /// Whether a job was started whose archive is still worth fetching.
     #[serde(default)]
     pub job_is_pending: bool,
-    /// How often the run has tried the export; 0 where it did not.
+    /// How often the run tried the export; 0 if it did not.
     pub attempts: u32,
-    /// How often the download was started, where the archive was stored.
+    /// How often the download was started, if the archive was stored.
     #[serde(default)]
     pub download_attempts: u32,
-    /// When the export was taken up; `None` where it was not.
+    /// When the run took up the export; `None` if it did not.
     #[serde(default)]
     pub started: Option<Timestamp>,
     /// When it ended.
     pub ended: Timestamp,
-    /// The key of the object, where an archive is stored.
+    /// The key of the object, if an archive is stored.
     #[serde(default)]
     pub key: Option<ObjectKey>,
     /// Whether the object has a receipt beside it.
     #[serde(default)]
     pub has_receipt: bool,
-    /// The bytes of the archive, where its receipt is known.
+    /// The size of the archive in bytes, if its receipt is known.
     #[serde(default)]
     pub bytes: Option<u64>,
-    /// Its records, the header not counted.
+    /// Its number of records, excluding the header.
     #[serde(default)]
     pub records: Option<u64>,
     /// Its checksum.
     #[serde(default)]
     pub checksum: Option<Checksum>,
-    /// What the time was spent on, in order.
+    /// The phases that the export went through, in order.
     #[serde(default)]
     pub phases: Vec<PhaseSummary>,
 }
 
-/// One stay of an export in a phase.
+/// One period that an export spent in a phase.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PhaseSummary {
     /// The [`Phase`](crate::Phase), by its stable name.
     pub phase: String,
-    /// When it began.
+    /// When it started.
     pub started: Timestamp,
     /// How long it took.
     pub seconds: f64,
 }
 
-/// An [`ItemOutcome`] by its stable name.
+/// Serialises and deserialises an [`ItemOutcome`] as its stable name.
 mod outcome {
     use crate::ItemOutcome;
     use serde::{Deserialize as _, Deserializer, Serializer};
@@ -114,7 +114,7 @@ mod outcome {
 }
 
 impl PhaseSummary {
-    /// A stay of this many seconds.
+    /// Creates the summary of a period of this many seconds.
     pub fn new(phase: impl Into<String>, started: Timestamp, seconds: f64) -> Self {
         Self {
             phase: phase.into(),
@@ -129,7 +129,8 @@ impl PhaseSummary {
 }
 
 impl ItemSummary {
-    /// An export of nothing in particular that ended so, now. Set the fields that say more.
+    /// Creates the summary of an export that ended now with this outcome. Set the other fields that
+    /// are known.
     #[must_use]
     pub fn new(outcome: ItemOutcome) -> Self {
         Self {
@@ -159,7 +160,7 @@ impl ItemSummary {
         }
     }
 
-    /// An export that waits for its turn.
+    /// Returns the summary of an export that is waiting for its turn.
     #[must_use]
     pub fn waiting(source: &Source) -> Self {
         let why = "not started: the run ended before its turn";
@@ -169,7 +170,7 @@ impl ItemSummary {
         }
     }
 
-    /// An export that is under way, with the job of its own that it has started.
+    /// Returns the summary of an export under way, with the job that it has started or resumed.
     pub(crate) fn running(
         source: &Source,
         job: &JobId,
@@ -183,7 +184,7 @@ impl ItemSummary {
         }
     }
 
-    /// An export that would end so if the run ended now.
+    /// Returns the summary of an open export, as it would end if the run ended now.
     fn open(source: &Source, job: Option<&JobId>, why: &str) -> Self {
         let outcome = match job {
             Some(_) => ItemOutcome::FailedToStore,
@@ -208,7 +209,7 @@ impl ItemSummary {
         self
     }
 
-    /// What a report tells of an export.
+    /// Returns the summary of a report.
     #[must_use]
     pub fn of(report: &ItemReport) -> Self {
         let (done, error) = (report.result.as_ref().ok(), report.result.as_ref().err());
@@ -251,8 +252,8 @@ impl ItemSummary {
         item
     }
 
-    /// What the export is called within its run, such as `machine/g56RCoZCtzv7borvp`: no other
-    /// export of the run has the same id.
+    /// Returns the export's id within its run, such as `machine/g56RCoZCtzv7borvp`. No other export
+    /// of the run has the same id.
     #[must_use]
     pub fn id(&self) -> String {
         match (&self.job, &self.machine) {
@@ -262,7 +263,7 @@ impl ItemSummary {
         }
     }
 
-    /// What to call the export: the machine's name, or else its id, or else the job.
+    /// Returns a name for the export: the machine's name, or else its id, or else the job.
     #[must_use]
     pub fn name(&self) -> &str {
         let id = || self.machine.as_ref().map(MachineId::as_str);
@@ -272,7 +273,7 @@ impl ItemSummary {
     }
 }
 
-/// An error with its causes, without line breaks.
+/// Formats an error with its causes, without line breaks.
 fn one_line(error: &ItemError) -> String {
     let mut text = error.to_string();
     let mut next = error.source();

@@ -1,4 +1,4 @@
-//! What is known of a run and of its exports, in plain values.
+//! Summaries of a run and its exports, as plain values.
 
 mod counts;
 mod item;

@@ -1,4 +1,4 @@
-//! A run as a whole.
+//! The summary of a run.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -10,14 +10,14 @@ use super::counts::Counts;
 use super::item::ItemSummary;
 use crate::{ItemOutcome, Shard};
 
-/// A run and how each of its exports has ended.
+/// A run and how each of its exports ended.
 ///
-/// Made from the reports of a run that has just ended, or from what a ledger keeps of an earlier
-/// one. Holds no secret and no signed URL, and serialises.
+/// Made from the reports of a run that has just ended, or from a ledger's record of an earlier one.
+/// It contains no secret and no signed URL, and can be serialised.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RunSummary {
-    /// The id of the run, which begins with the time of its start. No other run has the same.
+    /// The run's id, which begins with its start time. No other run has the same id.
     pub id: String,
     /// The Tulip instance.
     pub instance: String,
@@ -28,7 +28,7 @@ pub struct RunSummary {
     pub shard: Option<String>,
     /// When the run started.
     pub started: Timestamp,
-    /// When it ended; for one that is still open, when it was last heard of.
+    /// When it ended, or when it was last heard from if it is still open.
     pub ended: Timestamp,
     /// How it ended.
     pub end: RunEnd,
@@ -39,16 +39,16 @@ pub struct RunSummary {
     pub items: Vec<ItemSummary>,
 }
 
-/// How a run has ended, whatever came of its exports.
+/// How a run ended, regardless of the outcomes of its exports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RunEnd {
     /// Every export was tried.
     Complete,
-    /// It ended early: its time limit was over, or every export would have failed.
+    /// It ended early: its time limit was reached, or every export would have failed.
     Stopped,
-    /// Somebody interrupted it.
+    /// It was interrupted.
     Interrupted,
     /// It failed before its first export: the machines could not be listed, for example.
     Failed,
@@ -66,14 +66,14 @@ const ENDS: [(RunEnd, &str); 5] = [
 ];
 
 impl RunEnd {
-    /// The stable name in lower case, for example `complete`.
+    /// Returns the stable name in lower case, for example `complete`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         let found = ENDS.iter().find(|(end, _)| *end == self);
         found.map_or("other", |(_, name)| *name)
     }
 
-    /// The end with this stable name.
+    /// Returns the end with this stable name, or `None` if there is none.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         let found = ENDS.iter().find(|(_, known)| *known == name);
@@ -82,8 +82,7 @@ impl RunEnd {
 }
 
 impl RunSummary {
-    /// A run without exports that starts now, under an id of its own. Set the fields that say
-    /// otherwise.
+    /// Creates a run without exports that starts now, with a new id. Set the fields that differ.
     #[must_use]
     pub fn starting(instance: impl Into<String>, target: impl Into<String>) -> Self {
         let now = Timestamp::now();
@@ -100,7 +99,7 @@ impl RunSummary {
         }
     }
 
-    /// The same run for one part of the machines, which its id ends in.
+    /// Limits the run to a shard of the machines, if one is given, and appends it to the run's id.
     #[must_use]
     pub fn in_shard(mut self, shard: Option<Shard>) -> Self {
         if let Some(shard) = shard {
@@ -116,7 +115,7 @@ impl RunSummary {
         self.end == RunEnd::Complete && self.items.iter().all(|item| item.outcome.is_success())
     }
 
-    /// How many exports have ended in each way. One that is open counts as it would end now.
+    /// Returns the exports by outcome. An open export counts as it would end now.
     #[must_use]
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
@@ -128,20 +127,20 @@ impl RunSummary {
         counts
     }
 
-    /// How many exports have ended so.
+    /// Returns the number of exports with this outcome.
     #[must_use]
     pub fn count(&self, outcome: ItemOutcome) -> usize {
         let ended = self.items.iter().filter(|item| item.outcome == outcome);
         ended.count()
     }
 
-    /// The bytes of all archives that this run has stored.
+    /// Returns the total bytes of the archives that this run has stored.
     #[must_use]
     pub fn stored_bytes(&self) -> u64 {
         self.stored().filter_map(|item| item.bytes).sum()
     }
 
-    /// The records of all archives that this run has stored.
+    /// Returns the total records of the archives that this run has stored.
     #[must_use]
     pub fn stored_records(&self) -> u64 {
         self.stored().filter_map(|item| item.records).sum()
@@ -153,7 +152,8 @@ impl RunSummary {
     }
 }
 
-/// The time of the start, so that ids sort by it, and something that no other run has.
+/// Returns an id that begins with the start time, so that ids sort by it, and ends with a random
+/// part.
 fn run_id(started: Timestamp) -> String {
     // Hashers have random keys.
     let unique = RandomState::new().build_hasher().finish();

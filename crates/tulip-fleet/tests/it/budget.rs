@@ -1,4 +1,4 @@
-//! What a run asks of Tulip, and how much of it at once.
+//! The limits of a run: pending jobs, large archives, starts and time.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ async fn plan(bench: &Bench, sources: Vec<Source>) -> Plan {
 
 const LARGE: u64 = 20_000;
 
-/// A sink that takes the bytes of large archives when it is told to.
+/// A sink that takes the bytes of large archives only once it is told to.
 #[derive(Debug)]
 struct Reluctant(watch::Receiver<bool>);
 
@@ -84,7 +84,7 @@ async fn no_more_jobs_are_pending_than_allowed() {
     let run = tokio::spawn(all(Run::new(plan).max_pending(3)));
     let mut polls = 0;
     for released in 0..7 {
-        // Whoever would start one too many has had the time of many polls to do so.
+        // A run that starts too many jobs would do so within this many polls.
         polls += 30;
         bench
             .emulator
@@ -175,7 +175,7 @@ async fn starts_wait_for_their_rate_and_nothing_else_does() {
     }
     assert_eq!(count(&reports, ItemOutcome::Stored), 2);
     assert_eq!(bench.emulator.requests().count(Endpoint::Start), 2);
-    // The third would wait for a minute, and does not once the run is to end.
+    // The third would wait for a minute, but not once the run must end.
     drop(stop);
     let third = run.next().await.unwrap();
     assert_eq!(third.outcome(), ItemOutcome::NotStarted);

@@ -1,4 +1,4 @@
-//! What a run leaves in its ledger, and what it finds there.
+//! The records that a run leaves in its ledger and finds there.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ async fn plan(bench: &Bench, exporter: &Exporter) -> Plan {
     Plan::new(exporter, bench.sources().await).await.unwrap()
 }
 
-/// The plan of what is left of the run, and the log of it.
+/// The plan of the rest of the run, and its log.
 async fn begin(ledger: &MemoryLedger, plan: Plan, continues: Continue) -> (Plan, Arc<RunLog>) {
     let mut run = RunSummary::starting("https://acme.tulip.co", "/data");
     run.items = plan.summaries();
@@ -121,7 +121,7 @@ async fn a_run_that_another_process_has_taken_over_starts_nothing_more() {
     assert!(reports.iter().all(is_fenced), "{reports:?}");
     assert!(bench.emulator.jobs().is_empty());
     assert!(log.end(RunEnd::Complete, None).await.is_err());
-    // The other goes on as if nothing had been.
+    // The other process continues as if nothing had happened.
     let (rest, log) = taken;
     assert_eq!(
         count(&all(Run::new(rest).log(log)).await, ItemOutcome::Stored),

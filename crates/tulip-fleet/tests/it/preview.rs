@@ -1,4 +1,4 @@
-//! A preview tells what a run would do and does none of it.
+//! A preview reports what a run would do, and does none of it.
 
 use tulip_emulator::Endpoint;
 use tulip_fleet::archive::{IfExists, KeyTemplate, Source};

@@ -1,4 +1,4 @@
-//! Which exports are tried again, when, and what the run says of them.
+//! Which exports are tried again, when, and how the run reports them.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -96,7 +96,7 @@ async fn what_tulip_has_refused_is_not_asked_for_again() {
 #[tokio::test]
 async fn what_was_never_started_is_tried_again_at_once_and_before_the_others() {
     let bench = Bench::of(3).await;
-    // A rate limit that outlasts the client's own retries, of which this one has none.
+    // A rate limit that outlasts the client's own retries: this client has none.
     bench
         .emulator
         .fail_next(Endpoint::Start, 1, Reply::busy(429));
@@ -128,7 +128,7 @@ async fn a_broken_download_is_tried_again_with_the_same_job() {
     assert_eq!(bench.emulator.requests().starts(&machine), 1);
 }
 
-/// Tries everything once more, whatever it was.
+/// Retries every failure once.
 #[derive(Debug)]
 struct AlwaysOnce;
 
@@ -150,7 +150,7 @@ async fn retries_are_starts_of_the_budget_too() {
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let run = tokio::spawn(all(run.until(async { drop(stopped.await) })));
     bench.emulator.wait_for_requests(Endpoint::Start, 2).await;
-    // The third start waits for its minute.
+    // The third start would wait for a minute.
     tokio::task::yield_now().await;
     drop(stop);
     let reports = run.await.unwrap();
@@ -230,8 +230,8 @@ async fn a_run_in_which_all_jobs_fail_asks_for_few_before_it_stops() {
         reports.push(report);
     }
     assert_eq!(reports.len(), 40);
-    // Four have failed for good before the fifth stops the run. Another is taken up where at most
-    // four wait for their next attempt and one is under way, so that six are on their way then.
+    // Four have failed for good before the fifth stops the run. A new export is taken up only if at
+    // most four wait for their next attempt and one is under way: with it, six are unfinished.
     let tried = 4 + 6;
     let starts = bench.emulator.requests().count(Endpoint::Start);
     assert!(starts <= 3 * tried, "{starts}");
@@ -242,7 +242,7 @@ async fn a_run_in_which_all_jobs_fail_asks_for_few_before_it_stops() {
 /// A store that is down for a while.
 #[derive(Debug, Default)]
 struct Store {
-    /// How many more calls fail.
+    /// How many more probes fail. Until then, opening an object fails too.
     down_for_probes: AtomicUsize,
     probes: AtomicUsize,
     refused: AtomicUsize,
@@ -269,7 +269,7 @@ impl Sink for Store {
     }
 
     async fn probe(&self, _: WriteMode) -> Result<Probe, SinkError> {
-        // The first probe is that of the plan.
+        // The first probe is the plan's.
         if self.probes.fetch_add(1, Ordering::SeqCst) > 0 && self.is_down() {
             self.down_for_probes.fetch_sub(1, Ordering::SeqCst);
             return Err(Self::down());
@@ -286,7 +286,7 @@ impl Sink for Store {
     }
 }
 
-/// An object of which only the length is kept.
+/// An object that keeps only its length.
 struct Counted(u64);
 
 #[async_trait]
@@ -305,7 +305,7 @@ impl SinkWriter for Counted {
     }
 }
 
-/// Probes at once, and gives up after so many.
+/// Probes almost at once, and gives up after this many failed probes.
 #[derive(Debug)]
 struct Patient(u32);
 
@@ -334,11 +334,11 @@ async fn a_store_that_is_down_is_probed_and_not_hammered() {
     store.down_for_probes.store(6, Ordering::SeqCst);
     let reports = all(run.concurrency(2).retry_policy(Patient(100))).await;
     assert_eq!(count(&reports, ItemOutcome::Stored), 20, "{reports:?}");
-    // The one of the plan, six that failed, and one that did not.
+    // The plan's probe, six that failed, and one that succeeded.
     assert_eq!(store.probes.load(Ordering::SeqCst), 8);
     let refused = store.refused.load(Ordering::SeqCst);
     assert!((1..=2).contains(&refused), "{refused}");
-    // The jobs that were complete are still of use.
+    // The jobs that were complete are used again.
     assert_eq!(bench.emulator.requests().count(Endpoint::Start), 20);
     let attempts: u32 = reports.iter().map(|report| report.attempts).sum();
     assert_eq!(attempts as usize, 20 + refused);

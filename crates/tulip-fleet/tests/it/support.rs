@@ -26,7 +26,7 @@ impl Bench {
         }
     }
 
-    /// A client for which the first failure is the last.
+    /// A client that never retries.
     pub(crate) fn client(&self) -> Client {
         let settings = Settings::new(self.emulator.base_url(), self.emulator.credentials());
         Client::builder(settings).retry(NeverRetry).build().unwrap()
@@ -43,7 +43,7 @@ impl Bench {
         sources_of(&self.client().machines().await.unwrap())
     }
 
-    /// The archives in the folder.
+    /// The number of archives in the folder.
     pub(crate) fn archives(&self) -> usize {
         let files = walk(self.folder.path());
         files.iter().filter(|name| name.ends_with(".csv")).count()
@@ -62,7 +62,7 @@ fn walk(folder: &std::path::Path) -> Vec<String> {
     found
 }
 
-/// Every report of a run, in the order in which they came.
+/// All reports of a run, in the order in which they came.
 pub(crate) async fn all(mut run: Run) -> Vec<ItemReport> {
     let mut reports = Vec::new();
     while let Some(report) = run.next().await {

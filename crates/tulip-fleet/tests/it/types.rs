@@ -1,4 +1,4 @@
-//! What callers rely on without naming it.
+//! Traits that callers rely on without naming them.
 
 use std::error::Error as StdError;
 

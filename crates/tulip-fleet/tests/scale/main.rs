@@ -1,5 +1,5 @@
-//! A plant of thousands of machines, against an emulator in another process than the run. Takes
-//! minutes, and so runs only on request:
+//! A run over a plant of thousands of machines, with the emulator in a separate process. Takes
+//! minutes, so it runs only on request:
 //!
 //! ```sh
 //! cargo test -p tulip-fleet --test scale -- --ignored --nocapture night
@@ -7,8 +7,8 @@
 //! ```
 //!
 //! `TULIP_SCALE_MACHINES`, `TULIP_SCALE_BIG` and `TULIP_SCALE_BIG_ROWS` set how many small and
-//! large machines there are, and how many records a large one has. Nothing is kept of the archives:
-//! a disk would have to hold them all.
+//! large machines there are, and how many records a large one has. The archives are not kept: a
+//! disk would have to hold them all.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 #![expect(clippy::print_stdout, reason = "what is measured is printed")]
@@ -26,7 +26,7 @@ fn setting(name: &str, default: usize) -> usize {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
-/// The run, in a process of its own. Does nothing unless [`RunOf`] has started it.
+/// The run, in its own process. Does nothing unless [`RunOf`] has started it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "is the other process of the tests below"]
 async fn run() {
@@ -80,7 +80,7 @@ async fn night() {
              a minute of {START_RATE}",
             seen.starts, measured.retries, seen.most_pending, seen.most_starts
         );
-        // Which ones, not how: the last attempt of a job that fails may have met only 429.
+        // Which machines, not how: the last attempt of a failing job may have met only a 429.
         let expected = plant.expected_failures();
         assert!(
             measured.failed.keys().eq(expected.keys()),

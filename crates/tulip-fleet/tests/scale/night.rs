@@ -1,4 +1,4 @@
-//! A run in a process of its own, so that its memory can be told from the emulator's.
+//! A run in its own process, so that its memory is measured without the emulator's.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -18,7 +18,7 @@ use crate::plant::{ATTEMPTS, Plant, refused};
 const VARIABLE: &str = "TULIP_SCALE_RUN";
 const MARK: &str = "measured ";
 
-/// What a run is to be.
+/// The settings of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct RunOf {
     url: String,
@@ -29,7 +29,7 @@ pub(crate) struct RunOf {
     refused: usize,
 }
 
-/// What came of it.
+/// The measurements of a run.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Measured {
     pub(crate) seconds: f64,
@@ -37,7 +37,7 @@ pub(crate) struct Measured {
     pub(crate) stored: usize,
     /// Attempts after the first, and starts that were refused with 429 and sent again.
     pub(crate) retries: usize,
-    /// Of machines with less than 16 MiB.
+    /// From complete to stored, for archives of less than 16 MiB.
     pub(crate) p50_ms: u64,
     pub(crate) p99_ms: u64,
     pub(crate) failed: BTreeMap<String, String>,
@@ -72,7 +72,7 @@ impl RunOf {
         })
     }
 
-    /// Runs it in another process of this test.
+    /// Runs it in another process of this test binary.
     pub(crate) fn spawn(&self) -> Measured {
         let Self {
             url,
@@ -86,7 +86,7 @@ impl RunOf {
         let output = Command::new(std::env::current_exe().unwrap())
             .args(["--ignored", "--exact", "--nocapture", "run"])
             .env(VARIABLE, run)
-            // As the command does, so that memory that was freed is used again.
+            // Like the command, so that freed memory is reused.
             .env("MALLOC_ARENA_MAX", "1")
             .output()
             .unwrap();
@@ -104,7 +104,7 @@ impl RunOf {
             .unwrap();
         let mut sources = sources_of(&client.machines().await.unwrap());
         for nth in 0..self.refused {
-            // Among the others, as a listing that is a minute old would have them.
+            // Spread among the others, as in a listing that is a minute old.
             let at = sources.len() * nth / self.refused;
             sources.insert(at, Source::machine(refused(nth).parse().unwrap()));
         }
@@ -206,7 +206,7 @@ impl Measured {
     }
 }
 
-/// The most memory that this process has had, from `/proc`.
+/// The peak memory of this process, from `/proc`.
 fn peak_mib() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -9,11 +9,11 @@ use tulip_emulator::{Emulator, Endpoint, JobScript, Reply};
 
 use crate::night::{Measured, RunOf};
 
-/// The budget of the night.
+/// The budget of the runs.
 pub(crate) const MAX_PENDING: usize = 200;
 pub(crate) const START_RATE: usize = 1500;
 
-/// Attempts of the run: a job that fails as often is a failure.
+/// The attempts of each export: it fails if its job fails this often.
 pub(crate) const ATTEMPTS: usize = 3;
 
 /// How long a burst of 429 lasts.
@@ -26,8 +26,8 @@ pub(crate) struct Shape {
     pub(crate) small_rows: u64,
     pub(crate) big_rows: u64,
     pub(crate) longest_pending: Duration,
-    /// 2 % of the machines have a job that fails, half of them each time; 1 % are refused; bursts
-    /// of 429 come every ten seconds.
+    /// 2 % of the small machines have a failing job, half of them at each attempt; 1 % more are
+    /// refused; bursts of 429 come every ten seconds.
     pub(crate) with_faults: bool,
 }
 
@@ -42,7 +42,7 @@ pub(crate) struct Seen {
     pub(crate) requests: usize,
     pub(crate) starts: usize,
     pub(crate) most_pending: usize,
-    /// In any minute.
+    /// The most starts in any minute.
     pub(crate) most_starts: usize,
 }
 
@@ -57,7 +57,7 @@ impl Plant {
             shape,
         };
         for (nth, machine) in plant.emulator.machine_ids().iter().enumerate() {
-            // Spread without a pattern that the order of the listing could follow.
+            // Spread without any pattern in the order of the listing.
             let share = (nth as u64).wrapping_mul(2_654_435_761) % 1000;
             let longest = shape.longest_pending.as_millis() as u64;
             let pending = Duration::from_millis(longest * share / 1000);
@@ -83,12 +83,12 @@ impl Plant {
         plant
     }
 
-    /// Machines of the listing, and those that are refused.
+    /// The number of machines, including the refused ones.
     pub(crate) fn machines(&self) -> usize {
         self.shape.small + self.shape.big + self.refused()
     }
 
-    /// Machines that the listing has and the instance does not.
+    /// The number of machines that the listing has but the instance does not.
     pub(crate) fn refused(&self) -> usize {
         if self.shape.with_faults {
             self.shape.small / 100
@@ -97,7 +97,7 @@ impl Plant {
         }
     }
 
-    /// Every machine that cannot be stored, with the outcome that tells why.
+    /// Every machine whose export must fail, with its outcome.
     pub(crate) fn expected_failures(&self) -> BTreeMap<String, String> {
         let ids = self.emulator.machine_ids();
         let failing = ids
@@ -109,7 +109,7 @@ impl Plant {
         failing.chain(refused).collect()
     }
 
-    /// Runs it, and watches what it asks for.
+    /// Runs it, and watches its requests.
     pub(crate) async fn watch(&self, run: RunOf) -> (Measured, Seen) {
         let is_over = Arc::new(AtomicBool::new(false));
         let over = is_over.clone();
@@ -128,8 +128,8 @@ impl Plant {
                 .iter()
                 .filter(|job| is_pending(job.last_status.as_deref()));
             seen.most_pending = seen.most_pending.max(pending.count());
-            // A burst lasts as long as its replies say. Refusals that nobody has met by then must
-            // not queue up: a run that tries one call a second would meet nothing else.
+            // A burst lasts as long as its replies say. Refusals that no request has met by then
+            // must not queue up, or a run that tries one call a second would meet nothing else.
             if last_burst.elapsed() > BURST {
                 self.emulator.clear_faults();
             }

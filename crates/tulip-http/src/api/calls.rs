@@ -19,11 +19,11 @@ use crate::error::{Error, ErrorKind};
 use crate::retry::{RetryLoop, RetryPolicy};
 use crate::transport::{BuildError, Connections, Failure, HttpOptions, Proxies, RateLimitGate};
 
-/// How many calls may be under way: thousands of jobs that are waited for are asked about over a
-/// few connections, not over thousands.
+/// The maximum number of concurrent calls: thousands of waiting jobs are polled over a few
+/// connections, not over thousands.
 const CALLS: usize = 32;
 
-/// Where the API is and how it is called.
+/// The address and the settings of the API.
 pub(crate) struct ApiOptions {
     pub(crate) instance: InstanceUrl,
     pub(crate) credentials: Credentials,
@@ -43,9 +43,9 @@ pub(crate) struct Api {
 struct Shared {
     options: ApiOptions,
     http: reqwest::Client,
-    /// For starts, which get a new connection each.
+    /// For starts, each of which gets a new connection.
     starts: reqwest::Client,
-    /// Those of starts.
+    /// Counts the connections of starts.
     connections: Connections,
     gate: RateLimitGate,
     slots: Arc<Semaphore>,
@@ -88,7 +88,7 @@ impl Api {
         })
     }
 
-    /// The same API whose calls end by `deadline`.
+    /// Returns the same API, but its calls end by `deadline`.
     pub(crate) fn with_deadline(&self, deadline: Option<Instant>) -> Self {
         Self {
             shared: self.shared.clone(),
@@ -104,7 +104,7 @@ impl Api {
         self.shared.options.workspace.as_ref()
     }
 
-    /// How many connections starts have made.
+    /// Returns how many connections starts have made.
     pub(super) fn start_connections(&self) -> u64 {
         self.shared.connections.made()
     }
@@ -113,7 +113,7 @@ impl Api {
         &self.shared.gate
     }
 
-    /// The attempts of one call.
+    /// Returns a retry loop for one call.
     pub(crate) fn retry_loop(&self) -> RetryLoop {
         RetryLoop::new(self.shared.options.retry.clone(), self.deadline)
     }
@@ -139,7 +139,7 @@ impl Api {
         loop {
             let attempt = async {
                 let _slot = self.slot(&endpoint).await?;
-                // Few calls are under way and thousands wait for one: for these it takes no memory.
+                // Boxed: few calls run while thousands wait, and those need no memory for it.
                 Box::pin(self.call_once(&endpoint)).await
             };
             match attempt.await {
@@ -156,8 +156,8 @@ impl Api {
         }
     }
 
-    /// Waits while the API wants to be left alone, and until few enough calls are under way. What
-    /// has not been sent by the deadline never is.
+    /// Waits for a free slot, and while the API asks for a pause. A call whose turn has not come by
+    /// the deadline is never sent.
     pub(super) async fn slot(&self, endpoint: &Endpoint) -> Result<OwnedSemaphorePermit, Error> {
         let pass = async {
             let slot = self.shared.slots.clone().acquire_owned().await;
@@ -168,7 +168,7 @@ impl Api {
             Some(deadline) => tokio::time::timeout_at(deadline, pass).await.ok(),
             None => Some(pass.await),
         };
-        // Nobody closes the semaphore.
+        // The semaphore is never closed.
         passed.and_then(Result::ok).ok_or_else(|| {
             let found = "this call was not sent: its turn did not come before the deadline, because \
                 earlier ones were told to wait or are still under way";
@@ -185,7 +185,7 @@ impl Api {
         self.read(response, endpoint).await
     }
 
-    /// Sends a call once and gives the reply as soon as its head is there.
+    /// Sends a call once and returns the reply as soon as its head has arrived.
     pub(super) async fn send(&self, endpoint: &Endpoint) -> Result<Response, Error> {
         let url = self
             .instance()
@@ -201,7 +201,7 @@ impl Api {
         deadline::until(self.deadline, || endpoint.clone(), sent).await
     }
 
-    /// Reads a reply whose head is there.
+    /// Reads a reply whose head has arrived.
     pub(super) async fn read<T: DeserializeOwned>(
         &self,
         response: Response,
@@ -215,7 +215,7 @@ impl Api {
         deadline::until(self.deadline, || endpoint.clone(), json).await
     }
 
-    /// A server that echoes the request must not make us show the secret.
+    /// Hides the credentials in `text`: a server may echo the request.
     fn scrub(&self, text: &str) -> String {
         let credentials = &self.shared.options.credentials;
         let header = credentials.basic_header();

@@ -1,4 +1,4 @@
-//! Tulip's API: its calls, its replies, and where it is.
+//! Tulip's API: its calls, its replies and its settings.
 
 mod calls;
 mod probe;

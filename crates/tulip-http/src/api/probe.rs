@@ -1,4 +1,4 @@
-//! One call that shows whether everything between here and Tulip works.
+//! A call that shows whether everything between here and Tulip works.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,20 +9,20 @@ use crate::Endpoint;
 use crate::error::Error;
 use crate::transport::date;
 
-/// What one call to Tulip has shown. It is sent once, starts nothing, and is not retried.
+/// The result of one call to Tulip. It is sent once, starts nothing, and is not retried.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ApiProbe {
-    /// The machine types, as [`Client::machines`](crate::Client::machines) gives them.
+    /// The machine types, as [`Client::machines`](crate::Client::machines) returns them.
     pub machines: Result<Vec<MachineType>, Error>,
-    /// How many seconds the clock of this machine is ahead of the one that answered; negative
-    /// where it is behind. `None` without a reply, or where the reply has no `Date`. Exact to a
-    /// second or two: `Date` has whole seconds, and the reply takes time.
+    /// How many seconds this machine's clock is ahead of the server's; negative if it is behind.
+    /// `None` if there is no reply, or if it has no `Date`. Exact to a second or two: `Date` has
+    /// whole seconds, and the reply takes time.
     pub clock_skew: Option<i64>,
 }
 
 impl Api {
-    /// Asks for the machines, once.
+    /// Requests the machines, once.
     pub(crate) async fn probe(&self) -> ApiProbe {
         let endpoint = Endpoint::Machines;
         let answered = async {
@@ -46,7 +46,7 @@ impl Api {
     }
 }
 
-/// How far `ours` is ahead of `theirs`, which has lost its fraction of a second.
+/// Returns by how many seconds `ours` is ahead of `theirs`, whose fraction of a second is lost.
 fn seconds_ahead(ours: SystemTime, theirs: SystemTime) -> i64 {
     let whole = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
     match ours.duration_since(theirs) {

@@ -1,4 +1,4 @@
-//! Reading what the API sent, without trusting it.
+//! Reading the API's replies, which are not trusted.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ use crate::Endpoint;
 use crate::error::{Error, ErrorKind};
 use crate::transport::{is_html, is_markup, read, retry_after, title_of};
 
-/// The largest JSON reply that is read: tens of thousands of machines.
+/// The largest JSON reply that is read; enough for tens of thousands of machines.
 const MAX_REPLY: usize = 16 * 1024 * 1024;
-/// The most that is read of an error's body.
+/// How much of an error's body is read.
 const MAX_ERROR: usize = 64 * 1024;
-/// How long an error's body is waited for.
+/// How long to wait for an error's body.
 const ERROR_TIMEOUT: Duration = Duration::from_secs(10);
-/// The most that is shown of a foreign text.
+/// How much of a foreign text is shown.
 const MAX_SHOWN: usize = 200;
 
-/// Hides what must not be echoed from a server's text.
+/// Redacts what must not be shown of a server's text.
 pub(crate) type Scrub<'a> = &'a (dyn Fn(&str) -> String + Sync);
 
-/// Reads a success as JSON.
+/// Reads a successful reply as JSON.
 pub(crate) async fn json<T: DeserializeOwned>(
     response: Response,
     endpoint: &Endpoint,
@@ -61,7 +61,7 @@ pub(crate) async fn json<T: DeserializeOwned>(
         } else {
             "it is not the JSON that was expected"
         };
-        // The parser's message can quote the text that it stumbled over.
+        // The parser's message can quote the reply.
         let at = format!(
             "line {} column {}: {}",
             error.line(),
@@ -72,8 +72,8 @@ pub(crate) async fn json<T: DeserializeOwned>(
     })
 }
 
-/// Turns a reply that is no success into an error with what the server said until `deadline`. The
-/// status alone tells enough where the body does not come.
+/// Turns a reply that is not a success into an error with what the server says until `deadline`. If
+/// the body does not arrive, the status alone is enough.
 pub(crate) async fn refusal(
     response: Response,
     endpoint: &Endpoint,
@@ -104,7 +104,7 @@ pub(crate) async fn refusal(
             error
         }
         Err(_) if html || is_markup(body) => {
-            // Tulip refuses in JSON; a page comes from something between, such as an allowlist.
+            // Tulip refuses in JSON; a page comes from something in between, such as an allowlist.
             if status.is_client_error() && !matches!(status.as_u16(), 408 | 425 | 429) {
                 error.inner_mut().kind = ErrorKind::InvalidReply;
             }
@@ -118,7 +118,7 @@ pub(crate) async fn refusal(
     }
 }
 
-/// A body without the byte order mark that some gateways put before JSON.
+/// Strips the byte order mark that some gateways put before JSON.
 fn without_mark(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
@@ -137,7 +137,7 @@ fn kind_of(status: StatusCode) -> ErrorKind {
     }
 }
 
-/// Where a redirect points: no more than the host, since path and query can be secrets.
+/// Says where a redirect points: no more than the host, because path and query can be secret.
 fn redirect_target(headers: &HeaderMap) -> String {
     let Some(location) = headers.get(LOCATION).and_then(|value| value.to_str().ok()) else {
         return "it has no Location".to_owned();
@@ -151,7 +151,7 @@ fn redirect_target(headers: &HeaderMap) -> String {
     }
 }
 
-/// What a page is about: its title, if it has one.
+/// Describes a page by its title, if it has one.
 fn html_page(body: &[u8], scrub: Scrub<'_>) -> String {
     let text = String::from_utf8_lossy(body);
     let title = title_of(&text).map(|title| shown(&scrub(title)));
@@ -161,7 +161,7 @@ fn html_page(body: &[u8], scrub: Scrub<'_>) -> String {
     }
 }
 
-/// A foreign text, fit to be shown.
+/// Makes a foreign text fit to be shown.
 fn shown(text: &str) -> String {
     one_line(text, MAX_SHOWN)
 }

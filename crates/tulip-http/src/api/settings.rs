@@ -1,11 +1,11 @@
-//! Where the instance is and who asks, from the environment.
+//! The settings of a client, from the environment.
 
 use std::path::{Path, PathBuf};
 
 use tulip_core::{Credentials, CredentialsError, InstanceUrl, InstanceUrlError, WorkspaceId};
 use zeroize::Zeroizing;
 
-/// The instance, the credentials, and what belongs to them.
+/// The instance, the credentials and the settings that go with them.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Settings {
@@ -16,7 +16,7 @@ pub struct Settings {
     /// The workspace of an account token, from `TULIP_WORKSPACE_ID`; `None` for a workspace
     /// token.
     pub workspace: Option<WorkspaceId>,
-    /// More certificate authorities to trust, from `TULIP_CA_FILE`.
+    /// Additional certificate authorities to trust, from `TULIP_CA_FILE`.
     pub ca_file: Option<PathBuf>,
 }
 
@@ -33,8 +33,8 @@ pub enum SettingsError {
     /// The credentials are missing or cannot be used.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
-    /// `TULIP_WORKSPACE_ID` cannot be used. What it holds is not shown: it can be a secret in the
-    /// wrong variable.
+    /// `TULIP_WORKSPACE_ID` cannot be used. Its value is not shown, because it may be a secret in
+    /// the wrong variable.
     #[error(
         "TULIP_WORKSPACE_ID does not hold a workspace id, which is one word without slashes, such as DEFAULT"
     )]
@@ -51,7 +51,7 @@ pub enum SettingsError {
         /// The variable.
         name: String,
     },
-    /// The file that a `_FILE` variable names has nothing in it.
+    /// The file that a `_FILE` variable names is empty.
     #[error("{name}_FILE: {} is empty", path.display())]
     EmptyFile {
         /// The variable, without `_FILE`.
@@ -59,7 +59,7 @@ pub enum SettingsError {
         /// The file.
         path: PathBuf,
     },
-    /// A value has a quote at one of its ends alone. What it holds is not shown.
+    /// A value has a quote at one end only. The value is not shown.
     #[error("{name} has an unmatched quote; remove it")]
     Quote {
         /// The variable.
@@ -72,7 +72,7 @@ pub enum SettingsError {
         name: String,
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error message.
         reason: String,
     },
 }
@@ -81,7 +81,7 @@ pub enum SettingsError {
 const MAX_FILE: u64 = 64 * 1024;
 
 impl Settings {
-    /// Settings of their essential parts.
+    /// Creates settings with an instance and credentials, and nothing else.
     #[must_use]
     pub fn new(instance: InstanceUrl, credentials: Credentials) -> Self {
         Self {
@@ -92,10 +92,10 @@ impl Settings {
         }
     }
 
-    /// Settings from the process environment; see [`Settings::from_vars`].
+    /// Reads settings from the process environment; see [`Settings::from_vars`].
     ///
     /// # Errors
-    /// As [`Settings::from_vars`], and when a variable is not UTF-8.
+    /// As [`Settings::from_vars`], and if a variable is not UTF-8.
     pub fn from_env() -> Result<Self, SettingsError> {
         Self::from_vars(|name| match std::env::var(name) {
             Ok(value) => Ok(Some(value)),
@@ -106,16 +106,17 @@ impl Settings {
         })
     }
 
-    /// Settings from variables looked up by `var`: `TULIP_BASE_URL`, `TULIP_API_KEY`,
+    /// Reads settings from variables looked up by `var`: `TULIP_BASE_URL`, `TULIP_API_KEY`,
     /// `TULIP_API_SECRET`, `TULIP_AUTH`, `TULIP_WORKSPACE_ID`, `TULIP_CA_FILE`. Each but the last
-    /// may instead be given as `…_FILE`, the path of a file that holds the value, as mounted
-    /// secrets are. A variable that is empty counts as unset.
+    /// may instead be given as `…_FILE`, the path of a file that holds the value, as with mounted
+    /// secrets. An empty variable counts as unset.
     ///
-    /// Byte order marks and blanks around a value are dropped, and so are quotes around everything
-    /// but the secret: `docker --env-file` keeps them.
+    /// Byte order marks and blanks around a value are dropped. So are quotes, which `docker
+    /// --env-file` keeps, except around the secret.
+    /// --env-file` keeps, except around the secret.
     ///
     /// # Errors
-    /// [`SettingsError`] for what is missing, set twice, or cannot be used or read.
+    /// [`SettingsError`] if something is missing, set twice, or cannot be used or read.
     pub fn from_vars(
         var: impl Fn(&str) -> Result<Option<String>, SettingsError>,
     ) -> Result<Self, SettingsError> {
@@ -171,13 +172,13 @@ fn value_or_file(
     }
 }
 
-/// A value without the byte order mark, blanks and line ends around it.
+/// Strips the byte order mark, blanks and line ends around a value.
 fn bare(text: Zeroizing<String>) -> Zeroizing<String> {
     let bare = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     Zeroizing::new(bare.to_owned())
 }
 
-/// A value without the quotes around it.
+/// Strips the quotes around a value.
 fn unquoted(
     name: &str,
     value: Option<Zeroizing<String>>,

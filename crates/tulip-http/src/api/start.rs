@@ -12,11 +12,11 @@ use crate::Endpoint;
 use crate::error::{Error, ErrorKind};
 use crate::retry::RetryLoop;
 
-/// The attempts to start one archive, for a caller that records what it sends before it sends it.
+/// The attempts to start one archive, for callers that record each attempt before they send it.
 ///
 /// [`StartAttempts::ready`] waits until the next attempt may be sent, and [`StartAttempts::send`]
-/// sends it. Between the two nothing has been sent, so a caller can write down there that a start
-/// may follow. [`Client::start_archive`](crate::Client::start_archive) is the loop over both:
+/// sends it. Nothing is sent in between, so a caller can record there that a start may follow.
+/// [`Client::start_archive`](crate::Client::start_archive) is the loop over both:
 ///
 /// ```
 /// # async fn start(client: &tulip_http::Client, machine: &tulip_core::MachineId)
@@ -36,11 +36,11 @@ pub struct StartAttempts {
     api: Api,
     endpoint: Endpoint,
     retry: RetryLoop,
-    /// When the next attempt may be sent, where one has failed.
+    /// When the next attempt may be sent, if one has failed.
     due: Option<Instant>,
     /// The right to make one call, from [`StartAttempts::ready`] to [`StartAttempts::send`].
     slot: Option<OwnedSemaphorePermit>,
-    /// How many connections starts had made when the attempt that is under way began.
+    /// How many connections starts had made when the current attempt began.
     began_with: Option<u64>,
 }
 
@@ -57,15 +57,16 @@ impl StartAttempts {
     }
 
     /// Waits until an attempt may be sent: for the backoff or `Retry-After` of the one before,
-    /// while the instance wants no calls, and until few enough calls are under way.
+    /// while the instance asks for a pause, and for a free slot among the client's concurrent
+    /// calls.
     ///
     /// # Errors
-    /// [`ErrorKind::RateLimited`] when the client's deadline comes first. Nothing has been sent
-    /// then, so [`Error::is_outcome_unknown`] is false.
+    /// [`ErrorKind::RateLimited`] if the client's deadline comes first. Nothing has been sent then,
+    /// so [`Error::is_outcome_unknown`] is false.
     ///
     /// # Cancellation
-    /// Nothing has been sent by this attempt, whether the future returns or is dropped. It can be
-    /// called again; what has been waited for is not waited for twice.
+    /// This attempt has sent nothing, whether the future returns or is dropped. `ready` can be
+    /// called again, and does not repeat waits that are over.
     pub async fn ready(&mut self) -> Result<(), Error> {
         if self.slot.is_some() {
             return Ok(());
@@ -78,20 +79,20 @@ impl StartAttempts {
         Ok(())
     }
 
-    /// Sends one attempt, on a connection of its own: a pooled one may be closed by the server just
-    /// when it is used, which would leave the outcome unknown. Waits as [`StartAttempts::ready`]
-    /// does where that has not been called.
+    /// Sends one attempt on a new connection: the server may close a pooled one just when it is
+    /// used, which would leave the outcome unknown. Calls [`StartAttempts::ready`] if the caller
+    /// has not.
     ///
-    /// Gives the job that was started, or `None` where certainly nothing was started and another
-    /// attempt is worth making: call [`StartAttempts::ready`] again.
+    /// Returns the job that was started, or `None` if certainly nothing was started and another
+    /// attempt is worthwhile: call [`StartAttempts::ready`] again.
     ///
     /// # Errors
-    /// [`Error`] when there is to be no other attempt; where [`Error::is_outcome_unknown`], the
-    /// archive may have been started.
+    /// [`Error`] if there will be no other attempt. If [`Error::is_outcome_unknown`], the archive
+    /// may have been started.
     ///
     /// # Cancellation
-    /// Dropping the future leaves open whether the archive was started, unless
-    /// [`StartAttempts::may_have_been_sent`] says that it was not.
+    /// If the future is dropped, the archive may or may not have been started, unless
+    /// [`StartAttempts::may_have_been_sent`] returns `false`.
     pub async fn send(&mut self) -> Result<Option<ArchiveJob>, Error> {
         self.ready().await?;
         self.began_with = Some(self.api.start_connections());
@@ -106,7 +107,7 @@ impl StartAttempts {
                 }
                 let safe = is_certainly_not_started(&error);
                 let delay = self.retry.delay_after(error, safe, self.api.gate())?;
-                // A delay that no clock can tell never ends.
+                // Capped, because a very long delay overflows an `Instant`.
                 let far = Duration::from_secs(86_400 * 365);
                 self.due = Some(Instant::now() + delay.min(far));
                 Ok(None)
@@ -114,9 +115,9 @@ impl StartAttempts {
         }
     }
 
-    /// Whether an attempt whose [`StartAttempts::send`] was dropped may have reached Tulip: not
-    /// before there was a connection for it. Where several starts are under way, a connection of
-    /// any of them counts.
+    /// Returns whether an attempt whose [`StartAttempts::send`] was dropped may have reached Tulip:
+    /// not before it had a connection. If several starts run at once, a connection of any of them
+    /// counts.
     #[must_use]
     pub fn may_have_been_sent(&self) -> bool {
         let made = self.api.start_connections();
@@ -124,7 +125,7 @@ impl StartAttempts {
     }
 }
 
-/// No connection, or a refusal that asks to come back: the archive was not started.
+/// Whether the archive was certainly not started: no connection, or a refusal that allows a retry.
 fn is_certainly_not_started(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Connect | ErrorKind::RateLimited)
 }

@@ -8,13 +8,13 @@ use tulip_core::sink::CHUNK_ALIGNMENT;
 
 use super::memory;
 
-/// Blocks end at multiples of this many bytes of the archive. Large enough that what is done once
-/// for each of them costs nothing beside its bytes, small enough to stay in a processor's cache.
+/// Blocks end at multiples of this many bytes of the archive. Large enough that the cost per block
+/// is negligible, small enough to stay in a processor's cache.
 pub(super) const BLOCK: u64 = 1024 * 1024;
 const SIZE: usize = BLOCK as usize;
 
-/// The memory of blocks that nobody needs any more, for those to come: memory that is new to the
-/// process costs more than what is copied into it.
+/// Keeps the memory of unused blocks for new ones, because memory that is new to the process costs
+/// more than copying the bytes into it.
 #[derive(Debug, Default)]
 pub(super) struct Pool(Mutex<Vec<BytesMut>>);
 
@@ -34,11 +34,11 @@ impl Pool {
     }
 }
 
-/// Some memory of a pool, and the bytes in it.
+/// Memory of a pool, and the bytes in it.
 #[derive(Debug)]
 struct Block {
     memory: BytesMut,
-    /// Where those begin that have not been handed over.
+    /// Where the bytes begin that have not been handed over.
     start: usize,
     pool: Arc<Pool>,
 }
@@ -55,8 +55,9 @@ impl Drop for Block {
     }
 }
 
-/// Assembles what is read: the small pieces in which a connection brings it would each keep the
-/// whole buffer alive that it was read into, and a bound on the bytes would be none on the memory.
+/// Assembles what is read into blocks. The small pieces that a connection delivers would each keep
+/// alive the whole buffer that they were read into, so that a limit on bytes would not limit the
+/// memory.
 #[derive(Debug)]
 pub(super) struct BlockAssembler {
     pool: Arc<Pool>,
@@ -65,13 +66,13 @@ pub(super) struct BlockAssembler {
 }
 
 impl BlockAssembler {
-    /// An assembler of the bytes from `at` on.
+    /// Creates an assembler of the bytes from `at` on.
     pub(super) fn new(pool: Arc<Pool>, at: u64) -> Self {
         let block = None;
         Self { pool, at, block }
     }
 
-    /// Takes the beginning of `chunk`, and gives a block as soon as it is full.
+    /// Takes the beginning of `chunk`, and returns a block as soon as it is full.
     pub(super) fn take(&mut self, chunk: &mut Bytes) -> Option<Bytes> {
         let (pool, at) = (&self.pool, self.at);
         let block = self.block.get_or_insert_with(|| {
@@ -94,8 +95,8 @@ impl BlockAssembler {
         }
     }
 
-    /// What has come of a block that is not full yet, if anything has: a copy, for it would keep
-    /// the memory of a whole block.
+    /// Returns what has arrived of a block that is not full yet, if anything has. It is copied,
+    /// because otherwise it would keep the memory of a whole block.
     pub(super) fn flush(&mut self) -> Option<Bytes> {
         let block = self.block.as_mut()?;
         let bytes = Bytes::copy_from_slice(block.as_ref());
@@ -110,7 +111,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        // Each case is megabytes, and is built without optimisation.
+        // Each case is several megabytes, in a build without optimisation.
         #![proptest_config(ProptestConfig::with_cases(32))]
 
         #[test]

@@ -1,4 +1,4 @@
-//! How many connections a download uses: as many as make it faster.
+//! The number of connections of a download: as many as make it faster.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::single_stream::SingleStream;
 use super::throughput::{self, Sample};
 
-/// Connections at the start of a large download.
+/// The number of connections at the start of a large download.
 const FIRST: usize = 2;
 
 /// A measurement round ends after [`ROUND`] bytes and at least [`SHORTEST`], or after [`LONGEST`].
@@ -20,35 +20,35 @@ const LONGEST: Duration = Duration::from_secs(1);
 const GAIN: f64 = 1.4;
 const LOSS: f64 = 1.2;
 
-/// If doubling gains this much, each connection is limited on its own, and the next step is to four
-/// times as many.
+/// If doubling gains this much, each connection is limited on its own, and the next step quadruples
+/// the connections.
 const STEEP: f64 = 1.8;
 
 /// The connections are the limit if the reader waits for more than this share of a round.
 const AWAITED: f64 = 0.5;
 
-/// A step up is kept if [`GAINS`] of [`LOOKS`] rounds show a gain. Single rounds are noisy, the first
-/// ones after a step most of all: some servers hold back the end of the first reply on a connection
-/// until the data before it is acknowledged, which takes 40 ms on Linux (delayed acknowledgements,
-/// RFC 1122 section 4.2.3.2, with Nagle's algorithm).
+/// A step up is kept if [`GAINS`] of [`LOOKS`] rounds show a gain. Single rounds are noisy, the
+/// first ones after a step most of all: some servers hold back the end of the first reply on a
+/// connection until the data before it is acknowledged, which takes 40 ms on Linux (delayed
+/// acknowledgements, RFC 1122 section 4.2.3.2, with Nagle's algorithm).
 const GAINS: u32 = 2;
 const LOOKS: u32 = 5;
 
-/// Rounds from a step that was taken back to the next one. They double each time, up to
-/// [`LONGEST_REST`], and are that many at once after a failure.
+/// How many rounds to rest between steps. Doubles with each rest, up to [`LONGEST_REST`], which
+/// also follows a failure.
 const REST: u32 = 2;
 const LONGEST_REST: u32 = 256;
 
-/// One request for the rest is tried only if the ranges deliver less than this in the time of a
-/// reply; otherwise the host is not slow to answer.
+/// When its turn comes, one request for the rest is tried only if a connection can deliver more
+/// than this in the time of an answer; otherwise the host is not slow to answer.
 const LEAST_LEAD: f64 = 4.0 * 1024.0 * 1024.0;
 
 /// Chooses the number of connections by hill climbing on the measured throughput.
 ///
 /// While the reader waits for the connections, the number is doubled, and quadrupled after a steep
-/// gain. A step that gains too little is taken back; then half of the connections is tried, and kept
-/// if that is about as fast, since each connection costs memory, and blocks that wait for their turn
-/// fall out of the processor's cache. A failure halves the number.
+/// gain. A step that gains too little is taken back. Then half as many connections are tried, and
+/// kept if they are about as fast: each connection costs memory, and blocks that wait for their
+/// turn fall out of the processor's cache. A failure halves the number.
 ///
 /// If a host is slow to answer but fast to send, one request for the rest can be faster than any
 /// number of ranges (see [`SingleStream`]). It is tried once, as soon as the rates suggest it or
@@ -58,68 +58,66 @@ pub(super) struct ConcurrencyController {
     most: usize,
     connections: usize,
     state: State,
-    /// How long the next rest is, and what is tried behind it.
+    /// How many rounds the next rest takes, and the step after it.
     rest: u32,
     next: Step,
     stream: SingleStream,
-    /// Whether one request for all that is left has been tried.
+    /// Whether one request for the rest has been tried.
     tried_single_stream: bool,
     /// Whether something has failed in this round.
     failed: bool,
-    /// The round.
+    /// When the round started.
     started: Instant,
-    /// What had come when it began.
+    /// The sample at its start.
     before: Sample,
-    /// How long the reader has waited in it.
+    /// How long the reader has waited during the round.
     waited: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum State {
-    /// The connections have changed: the round in which they do says nothing.
+    /// The number of connections has just changed: this round says nothing about it.
     Changing { from: Tried },
-    /// The rounds to come show what has come of that.
+    /// The next rounds show the effect of the step.
     Trying { from: Tried, seen: Seen },
-    /// Stays for this many rounds.
+    /// Keeps the connections for this many rounds.
     Resting { rounds: u32 },
-    /// One request brings all, as long as it brings more than several would, in bytes a second.
+    /// One request fetches the rest, as long as it is faster than several, in bytes per second.
     SingleStream { several: f64 },
-    /// It has failed and is being retried: leaving it now would skip the waits between its
-    /// attempts.
+    /// The single request has failed and is being retried: leaving it now would skip the waits
+    /// between its attempts.
     Recovering,
 }
 
-/// What rounds have shown of a step up.
+/// The results of the rounds after a step.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Seen {
     looks: u32,
     gains: u32,
 }
 
-/// What is held against what comes of a step.
+/// The baseline that a step is compared with.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Tried {
     step: Step,
-    /// What there was before it, and how many bytes a second that brought.
+    /// The connections before the step, and their throughput.
     connections: usize,
     rate: Rate,
 }
 
-/// Bytes a second, seen in two ways, of which each is misled by something else.
+/// Bytes per second, measured in two ways, each of which is misled by something else.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Rate {
-    /// What each connection brings while it is waited for, times their number. It is no less in a
-    /// round in which some have nothing to do, but more where they and the host compete for a
-    /// processor.
+    /// The rate of each connection while it is waited for, times their number. Idle connections do
+    /// not lower it, but it rises if they and the host compete for a processor.
     asked: f64,
-    /// What arrives.
+    /// The rate at which bytes arrive in all.
     brought: f64,
 }
 
 impl Rate {
-    /// Whether it is more than `times` as much as `other` by what each connection brings, and more
-    /// also in what arrives: how much more says little, for that rises and falls with what the
-    /// reader does.
+    /// Whether each connection delivers more than `times` as much as in `other`, and more arrives
+    /// in all. How much more arrives says little, because that depends on the reader.
     fn exceeds(self, other: Self, times: f64) -> bool {
         self.asked > other.asked * times && self.brought > other.brought
     }
@@ -133,12 +131,12 @@ enum Step {
 }
 
 impl ConcurrencyController {
-    /// A controller of at most `most` connections, which can have asked for `reach` bytes at once.
+    /// Creates a controller of at most `most` connections, which can request `reach` bytes at once.
     pub(super) fn new(most: usize, reach: u64, now: Instant) -> Self {
         Self {
             most,
             connections: FIRST.min(most),
-            // The first replies may stall as those behind a step do.
+            // The first replies may stall like those after a step.
             state: State::Resting { rounds: REST },
             rest: REST,
             next: Step::Up,
@@ -155,7 +153,7 @@ impl ConcurrencyController {
         self.connections
     }
 
-    /// Whether one request is to bring all that is left.
+    /// Whether one request should fetch the rest.
     pub(super) fn is_single_stream(&self) -> bool {
         match self.state {
             State::SingleStream { .. } | State::Recovering => true,
@@ -166,8 +164,8 @@ impl ConcurrencyController {
         }
     }
 
-    /// Counts the reader's next bytes, for which it has `waited`. What all connections have
-    /// brought may lie here still.
+    /// Records that the reader took bytes for which it `waited`. The sample may include bytes that
+    /// have not been handed over.
     pub(super) fn handed(&mut self, sample: Sample, waited: Duration, now: Instant) {
         self.waited += waited;
         let (bytes, took) = (sample.bytes - self.before.bytes, now - self.started);
@@ -191,7 +189,7 @@ impl ConcurrencyController {
         };
     }
 
-    /// What comes of a round.
+    /// Returns the state after a round.
     fn judge(&mut self, rate: Rate, is_awaited: bool) -> State {
         match self.state {
             State::Changing { from } => {
@@ -228,8 +226,8 @@ impl ConcurrencyController {
         }
     }
 
-    /// Keeps more connections that have shown often enough that they gain something, and takes them
-    /// back when they have had their chances.
+    /// Keeps more connections once enough rounds have shown a gain, and takes them back after
+    /// [`LOOKS`] rounds without one.
     fn judge_more(&mut self, from: Tried, mut seen: Seen, rate: Rate, is_awaited: bool) -> State {
         let share = self.connections as f64 / from.connections as f64 - 1.0;
         seen.looks += 1;
@@ -251,7 +249,7 @@ impl ConcurrencyController {
         self.rest()
     }
 
-    /// Keeps fewer connections unless the others are missed.
+    /// Keeps fewer connections unless that is too slow.
     fn judge_fewer(&mut self, from: Tried, rate: Rate) -> State {
         let share = from.connections as f64 / self.connections as f64 - 1.0;
         if from.rate.exceeds(rate, 1.0 + share * (LOSS - 1.0)) {
@@ -261,7 +259,7 @@ impl ConcurrencyController {
         self.rest()
     }
 
-    /// Whether one request is worth trying against what several bring.
+    /// Whether one request is worth trying instead of several.
     fn favours_single_stream(&self, rate: Rate) -> bool {
         let is_slow_to_answer = self.stream.lead() > LEAST_LEAD;
         is_slow_to_answer && self.stream.rate() > rate.brought && !self.tried_single_stream
@@ -276,7 +274,7 @@ impl ConcurrencyController {
         self.change(self.connections, Step::SingleStream, rate)
     }
 
-    /// Keeps one request if it has shown often enough that it brings more than several, or as much
+    /// Keeps one request if enough rounds have shown that it brings more than several, or as much
     /// as the reader takes.
     fn judge_single_stream(
         &mut self,
@@ -295,22 +293,22 @@ impl ConcurrencyController {
         }
     }
 
-    /// Goes back to several connections, which stay for this many `rounds`.
+    /// Returns to several connections, which stay for this many `rounds`.
     fn leave_single_stream(&mut self, rounds: u32) -> State {
         self.rest = REST;
         self.next = Step::Up;
         State::Resting { rounds }
     }
 
-    /// Stays, and longer next time.
+    /// Rests, and longer the next time.
     fn rest(&mut self) -> State {
         let rounds = self.rest;
         self.rest = (2 * rounds).min(LONGEST_REST);
         State::Resting { rounds }
     }
 
-    /// Halves the connections after a failure, once in a round: requests that fail together were
-    /// all sent before that, as packets that are lost together count once for TCP.
+    /// Halves the connections after a failure, but once per round: requests that fail together were
+    /// all sent before that. TCP likewise counts packets that are lost together once.
     pub(super) fn troubled(&mut self, sample: Sample, now: Instant) {
         if self.failed {
             return;

@@ -1,10 +1,10 @@
-//! What `Content-Encoding` and `Transfer-Encoding` say about a body.
+//! The `Content-Encoding` and `Transfer-Encoding` of a body.
 
 use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING};
 use tulip_core::one_line;
 
-/// Values that stand in `Content-Encoding` and are no compression: hosts repeat there what a
-/// client has stored with the object, such as a charset or the framing of an upload.
+/// Values of `Content-Encoding` that are not compression: hosts repeat there what a client has
+/// stored with the object, such as a charset or the framing of an upload.
 const NO_CODINGS: [&str; 16] = [
     "identity",
     "none",
@@ -29,15 +29,15 @@ const NO_CODINGS: [&str; 16] = [
 pub(super) enum BodyEnd {
     /// After this many bytes, as `Content-Length` says.
     Length(u64),
-    /// Chunks tell it, and `Content-Length`, which should not be there, says how many bytes they have.
+    /// After the last chunk. `Content-Length`, which should not be there, may give the size.
     Chunks(Option<u64>),
-    /// Where the connection ends, wherever that is.
+    /// With the connection, even if that is too early.
     Connection,
 }
 
-/// The first coding that changes the bytes of a body, by its name.
+/// Returns the name of the first coding that changes the bytes of a body.
 pub(super) fn coding(headers: &HeaderMap) -> Option<String> {
-    // Transfer codings besides `chunked` are not undone by the HTTP library either.
+    // The HTTP library does not undo transfer codings other than `chunked` either.
     let transfer = values(headers, &TRANSFER_ENCODING).filter(|coding| coding != "chunked");
     let content = values(headers, &CONTENT_ENCODING);
     let content = content.map(|coding| coding.trim_matches('"').to_owned());
@@ -47,8 +47,8 @@ pub(super) fn coding(headers: &HeaderMap) -> Option<String> {
         .map(|coding| one_line(&coding, 40))
 }
 
-/// How a body ends whose length the HTTP library takes to be `known`. It reads to the end of the
-/// connection, and ignores the length, where the last transfer coding is not `chunked`.
+/// Returns how a body ends whose length is `known` to the HTTP library. If the last transfer coding
+/// is not `chunked`, the library ignores the length and reads to the end of the connection.
 pub(super) fn end(headers: &HeaderMap, known: Option<u64>) -> BodyEnd {
     match (values(headers, &TRANSFER_ENCODING).last(), known) {
         (Some(last), _) if last == "chunked" => BodyEnd::Chunks(length(headers)),
@@ -57,7 +57,7 @@ pub(super) fn end(headers: &HeaderMap, known: Option<u64>) -> BodyEnd {
     }
 }
 
-/// The one `Content-Length` of the head.
+/// Returns the `Content-Length`, if the head has exactly one.
 fn length(headers: &HeaderMap) -> Option<u64> {
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
     let length = lengths.next()?.to_str().ok()?.trim();
@@ -65,7 +65,7 @@ fn length(headers: &HeaderMap) -> Option<u64> {
     length.parse().ok().filter(|_| is_number)
 }
 
-/// The items of all headers `name`, in lower case.
+/// Returns the items of all headers `name`, in lower case.
 fn values(headers: &HeaderMap, name: &HeaderName) -> impl DoubleEndedIterator<Item = String> {
     let mut items = Vec::new();
     for value in headers.get_all(name) {
@@ -130,7 +130,7 @@ mod tests {
             (&["Chunked "], BodyEnd::Chunks(Some(9))),
             (&["identity, chunked"], BodyEnd::Chunks(Some(9))),
             (&["identity", "chunked"], BodyEnd::Chunks(Some(9))),
-            // The HTTP library does not take it for chunked.
+            // The HTTP library does not accept it as chunked.
             (&["\"chunked\""], BodyEnd::Length(9)),
             (&["identity"], BodyEnd::Length(9)),
             (&["chunked, identity"], BodyEnd::Length(9)),

@@ -1,21 +1,21 @@
-//! When a host that fails at a range is asked for the whole instead.
+//! The fallback from ranges to the whole archive, if a host fails at ranges.
 
 use crate::error::{Error, ErrorKind};
 
-/// With a failure that can pass, this many requests for a range fail before one is made for the
-/// whole: a large archive would come on one connection.
+/// With failures that can pass, this many requests for a range must fail before one asks for the
+/// whole, because a large archive would then come on one connection.
 const PASSING: u32 = 3;
 
-/// Firewalls, proxies and hosts refuse ranges in every way that there is, also in those that mean
-/// an expired URL. So until something has come, requests for a range and for the whole alternate.
-/// A resumed download loses what it has by that, and tries it only where a range is refused.
+/// Firewalls, proxies and hosts refuse ranges in every possible way, including those that mean an
+/// expired URL. So until something has come, requests for a range and for the whole alternate. A
+/// resumed download would lose what it has, so it asks for the whole only if a range is refused.
 #[derive(Debug)]
 pub(super) struct RangeFallback {
-    /// Some of the archive is there already.
+    /// Whether some of the archive is there already.
     resumes: bool,
     /// Whether the next request is for the whole.
     whole: bool,
-    /// Requests for a range that have failed.
+    /// How many requests for a range have failed.
     failures: u32,
     /// Whether the whole has been asked for.
     tried: bool,
@@ -26,11 +26,11 @@ pub(super) struct RangeFallback {
 enum Suspicion {
     /// The method or the header is refused.
     Ranges,
-    /// The request is refused: because of its range, or of its URL.
+    /// The request is refused, because of its range or its URL.
     Request,
     /// It may pass.
     Passing,
-    /// It has nothing to do with what was asked for.
+    /// It has nothing to do with the request.
     None,
 }
 
@@ -49,8 +49,8 @@ impl RangeFallback {
         self.whole
     }
 
-    /// Takes the failure of a request, for a range or not. Tells whether to ask for the whole at
-    /// once, instead of what would be done about the failure otherwise.
+    /// Records the failure of a request, for a range or not. Returns whether to ask for the whole
+    /// at once, instead of handling the failure as usual.
     pub(super) fn failed(&mut self, ranged: bool, error: &Error) -> bool {
         if !ranged {
             self.whole = false;
@@ -70,9 +70,9 @@ impl RangeFallback {
         is_first && suspicion(error) != Suspicion::Passing
     }
 
-    /// Whether to ask for the whole before giving up over `error`.
+    /// Whether to ask for the whole before giving up because of `error`.
     pub(super) fn is_last_resort(&mut self, ranged: bool, error: &Error) -> bool {
-        // A host that asks to wait would make the whole wait as long.
+        // If the host asks for a wait, the request for the whole would wait as long.
         let is_suspect = suspicion(error) != Suspicion::None && error.retry_after().is_none();
         let is_due = ranged && !self.tried && !self.resumes && is_suspect;
         self.whole |= is_due;
@@ -232,7 +232,7 @@ mod tests {
         assert!(failed.is_none(), "{failed:?}");
         assert_eq!((bytes.as_slice(), asked.len()), (b"Down\n".as_slice(), 5));
         assert!(asked.iter().all(|request| request.start == 6));
-        // Where ranges are refused for good, the whole is better than nothing.
+        // If ranges are refused for good, the whole is better than nothing.
         for refused in [403, 405] {
             let host = move |_, request: &RangeRequest| match request.range() {
                 Some(_) => status(refused),

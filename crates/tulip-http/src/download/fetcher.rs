@@ -1,4 +1,4 @@
-//! Asking the host of an asset, without credentials.
+//! Requests to the host of an asset, without credentials.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,11 +17,11 @@ use crate::transport::{
     AddressPolicy, BuildError, Failure, FilteringResolver, HttpOptions, Proxies, RateLimitGates,
 };
 
-/// Asks hosts over HTTP, follows their redirects, and keeps to the addresses that are allowed.
+/// Sends requests over HTTP, follows redirects, and uses only addresses that are allowed.
 pub(crate) struct HttpFetcher {
-    /// Looks names up itself, and connects to no address that is not allowed.
+    /// Resolves names itself, and connects only to allowed addresses.
     direct: reqwest::Client,
-    /// Looks up the names of proxies alone, which the user chose.
+    /// Resolves only the names of proxies, which the user chose.
     proxied: reqwest::Client,
     proxies: Proxies,
     policy: Arc<AddressPolicy>,
@@ -41,9 +41,9 @@ impl HttpFetcher {
     ) -> Result<Self, BuildError> {
         let policy = Arc::new(policy);
         let client = |builder: reqwest::ClientBuilder| {
-            // A compressed body would have other bytes, offsets and length than the archive. There
-            // is no read timeout of the library's: it counts also while nobody reads, and a sink
-            // that takes its time is not a host that is silent.
+            // A compressed body would have other bytes, offsets and length than the archive. The
+            // library's read timeout is not used: it also runs while nobody reads, and a slow sink
+            // is not a silent host.
             let identity = (ACCEPT_ENCODING, HeaderValue::from_static("identity"));
             let headers = HeaderMap::from_iter([identity]);
             let client = builder.default_headers(headers).build();

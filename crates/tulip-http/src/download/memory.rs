@@ -1,20 +1,20 @@
-//! The memory that blocks lie in.
+//! The memory of blocks.
 
 use std::mem::MaybeUninit;
 
 use bytes::BytesMut;
 
-/// A huge page, as most processors have it. A block must fit in.
+/// The size of a huge page on most processors. A block must fit in.
 const HUGE_PAGE: usize = 2 * 1024 * 1024;
 
-/// Memory for a few blocks, each with a capacity of `size` bytes and at a multiple of that, which
-/// is given back when none of them is left.
+/// Allocates memory for a few blocks, each with a capacity of `size` bytes and aligned to `size`.
+/// It is freed when none of them is left.
 ///
-/// They share a huge page where the system has one to give: a disk that fetches them takes it as
-/// one piece, instead of as hundreds that the kernel has to look up and list for it each time.
+/// They share a huge page if the system has one: a disk that reads from it takes one piece, instead
+/// of hundreds that the kernel has to look up and list each time.
 pub(super) fn blocks(size: usize) -> impl Iterator<Item = BytesMut> {
-    // This much always has a whole huge page in it, wherever it begins. What is not touched of the
-    // rest is nothing but addresses.
+    // This much always contains a whole huge page, wherever it begins. What is not touched of the
+    // rest costs only addresses.
     let mut memory = BytesMut::with_capacity(2 * HUGE_PAGE);
     let before = memory.as_ptr().align_offset(HUGE_PAGE);
     let mut page = memory.split_off(before);
@@ -26,17 +26,17 @@ pub(super) fn blocks(size: usize) -> impl Iterator<Item = BytesMut> {
     })
 }
 
-/// Asks for `memory` to be a huge page as soon as it is touched. Where there are none, or none is
-/// free, it is made of small ones, as all memory is.
+/// Asks for `memory` to become a huge page when it is touched. If there are none, or none is free,
+/// it consists of small pages as usual.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "the system is told of memory by its address")]
 fn ask_for_huge_page(memory: &mut [MaybeUninit<u8>]) {
     let (address, length) = (memory.as_mut_ptr().cast(), memory.len());
-    // SAFETY: this advice changes neither what is in the memory nor who may use it.
+    // SAFETY: this advice changes neither the contents of the memory nor who may use it.
     let _ = unsafe { libc::madvise(address, length, libc::MADV_HUGEPAGE) };
 }
 
-/// Other systems choose by themselves.
+/// Other systems decide for themselves.
 #[cfg(not(target_os = "linux"))]
 fn ask_for_huge_page(_memory: &mut [MaybeUninit<u8>]) {}
 
@@ -60,7 +60,7 @@ mod tests {
         }
     }
 
-    /// What the system was told of the mapping that `address` lies in.
+    /// Returns the kernel's flags of the mapping that contains `address`.
     #[cfg(target_os = "linux")]
     fn flags(address: usize) -> String {
         let mappings = std::fs::read_to_string("/proc/self/smaps").unwrap();

@@ -1,8 +1,8 @@
-//! The least that a connection must bring.
+//! The minimum rate of a connection.
 
 use std::time::Duration;
 
-/// Fewer bytes a second than this over a whole window end a download.
+/// A connection that delivers fewer bytes per second over a whole window ends the download.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct MinimumRate {
     bytes: u64,
@@ -10,8 +10,7 @@ pub(crate) struct MinimumRate {
 }
 
 impl MinimumRate {
-    /// 1 KiB a second over 5 min: slower than any modem, and longer than any pause that a host
-    /// makes.
+    /// 1 KiB/s over 5 min: slower than any modem, and longer than any pause of a host.
     pub(crate) const DEFAULT: Self = Self {
         bytes: 1024 * 300,
         window: Duration::from_secs(300),
@@ -20,14 +19,14 @@ impl MinimumRate {
     pub(crate) fn new(bytes_per_second: u64, window: Duration) -> Self {
         let bytes = bytes_per_second as f64 * window.as_secs_f64();
         Self {
-            // A rate beyond all numbers is the largest of them.
+            // The cast saturates.
             bytes: bytes as u64,
             window,
         }
     }
 }
 
-/// Watches what one connection brings, over all its requests.
+/// Watches the rate of one connection over all its requests.
 #[derive(Debug)]
 pub(super) struct RateWatch {
     least: Option<MinimumRate>,
@@ -46,15 +45,15 @@ impl RateWatch {
         }
     }
 
-    /// Whether too few have come. Another request would be no faster.
+    /// Whether the rate was too low. Another request would be no faster.
     pub(super) fn is_too_slow(&self) -> bool {
         self.too_slow
     }
 
-    /// Counts `bytes` for which the connection was waited for.
+    /// Counts `bytes` for which the connection was `waited` for.
     ///
     /// # Errors
-    /// How few came, where it was too few in the window that ends here.
+    /// A message with the rate, if too few bytes came in the window that ends here.
     pub(super) fn add(&mut self, bytes: usize, waited: Duration) -> Result<(), String> {
         let Some(least) = self.least else {
             return Ok(());

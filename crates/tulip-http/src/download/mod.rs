@@ -1,4 +1,4 @@
-//! The download of an archive, over as many connections as it takes.
+//! The download of an archive, over one or more connections.
 
 mod block;
 mod concurrency;
@@ -50,21 +50,21 @@ use retry_budget::RetryBudget;
 use source::AssetSource;
 pub(crate) use source::{DownloadOptions, Renewal, UrlRenewer};
 
-/// A host whose archive changes this often is asked for the whole, without a condition: it does not
-/// know its own entity tags, or each of its replicas has others.
+/// After this many changes, the whole archive is requested without a condition: the host does not
+/// know its own entity tags, or its replicas have different ones.
 const CHANGES_UNTIL_WHOLE: u32 = 2;
 
-/// The first request asks for no more than this: a small archive comes with it, of a larger one
-/// only its end is needed to know its length.
+/// The first request asks for at most this much: a small archive is complete with it, and for a
+/// larger one the reply gives the length.
 const FIRST: u64 = 8 * BLOCK;
 
-/// What comes next of a download.
+/// The next part of a download.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Piece {
-    /// The bytes that follow.
+    /// The next bytes.
     Bytes(Bytes),
-    /// Everything received so far is to be discarded: the archive has changed, or its host cannot
+    /// Everything received so far must be discarded: the archive has changed, or its host cannot
     /// continue where the connection broke. The next piece starts at the first byte, and
     /// [`Download::length`] and [`Download::etag`] are those of the new reply.
     Restarted,
@@ -72,43 +72,44 @@ pub enum Piece {
 
 /// The open download of a job's archive.
 ///
-/// An archive of up to 8 MiB is one request. A large one is asked for in ranges on several
-/// connections, as many as make it faster, or from a host that is slow to answer by one request for
-/// the rest, if the host keeps ranges and the archive has a strong entity tag (see
+/// An archive of up to 8 MiB takes one request. A large one is fetched in ranges on several
+/// connections, as many as make it faster, or with one request for the rest if the host is slow to
+/// answer. This requires that the host supports ranges and the archive has a strong entity tag (see
 /// [`ClientBuilder::split_above`](crate::ClientBuilder::split_above) and
-/// [`ClientBuilder::connections`](crate::ClientBuilder::connections)). Bytes are handed out in
-/// order all the same.
+/// [`ClientBuilder::connections`](crate::ClientBuilder::connections)). Bytes are always returned in
+/// order.
 ///
-/// Where a connection breaks, stalls or is refused, the download resumes at the byte that it has
-/// reached, if the host keeps ranges and the archive has a strong entity tag; otherwise it starts
-/// over and says so. Where the signed URL is refused, the job is asked for a fresh one. Failures
-/// are counted, by the client's [`RetryPolicy`](crate::RetryPolicy), for each connection since the
-/// last 64 KiB that were new.
+/// If a connection breaks, stalls or is refused, the download resumes at the byte that it has
+/// reached, if the host supports ranges and the archive has a strong entity tag; otherwise it
+/// starts over and reports that. If the signed URL is refused, the job is asked for a fresh one.
+/// The client's [`RetryPolicy`](crate::RetryPolicy) counts the failures of each connection since
+/// its last 64 KiB of new bytes.
 ///
-/// A slow reader slows the host down: what is read before it is asked for is bounded by
-/// [`ClientBuilder::read_ahead`](crate::ClientBuilder::read_ahead).
+/// A slow reader slows the host down:
+/// [`ClientBuilder::read_ahead`](crate::ClientBuilder::read_ahead) limits how much is read before
+/// it is asked for.
 ///
 /// # Cancellation
 /// [`Download::next`] can be dropped and called again: no bytes are lost. Dropping the download
 /// closes its connections.
 pub struct Download {
     source: Arc<AssetSource>,
-    /// The reply that brings the next bytes, where there is one alone.
+    /// The reply with the next bytes, if there is only one.
     body: Option<AssetBody>,
-    /// Those that bring the next bytes and what follows, where there are several.
+    /// The replies with the next bytes and those after them, if there are several.
     prefetcher: Option<Prefetcher>,
     length: Option<u64>,
     etag: Option<String>,
     /// Bytes handed out since the last start.
     at: u64,
     retry: RetryBudget,
-    /// Watches the reply that comes alone.
+    /// Watches the rate of a single reply.
     watch: RateWatch,
-    /// What came before is discarded, and the reader does not know yet.
+    /// Whether the reader must discard what came before and does not know yet.
     discarded: bool,
     /// Whether the host may be asked for ranges.
     ranges: bool,
-    /// How often the archive was another one.
+    /// How often the archive has changed.
     restarts: u32,
 }
 
@@ -145,8 +146,8 @@ impl Download {
         self.at > 0 && self.length == Some(self.at)
     }
 
-    /// Where another download can continue; `None` where nothing tells whether it would get the
-    /// same bytes, or none have been handed out.
+    /// Returns where another download can continue, or `None` if no bytes have been returned, or if
+    /// nothing guarantees that it would get the same ones.
     #[must_use]
     pub fn checkpoint(&self) -> Option<Checkpoint> {
         let etag = self.etag.as_ref().filter(|etag| is_strong(etag))?;
@@ -157,33 +158,32 @@ impl Download {
         })
     }
 
-    /// How many bytes the host announced; `None` for a chunked reply.
+    /// Returns how many bytes the host announced, or `None` if it did not, as in a chunked reply.
     #[must_use]
     pub fn length(&self) -> Option<u64> {
         self.length
     }
 
-    /// The `ETag` as it was sent.
+    /// Returns the `ETag` as it was sent.
     #[must_use]
     pub fn etag(&self) -> Option<&str> {
         self.etag.as_deref()
     }
 
-    /// 1, and one more for each request that failed and had to be made once more.
+    /// Returns 1 plus the number of requests that failed and had to be repeated.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.source.failures().saturating_add(1)
     }
 
-    /// What comes next, or `None` after the last byte.
+    /// Returns the next piece, or `None` after the last byte.
     ///
     /// # Errors
-    /// The last failure, when trying again was given up: [`ErrorKind::Timeout`] when nothing came
-    /// for longer than the read timeout, or less than the minimum rate;
-    /// [`ErrorKind::ConnectionLost`] when the connection broke, [`ErrorKind::AssetRefused`] when
-    /// fresh URLs were refused as well, [`ErrorKind::AssetChanged`] when the archive kept changing,
-    /// [`ErrorKind::NotAnArchive`] when something else came instead; or any of a call for its
-    /// status.
+    /// The last failure, when retries have been given up: [`ErrorKind::Timeout`] if nothing came
+    /// within the read timeout, or less than the minimum rate, [`ErrorKind::ConnectionLost`] if the
+    /// connection broke, [`ErrorKind::AssetRefused`] if fresh URLs were refused as well,
+    /// [`ErrorKind::AssetChanged`] if the archive kept changing, [`ErrorKind::NotAnArchive`] if
+    /// something else came instead; or any error of a call for the job's status.
     pub async fn next(&mut self) -> Result<Option<Piece>, Error> {
         if std::mem::take(&mut self.discarded) {
             return Ok(Some(Piece::Restarted));
@@ -230,7 +230,7 @@ impl Download {
         Piece::Bytes(bytes)
     }
 
-    /// Opens a reply; tells whether what was handed out is discarded by that.
+    /// Opens a reply. Returns whether that discards what was returned before.
     async fn connect(&mut self) -> Result<bool, Error> {
         let mut fallback = RangeFallback::new(self.at > 0);
         loop {
@@ -260,7 +260,7 @@ impl Download {
         }
     }
 
-    /// What to ask the host for now.
+    /// Returns what to ask the host for now.
     fn request(&self) -> RangeRequest {
         let splitting = self.source.splitting();
         let first = FIRST.min(splitting.above).max(BLOCK);
@@ -287,7 +287,7 @@ impl Download {
         }
     }
 
-    /// Goes on with a reply; tells whether what was handed out is discarded by that.
+    /// Continues with a reply. Returns whether that discards what was returned before.
     fn take_up(&mut self, body: AssetBody) -> bool {
         let starts_over = body.start < self.at;
         if body.start == 0 {
@@ -312,8 +312,8 @@ impl Download {
         starts_over
     }
 
-    /// Whether enough follows a reply to fetch it on several connections. The reply can be
-    /// continued.
+    /// Whether enough follows a reply to fetch it on several connections. The reply must not be a
+    /// dead end.
     fn is_to_be_split(&self, body: &AssetBody) -> bool {
         let splitting = self.source.splitting();
         match (body.end, body.length) {
@@ -354,18 +354,19 @@ impl Download {
     }
 }
 
-/// Nothing would tell whether what follows this range belongs to it.
+/// Whether nothing could show that what follows this range belongs to the same archive.
 fn is_dead_end(body: &AssetBody) -> bool {
     body.end < body.length && !body.etag.as_deref().is_some_and(is_strong)
 }
 
-/// Only a strong tag tells that every byte is the same (RFC 9110, section 8.8.1).
+/// Whether the tag is strong. Only strong tags guarantee that every byte is the same (RFC 9110,
+/// section 8.8.1).
 fn is_strong(etag: &str) -> bool {
     etag.len() > 2 && etag.starts_with('"') && etag.ends_with('"')
 }
 
 impl fmt::Debug for Download {
-    /// Leaves out the replies, which know the signed URL.
+    /// Leaves out the replies, which hold the signed URL.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Download")
             .field("job", &self.source.job)

@@ -1,4 +1,4 @@
-//! Ranges of an archive that are fetched at the same time and handed over in order.
+//! Ranges of an archive that are fetched concurrently and handed over in order.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,23 +20,23 @@ use super::source::AssetSource;
 use super::throughput::ThroughputMeter;
 use crate::error::ErrorKind;
 
-/// A range has no more blocks than this: a larger one would not make the requests cheaper.
+/// The maximum number of blocks of a range: a larger one would not make the requests cheaper.
 const LARGEST: u32 = 8;
 
-/// Nor more than this part of the budget, which leaves one to each of 16 connections. Where
-/// larger ones would be faster, because the host takes long to answer, more connections are as
-/// well.
+/// A range has at most the budget divided by this, which leaves one range to each of 16
+/// connections. If larger ranges would be faster, because the host is slow to answer, so are more
+/// connections.
 const LARGEST_PART: u32 = 16;
 
-/// A block that waits while another is being filled is all that is held of what is handed over as
-/// it comes: one request for all that is left, and the first reply.
+/// One request for the rest, and the first reply, are handed over as they come. They hold only one
+/// block, which waits while another is being filled.
 const AS_IT_COMES: usize = 1;
 
-/// An archive on several connections.
+/// The download of an archive on several connections.
 ///
-/// What is held is bounded by the client's [`ReadAheadBudget`]. Every range takes a permit of it
-/// when it is answered; until then it holds nothing. The first in order needs none, so that those
-/// behind it can never keep it from its end.
+/// The client's [`ReadAheadBudget`] limits what is held. Every range takes a permit when it is
+/// answered, and holds nothing before. The first in order needs none, so that those behind it can
+/// never block it.
 pub(super) struct Prefetcher {
     source: Arc<AssetSource>,
     etag: String,
@@ -45,29 +45,29 @@ pub(super) struct Prefetcher {
     pool: Arc<Pool>,
     controller: ConcurrencyController,
     meter: Arc<ThroughputMeter>,
-    /// The failures that the controller knows of.
+    /// The failures that the controller knows about.
     failures: u32,
-    /// The connections that were told of last.
+    /// The number of connections that was last logged.
     told: usize,
     /// Where the next range begins.
     next: u64,
-    /// In order: the first is the one that is being handed over.
+    /// In order: the first one is being handed over.
     ranges: VecDeque<Fetching>,
     tasks: JoinSet<()>,
 }
 
 struct Fetching {
     blocks: Receiver<Result<HeldBlock, Ended>>,
-    /// Tells the task that it is first in the row.
+    /// Notified when this range is the first in order.
     turn: Arc<Notify>,
     task: AbortHandle,
-    /// What of the range has not been handed over.
+    /// How many bytes of the range have not been handed over.
     left: u64,
     extent: Extent,
 }
 
 impl Prefetcher {
-    /// Begins with a reply that brings the first range of an archive of `length` bytes.
+    /// Starts with a reply that brings the first range of an archive of `length` bytes.
     pub(super) fn new(
         source: Arc<AssetSource>,
         reply: AssetBody,
@@ -99,7 +99,7 @@ impl Prefetcher {
         prefetcher
     }
 
-    /// The next bytes in order, or `None` after the last. Can be dropped and called again.
+    /// Returns the next bytes in order, or `None` after the last. Can be dropped and called again.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Ended> {
         let asked = Instant::now();
         loop {
@@ -134,13 +134,13 @@ impl Prefetcher {
                         return Err(Ended::Failed(self.source.error(ErrorKind::ConnectionLost, why)));
                     }
                 },
-                // There is a connection for another range.
+                // A connection is free for another range.
                 Some(_) = self.tasks.join_next() => {}
             }
         }
     }
 
-    /// Begins as many ranges as the controller and the budget allow.
+    /// Starts as many ranges as the controller and the budget allow.
     fn fill(&mut self) {
         let failures = self.source.failures();
         if failures != self.failures {
@@ -156,7 +156,7 @@ impl Prefetcher {
                 return;
             }
             let blocks = self.largest();
-            // Without room for it, it would be answered and not read.
+            // Without room in the budget, it would be answered but not read.
             if !self.ranges.is_empty() && !self.budget.has(blocks) {
                 return;
             }
@@ -165,10 +165,9 @@ impl Prefetcher {
         }
     }
 
-    /// Whether there may be another range: a connection is free, and no more than one range has
-    /// come whole before its turn. Where more have, it is not the connections that are waited for.
-    /// One that is next always may begin: the task that was before it has done its work, if not
-    /// ended.
+    /// Whether another range may start: a connection is free, and at most one range is complete
+    /// before its turn. If more are, the connections are not the bottleneck. The next range in
+    /// order may always start: the task before it has done its work, even if it has not ended.
     fn has_a_place(&self) -> bool {
         let connections = self.connections();
         let is_free = self.tasks.len() < connections && self.ranges.len() <= connections;
@@ -182,12 +181,12 @@ impl Prefetcher {
         }
     }
 
-    /// The blocks of a range, so that every connection can have one.
+    /// Returns how many blocks a range has, so that every connection can have one.
     fn largest(&self) -> u32 {
         largest(self.budget.blocks(), self.controller.connections())
     }
 
-    /// Has a range fetched, up to `end`, with this many blocks of read-ahead, or none.
+    /// Starts a task that fetches a range up to `end`, with `held` blocks of read-ahead, or none.
     fn begin(&mut self, end: u64, extent: Extent, reply: Option<AssetBody>, held: Option<u32>) {
         let request = RangeRequest {
             start: self.next,
@@ -226,8 +225,7 @@ impl Prefetcher {
         self.next = end;
     }
 
-    /// Ends the request for all that is left where there are to be several instead. No range can be
-    /// behind it.
+    /// Ends the request for the rest if several are to replace it. No range can be behind it.
     fn cut(&mut self) {
         let rest = self.ranges.back_mut();
         if let Some(rest) = rest.filter(|range| range.extent == Extent::Rest)
@@ -238,7 +236,7 @@ impl Prefetcher {
         }
     }
 
-    /// Tells how many connections there are, where that has changed.
+    /// Logs the number of connections if it has changed.
     fn tell(&mut self) {
         let connections = self.connections();
         if connections != self.told {
@@ -249,7 +247,7 @@ impl Prefetcher {
     }
 }
 
-/// The blocks of a range, so that every connection can have one.
+/// Returns how many blocks a range has, so that every connection can have one.
 fn largest(budget: u32, connections: usize) -> u32 {
     let connections = u32::try_from(connections).unwrap_or(u32::MAX);
     (budget / connections)
@@ -257,7 +255,7 @@ fn largest(budget: u32, connections: usize) -> u32 {
         .clamp(1, LARGEST)
 }
 
-/// The bytes that all connections that there may be can have asked for at once.
+/// Returns how many bytes the maximum number of connections can request at once.
 fn reach(splitting: &Splitting) -> u64 {
     let connections = splitting.connections;
     let blocks = largest(splitting.budget.blocks(), connections);
@@ -266,11 +264,11 @@ fn reach(splitting: &Splitting) -> u64 {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Extent {
-    /// So much as may be held of it, or little more.
+    /// As much as may be held, or little more.
     Range,
-    /// All that is left of the archive.
+    /// The rest of the archive.
     Rest,
-    /// It was all that is left, and ends wherever it has got to.
+    /// It was the rest, and ends where it was cut.
     Cut,
 }
 
@@ -281,8 +279,8 @@ mod tests {
     use super::super::testing::{MemoryHost, archive};
     use super::*;
 
-    /// Has the controller see some rounds from `now` on, each with as many bytes. What there really
-    /// is before they are over takes no time.
+    /// Shows the controller some rounds from `now` on, each with as many bytes. Real blocks that
+    /// arrive before they are over take no time.
     fn see(
         prefetcher: &mut Prefetcher,
         now: &mut Instant,
@@ -298,7 +296,7 @@ mod tests {
         }
     }
 
-    /// A task hands over its last block before it has ended, and on several threads that is seen.
+    /// A task hands over its last block before it ends, and with several threads this can be seen.
     #[tokio::test(start_paused = true)]
     async fn what_is_left_is_fetched_though_the_only_connection_is_not_free_yet() {
         let host = MemoryHost::new(2 * BLOCK, 1);
@@ -313,7 +311,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn while_nothing_is_answered_more_is_asked_for_than_may_be_held() {
-        // Answers nothing before it was asked for eight ranges.
+        // Answers nothing before eight ranges are requested.
         let host = MemoryHost::new(64 * BLOCK, 8);
         let mut prefetcher = host.prefetcher(8, 2 * BLOCK).await;
         let mut now = Instant::now();
@@ -339,7 +337,7 @@ mod tests {
             bytes.extend_from_slice(&block);
             match bytes.len() as u64 / BLOCK {
                 8 => {
-                    // Next to nothing may be asked for at once.
+                    // Next to nothing may be requested at once.
                     prefetcher.controller = ConcurrencyController::new(2, 1000, now);
                     see(
                         &mut prefetcher,

@@ -1,4 +1,4 @@
-//! One range of an archive, fetched by a task of its own.
+//! One range of an archive, fetched by its own task.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,21 +17,21 @@ use super::source::AssetSource;
 use super::throughput::ThroughputMeter;
 use crate::error::Error;
 
-/// A block that fills slowly is handed over in pieces, no more often than this.
+/// A block that fills slowly is handed over in pieces, at most this often.
 const SLOW: Duration = Duration::from_millis(250);
 
-/// Why a range has ended before its last byte.
+/// Why a range ended before its last byte.
 #[derive(Debug)]
 pub(super) enum Ended {
     /// The archive has changed since the download began.
     Changed,
     /// The host does not support ranges after all.
     Unsupported,
-    /// Trying again was given up.
+    /// Retrying was given up.
     Failed(Error),
 }
 
-/// Some bytes, and what they take of the budget until they are handed over.
+/// Some bytes, and their share of the budget until they are handed over.
 pub(super) struct HeldBlock {
     pub(super) bytes: Bytes,
     _permit: Option<Permit>,
@@ -39,16 +39,16 @@ pub(super) struct HeldBlock {
 
 pub(super) type Blocks = mpsc::Sender<Result<HeldBlock, Ended>>;
 
-/// The budget of what comes before its turn.
+/// The budget of a range that is read before its turn.
 pub(super) struct Reservation {
     pub(super) budget: ReadAheadBudget,
     pub(super) blocks: u32,
-    /// Tells when the turn has come: then none is needed.
+    /// Notified when the turn has come: then no permit is needed.
     pub(super) turn: Arc<Notify>,
 }
 
-/// Fetches what `request` asks for, of which the reply may be there already, and hands it over in
-/// blocks. Every range has a budget of failures of its own.
+/// Fetches what `request` asks for and hands it over in blocks. Its reply may be there already.
+/// Every range has its own retry budget.
 pub(super) async fn fetch(
     source: Arc<AssetSource>,
     request: RangeRequest,
@@ -72,21 +72,21 @@ pub(super) async fn fetch(
         blocks,
     };
     if let Err(ended) = range.run(reply).await {
-        // The receiver has closed the channel: it does not want the rest.
+        // If the receiver has closed the channel, it does not need the rest.
         let _ = range.blocks.send(Err(ended)).await;
     }
 }
 
 struct Range {
     source: Arc<AssetSource>,
-    /// What is still to come.
+    /// The part that is left to fetch.
     request: RangeRequest,
     end: u64,
     retry: RetryBudget,
     watch: RateWatch,
     assembler: BlockAssembler,
     meter: Arc<ThroughputMeter>,
-    /// What is still to be waited for before bytes are read.
+    /// Waited for before bytes are read.
     reservation: Option<Reservation>,
     permit: Option<Permit>,
     blocks: Blocks,
@@ -165,8 +165,8 @@ impl Range {
         }
     }
 
-    /// Waits until there is a permit for what comes, or its turn has come. While nothing is read
-    /// the host is held back.
+    /// Waits for a permit, or for the range's turn. Until then nothing is read, which holds the
+    /// host back.
     async fn wait_for_permit(&mut self) {
         let Some(reservation) = self.reservation.take() else {
             return;
@@ -189,7 +189,7 @@ impl Range {
             bytes,
             _permit: permit,
         };
-        // The receiver has closed the channel, and ends this task.
+        // A receiver that closes the channel also ends this task.
         let _ = self.blocks.send(Ok(held)).await;
     }
 }

@@ -1,4 +1,4 @@
-//! How many bytes the downloads of a client may hold before it is their turn.
+//! The read-ahead budget: how many bytes a client's downloads may hold before it is their turn.
 
 use std::sync::Arc;
 
@@ -9,9 +9,9 @@ use super::block::BLOCK;
 /// When and how the downloads of a client are split.
 #[derive(Debug)]
 pub(crate) struct Splitting {
-    /// The most connections of one download.
+    /// The maximum number of connections of one download.
     pub(crate) connections: usize,
-    /// Archives with no more bytes are not split.
+    /// Archives of at most this many bytes are not split.
     pub(crate) above: u64,
     pub(crate) budget: ReadAheadBudget,
 }
@@ -23,19 +23,19 @@ impl Splitting {
     }
 }
 
-/// What all downloads of a client together may have read ahead, in blocks.
+/// How many blocks all downloads of a client may have read ahead.
 #[derive(Debug, Clone)]
 pub(crate) struct ReadAheadBudget {
     free: Arc<Semaphore>,
     blocks: u32,
 }
 
-/// Some blocks of it, which are given back when it is dropped.
+/// Some blocks of the budget, which are given back on drop.
 #[derive(Debug)]
 pub(super) struct Permit(OwnedSemaphorePermit);
 
 impl ReadAheadBudget {
-    /// A budget of `bytes`, rounded down to whole blocks.
+    /// Creates a budget of `bytes`, rounded down to whole blocks.
     pub(crate) fn new(bytes: u64) -> Self {
         let blocks = u32::try_from(bytes / BLOCK).unwrap_or(u32::MAX);
         let most = u32::try_from(Semaphore::MAX_PERMITS).unwrap_or(u32::MAX);
@@ -46,7 +46,7 @@ impl ReadAheadBudget {
         }
     }
 
-    /// All of it, in blocks.
+    /// Returns the whole budget, in blocks.
     pub(super) fn blocks(&self) -> u32 {
         self.blocks
     }
@@ -56,8 +56,8 @@ impl ReadAheadBudget {
         self.free.available_permits() >= blocks as usize
     }
 
-    /// A permit for `blocks`, or for all where there are fewer. Who has waited longest gets it
-    /// first.
+    /// Acquires a permit for `blocks`, or for the whole budget if it has fewer. Waiters are served
+    /// in order.
     pub(super) async fn acquire(&self, blocks: u32) -> Option<Permit> {
         let permits = self
             .free
@@ -68,7 +68,7 @@ impl ReadAheadBudget {
 }
 
 impl Permit {
-    /// What one block takes of it, if anything is left.
+    /// Splits off a permit for one block, if any is left.
     pub(super) fn block(&mut self) -> Option<Self> {
         self.0.split(1).map(Self)
     }

@@ -1,4 +1,4 @@
-//! Where the host of an asset sends us.
+//! Redirects from the host of an asset.
 
 use reqwest::Response;
 use reqwest::header::LOCATION;
@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind};
 /// How many redirects one request follows.
 pub(super) const MAX_REDIRECTS: usize = 5;
 
-/// Where `response` sends the one who asked for `from`, if anywhere.
+/// Returns where `response` redirects a request for `from`, or `None` if it does not.
 pub(super) fn target(
     from: &ResourceUrl,
     response: &Response,
@@ -22,7 +22,7 @@ pub(super) fn target(
         return Ok(None);
     };
     let location = ascii(location.as_bytes());
-    // What is absolute is taken as it stands.
+    // An absolute URL is used as it is.
     let resource = match location.contains("://") {
         true => Some(ResourceUrl::parse(&location)),
         false => {
@@ -44,8 +44,8 @@ pub(super) fn target(
     Err(error.with_status(response.status().as_u16()))
 }
 
-/// A header's value whose other bytes than ASCII are percent-encoded as they stand. Hosts send raw
-/// UTF-8 and Latin-1, and want to be asked for the bytes that they have sent.
+/// Percent-encodes the non-ASCII bytes of a header's value. Hosts send raw UTF-8 and Latin-1, and
+/// expect to be asked for the same bytes.
 fn ascii(value: &[u8]) -> String {
     let mut text = String::with_capacity(value.len());
     for byte in value {

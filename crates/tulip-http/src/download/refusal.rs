@@ -1,4 +1,4 @@
-//! What the host of an asset said instead of sending it.
+//! Replies of an asset's host that do not bring the asset.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use crate::Endpoint;
 use crate::error::{Error, ErrorKind};
 use crate::transport::{code_of_xml, element, read, retry_after};
 
-/// The most that is read of an error's body, and how long it is waited for. The status alone tells
-/// enough where it does not come.
+/// How much of an error's body is read, and how long to wait for it. If it does not arrive, the
+/// status alone is enough.
 const MAX_ERROR: usize = 64 * 1024;
 pub(super) const ERROR_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Turns a response that is no success into an error.
+/// Turns a response that is not a success into an error.
 pub(super) async fn refusal(response: Response, endpoint: &Endpoint) -> Error {
     let status = response.status().as_u16();
     let mut error = Error::new(kind_of(status), endpoint.clone()).with_status(status);
@@ -45,16 +45,16 @@ fn kind_of(status: u16) -> ErrorKind {
     }
 }
 
-/// The region of a bucket, in S3's own header.
+/// Returns the region of a bucket, from S3's own header.
 fn region(headers: &HeaderMap) -> Option<String> {
     let region = headers.get("x-amz-bucket-region")?.to_str().ok()?;
-    // Only what is a plain word is shown.
+    // Only a plain word is shown.
     let document = format!("<Region>{region}</Region>");
     element(&document, "Region").map(str::to_owned)
 }
 
-/// What a redirect that names no location says about where the archive is. S3 sends such to whoever
-/// asks for a bucket in another region.
+/// Says where the archive is, after a redirect without a location. S3 sends these if the bucket is
+/// in another region.
 fn whereabouts(body: &str, region: Option<String>) -> String {
     let region = region.or_else(|| element(body, "Region").map(str::to_owned));
     let endpoint = element(body, "Endpoint");

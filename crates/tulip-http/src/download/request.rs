@@ -1,19 +1,19 @@
-//! What a host is asked for.
+//! Requests to the host of an archive.
 
-/// The checkpoint of a download, and what must not have changed for another to continue there.
+/// The checkpoint of a download, and what must be unchanged for another to continue there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Checkpoint {
-    /// How many bytes are there, from the first one on.
+    /// How many bytes have been received, from the first one on.
     pub bytes: u64,
     /// The archive's strong entity tag.
     pub etag: String,
-    /// The bytes of the whole, where they are known.
+    /// The length of the whole archive, if it is known.
     pub length: Option<u64>,
 }
 
 impl Checkpoint {
-    /// A checkpoint by its bytes, and the archive's strong entity tag and whole length.
+    /// Creates a checkpoint of `bytes`, with the archive's strong entity tag and whole length.
     #[must_use]
     pub fn new(bytes: u64, etag: impl Into<String>, length: Option<u64>) -> Self {
         Self {
@@ -29,16 +29,16 @@ impl Checkpoint {
 pub(crate) struct RangeRequest {
     /// The first byte.
     pub(crate) start: u64,
-    /// The end behind the last byte; `None` for all that follows.
+    /// The end, after the last byte; `None` for all that follows.
     pub(crate) end: Option<u64>,
-    /// The strong entity tag of the archive, where some of it is there already.
+    /// The archive's strong entity tag, if some of it is there already.
     pub(crate) etag: Option<String>,
-    /// The bytes of that archive, where they are known.
+    /// The archive's length, if it is known.
     pub(crate) length: Option<u64>,
 }
 
 impl RangeRequest {
-    /// The whole archive, by a request that names no range: every host understands it.
+    /// The whole archive, by a request without a range, which every host understands.
     pub(crate) const WHOLE: Self = Self {
         start: 0,
         end: None,
@@ -46,12 +46,12 @@ impl RangeRequest {
         length: None,
     };
 
-    /// Where it ends in an archive of `length` bytes.
+    /// Returns where the range ends in an archive of `length` bytes.
     pub(crate) fn end_within(&self, length: u64) -> u64 {
         self.end.map_or(length, |end| end.min(length))
     }
 
-    /// `Range`, where the request has one.
+    /// Returns the `Range` header, or `None` for the whole archive.
     pub(crate) fn range(&self) -> Option<String> {
         match (self.start, self.end) {
             (0, None) => None,

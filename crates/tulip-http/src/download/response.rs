@@ -15,17 +15,17 @@ use crate::Endpoint;
 use crate::error::{Error, ErrorKind};
 use crate::transport::{Failure, read};
 
-/// What a host answered.
+/// A host's answer.
 #[derive(Debug)]
 pub(crate) enum RangeResponse {
-    /// The archive from its first byte, in a reply that is no range.
+    /// The archive from its first byte, in a reply that is not a range.
     Whole(AssetBody),
-    /// A range of the archive that begins where it should, and may end early.
+    /// A range of the archive that begins where it should, but may end early.
     Part(AssetBody),
-    /// It is another archive by now.
+    /// The archive has changed.
     Changed,
-    /// The host does not continue as it should: it has another range than the one asked for, or
-    /// does not say what it has.
+    /// The host does not continue as it should: it sends another range than the one requested, or
+    /// does not say which.
     Unsupported,
 }
 
@@ -34,28 +34,28 @@ pub(crate) struct AssetBody {
     response: Response,
     endpoint: Endpoint,
     read_timeout: Duration,
-    /// Bytes of the whole archive, where the host tells.
+    /// The length of the whole archive, if the host gives it.
     pub(crate) length: Option<u64>,
-    /// The first byte of the archive that it brings.
+    /// The position in the archive of the body's first byte.
     pub(crate) start: u64,
-    /// The end of the range behind its last byte, where it is one.
+    /// The end of the range, after its last byte; `None` if the reply is not a range.
     pub(crate) end: Option<u64>,
     pub(crate) etag: Option<String>,
-    /// What may still come; `None` where chunks tell the end.
+    /// How many bytes may still come; `None` if chunks mark the end.
     left: Option<u64>,
-    /// The HTTP library reads to the end of the connection, which is later than the body's.
+    /// Whether the HTTP library reads to the end of the connection, which is later than the body's.
     is_unframed: bool,
-    /// The first bytes, which have been looked at and not handed over.
+    /// The first bytes, which have been inspected but not returned.
     first: Option<Bytes>,
-    /// It is less than was asked for, and next to nothing.
+    /// Whether it is shorter than requested, and shorter than [`SCANTY`].
     is_scanty: bool,
 }
 
-/// A host may give less than it is asked for; one that gives less than this, again and again, gets
-/// nowhere.
+/// A host may send less than requested, but one that sends less than this again and again makes no
+/// progress.
 const SCANTY: u64 = 1024 * 1024;
 
-/// Gives up a wait for a silent host.
+/// Awaits `work`, or fails with [`ErrorKind::Timeout`] if the host is silent for `limit`.
 pub(crate) async fn within<T>(
     limit: Duration,
     endpoint: &Endpoint,
@@ -67,7 +67,7 @@ pub(crate) async fn within<T>(
     })
 }
 
-/// Checks what a host answered.
+/// Checks a host's answer.
 pub(crate) async fn check(
     response: Response,
     endpoint: &Endpoint,
@@ -116,7 +116,7 @@ pub(crate) async fn check(
     };
     if !is_partial {
         if end == BodyEnd::Connection {
-            // It would end where the connection ends, wherever that is.
+            // It would end with the connection, even if that is too early.
             let found = "it has neither a Content-Length nor chunked encoding, so a truncated body could not be detected";
             return Err(invalid(&response, endpoint, found.to_owned()));
         }
@@ -150,7 +150,7 @@ pub(crate) async fn check(
     }
 }
 
-/// Says what a body is whose type no CSV has.
+/// Creates the error for a body with a type that no CSV has.
 async fn not_an_archive(response: Response, endpoint: &Endpoint) -> Error {
     let status = response.status().as_u16();
     let content_type = response.headers().get(CONTENT_TYPE).cloned();
@@ -178,7 +178,7 @@ fn header<'a>(response: &'a Response, name: &HeaderName) -> Option<&'a str> {
 }
 
 impl fmt::Debug for AssetBody {
-    /// Leaves out the reply, which knows the signed URL.
+    /// Leaves out the reply, which holds the signed URL.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AssetBody")
             .field("endpoint", &self.endpoint)
@@ -190,15 +190,15 @@ impl fmt::Debug for AssetBody {
 }
 
 impl AssetBody {
-    /// Whether a range has come whole, so that the next request can continue after it.
+    /// Whether a range is complete, so that the next request can continue after it.
     pub(crate) fn is_range_complete(&self) -> bool {
         self.left == Some(0) && !self.is_scanty
     }
 
-    /// Looks at the first bytes of an archive.
+    /// Inspects the first bytes of an archive.
     ///
     /// # Errors
-    /// [`ErrorKind::NotAnArchive`] for what cannot be a CSV, or what kept them from coming.
+    /// [`ErrorKind::NotAnArchive`] if they cannot be a CSV, or the failure to read them.
     pub(crate) async fn inspect(&mut self) -> Result<(), Error> {
         if self.start > 0 {
             return Ok(());
@@ -223,7 +223,7 @@ impl AssetBody {
         }
     }
 
-    /// The next bytes, or `None` after the last.
+    /// Returns the next bytes, or `None` after the last.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         match self.first.take() {
             Some(first) => Ok(Some(first)),
@@ -255,7 +255,7 @@ impl AssetBody {
     }
 }
 
-/// `bytes start-last/total`, with the end behind the last byte.
+/// `bytes start-last/total`, with the end after the last byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct ContentRange {
     start: u64,

@@ -1,26 +1,26 @@
-//! How many failures a download may have.
+//! The failures that a download may have.
 
 use super::source::{AssetSource, SignedUrl};
 use crate::error::{Error, ErrorKind};
 use crate::retry::RetryLoop;
 
-/// A download that has got this many new bytes makes progress: the count of failures starts again.
-/// With less, a host that ends every connection at once could hold up a download indefinitely.
+/// A download that has this many new bytes makes progress, and its count of failures restarts. If
+/// fewer were enough, a host that breaks every connection could hold up a download indefinitely.
 const PROGRESS: u64 = 64 * 1024;
 
-/// The failures of one connection after the other since the last bytes that were new.
+/// The failures of successive connections since the last new bytes.
 pub(super) struct RetryBudget {
     retry: RetryLoop,
     /// How far the download was when the count started.
     counted_from: u64,
-    /// Whether some of the archive has come.
+    /// Whether some of the archive has arrived.
     has_begun: bool,
-    /// A fresh URL was taken since the count started.
+    /// Whether a fresh URL was requested since the count started.
     renewed: bool,
 }
 
 impl RetryBudget {
-    /// The budget of what begins at byte `at`.
+    /// Creates the budget of a download or range that begins at byte `at`.
     pub(super) fn new(retry: RetryLoop, at: u64) -> Self {
         Self {
             retry,
@@ -30,7 +30,7 @@ impl RetryBudget {
         }
     }
 
-    /// Tells that the download is at byte `at` now. The same bytes again are no progress.
+    /// Records that the download is at byte `at` now. Repeated bytes are not progress.
     pub(super) fn advance(&mut self, at: u64) {
         self.has_begun |= at > 0;
         if at >= self.counted_from.saturating_add(PROGRESS) {
@@ -40,13 +40,13 @@ impl RetryBudget {
         }
     }
 
-    /// A connection broke while bytes came. Until then nothing was being retried, however long the
-    /// reader took.
+    /// Records that a connection broke while bytes came. Until then nothing was being retried,
+    /// however long the reader took.
     pub(super) fn interrupted(&mut self) {
         self.retry.restart_unless_failed();
     }
 
-    /// Waits until the host may be asked again, with a fresh URL where this one was refused or
+    /// Waits until the host may be asked again, and gets a fresh URL if this one was refused or
     /// leads to nothing.
     pub(super) async fn recover(
         &mut self,
@@ -58,15 +58,15 @@ impl RetryBudget {
             ErrorKind::AssetRefused => {
                 let status = error.status();
                 source.count_failure();
-                // The first refusal is most likely an expiry, which a fresh URL mends at once.
+                // The first refusal is most likely an expiry, which a fresh URL fixes at once.
                 if self.renewed {
                     self.wait(source, error, true).await?;
                 }
                 self.renewed = true;
                 source.renew(used, status).await
             }
-            // A store may not know everywhere yet what it has just announced. One fresh URL can
-            // lead elsewhere; after that only time helps.
+            // A store may not know a new object everywhere yet. One fresh URL can lead elsewhere;
+            // after that only time helps.
             ErrorKind::NotFound => {
                 let status = error.status();
                 source.count_failure();
@@ -76,8 +76,8 @@ impl RetryBudget {
                     true => Ok(()),
                 }
             }
-            // The archive has begun, so this is no archive that is a page: something between the
-            // host and us has answered instead.
+            // The archive has begun, so it is not itself a page: something between the host and us
+            // has answered instead.
             ErrorKind::NotAnArchive if self.has_begun => self.count(source, error).await,
             _ => {
                 let safe = error.is_retryable();
@@ -87,7 +87,7 @@ impl RetryBudget {
         }
     }
 
-    /// Waits after a failure that the next request, being another, can mend.
+    /// Waits after a failure that the next request can fix, because it is a different one.
     pub(super) async fn count(&mut self, source: &AssetSource, error: Error) -> Result<(), Error> {
         source.count_failure();
         self.wait(source, error, true).await

@@ -1,7 +1,8 @@
-//! Downloads from simulated hosts on paused time: how long they take, against an ideal client.
+//! Downloads from simulated hosts on paused time: how long they take, compared with an ideal
+//! client.
 //!
-//! Time passes only while everything waits, so the figures are the same on every machine. They hold
-//! for the decisions of the concurrency controller, not for what bytes cost a processor.
+//! Time passes only while everything waits, so the figures are the same on every machine. They
+//! cover the decisions of the concurrency controller, not the processor time of the bytes.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -28,11 +29,11 @@ const MIB: u64 = 1024 * 1024;
 const CONNECTIONS: usize = 32;
 const READ_AHEAD: u64 = 16 * MIB;
 
-/// What a body brings at once.
+/// How many bytes a body delivers at once.
 const CHUNK: usize = 64 * 1024;
 
-/// How far a sender may lag behind its rate and still catch up, as it has buffers: the timers of
-/// paused time tell milliseconds apart and no less.
+/// How far a sender may lag behind its rate and still catch up, as if it had buffers: the timers of
+/// paused time have a resolution of one millisecond.
 const SLACK: Duration = Duration::from_millis(2);
 
 /// A host and the way to it. Rates are bytes per second.
@@ -40,16 +41,16 @@ const SLACK: Duration = Duration::from_millis(2);
 struct Host {
     /// From a request to its answer.
     latency: Duration,
-    /// What all connections bring together.
+    /// The rate of all connections together.
     line: f64,
-    /// What each brings behind the first `burst` bytes of a reply.
+    /// The rate of each connection after the first `burst` bytes of a reply.
     each: f64,
     burst: u64,
-    /// More requests at once are answered with status 429.
+    /// More concurrent requests than this are answered with status 429.
     most: usize,
 }
 
-/// Fast and near: one connection brings all that the line can.
+/// Fast and near: one connection fills the line.
 const NEAR: Host = Host {
     latency: Duration::from_millis(1),
     line: 1200e6,
@@ -59,7 +60,7 @@ const NEAR: Host = Host {
 };
 
 impl Host {
-    /// The shortest time in which `bytes` can come.
+    /// Returns the shortest time in which `bytes` can arrive.
     fn ideal(self, bytes: u64) -> Duration {
         let connections = self.most.min(CONNECTIONS) as f64;
         let rate = self.line.min(self.each * connections);
@@ -76,10 +77,10 @@ struct Simulation {
 
 #[derive(Debug, Default)]
 struct State {
-    /// When the line has sent all that was to be sent by now.
+    /// When the line will have sent everything queued so far.
     line_free: Option<Instant>,
     refused: usize,
-    /// Requests that are answered and not over.
+    /// Requests that are not over.
     open: usize,
     most_open: usize,
 }
@@ -89,14 +90,14 @@ struct Reply {
     simulation: Arc<Simulation>,
     left: u64,
     sent: u64,
-    /// When this connection has sent what was to be sent by now.
+    /// When this connection will have sent everything queued so far.
     free: Instant,
-    /// Until the next chunk is there.
+    /// Lasts until the next chunk is there.
     wait: Option<Pin<Box<Sleep>>>,
 }
 
 impl Reply {
-    /// When the next `bytes` have come.
+    /// Returns when the next `bytes` will have arrived.
     fn due(&mut self, bytes: u64) -> Instant {
         let host = self.simulation.host;
         let earliest = Instant::now() - SLACK;
@@ -190,13 +191,13 @@ impl RangeFetcher for SimulatedFetcher {
     }
 }
 
-/// What came of a download.
+/// The outcome of a download.
 #[derive(Debug)]
 struct Outcome {
     took: Duration,
     refused: usize,
     most_open: usize,
-    /// Requests that were open when each quarter had come.
+    /// Requests that were open when each quarter had arrived.
     open: Vec<usize>,
 }
 
@@ -247,7 +248,7 @@ async fn download(host: Host, length: u64, reader: f64) -> Outcome {
 
 const FAST_READER: f64 = f64::INFINITY;
 
-/// Downloads this many MiB, which may take this many times as long as an ideal client would.
+/// Downloads this many MiB, in at most this many times the time of an ideal client.
 async fn takes_at_most(limits: [(u64, f64); 2], host: Host, reader: f64) -> Outcome {
     let [small, large] = limits.map(|(mib, limit)| (mib * MIB, limit));
     check(small, host, reader).await;
@@ -289,7 +290,7 @@ async fn a_slow_line_is_full() {
     takes_at_most([(256, 1.3), (1024, 1.15)], host, FAST_READER).await;
 }
 
-/// nginx's `limit_rate`: what comes in the first second of a reply is not limited.
+/// nginx's `limit_rate`: the first second of a reply is not limited.
 #[tokio::test(start_paused = true)]
 async fn a_host_that_limits_long_replies_is_read_as_fast_as_its_line() {
     let host = Host {

@@ -1,33 +1,33 @@
-//! What one request for all that is left would bring.
+//! The throughput of one request for the rest of an archive.
 
 use std::time::Duration;
 
 use super::throughput::{self, Sample};
 
-/// This many answers must have come before they are believed: the first ones may be on new
-/// connections, and then are late for another reason.
+/// Answer times count after this many answers: the first ones may be on new connections, and late
+/// for that reason.
 const ANSWERS: u32 = 2;
 
-/// The weight of the last round in what is known of a connection.
+/// The weight of the latest round in the average rate of a connection.
 const LATEST: f64 = 0.25;
 
-/// What one request would bring if it had to bring all, from a host that is slow to answer.
+/// Estimates what one request for the rest would bring, from a host that is slow to answer.
 ///
-/// Of several ranges all but the first wait for their turn, so they are short, and no more than one
-/// for each connection comes in the time that the host takes to answer. What is first in the row is
-/// handed on as it comes: of that any amount can be asked for.
+/// Of several ranges, all but the first are held until their turn, so they are short, and each
+/// connection gets at most one of them in the time of an answer. The first in order is handed over
+/// as it arrives, so it can be of any length.
 #[derive(Debug)]
 pub(super) struct SingleStream {
-    /// The bytes that several connections can have asked for at once.
+    /// How many bytes several connections can request at once.
     reach: u64,
-    /// What a connection brings behind an answer, in bytes a second.
+    /// The rate of a connection once it is answered, in bytes per second.
     rate: f64,
-    /// The shortest time in which there was an answer.
+    /// The shortest time to an answer.
     answer: Option<Duration>,
 }
 
 impl SingleStream {
-    /// On a client whose connections can have asked for `reach` bytes at once.
+    /// Creates an estimate for connections that can request `reach` bytes at once.
     pub(super) fn new(reach: u64) -> Self {
         Self {
             reach,
@@ -36,8 +36,8 @@ impl SingleStream {
         }
     }
 
-    /// Counts what has come in a round on few connections: where there are many, they share the
-    /// line, and none shows what it could bring.
+    /// Records a round on few connections: many would share the line, and none would show what it
+    /// could deliver alone.
     pub(super) fn observe(&mut self, before: Sample, now: Sample) {
         let waited = (now.time - before.time).saturating_sub(now.answering - before.answering);
         let rate = throughput::rate(now.bytes - before.bytes, waited);
@@ -48,19 +48,19 @@ impl SingleStream {
         self.answer = (now.answers >= ANSWERS).then_some(now.shortest_answer);
     }
 
-    /// What a connection brings, in bytes a second.
+    /// Returns the rate of a connection, in bytes per second.
     pub(super) fn rate(&self) -> f64 {
         self.rate
     }
 
-    /// What it brings in the time of an answer, in bytes.
+    /// Returns what a connection delivers in the time of an answer, in bytes.
     pub(super) fn lead(&self) -> f64 {
         self.answer
             .map_or(0.0, |time| self.rate * time.as_secs_f64())
     }
 
-    /// What several connections cannot exceed, however many there are and however fast, in bytes a
-    /// second, if one alone exceeds it.
+    /// Returns the throughput that several connections cannot exceed, however many and fast they
+    /// are, in bytes per second, if one connection alone exceeds it.
     pub(super) fn unrivalled(&self) -> Option<f64> {
         let bound = self.reach as f64 / self.answer?.as_secs_f64();
         (self.rate > bound).then_some(bound)

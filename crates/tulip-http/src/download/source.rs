@@ -1,4 +1,4 @@
-//! Where the bytes of a download come from.
+//! The source of a download's bytes.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,10 +18,10 @@ use crate::error::{Error, ErrorKind};
 use crate::retry::{RetryLoop, RetryPolicy};
 use crate::transport::{RateLimitGate, RateLimitGates};
 
-/// Asks the host of an asset.
+/// Sends requests to the host of an asset.
 #[async_trait]
 pub(crate) trait RangeFetcher: Send + Sync {
-    /// Asks once for a range of what is at `url`, or for the whole of it.
+    /// Requests a range of what is at `url`, or the whole of it, once.
     async fn fetch(
         &self,
         url: &ResourceUrl,
@@ -36,17 +36,17 @@ pub(crate) trait UrlRenewer: Send + Sync {
     async fn renew(&self) -> Result<Renewal, Error>;
 }
 
-/// What comes of asking for a fresh URL.
+/// The answer to a request for a fresh URL.
 #[derive(Debug)]
 pub(crate) enum Renewal {
     Url(ResourceUrl),
-    /// There is none: the job has another status than complete now.
+    /// The job offers none in its present status.
     None {
         status: String,
     },
 }
 
-/// How downloads are made. Clones share the budget for reading ahead and the gates.
+/// How downloads are made. Clones share the read-ahead budget and the gates.
 #[derive(Clone)]
 pub(crate) struct DownloadOptions {
     pub(crate) fetcher: Arc<dyn RangeFetcher>,
@@ -67,7 +67,7 @@ impl DownloadOptions {
     }
 }
 
-/// The archive of a job behind a signed URL, which all connections of a download share.
+/// The archive of a job behind a signed URL, shared by all connections of a download.
 pub(super) struct AssetSource {
     options: DownloadOptions,
     renewer: Box<dyn UrlRenewer>,
@@ -77,7 +77,7 @@ pub(super) struct AssetSource {
     failures: AtomicU32,
 }
 
-/// A signed URL, and which one of the job's it is.
+/// A signed URL, numbered among the job's others.
 #[derive(Debug, Clone)]
 pub(super) struct SignedUrl {
     number: u32,
@@ -109,12 +109,12 @@ impl AssetSource {
         self.options.minimum_rate
     }
 
-    /// The retry loop of one connection.
+    /// Returns a retry loop for one connection.
     pub(super) fn retry_loop(&self) -> RetryLoop {
         RetryLoop::new(self.options.retry.clone(), self.options.deadline)
     }
 
-    /// The gate of the host that has failed.
+    /// Returns the gate of the host that failed.
     pub(super) fn gate_of(&self, error: &Error) -> Arc<RateLimitGate> {
         match error.endpoint() {
             Endpoint::Asset { host } => self.options.gates.of(host),
@@ -122,13 +122,13 @@ impl AssetSource {
         }
     }
 
-    /// The URL to use now.
+    /// Returns the URL to use now.
     pub(super) fn signed_url(&self) -> SignedUrl {
         let current = self.current.lock();
         current.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Asks once. What comes of the first bytes of an archive has been looked at.
+    /// Sends one request. If it yields the first bytes of the archive, they have been inspected.
     pub(super) async fn fetch(
         &self,
         signed: &SignedUrl,
@@ -145,7 +145,7 @@ impl AssetSource {
         deadline::until(self.options.deadline, endpoint, fetched).await
     }
 
-    /// An error of the asset's host.
+    /// Creates an error of the asset's host.
     pub(super) fn error(&self, kind: ErrorKind, why: &str) -> Error {
         Error::new(kind, Endpoint::asset(&self.signed_url().url)).with_cause(why)
     }
@@ -154,22 +154,22 @@ impl AssetSource {
         self.error(ErrorKind::ConnectionLost, "the reply ended early")
     }
 
-    /// A host that brings next to nothing.
+    /// Creates the error for a host that sends next to nothing.
     pub(super) fn too_slow(&self, found: String) -> Error {
         Error::new(ErrorKind::Timeout, Endpoint::asset(&self.signed_url().url)).with_found(found)
     }
 
-    /// Counts a request that has to be made once more.
+    /// Counts a request that has to be repeated.
     pub(super) fn count_failure(&self) {
         self.failures.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many requests had to be made once more.
+    /// Returns how many requests had to be repeated.
     pub(super) fn failures(&self) -> u32 {
         self.failures.load(Ordering::Relaxed)
     }
 
-    /// Gets another URL than `refused`; once, however many requests find the same one refused.
+    /// Replaces the URL `refused`; only once, however many requests were refused with it.
     pub(super) async fn renew(
         &self,
         refused: &SignedUrl,

@@ -22,8 +22,7 @@ use crate::error::Error;
 use crate::retry::ExponentialBackoff;
 use crate::transport::RateLimitGates;
 
-/// The bytes of an archive at a place, of which no two blocks are the same: lines of one letter
-/// each.
+/// Returns a range of an archive in which no two blocks are the same: lines of one letter each.
 pub(super) fn archive(range: Range<u64>) -> Vec<u8> {
     const LINE: u64 = 4096;
     let mut bytes = Vec::new();
@@ -40,7 +39,7 @@ pub(super) fn archive(range: Range<u64>) -> Vec<u8> {
 /// Answers requests for ranges of an archive.
 pub(super) struct MemoryHost {
     length: u64,
-    /// Answers nothing before it was asked this often.
+    /// Answers nothing before this many requests have come.
     patience: usize,
     asked: Mutex<Vec<Range<u64>>>,
     was_asked: Notify,
@@ -81,7 +80,7 @@ impl MemoryHost {
             .into()
     }
 
-    /// A prefetcher with this many connections; the first block comes with a response.
+    /// Returns a prefetcher with this many connections, and a response with the first block.
     pub(super) async fn prefetcher(
         self: &Arc<Self>,
         connections: usize,
@@ -115,7 +114,7 @@ impl RangeFetcher for MemoryFetcher {
     }
 }
 
-/// There is no other URL than the first.
+/// Offers no URL other than the first.
 pub(super) struct NoOther;
 
 #[async_trait]
@@ -160,7 +159,7 @@ pub(super) async fn checked(
     response::check(response, &Endpoint::asset(&url()), limit, request).await
 }
 
-/// A host whose every answer a function gives, from the number of the request and what it asks for.
+/// A host whose answers come from a function of the request's number and the request.
 pub(super) struct ScriptedHost<F> {
     answer: F,
     asked: Arc<Mutex<Vec<RangeRequest>>>,
@@ -170,7 +169,7 @@ impl<F> ScriptedHost<F>
 where
     F: Fn(usize, &RangeRequest) -> http::Response<reqwest::Body> + Send + Sync + 'static,
 {
-    /// Downloads everything from the host: the bytes, what was asked, and how it ended.
+    /// Downloads everything from the host. Returns the bytes, the requests, and the error, if any.
     pub(super) async fn download(answer: F) -> (Vec<u8>, Vec<RangeRequest>, Option<Error>) {
         Self::resume(answer, None).await
     }

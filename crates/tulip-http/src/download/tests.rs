@@ -1,4 +1,4 @@
-//! Hosts that are odd, in memory and on paused time.
+//! Odd hosts, in memory and on paused time.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -26,7 +26,7 @@ fn body(head: Builder, body: impl Into<ReqwestBody>) -> http::Response<ReqwestBo
     head.body(body.into()).unwrap()
 }
 
-/// What is asked for of an archive of `length` bytes with `etag`.
+/// Answers `request` from an archive of `length` bytes with `etag`.
 fn part(request: &RangeRequest, length: u64, etag: &str) -> http::Response<ReqwestBody> {
     let end = request.end_within(length);
     let bytes = archive(request.start..end);
@@ -75,7 +75,7 @@ async fn an_archive_that_is_not_there_yet_is_waited_for() {
         true => body(response(404), "<Error><Code>NoSuchKey</Code></Error>"),
         false => body(response(200), CSV),
     };
-    // The waits are random, and five of them last longer than a second nearly always.
+    // The waits are random, but all five together nearly always take over a second.
     let (bytes, _, failed) = ScriptedHost::download(host).await;
     if let Some(error) = failed {
         assert_eq!(error.attempts(), 6, "{error}");
@@ -166,7 +166,7 @@ async fn what_is_no_archive_is_refused_before_its_first_byte_is_handed_out() {
     }
 }
 
-/// One byte in ten seconds, for ever.
+/// One byte every ten seconds, forever.
 struct Trickle(Pin<Box<Sleep>>);
 
 impl Trickle {
@@ -203,6 +203,6 @@ async fn a_download_that_trickles_for_ever_is_ended() {
     assert!(error.to_string().contains("bytes came in"), "{error}");
     assert_eq!(asked.len(), 1, "another request would be no faster");
     let took = started.elapsed().as_secs();
-    // The first bytes are looked at before the watch begins.
+    // The first bytes are inspected before the watch begins.
     assert!((300..2000).contains(&took), "{took}");
 }

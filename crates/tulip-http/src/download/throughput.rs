@@ -1,9 +1,9 @@
-//! What the connections of a download bring.
+//! The throughput of a download's connections.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Counts what comes on all connections, and how long they took for it.
+/// Counts the bytes of all connections, and how long they took.
 #[derive(Debug)]
 pub(super) struct ThroughputMeter {
     bytes: AtomicU64,
@@ -13,15 +13,15 @@ pub(super) struct ThroughputMeter {
     shortest_answer: AtomicU64,
 }
 
-/// What has come until a point of time.
+/// The counts at a point in time.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Sample {
     pub(super) bytes: u64,
-    /// Of each connection the time for which it was waited for, added up.
+    /// The time spent waiting for each connection, added up.
     pub(super) time: Duration,
-    /// Requests that were answered.
+    /// The number of answered requests.
     pub(super) answers: u32,
-    /// The part of the time in which answers were waited for.
+    /// The part of `time` spent waiting for answers.
     pub(super) answering: Duration,
     /// The shortest of those waits.
     pub(super) shortest_answer: Duration,
@@ -38,14 +38,14 @@ impl ThroughputMeter {
         }
     }
 
-    /// Counts `bytes` for which one connection was waited for.
+    /// Counts `bytes` for which one connection was `waited` for.
     pub(super) fn add(&self, bytes: usize, waited: Duration) {
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         self.nanoseconds
             .fetch_add(nanoseconds(waited), Ordering::Relaxed);
     }
 
-    /// Counts an answer for which one connection was waited for.
+    /// Counts an answer for which one connection was `waited` for.
     pub(super) fn add_answer(&self, waited: Duration) {
         let waited = nanoseconds(waited);
         self.nanoseconds.fetch_add(waited, Ordering::Relaxed);
@@ -54,7 +54,7 @@ impl ThroughputMeter {
         self.answers.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// All of it until now.
+    /// Returns the counts so far.
     pub(super) fn sample(&self) -> Sample {
         Sample {
             bytes: self.bytes.load(Ordering::Relaxed),
@@ -66,7 +66,7 @@ impl ThroughputMeter {
     }
 }
 
-/// Bytes a second; finite also on clocks that do not tell two moments apart.
+/// Returns bytes per second; finite even if the clock cannot tell two moments apart.
 pub(super) fn rate(bytes: u64, time: Duration) -> f64 {
     bytes as f64 / time.max(Duration::from_nanos(1)).as_secs_f64()
 }

@@ -1,4 +1,4 @@
-//! Which addresses a download may come from. The author of its URL must not be able to send this
+//! The addresses that downloads may come from. The author of a URL must not be able to send this
 //! machine to hosts that only it can reach.
 
 use std::fmt;
@@ -21,13 +21,13 @@ use url::{Host, Url};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Cidr(IpNet);
 
-/// Why a text is no [`Cidr`].
+/// The error for a text that is not a [`Cidr`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a network, such as 10.20.0.0/16, fd12::/16 or 10.20.3.4")]
 pub struct CidrError;
 
 impl Cidr {
-    /// Whether `address` is in this range.
+    /// Returns whether `address` is in this range.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address)
@@ -52,24 +52,24 @@ impl fmt::Display for Cidr {
     }
 }
 
-/// Who can reach an address.
+/// The reach of an address: who can connect to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum AddressClass {
     /// Everybody.
     Public,
     /// A plant's own network.
     Private,
-    /// This machine alone.
+    /// Only this machine.
     Loopback,
-    /// Who is on the same wire.
+    /// Machines on the same link.
     LinkLocal,
-    /// Machines of a cloud, to learn who they are: credentials lie there.
+    /// A cloud's machines, to learn their identity: this service holds credentials.
     Metadata,
-    /// Nobody, or many.
+    /// Nobody, or many (multicast).
     Reserved,
 }
 
-/// Services of clouds that tell a machine its credentials.
+/// Cloud services that hand out a machine's credentials.
 const METADATA_V4: [Ipv4Addr; 6] = [
     // AWS, Google, Azure and most others.
     Ipv4Addr::new(169, 254, 169, 254),
@@ -80,7 +80,7 @@ const METADATA_V4: [Ipv4Addr; 6] = [
     Ipv4Addr::new(100, 100, 100, 200),
     // Azure's WireServer.
     Ipv4Addr::new(168, 63, 129, 16),
-    // Oracle's.
+    // Oracle.
     Ipv4Addr::new(192, 0, 0, 192),
 ];
 const METADATA_V6: [Ipv6Addr; 3] = [
@@ -156,7 +156,7 @@ impl AddressClass {
     }
 }
 
-/// The IPv4 address that a packet to `address` ends at: mapped, compatible, NAT64, 6to4.
+/// Returns the IPv4 address where packets to `address` end: mapped, compatible, NAT64 or 6to4.
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let bytes = address.octets();
     let four = |at: usize| Ipv4Addr::new(bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]);
@@ -168,7 +168,7 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
-/// An address that nothing is downloaded from.
+/// An address that downloads must not use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{address} is {what}, where the API is not")]
 pub(crate) struct RefusedAddress {
@@ -176,8 +176,8 @@ pub(crate) struct RefusedAddress {
     what: &'static str,
 }
 
-/// Lets downloads reach public addresses, those of the same class as the API's own, and those that
-/// the user allows.
+/// Lets downloads reach public addresses, those of the same class as the API's own (if metadata or
+/// reserved, only the API's own), and those that the user allows.
 pub(crate) struct AddressPolicy {
     /// A URL of the API.
     home: Url,
@@ -189,8 +189,7 @@ impl AddressPolicy {
         Self { home, allowed }
     }
 
-    /// Refuses a host that is an address not to be reached; one that is a name is refused once its
-    /// address is known.
+    /// Refuses a URL whose host is a forbidden address. A name is checked when it is resolved.
     pub(crate) async fn check(&self, url: &Url) -> Result<(), RefusedAddress> {
         let address = match url.host() {
             Some(Host::Ipv4(address)) => IpAddr::V4(address),
@@ -200,7 +199,7 @@ impl AddressPolicy {
         self.pass(vec![address]).await.map(|_| ())
     }
 
-    /// Those of `addresses` that may be reached.
+    /// Returns those of `addresses` that may be reached, or an error if all are refused.
     async fn pass<A: Into<IpAddr> + Copy>(
         &self,
         addresses: Vec<A>,
@@ -237,7 +236,7 @@ impl AddressPolicy {
         }
     }
 
-    /// Where the API is; nowhere when its name cannot be looked up.
+    /// Returns the API's addresses, or none if its name cannot be resolved.
     async fn home(&self) -> Vec<IpAddr> {
         match self.home.host() {
             Some(Host::Ipv4(address)) => vec![IpAddr::V4(address)],
@@ -270,7 +269,7 @@ impl From<Target> for IpAddr {
     }
 }
 
-/// Looks names up for direct connections, so that what was checked is what is connected to.
+/// Resolves names for direct connections, so that only checked addresses are connected to.
 pub(crate) struct FilteringResolver(pub(crate) Arc<AddressPolicy>);
 
 impl Resolve for FilteringResolver {
@@ -369,7 +368,7 @@ mod tests {
             ("8.8.8.8", [true; 4]),
             ("10.2.3.4", [false, true, false, false]),
             ("127.0.0.1", [false, false, true, false]),
-            // The forms that URLs also take addresses in.
+            // Other ways to write addresses in URLs.
             ("2130706433", [false, false, true, false]),
             ("0x7f.1", [false, false, true, false]),
             ("[::ffff:7f00:1]", [false, false, true, false]),

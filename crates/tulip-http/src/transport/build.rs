@@ -1,4 +1,4 @@
-//! What all HTTP clients of this crate have in common.
+//! The options that all HTTP clients of this crate share.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use rustls::ClientConfig;
 use super::build_error::BuildError;
 use super::tls;
 
-/// The options that clients to all hosts share.
+/// Options that do not depend on the host.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpOptions {
     tls: ClientConfig,
@@ -19,7 +19,7 @@ pub(crate) struct HttpOptions {
 }
 
 impl HttpOptions {
-    /// With the certificate authorities of `ca_file` beside the platform's.
+    /// Creates options that trust the platform's certificate authorities and those of `ca_file`.
     pub(crate) fn new(
         ca_file: Option<&Path>,
         user_agent: &str,
@@ -33,8 +33,8 @@ impl HttpOptions {
         })
     }
 
-    /// A client that sends each request once, follows no redirect, changes no body and uses no
-    /// proxy.
+    /// Returns a builder for a client that sends each request once, follows no redirects, decodes
+    /// no bodies and uses no proxy.
     pub(crate) fn builder(&self) -> reqwest::ClientBuilder {
         reqwest::Client::builder()
             .tls_backend_preconfigured(self.tls.clone())
@@ -52,5 +52,5 @@ impl HttpOptions {
     }
 }
 
-/// This crate, as it calls itself in the user agent.
+/// This crate's name in the user agent.
 pub(crate) const OWN_NAME: &str = concat!("tulip-archive/", env!("CARGO_PKG_VERSION"));

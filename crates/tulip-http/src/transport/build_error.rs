@@ -19,11 +19,11 @@ pub enum BuildError {
     /// TLS cannot be set up.
     #[error("cannot set up TLS: {0}")]
     Tls(String),
-    /// A part has characters that an HTTP header cannot have.
+    /// A value has characters that an HTTP header cannot have.
     #[error("the {0} has characters that an HTTP header cannot have")]
     Header(&'static str),
-    /// A variable that names a proxy cannot be used. Its value, which can hold a password, is not
-    /// shown.
+    /// A variable that names a proxy cannot be used. Its value is not shown, because it can hold a
+    /// password.
     #[error("{variable}: not a usable proxy: {reason}")]
     Proxy {
         /// The variable, such as `HTTPS_PROXY`.
@@ -32,11 +32,11 @@ pub enum BuildError {
         reason: String,
     },
     /// The credentials would be sent over `http` to another machine. Use `https`, or
-    /// [`ClientBuilder::allow_insecure_http`](crate::ClientBuilder::allow_insecure_http) where
-    /// nobody else can read the network.
+    /// [`ClientBuilder::allow_insecure_http`](crate::ClientBuilder::allow_insecure_http) if nobody
+    /// else can read the network.
     #[error("{url} is not https: the API key and secret would be sent in clear")]
     InsecureHttp {
-        /// Where they would be sent.
+        /// The instance's URL.
         url: String,
     },
     /// The HTTP client cannot be set up.

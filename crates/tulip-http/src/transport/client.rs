@@ -1,4 +1,4 @@
-//! Plain HTTP to anybody but Tulip: a store's API, for example.
+//! Plain HTTP to servers other than Tulip, for example a store's API.
 
 use std::error::Error as StdError;
 use std::net::IpAddr;
@@ -19,29 +19,29 @@ use super::proxy::Proxies;
 use super::transport_error::{TransportError, error_for_status};
 use super::watched::{Progress, Watched};
 
-/// A limit beyond what clocks can tell is none: this is as good.
+/// As good as no limit; much longer ones overflow an `Instant`.
 const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
 /// An HTTP client that knows nothing of Tulip: it has the certificate authorities, the proxy and
-/// the timeouts of a [`Client`](crate::Client), and none of its credentials. It sends each request
-/// once and follows no redirect.
+/// the timeouts of a [`Client`](crate::Client), but not its credentials. It sends each request once
+/// and follows no redirects.
 ///
-/// A request as a whole may take as long as it takes; it is given up when its server is silent, or
-/// takes nothing of the body, for [`NetworkOptions::read_timeout`]. Time in which the body itself
-/// has nothing to send does not count.
+/// A request as a whole has no time limit. It fails if its server is silent, or takes nothing of
+/// the body, for [`NetworkOptions::read_timeout`]. Time in which the body itself has nothing to
+/// send does not count.
 #[derive(Debug, Clone)]
 pub struct Transport {
-    /// By the proxy of the environment, where there is one.
+    /// Uses the environment's proxy, if there is one.
     proxied: reqwest::Client,
     direct: reqwest::Client,
     pub(super) read_timeout: Duration,
 }
 
 impl Transport {
-    /// A client that reaches the network as `options` say.
+    /// Creates a client that reaches the network as `options` say.
     ///
     /// # Errors
-    /// [`BuildError`] when the CA file, TLS or a proxy variable cannot be used.
+    /// [`BuildError`] if the CA file, TLS or a proxy variable cannot be used.
     pub fn new(options: &NetworkOptions) -> Result<Self, BuildError> {
         let agent = options.user_agent.as_deref().unwrap_or(OWN_NAME);
         let http = HttpOptions::new(options.ca_file.as_deref(), agent, options.connect_timeout)?;
@@ -53,10 +53,10 @@ impl Transport {
         })
     }
 
-    /// Sends a request and gives the response as soon as its head is there.
+    /// Sends a request and returns the response as soon as its head has arrived.
     ///
     /// # Errors
-    /// [`TransportError`] when there is no response; a status that tells of a failure is one.
+    /// [`TransportError`] if there is no response. A response with an error status is not an error.
     pub async fn send<B>(
         &self,
         request: Request<B>,
@@ -68,7 +68,7 @@ impl Transport {
         self.send_watched(request, Arc::new(Progress::new())).await
     }
 
-    /// Sends a request without a body, and takes a status that tells of a failure for one.
+    /// Sends a request without a body. An error status is an error.
     ///
     /// ```no_run
     /// use tulip_core::NetworkOptions;
@@ -84,7 +84,7 @@ impl Transport {
     /// ```
     ///
     /// # Errors
-    /// As [`Transport::send`] and [`error_for_status`], and when the builder's parts make no
+    /// As [`Transport::send`] and [`error_for_status`], and if the builder's parts do not make a
     /// request.
     pub async fn request(
         &self,
@@ -95,8 +95,8 @@ impl Transport {
         error_for_status(self.send(request).await?)
     }
 
-    /// As [`Transport::request`], where `status` is no failure: 404 of what is to be removed, or
-    /// 405 of a WebDAV folder that is to be made and is there.
+    /// Like [`Transport::request`], but `status` is not an error: for example 404 when an object is
+    /// removed, or 405 when a WebDAV folder is made that already exists.
     ///
     /// # Errors
     /// As [`Transport::request`].
@@ -111,7 +111,7 @@ impl Transport {
         }
     }
 
-    /// As [`Transport::send`], for a body whose progress somebody else sees too.
+    /// Like [`Transport::send`], but the caller sees the body's progress too.
     pub(super) async fn send_watched<B>(
         &self,
         request: Request<B>,
@@ -156,7 +156,7 @@ impl Transport {
     }
 }
 
-/// This machine, and the metadata services of clouds: no proxy can reach these for us.
+/// Whether `host` is this machine or a cloud's metadata service, which no proxy can reach for us.
 fn is_near(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     match bare.parse() {
@@ -172,8 +172,8 @@ pub struct TransportBody {
     body: reqwest::Body,
     read_timeout: Duration,
     idle: Pin<Box<Sleep>>,
-    /// Whether the next bytes are being waited for. Time in which nobody asks for them is no
-    /// silence.
+    /// Whether somebody is waiting for the next bytes. Time in which nobody asks for them does not
+    /// count as silence.
     waiting: bool,
 }
 

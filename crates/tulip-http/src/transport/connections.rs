@@ -1,4 +1,4 @@
-//! Counts the connections that a client makes: where none was made, nothing was sent.
+//! A count of a client's connections: if none was made, nothing was sent.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use tower_layer::Layer;
 use tower_service::Service;
 
-/// A count of connections, with their TLS and the tunnel of a proxy. Clones count the same.
+/// Counts connections once their proxy tunnel and TLS are ready. Clones share the count.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Connections(Arc<AtomicU64>);
 
@@ -20,7 +20,7 @@ pub(crate) struct Counted<S> {
 }
 
 impl Connections {
-    /// How many have been made. It has grown before the first byte of a request is sent.
+    /// Returns how many were made. The count grows before the first byte of a request is sent.
     pub(crate) fn made(&self) -> u64 {
         self.0.load(Ordering::Acquire)
     }

@@ -1,11 +1,11 @@
-//! A proxy, as it can be shown.
+//! A proxy in a form that can be shown.
 
 use std::fmt;
 
 use url::Url;
 
-/// The proxy that requests to a host go through, and the variable that names it. It holds no user
-/// and no password.
+/// The proxy for requests to a host, and the variable that names it. Holds no user name and no
+/// password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EnvProxy {
@@ -18,7 +18,7 @@ pub struct EnvProxy {
 }
 
 impl EnvProxy {
-    /// `None` for a URL without a host, which no proxy has.
+    /// Returns `None` if `url` has no host or port; a proxy's URL has both.
     pub(super) fn new(variable: &'static str, url: &Url) -> Option<Self> {
         let host = url.host_str()?;
         let bare = host

@@ -1,4 +1,4 @@
-//! From the HTTP library's errors to a kind and a cause.
+//! The HTTP library's errors, reduced to a kind and a cause.
 
 use std::error::Error as StdError;
 
@@ -6,19 +6,19 @@ use tulip_core::redact_urls;
 
 use super::address::RefusedAddress;
 
-/// The class of a request without a response.
+/// The class of a [`Failure`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FailureKind {
     Connect,
     Tls,
     Timeout,
     ConnectionLost,
-    /// What answered does not speak HTTP, or has a head too large to be held.
+    /// The server does not speak HTTP, or its head is too large.
     Unreadable,
     AddressRefused,
 }
 
-/// Why a request has no response, or not the whole of it. Holds no URL.
+/// Why a request has no response, or only part of one. Holds no URL.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) kind: FailureKind,
@@ -26,7 +26,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Strips the URL before anything is read from `error`.
+    /// Strips the URL before it reads anything from `error`.
     pub(crate) fn new(error: reqwest::Error) -> Self {
         let error = error.without_url();
         let refused = chain(&error).find_map(|cause| cause.downcast_ref::<RefusedAddress>());
@@ -49,8 +49,8 @@ impl From<RefusedAddress> for Failure {
     }
 }
 
-/// A connection that was never made is always safe to repeat, so that is asked before timeouts,
-/// which it can also be.
+/// Classifies an error. A failed connection is checked before timeouts, because it can be both, and
+/// without a connection a request is always safe to repeat.
 fn kind_of(error: &reqwest::Error) -> FailureKind {
     if chain(error).any(is_tls) {
         FailureKind::Tls
@@ -65,7 +65,7 @@ fn kind_of(error: &reqwest::Error) -> FailureKind {
     }
 }
 
-/// TLS errors reach us inside I/O errors, one in the other, whose `source` skips what they wrap.
+/// TLS errors arrive inside nested I/O errors, whose `source` skips the error that they wrap.
 fn is_tls(error: &(dyn StdError + 'static)) -> bool {
     let wrapped = error
         .downcast_ref::<std::io::Error>()
@@ -89,7 +89,7 @@ fn chain<'a>(
     })
 }
 
-/// What the system says, in the middle of a sentence and without its number.
+/// Puts a system's message in the middle of a sentence, without the error number.
 fn in_words(text: &str) -> String {
     let text = text.split_once(" (os error").map_or(text, |(text, _)| text);
     let mut letters = text.chars();
@@ -97,8 +97,8 @@ fn in_words(text: &str) -> String {
     first.into_iter().chain(letters).collect()
 }
 
-/// The system's own words, where it refused; otherwise the last texts of the chain, which say most,
-/// each that adds something.
+/// Returns the system's own words if it refused; otherwise the last two texts of the chain, which
+/// say most, without repetition.
 fn cause_of(error: &reqwest::Error) -> String {
     let system = chain(error).filter_map(|cause| cause.downcast_ref::<std::io::Error>());
     if let Some(error) = system.last()

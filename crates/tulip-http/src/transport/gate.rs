@@ -7,16 +7,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Behind a closed gate, requests set out spread over this part of the time for which it was
+/// Requests that waited at a closed gate are spread over this fraction of the time for which it was
 /// closed, so that they do not all arrive at once.
 const SPREAD: f64 = 0.25;
 
-/// The longest time for which a gate is closed: no host can stop a client indefinitely. A request
-/// after that learns anew whether the host is busy.
+/// The longest time for which a gate is closed, so that no host can stop a client indefinitely. The
+/// next request learns whether the host is still busy.
 const LONGEST: Duration = Duration::from_secs(600);
 
-/// Holds back the requests to one host after it has said 429 or 503. Who waits passes in the order
-/// of arrival.
+/// Holds back the requests to one host after a 429 or 503. They pass in the order of arrival.
 #[derive(Debug, Default)]
 pub(crate) struct RateLimitGate {
     closed: Mutex<Option<Closed>>,
@@ -28,13 +27,13 @@ pub(crate) struct RateLimitGate {
 #[derive(Debug, Clone, Copy)]
 struct Closed {
     until: Instant,
-    /// By when all who wait have passed.
+    /// When all waiting requests will have passed.
     spread_until: Instant,
 }
 
 impl RateLimitGate {
-    /// Lets nobody pass for `length` from now on, and tells how long that is at most. A gate that
-    /// is closed for longer stays so.
+    /// Closes the gate for `length` from now on, at most [`LONGEST`], and returns how long that is.
+    /// A gate that is already closed for longer stays so.
     pub(crate) fn close(&self, length: Duration) -> Duration {
         let length = length.min(LONGEST);
         let until = Instant::now() + length;
@@ -63,32 +62,32 @@ impl RateLimitGate {
                 .saturating_duration_since(Instant::now());
             let share = left / waiting.count().max(1);
             tokio::time::sleep(share.mul_f64(fastrand::f64())).await;
-            // What is closed anew meanwhile is waited for as well.
+            // Waits again if the gate was closed again meanwhile.
             if self.closed().is_none() {
                 return;
             }
         }
     }
 
-    /// Whether nobody has to wait.
+    /// Whether no request has to wait.
     fn is_free(&self) -> bool {
         self.closed().is_none() && self.waiting.load(Ordering::Relaxed) == 0
     }
 
-    /// Whether nobody may pass, and until when.
+    /// Returns until when no request may pass, or `None` if the gate is open.
     fn closed(&self) -> Option<Closed> {
         let closed = self.closed_or_spread();
         closed.filter(|closed| closed.until > Instant::now())
     }
 
-    /// The same, also while those who have waited set out one after the other.
+    /// Like [`Self::closed`], but also while the requests that waited are being spread.
     fn closed_or_spread(&self) -> Option<Closed> {
         let closed = *self.closed.lock().unwrap_or_else(PoisonError::into_inner);
         closed.filter(|closed| closed.spread_until > Instant::now())
     }
 }
 
-/// One place in the queue, which is left when it is dropped.
+/// A place in the queue, which is left on drop.
 struct Waiting<'a>(&'a AtomicU32);
 
 impl<'a> Waiting<'a> {
@@ -97,7 +96,7 @@ impl<'a> Waiting<'a> {
         Self(count)
     }
 
-    /// How many wait.
+    /// Returns how many requests wait.
     fn count(&self) -> u32 {
         self.0.load(Ordering::Relaxed)
     }
@@ -109,11 +108,11 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// The gates of many hosts: one that is busy holds back itself and no other.
+/// The gates of many hosts: a busy host holds back no other.
 #[derive(Debug, Default)]
 pub(crate) struct RateLimitGates(Mutex<HashMap<String, Arc<RateLimitGate>>>);
 
-/// With more hosts than this, gates that hold nobody back are forgotten.
+/// With more hosts than this, gates that hold back no request are forgotten.
 const MANY: usize = 64;
 
 impl RateLimitGates {
@@ -181,7 +180,7 @@ mod tests {
         assert!(times.len() > 50, "{times:?}");
     }
 
-    /// A request that is told to wait again does not overtake those that have waited.
+    /// A request that has to wait again does not overtake those that have waited.
     #[tokio::test(start_paused = true)]
     async fn a_newcomer_waits_behind_the_queue() {
         let gate = Arc::new(RateLimitGate::default());

@@ -1,4 +1,4 @@
-//! Parts of a response that are read in the same way wherever it comes from.
+//! The parts of a response that are read in the same way for all servers.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,7 +7,7 @@ use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
 
 use super::failure::Failure;
 
-/// Reads at most `limit` bytes of a body; the second value tells whether that was all.
+/// Reads at most `limit` bytes of a body, and returns with them whether that was all.
 pub(crate) async fn read(mut response: Response, limit: usize) -> Result<(Vec<u8>, bool), Failure> {
     let mut body = Vec::new();
     loop {
@@ -40,9 +40,9 @@ pub(crate) fn is_markup(body: &[u8]) -> bool {
     body.trim_ascii_start().starts_with(b"<")
 }
 
-/// The title of an HTML page, as it stands there.
+/// Returns the title of an HTML page as it is written there.
 pub(crate) fn title_of(page: &str) -> Option<&str> {
-    // ASCII in lower case has the same offsets.
+    // Lowercasing only ASCII keeps the offsets.
     let lower = page.to_ascii_lowercase();
     let open = lower.find("<title")?;
     let start = open + lower[open..].find('>')? + 1;
@@ -50,12 +50,13 @@ pub(crate) fn title_of(page: &str) -> Option<&str> {
     Some(page[start..end].trim()).filter(|title| !title.is_empty())
 }
 
-/// The `Code` of an object store's XML error. Its message is left alone: it quotes the request.
+/// Returns the `Code` of an object store's XML error, but not the message, which quotes the
+/// request.
 pub(crate) fn code_of_xml(document: &str) -> Option<&str> {
     element(document, "Code")
 }
 
-/// The text of the first element `name` whose text is a plain word, as codes and hosts are.
+/// Returns the text of the first element `name` if it is a plain word, as codes and hosts are.
 pub(crate) fn element<'a>(document: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = document.split_once(&format!("<{name}>"))?;
     let (text, _) = rest.split_once(&format!("</{name}>"))?;
@@ -65,8 +66,9 @@ pub(crate) fn element<'a>(document: &'a str, name: &str) -> Option<&'a str> {
     is_plain.then_some(text)
 }
 
-/// `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3) that is read against the response's
-/// own `Date`, since the host's clock may be wrong. Fractions are rounded up.
+/// Returns the wait that `Retry-After` asks for: seconds, or a date (RFC 9110, section 10.2.3),
+/// which is compared with the response's own `Date`, since the host's clock may be wrong. Fractions
+/// are rounded up.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Some(seconds) = seconds(text) {
@@ -80,13 +82,13 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     ))
 }
 
-/// `Date`: the time by the server's clock.
+/// Returns `Date`, the time by the server's clock.
 pub(crate) fn date(headers: &HeaderMap) -> Option<SystemTime> {
     let text = headers.get(DATE)?.to_str().ok()?;
     httpdate::parse_http_date(text).ok()
 }
 
-/// A decimal number of seconds, rounded up.
+/// Parses a decimal number of seconds, rounded up.
 fn seconds(text: &str) -> Option<u64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());

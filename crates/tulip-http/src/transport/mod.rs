@@ -1,4 +1,4 @@
-//! HTTP as such: clients, TLS, addresses, failures. Knows nothing of Tulip.
+//! Plain HTTP: clients, TLS, addresses, failures. Knows nothing of Tulip.
 
 mod address;
 mod build;

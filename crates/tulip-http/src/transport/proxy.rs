@@ -1,5 +1,5 @@
-//! The proxies of the environment. They are read here, and not by the HTTP library, since a
-//! variable that cannot be used must be an error and never a way around the proxy.
+//! The proxies of the environment. They are read here, not by the HTTP library, because a variable
+//! that cannot be used must be an error and never a way around the proxy.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -12,9 +12,9 @@ use url::{Host, Url};
 use super::build_error::BuildError;
 use super::env_proxy::EnvProxy;
 
-/// Which proxy leads to which host, by `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` as
-/// curl reads them: the name in lower case wins over the one in upper case, and an empty variable
-/// counts as unset.
+/// The proxy for each host, by `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` as curl
+/// reads them: the lower-case name wins over the upper-case one, and an empty variable counts as
+/// unset.
 #[derive(Clone, Default)]
 pub(crate) struct Proxies(Arc<Inner>);
 
@@ -32,7 +32,7 @@ struct Proxy {
 }
 
 impl Proxies {
-    /// The proxies of the process environment.
+    /// Reads the proxies of the process environment.
     pub(crate) fn from_env() -> Result<Self, BuildError> {
         Self::from_vars(|name| std::env::var_os(name))
     }
@@ -66,12 +66,12 @@ impl Proxies {
         })))
     }
 
-    /// The proxy to the host of `url`, if it is not asked directly.
+    /// Returns the proxy for the host of `url`, or `None` if it is contacted directly.
     pub(crate) fn of(&self, url: &Url) -> Option<&Url> {
         self.find(url).map(|proxy| &proxy.url)
     }
 
-    /// The same, as it can be shown.
+    /// Like [`Self::of`], but in a form that can be shown.
     pub(crate) fn shown(&self, url: &Url) -> Option<EnvProxy> {
         let proxy = self.find(url)?;
         EnvProxy::new(proxy.variable, &proxy.url)
@@ -86,7 +86,7 @@ impl Proxies {
         proxy.filter(|_| !self.0.exceptions.contain(url))
     }
 
-    /// A client that uses these proxies, and nothing of the system's.
+    /// Makes a client use these proxies and none of the system's.
     pub(crate) fn apply(&self, builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
         let proxies = self.clone();
         let proxy = reqwest::Proxy::custom(move |url| proxies.of(url).cloned());
@@ -104,7 +104,7 @@ impl fmt::Debug for Proxies {
     }
 }
 
-/// The value of a variable as the URL of a proxy. Without a scheme it is `http`.
+/// Parses the value of a variable as the URL of a proxy. Without a scheme it is `http`.
 fn parse(variable: &'static str, value: OsString) -> Result<Proxy, BuildError> {
     let refused = |reason: &str| BuildError::Proxy {
         variable,
@@ -129,7 +129,7 @@ fn parse(variable: &'static str, value: OsString) -> Result<Proxy, BuildError> {
         let reason = "only http and https proxies are supported";
         return Err(refused(reason));
     }
-    // The HTTP library would leave out a proxy that it cannot read.
+    // The HTTP library would skip a proxy that it cannot parse.
     let uri = url.as_str().parse::<http::Uri>();
     match uri.is_ok_and(|uri| uri.authority().is_some()) {
         true => Ok(Proxy { variable, url }),
@@ -137,7 +137,7 @@ fn parse(variable: &'static str, value: OsString) -> Result<Proxy, BuildError> {
     }
 }
 
-/// `NO_PROXY`: hosts that are asked directly.
+/// `NO_PROXY`: hosts that are contacted directly.
 #[derive(Debug, Default)]
 struct Exceptions {
     all: bool,
@@ -158,7 +158,7 @@ enum ExceptedHost {
 }
 
 impl Exceptions {
-    /// Names and addresses, separated by commas or blanks. What cannot be one matches nothing.
+    /// Parses names and addresses, separated by commas or blanks. Anything else matches nothing.
     fn parse(text: &str) -> Self {
         let text = text.trim();
         let items = text.split([',', ' ', '\t']).filter(|item| !item.is_empty());
@@ -198,7 +198,7 @@ impl Exception {
 }
 
 impl ExceptedHost {
-    /// An address, with the length of a prefix or without, in brackets or without.
+    /// Parses an address, with or without a prefix length, in brackets or not.
     fn address(item: &str) -> Option<Self> {
         let bare = item
             .strip_prefix('[')

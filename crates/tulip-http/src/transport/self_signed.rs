@@ -1,4 +1,4 @@
-//! Certificates that servers have signed themselves, as `openssl req -x509` makes them.
+//! Self-signed certificates of servers, as `openssl req -x509` makes them.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 
-/// Verifies as `inner` does, and takes a server's own certificate where it is one of those that
-/// the user trusts.
+/// Verifies like `inner`, but also accepts a server's certificate if it is one of those that the
+/// user trusts.
 ///
-/// OpenSSL marks a self-signed certificate as that of an authority unless it is told otherwise, and
-/// `inner` never takes an authority's for a server's. Naming exactly this certificate means
-/// it.
+/// OpenSSL marks a self-signed certificate as an authority's unless told otherwise, and `inner`
+/// never accepts an authority's certificate for a server. A user who names exactly this certificate
+/// means it.
 #[derive(Debug)]
 pub(super) struct SelfSigned {
     inner: Arc<dyn ServerCertVerifier>,
@@ -52,7 +52,7 @@ impl ServerCertVerifier for SelfSigned {
         if !self.trusted.iter().any(|known| known == end_entity) {
             return Err(CertificateError::UnknownIssuer.into());
         }
-        // Its dates have been looked at before it was found to be an authority's.
+        // `inner` checked the dates before it refused the certificate as an authority's.
         verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
         Ok(ServerCertVerified::assertion())
     }
@@ -80,8 +80,8 @@ impl ServerCertVerifier for SelfSigned {
     }
 }
 
-/// Whether a certificate was refused because it is an authority's, and for nothing else. The error
-/// is one of webpki's, which rustls hands on without its type.
+/// Whether a certificate was refused only because it is an authority's. The error is webpki's, and
+/// rustls passes it on without its type.
 fn is_of_an_authority(error: &Error) -> bool {
     match error {
         Error::InvalidCertificate(CertificateError::Other(cause)) => {

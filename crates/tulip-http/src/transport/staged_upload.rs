@@ -1,4 +1,4 @@
-//! An object that is uploaded beside its key and then moved there.
+//! Objects that are uploaded under a staged name and then moved to their key.
 
 use std::pin::Pin;
 
@@ -11,16 +11,17 @@ use super::transport_error::{TransportError, error_for_status};
 use super::upload::Upload;
 
 impl Transport {
-    /// A writer for a store over HTTP that can move objects: it sends what is written as the body
-    /// of `put`, under a [`staged_name`](tulip_core::sink::staged_name). On close, once the server
-    /// has it whole, `commit` makes it visible under its key; nothing new may be visible where that
-    /// fails. After a failure, and on abort, it sends `discard`, for which 404 is no failure.
+    /// Returns a writer for a store over HTTP that can move objects. It sends what is written as
+    /// the body of `put`, under a [`staged_name`](tulip_core::sink::staged_name). On close, once
+    /// the server has the whole object, `commit` makes it visible under its key; if `commit` fails,
+    /// it must leave nothing new visible. After a failure, and on abort, the writer sends
+    /// `discard`, for which 404 is not a failure.
     ///
-    /// A writer that is dropped breaks the upload off, and leaves it to the store to remove what it
-    /// has of it.
+    /// Dropping the writer breaks off the upload and leaves it to the store to remove what it has
+    /// received.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// If called outside of a tokio runtime.
     #[must_use]
     pub fn staged_upload(
         &self,
@@ -67,7 +68,7 @@ impl SinkWriter for StagedUpload {
 
     async fn close(mut self: Box<Self>) -> Result<StoredObject, SinkError> {
         if let Err(error) = self.commit().await {
-            // The first error is the one that tells.
+            // The first error is the one to report.
             let _ = self.discard().await;
             return Err(error.into());
         }
@@ -75,7 +76,7 @@ impl SinkWriter for StagedUpload {
     }
 
     async fn abort(mut self: Box<Self>) -> Result<(), SinkError> {
-        // Servers lock what they are still receiving, so the upload is ended first.
+        // End the upload first: servers lock an object while they receive it.
         let _ = self.upload.finish().await;
         Ok(self.discard().await?)
     }

@@ -1,4 +1,4 @@
-//! Which servers are trusted.
+//! TLS, and which servers it trusts.
 
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
@@ -13,8 +13,8 @@ use rustls_platform_verifier::Verifier;
 use super::build_error::BuildError;
 use super::self_signed::SelfSigned;
 
-/// The platform's roots, or Mozilla's where it has none. They are read once in a process: a hundred
-/// certificates are the larger part of what a client costs to build.
+/// The platform's roots, or Mozilla's if it has none. They are read once per process: a hundred
+/// certificates are the larger part of the cost of building a client.
 static ROOTS: LazyLock<Result<Arc<Verifier>, String>> = LazyLock::new(|| {
     let verifier = verifier(&[], &provider()).map_err(|error| error.to_string());
     verifier.map(Arc::new)
@@ -24,8 +24,8 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-/// TLS that trusts the platform's roots and the certificates in `ca_file`. Where the platform has
-/// no roots at all, as in an empty container, Mozilla's are used.
+/// Returns a TLS configuration that trusts the platform's roots and the certificates in `ca_file`.
+/// If the platform has no roots at all, as in an empty container, Mozilla's are used.
 pub(crate) fn config(ca_file: Option<&Path>) -> Result<ClientConfig, BuildError> {
     let provider = provider();
     let (verifier, extra): (Arc<dyn ServerCertVerifier>, _) = match ca_file {
@@ -50,7 +50,7 @@ pub(crate) fn config(ca_file: Option<&Path>) -> Result<ClientConfig, BuildError>
     Ok(config)
 }
 
-/// Trusts the platform's roots, or Mozilla's where it has none, and `extra`.
+/// Returns a verifier that trusts `extra` and the platform's roots, or Mozilla's if it has none.
 fn verifier(
     extra: &[CertificateDer<'static>],
     provider: &Arc<CryptoProvider>,

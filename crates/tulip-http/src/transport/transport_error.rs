@@ -1,4 +1,4 @@
-//! Why a plain request came to nothing.
+//! Why a plain request failed.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -9,14 +9,14 @@ use tulip_core::sink::{SinkError, SinkErrorKind};
 
 use super::failure::{Failure, FailureKind};
 
-/// Why a request of a [`Transport`](crate::Transport) has no response, or one that tells of a
-/// failure. Holds no URL.
+/// Why a request of a [`Transport`](crate::Transport) has no response, or one with an error status.
+/// Holds no URL.
 pub struct TransportError {
     pub(crate) failure: Failure,
     status: Option<StatusCode>,
 }
 
-/// The response, unless its status tells of a failure (400 and above) or a redirect.
+/// Returns the response, unless its status is an error (400 and above) or a redirect.
 ///
 /// # Errors
 /// [`TransportError`] with that [`status`](TransportError::status).
@@ -43,7 +43,7 @@ impl TransportError {
         }
     }
 
-    /// No request can be made of what was given.
+    /// No request can be built from the given parts.
     pub(super) fn unusable(error: &dyn fmt::Display) -> Self {
         let cause = format!("the request cannot be made: {error}");
         Self::new(FailureKind::Connect, cause)
@@ -58,7 +58,7 @@ impl TransportError {
         Self::new(FailureKind::ConnectionLost, cause.to_owned())
     }
 
-    /// The server has answered with this status, and when.
+    /// The server answered with `status`; `when` completes the message.
     pub(super) fn refused(status: StatusCode, when: &str) -> Self {
         Self {
             status: Some(status),
@@ -66,14 +66,14 @@ impl TransportError {
         }
     }
 
-    /// The status that tells of the failure; `None` where the server has not answered.
+    /// Returns the error status, or `None` if the server has not answered.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         self.status
     }
 }
 
-/// What a sink makes of it: its class is that of the status, or of a store that cannot be reached.
+/// The class comes from the status. Without one, the target is invalid or the store unavailable.
 impl From<TransportError> for SinkError {
     fn from(error: TransportError) -> Self {
         let kind = match (error.status, error.failure.kind) {

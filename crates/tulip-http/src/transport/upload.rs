@@ -16,8 +16,8 @@ use super::client::{Transport, TransportBody};
 use super::transport_error::TransportError;
 use super::watched::{Progress, SLICE};
 
-/// A request that is under way, and takes its body by [`Upload::write`]: what a sink's writer needs
-/// to hand its chunks to a server as they come. [`Transport::upload`] makes it.
+/// A request in progress that takes its body from [`Upload::write`], so that a sink's writer can
+/// pass its chunks to a server as they come. Made by [`Transport::upload`].
 ///
 /// Memory is bounded: at most 128 KiB wait here for the connection.
 ///
@@ -37,20 +37,20 @@ use super::watched::{Progress, SLICE};
 /// ```
 ///
 /// # Cancellation
-/// Dropping an upload breaks the request off: the server sees a body that does not end, not a
-/// shorter one. A [`write`](Self::write) that is dropped may have sent a part of its chunk, so the
-/// upload is of no use after that.
+/// Dropping an upload breaks off the request: the server sees an unfinished body, not a shorter
+/// one. A dropped [`write`](Self::write) may have sent a part of its chunk, so the upload cannot be
+/// used after that.
 #[derive(Debug)]
 pub struct Upload {
     body: mpsc::Sender<Message>,
     sending: JoinHandle<Answer>,
     progress: Arc<Progress>,
     read_timeout: Duration,
-    /// A write has failed or was dropped, or the body is whole.
+    /// Whether a write has failed or was dropped, or the body is complete.
     ended: bool,
 }
 
-/// When the server answered, of an upload that it has ended.
+/// The end of the error message if the server answers early.
 const EARLY: &str = " before it had the whole body";
 
 type Answer = Result<Response<TransportBody>, TransportError>;
@@ -58,20 +58,20 @@ type Answer = Result<Response<TransportBody>, TransportError>;
 #[derive(Debug)]
 enum Message {
     Slice(Bytes),
-    /// The body is whole. Without it, it is not.
+    /// The body is complete. Without this message it is not.
     End,
 }
 
 impl Transport {
-    /// Sends a request whose body follows in chunks. Its length is not announced unless the request
-    /// has a `Content-Length`, so it goes in HTTP's chunked encoding. Where the builder's parts
-    /// make no request, the first write fails.
+    /// Sends a request whose body follows in chunks. Unless the request has a `Content-Length`, the
+    /// body's length is not announced and HTTP's chunked encoding is used. If the builder's parts
+    /// do not make a request, the first write fails.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// If called outside of a tokio runtime.
     #[must_use]
     pub fn upload(&self, request: request::Builder) -> Upload {
-        // One waits while another is being sent.
+        // One message waits while another is being sent.
         let (body, messages) = mpsc::channel(1);
         let request = request.body(PushedBody { messages });
         let progress = Arc::new(Progress::new());
@@ -90,12 +90,12 @@ impl Transport {
 }
 
 impl Upload {
-    /// Sends a chunk. Returns once the connection has taken it, but for its last 128 KiB.
+    /// Sends a chunk. Returns once the connection has taken all but the last 128 KiB.
     ///
     /// # Errors
-    /// [`TransportError`] when the connection fails, takes nothing for
+    /// [`TransportError`] if the connection fails, takes nothing for
     /// [`NetworkOptions::read_timeout`](tulip_core::NetworkOptions::read_timeout), or the server
-    /// answers before it has the whole body: [`TransportError::status`] is its answer then. Every
+    /// answers before it has the whole body: then [`TransportError::status`] is its answer. Every
     /// later call fails too.
     pub async fn write(&mut self, mut chunk: Bytes) -> Result<(), TransportError> {
         self.check()?;
@@ -116,8 +116,8 @@ impl Upload {
     /// Ends the body and waits for the response. Can be called once.
     ///
     /// # Errors
-    /// [`TransportError`] when there is no response, or an earlier call has failed. A status that
-    /// tells of a failure is a response: see [`error_for_status`](crate::error_for_status).
+    /// [`TransportError`] if there is no response, or an earlier call has failed. An error status
+    /// is a response: see [`error_for_status`](crate::error_for_status).
     pub async fn finish(&mut self) -> Result<Response<TransportBody>, TransportError> {
         self.check()?;
         self.ended = true;
@@ -134,7 +134,7 @@ impl Upload {
         }
     }
 
-    /// Hands a message to the connection. Gives the answer where the request has ended before.
+    /// Hands a message to the connection. Returns the answer if the request has already ended.
     async fn push(&mut self, message: Message) -> Option<Answer> {
         tokio::select! {
             biased;
@@ -149,7 +149,7 @@ impl Upload {
                 Err(_) => return Some(Err(TransportError::read_timed_out(self.read_timeout))),
             },
         }
-        // Nobody takes the body any more: the answer is about to come.
+        // The body is no longer read, so the answer is about to come.
         Some(joined((&mut self.sending).await))
     }
 }
@@ -164,7 +164,7 @@ impl Drop for Upload {
     }
 }
 
-/// Gives what was pushed, and fails where the end was not.
+/// Yields what was pushed, and fails if the end was not.
 #[derive(Debug)]
 struct PushedBody {
     messages: mpsc::Receiver<Message>,

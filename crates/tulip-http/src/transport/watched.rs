@@ -1,4 +1,4 @@
-//! A request's body that tells how it goes.
+//! A request body that records its progress.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,16 +10,16 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
-/// Larger pieces of a body are sent in slices of this many bytes, so that silence is told from a
+/// Larger pieces of a body are sent in slices of this many bytes, to tell a silent server from a
 /// slow line.
 pub(super) const SLICE: usize = 64 * 1024;
 
-/// When the body of a request was last asked for more, and whether it has anything to give.
+/// When a request's body was last polled, and whether it has data to send.
 #[derive(Debug)]
 pub(super) struct Progress {
     started: Instant,
     millis: AtomicU64,
-    /// The server would take more and the body has none yet.
+    /// Whether the connection asks for more and the body has no data yet.
     waiting: AtomicBool,
 }
 
@@ -32,7 +32,7 @@ impl Progress {
         }
     }
 
-    /// When the server has been silent for too long, as far as is known now.
+    /// Returns when the server will have been silent for too long, as far as is known now.
     pub(super) fn limit(&self, read_timeout: Duration) -> Instant {
         if self.waiting.load(Ordering::SeqCst) {
             return Instant::now() + read_timeout;
@@ -40,7 +40,7 @@ impl Progress {
         self.started + Duration::from_millis(self.millis.load(Ordering::SeqCst)) + read_timeout
     }
 
-    /// The body has something to give again.
+    /// Records that the body has data again.
     pub(super) fn fed(&self) {
         self.touch();
         self.waiting.store(false, Ordering::SeqCst);
@@ -52,7 +52,7 @@ impl Progress {
     }
 }
 
-/// A body that tells when it is read, and is read in slices.
+/// A body that records when it is polled, and yields slices.
 pub(super) struct Watched<B> {
     body: B,
     rest: Bytes,
@@ -80,7 +80,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Watched<B> {
         self.progress.touch();
         let this = &mut *self;
         if this.rest.is_empty() {
-            // Before it is polled: a writer that feeds it in between takes this back.
+            // Set before the poll, so that a writer that feeds the body during the poll resets it.
             this.progress.waiting.store(true, Ordering::SeqCst);
             let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
             this.progress.waiting.store(false, Ordering::SeqCst);
@@ -121,7 +121,7 @@ mod tests {
 
     const STALL: Duration = Duration::from_secs(60);
 
-    /// A body that has nothing to give yet.
+    /// A body without data yet.
     struct Waiting;
 
     impl Body for Waiting {
@@ -144,7 +144,7 @@ mod tests {
         assert!(polled.is_pending());
         tokio::time::advance(10 * STALL).await;
         assert!(progress.limit(STALL) > Instant::now());
-        // It has something again, and nobody takes it.
+        // It has data again, and nobody takes it.
         progress.fed();
         assert_eq!(progress.limit(STALL), Instant::now() + STALL);
         tokio::time::advance(STALL).await;

@@ -405,7 +405,7 @@ async fn a_refusal_of_a_start_is_definite_whatever_its_body_is() {
     }
 }
 
-/// Accepts connections on TLS's behalf, and never answers.
+/// Accepts connections for TLS, but never answers.
 async fn silent() -> (String, TcpListener) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     (
@@ -450,7 +450,7 @@ async fn a_start_that_is_dropped_may_have_been_sent_once_there_was_a_connection(
     assert!(attempts.may_have_been_sent());
 }
 
-/// A refusal is one as soon as its head is there, also where the deadline comes before its body.
+/// The head of a refusal is enough, even if the deadline passes before its body arrives.
 #[tokio::test]
 async fn a_refusal_whose_body_never_comes_is_definite() {
     let stalled = [
@@ -501,7 +501,7 @@ async fn a_start_by_steps_tells_what_was_sent() {
     assert_eq!(server.requests().len(), 2);
 }
 
-/// Whoever is stopped while it waits after a 429 has nothing to look after.
+/// A start that is cancelled during the wait after a 429 leaves nothing to clean up.
 #[tokio::test]
 async fn the_wait_after_a_429_is_before_the_next_attempt_and_can_be_dropped() {
     let limited = reply("429 Too Many Requests", "Retry-After: 300\r\n", "{}");
@@ -513,7 +513,7 @@ async fn the_wait_after_a_429_is_before_the_next_attempt_and_can_be_dropped() {
     assert_eq!(server.requests().len(), 1);
 }
 
-/// Answers every request of every connection with a job, and keeps the connections.
+/// Answers every request of every connection with a job, and keeps the connections open.
 async fn keep_alive_server() -> (String, Arc<AtomicUsize>, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -545,7 +545,7 @@ async fn keep_alive_server() -> (String, Arc<AtomicUsize>, tokio::task::JoinHand
     (url, opened, serving)
 }
 
-/// A server that closes an idle connection just when it is used would leave the start unknown.
+/// If a server closed an idle connection just as it is used, the start's outcome would be unknown.
 #[tokio::test]
 async fn a_start_uses_a_connection_of_its_own() {
     let (url, opened, serving) = keep_alive_server().await;
@@ -574,7 +574,7 @@ async fn a_start_is_sent_again_on_429_alone() {
 
 #[tokio::test]
 async fn a_refused_connection_is_repeated_even_for_a_start_and_leaves_nothing_unknown() {
-    // Bound, so that nobody else gets the port, and not listening.
+    // Bound, so that nobody else gets the port, but not listening.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let url = format!("http://{}", socket.local_addr().unwrap());
@@ -688,7 +688,7 @@ async fn many_calls_share_a_few_connections() {
     let client = client(&format!("http://{}", listener.local_addr().unwrap()));
     let (open, most) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
     let told = most.clone();
-    // Nobody gets an answer before so many have asked, and then all of them do.
+    // No request is answered before this many have arrived, and then all of them are.
     let asked = Arc::new(Barrier::new(AT_ONCE));
     let serving = tokio::spawn(async move {
         let mut connections = JoinSet::new();

@@ -13,7 +13,7 @@ async fn open(client: &Client, resource: ResourceUrl) -> Result<Download, Error>
     client.download(&"j".parse().unwrap(), resource).await
 }
 
-/// What arrived since the last start, and how often it started over.
+/// The bytes since the last restart, and the number of restarts.
 async fn read_all(mut download: Download) -> Result<(Vec<u8>, usize), Error> {
     let (mut body, mut restarts) = (Vec::new(), 0);
     while let Some(piece) = download.next().await? {
@@ -52,7 +52,7 @@ async fn an_asset_is_asked_for_plainly_and_read_whole() {
     assert!(request.contains("accept-encoding: identity"), "{request}");
 }
 
-/// A sink that takes its time is not a host that is silent.
+/// A slow sink is not a silent host.
 #[tokio::test]
 async fn time_in_which_nobody_reads_is_no_silence() {
     let body = "x".repeat(4 << 20);
@@ -72,7 +72,7 @@ async fn a_host_that_falls_silent_is_given_up() {
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\nState\n";
     let server = Server::start([[head.as_slice(), STALL].concat()]).await;
     let asset = open(&api(), resource(&server)).await.unwrap();
-    // Nothing else moves, so the clock does.
+    // Nothing else happens, so the paused clock advances.
     tokio::time::pause();
     let error = read(asset).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
@@ -184,7 +184,7 @@ async fn a_refused_url_is_asked_for_afresh_a_bounded_number_of_times() {
             !shown.contains("5ig") && !shown.contains("fre5h"),
             "{shown}"
         );
-        // The first refusal, one without a range, and what the policy allows after these.
+        // The first refusal, one without a range, and as many more as the policy allows.
         assert_eq!((server.requests().len(), tulip.requests().len()), (8, 6));
     }
 }
@@ -201,7 +201,7 @@ async fn a_job_without_another_url_ends_the_download() {
 
 const TAG: &str = "ETag: \"abc\"\r\n";
 
-/// The first `sent` bytes of `body`, all of which are announced.
+/// A reply that announces all of `body`, but ends after `sent` bytes of it.
 fn broken(headers: &str, body: &str, sent: usize) -> Vec<u8> {
     let whole = reply("200 OK", headers, body);
     whole[..whole.len() - body.len() + sent].to_vec()
@@ -251,7 +251,7 @@ async fn a_url_that_expires_on_the_way_is_replaced_and_the_download_goes_on() {
     assert_eq!(tulip.requests().len(), 1);
 }
 
-/// Whatever a host answers instead of the rest: two archives are never put together.
+/// Whatever a host answers instead of the rest, two archives are never mixed.
 #[tokio::test]
 async fn what_is_not_surely_the_rest_starts_the_download_over() {
     let (old, new) = ("State\nDown\n", "Other\nRunning\n");
@@ -305,11 +305,11 @@ async fn an_archive_that_keeps_changing_or_breaking_is_given_up() {
     }
 }
 
-/// Neither a byte a connection nor the same bytes again are progress.
+/// Neither one byte per connection nor the same bytes again count as progress.
 #[tokio::test]
 async fn a_host_that_never_gets_anywhere_is_given_up() {
     let body = "x".repeat(256 * 1024);
-    // The first bytes are looked at together.
+    // The first 64 bytes are inspected together.
     let mut by_bytes = vec![broken(TAG, &body, 64)];
     for at in 64..104 {
         let range = format!("{at}-{}/{}", body.len() - 1, body.len());
@@ -328,7 +328,8 @@ async fn a_host_that_never_gets_anywhere_is_given_up() {
 
 #[tokio::test]
 async fn progress_resets_the_count_of_failures() {
-    // More connections than the policy allows failures, each with more than nothing.
+    // More connections than the policy allows failures, each with enough bytes to count as
+    // progress.
     let part = 64 * 1024;
     let body = "x".repeat(20 * part);
     let mut turns = vec![broken(TAG, &body, part)];
@@ -347,7 +348,7 @@ async fn progress_resets_the_count_of_failures() {
     assert_eq!((read.len(), restarts), (body.len(), 0));
 }
 
-/// A sink may have held the download up for longer than failures may last.
+/// A sink may hold up the download for longer than failures may last.
 #[tokio::test]
 async fn time_in_which_nobody_reads_is_no_time_of_failures() {
     let server = Server::start([
@@ -403,7 +404,7 @@ async fn another_download_goes_on_where_one_has_got_to() {
     );
 }
 
-/// What another process has written down can be anything.
+/// A checkpoint from another process can be anything.
 #[tokio::test]
 async fn a_position_behind_the_end_starts_the_download_over() {
     let beyond = reply("416 Range Not Satisfiable", "", "");
@@ -454,7 +455,7 @@ async fn what_is_not_a_plain_csv_is_refused() {
         ("Content-Type: text/html\r\n", "200 OK", "text/html"),
         ("Content-Encoding: gzip\r\n", "200 OK", "compressed (gzip)"),
         (
-            // Also of the request that names no range any more.
+            // Also in reply to the second request, which has no range.
             "Content-Range: bytes 1-6/7\r\n",
             "206 Partial Content",
             "206",
@@ -492,7 +493,7 @@ async fn http_assets_of_an_https_api_are_refused_before_any_connection() {
     assert_eq!(read(asset).await.unwrap(), b"State\n");
 }
 
-/// The HTTP library reads such a body to the end of the connection and ignores its length.
+/// The HTTP library reads such a body until the connection closes, and ignores its length.
 #[tokio::test]
 async fn a_transfer_coding_that_is_not_chunked_cannot_hide_that_bytes_are_missing() {
     let head = |coding: &str, length: usize| {
@@ -562,7 +563,6 @@ async fn a_redirect_without_a_location_names_the_buckets_region() {
     );
 }
 
-/// A host that is busy holds back itself, and no download from another.
 #[tokio::test]
 async fn a_busy_host_holds_back_no_other() {
     let busy = reply("503 Slow Down", "Retry-After: 3600\r\n", "");

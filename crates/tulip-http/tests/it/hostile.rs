@@ -19,7 +19,7 @@ fn assert_without_credentials(requests: &[String]) {
     }
 }
 
-/// A client whose API is elsewhere, on the public network.
+/// A client whose API is on the public network.
 fn away() -> tulip_http::ClientBuilder {
     builder("https://9.9.9.9").allow_http_assets(true)
 }

@@ -1,4 +1,4 @@
-//! A server that answers each connection with the next scripted bytes and keeps what it was asked.
+//! A server that answers each connection with the next scripted bytes and keeps the requests.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -59,7 +59,7 @@ impl Drop for Server {
     }
 }
 
-/// Ends a reply after which the server keeps the connection and says nothing more.
+/// Ends a reply after which the server keeps the connection open but sends nothing more.
 pub(crate) const STALL: &[u8] = b"\0stall";
 
 pub(crate) fn reply(status: &str, headers: &str, body: &str) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! Which servers are trusted, and that encryption is never left.
+//! Which servers are trusted, and that encryption is never dropped.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use tulip_http::{Advice, Client, ErrorKind, Settings};
 
 use crate::server::{Server, json, reply};
 
-/// A server with a certificate of its own authority, that gives every connection one reply.
+/// A server with a certificate of its own authority. Every connection gets one reply.
 struct TlsServer {
     url: String,
     ca_file: PathBuf,
@@ -37,7 +37,7 @@ impl TlsServer {
         Self::with(&certificate, &key, &ca.pem(), answer).await
     }
 
-    /// A server whose certificate is signed by its own key, and is the one that is trusted.
+    /// A server with a self-signed certificate, which its clients trust directly.
     async fn self_signed(params: CertificateParams) -> Self {
         let key = KeyPair::generate().unwrap();
         let certificate = params.self_signed(&key).unwrap();
@@ -118,7 +118,7 @@ async fn an_authority_of_ones_own_is_trusted_by_its_file_alone() {
     assert!(cause.contains("certificate"), "{cause}");
 }
 
-/// What `openssl req -x509` makes: a certificate of its own authority, for a name.
+/// The certificate that `openssl req -x509` makes for a name: its own authority.
 fn as_openssl_does(name: &str) -> CertificateParams {
     let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -138,7 +138,7 @@ async fn a_self_signed_certificate_is_trusted_where_it_is_named() {
         assert_eq!(error.kind(), ErrorKind::Tls);
         let cause = std::error::Error::source(&error).unwrap().to_string();
         assert!(cause.contains("UnknownIssuer"), "{cause}");
-        // Another's file does not help.
+        // The file of another server does not help.
         let other = TlsServer::self_signed(as_openssl_does("127.0.0.1")).await;
         let mut settings = server.settings();
         settings.ca_file = Some(other.ca_file.clone());

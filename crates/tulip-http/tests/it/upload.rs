@@ -28,7 +28,7 @@ impl Server {
     }
 }
 
-/// Reads until the text ends so, or the connection does.
+/// Reads until the text ends with `end`, or the connection closes.
 async fn read_to(socket: &mut TcpStream, end: &[u8]) -> Vec<u8> {
     let mut text = Vec::new();
     while !text.ends_with(end) {
@@ -86,7 +86,7 @@ async fn an_answer_before_the_end_ends_the_upload_and_is_told() {
     let mut socket = server.connection().await;
     read_to(&mut socket, b"\r\n\r\n").await;
     answer(&mut socket, "507 Insufficient Storage").await;
-    // What the connection has not taken yet is accepted; then the answer shows.
+    // Some writes may still be accepted before the answer is noticed.
     let error = loop {
         if let Err(error) = upload.write(Bytes::from(vec![b'x'; 100_000])).await {
             break error;
@@ -150,14 +150,14 @@ async fn an_address_that_is_none_is_an_error_of_the_write() {
     assert!(error.to_string().contains("cannot be made"), "{error}");
 }
 
-/// A server that answers the requests of one staged upload, each on a connection of its own.
+/// A staged upload, and the methods of its requests, each answered on a separate connection.
 struct Scripted {
     writer: Box<dyn SinkWriter>,
     methods: JoinHandle<Vec<String>>,
 }
 
 impl Scripted {
-    /// A writer that has written 4 bytes. The server answers an upload, and each request after it.
+    /// A writer that has written 4 bytes. The server answers the upload, and each request after it.
     async fn start(answers: &'static [&'static str]) -> Self {
         let server = Server::start().await;
         let url = format!("http://{}/a.csv", server.0.local_addr().unwrap());

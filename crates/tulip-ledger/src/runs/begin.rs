@@ -1,4 +1,4 @@
-//! Claiming a run: a new one, or one that is continued.
+//! Claims a new run, or one that is continued.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use super::read::{damaged, find, find_row, time};
 use super::record::put;
 use crate::database::Session;
 
-/// Claims the run that a new one continues, or stores it.
+/// Claims the run that `new` continues, or else stores `new` and claims it.
 pub(crate) fn begin(session: &mut Session<'_>, new: &NewRun) -> Result<BeginOutcome, StateError> {
     let continued = continued(session, new)?;
     if continued.is_none() && matches!(new.continues, Continue::Run(_)) {
@@ -45,7 +45,7 @@ pub(crate) fn begin(session: &mut Session<'_>, new: &NewRun) -> Result<BeginOutc
     }
     let left: BTreeSet<String> = run.items.iter().map(ItemSummary::id).collect();
     for (item_id, item) in &planned {
-        // What is there and not among these is not understood.
+        // A stored export that is not among these could not be parsed, and is replaced.
         if !left.contains(item_id) {
             put(session, id, item_id, item)?;
         }
@@ -56,7 +56,7 @@ pub(crate) fn begin(session: &mut Session<'_>, new: &NewRun) -> Result<BeginOutc
     })
 }
 
-/// The id of the run that a new one continues.
+/// Returns the id of the run that `new` continues.
 fn continued(session: &Session<'_>, new: &NewRun) -> Result<Option<String>, StateError> {
     let since = match &new.continues {
         Continue::Latest(since) => *since,
@@ -80,7 +80,8 @@ fn continued(session: &Session<'_>, new: &NewRun) -> Result<Option<String>, Stat
     Ok(latest.filter(is_open).map(|(id, ..)| id))
 }
 
-/// Another run to the same target that is claimed and shares an export.
+/// Returns the claimed run that is in the way: the one to continue, or one to the same target that
+/// shares an export.
 fn busy(
     session: &mut Session<'_>,
     new: &NewRun,
@@ -129,7 +130,7 @@ fn shares_one(
     })
 }
 
-/// Takes up a run.
+/// Claims an existing run.
 fn take(session: &Session<'_>, id: &str, attempt: u64) -> Result<(), StateError> {
     let sql = "UPDATE run SET attempt = ?2, process = ?3, end = ?4, reason = NULL WHERE id = ?1";
     let (attempt, open) = (attempt.cast_signed(), RunEnd::Open.as_str());

@@ -1,4 +1,4 @@
-//! Runs as they were recorded.
+//! Reads recorded runs.
 
 use rusqlite::{OptionalExtension as _, Row};
 use tracing::warn;
@@ -10,8 +10,8 @@ use tulip_fleet::{Counts, ItemOutcome, RunEnd, RunSummary};
 use crate::database::Session;
 use crate::error;
 
-/// A run with all its exports. One whose record is not understood is left out, and told: it must
-/// not hide the others.
+/// Returns a run with all its exports. An export whose record cannot be parsed is logged and left
+/// out, so that it does not hide the others.
 pub(crate) fn find(session: &Session<'_>, id: &str) -> Result<Option<RunSummary>, StateError> {
     let Some(mut run) = find_row(session, id)? else {
         return Ok(None);
@@ -31,7 +31,7 @@ pub(crate) fn find(session: &Session<'_>, id: &str) -> Result<Option<RunSummary>
     Ok(Some(run))
 }
 
-/// The columns of a run, in the order in which [`read`] takes them.
+/// The columns of a run, in the order in which [`read`] reads them.
 const RUN: &str = "id, instance, target, shard, started, ended, end, reason";
 
 pub(super) fn find_row(session: &Session<'_>, id: &str) -> Result<Option<RunSummary>, StateError> {
@@ -43,7 +43,7 @@ pub(super) fn find_row(session: &Session<'_>, id: &str) -> Result<Option<RunSumm
     row.map(|row| row.into_run(session)).transpose()
 }
 
-/// A row of the runs.
+/// A row of the table of runs.
 struct RunRow {
     id: String,
     instance: String,
@@ -80,7 +80,7 @@ impl RunRow {
     }
 }
 
-/// All runs, the latest first. One that is not understood is left out, and told.
+/// Returns all runs, latest first. A run that cannot be parsed is logged and left out.
 pub(crate) fn list(session: &mut Session<'_>) -> Result<Vec<RunOverview>, StateError> {
     let sql = format!("SELECT {RUN}, process FROM run ORDER BY started DESC, attempt DESC");
     let rows: Vec<(RunRow, Option<String>)> = session.run(|transaction| {
@@ -110,7 +110,7 @@ pub(crate) fn list(session: &mut Session<'_>) -> Result<Vec<RunOverview>, StateE
     Ok(runs)
 }
 
-/// How many exports of a run have ended in each way, and how many are open.
+/// Counts the exports of a run by outcome, and those that are open.
 fn counts(session: &Session<'_>, run: &str) -> Result<(Counts, usize), StateError> {
     let sql = "SELECT outcome, is_open, count(*), total(bytes), total(records)
         FROM item WHERE run = ?1 GROUP BY outcome, is_open";

@@ -1,4 +1,4 @@
-//! What becomes of a run and its exports.
+//! Records the state of a run and its exports.
 
 use rusqlite::{OptionalExtension as _, params};
 use tulip_archive::state::Claim;
@@ -8,10 +8,10 @@ use tulip_fleet::{ItemSummary, RunEnd};
 
 use crate::database::Session;
 
-/// How much of a time's text tells it to the second.
+/// The length of a timestamp's text up to the second.
 const SECONDS: usize = "2026-11-28T01:00:00".len();
 
-/// Stores an export under its id, in the place of what was stored before.
+/// Stores an export under its id, replacing what was stored before.
 pub(super) fn put(
     session: &Session<'_>,
     run: &str,
@@ -45,7 +45,7 @@ pub(crate) fn is_in_force(session: &Session<'_>, claim: &Claim) -> Result<bool, 
     })
 }
 
-/// Records what has become of an export; `false` where the claim is not in force.
+/// Records the state of an export. Returns `false` if the claim is not in force.
 pub(crate) fn record(
     session: &Session<'_>,
     claim: &Claim,
@@ -60,7 +60,8 @@ pub(crate) fn record(
     let Some(heard) = heard else {
         return Ok(false);
     };
-    // To the second, which is exact enough for an open run, and spares most records a write.
+    // Compared to the second, which is exact enough for an open run, and saves most records a
+    // write.
     let now = Timestamp::now().to_string();
     if heard.get(..SECONDS) != now.get(..SECONDS) {
         session.run(|transaction| {
@@ -73,7 +74,7 @@ pub(crate) fn record(
     Ok(true)
 }
 
-/// Records how a run has ended; `false` where the claim is not in force.
+/// Records how a run ended. Returns `false` if the claim is not in force.
 pub(crate) fn end(
     session: &Session<'_>,
     claim: &Claim,
@@ -104,7 +105,7 @@ pub(crate) fn release(session: &Session<'_>, claim: &Claim) -> Result<(), StateE
     Ok(())
 }
 
-/// Removes a run; `false` where there is none, or a process works on it.
+/// Removes a run. Returns `false` if there is none, or a process is working on it.
 pub(crate) fn remove(session: &mut Session<'_>, id: &str) -> Result<bool, StateError> {
     let process: Option<Option<String>> = session.run(|transaction| {
         let mut statement = transaction.prepare_cached("SELECT process FROM run WHERE id = ?1")?;

@@ -1,5 +1,5 @@
-//! File systems that are full or read-only. They are mounted for the test, which only root may do:
-//! without it a test says that it was skipped.
+//! File systems that are full or read-only. Tests mount them, which only root may do: without root,
+//! a test reports that it was skipped.
 #![cfg(target_os = "linux")]
 
 use std::io::Write as _;
@@ -12,11 +12,11 @@ use tulip_ledger::SqliteLedger;
 
 use crate::support::{create, id, records};
 
-/// A small file system of its own, in memory.
+/// A small file system in memory.
 struct SmallDisk(TempDir);
 
 impl SmallDisk {
-    /// Mounts one, or says why that is not possible.
+    /// Mounts one, or prints why that is not possible.
     fn mount() -> Option<Self> {
         let folder = TempDir::new().unwrap();
         let options = ["-t", "tmpfs", "-o", "size=512k,mode=700", "tulip-test"];
@@ -29,7 +29,7 @@ impl SmallDisk {
             Ok(mounted) => String::from_utf8_lossy(&mounted.stderr).into_owned(),
             Err(error) => error.to_string(),
         };
-        // Past the test's own output, which nobody sees of a test that passes.
+        // Bypasses the captured output, which is not shown if the test passes.
         let message = format!("skipped: cannot mount a small disk: {why}\n");
         std::io::stderr().write_all(message.as_bytes()).unwrap();
         None
@@ -39,7 +39,7 @@ impl SmallDisk {
         self.0.path()
     }
 
-    /// Takes all space that is left.
+    /// Takes all the remaining space.
     fn fill(&self) -> PathBuf {
         let path = self.path().join("filler");
         let mut file = std::fs::File::create(&path).unwrap();
@@ -90,7 +90,7 @@ async fn a_disk_that_becomes_full_fails_writes_and_loses_nothing() {
     assert_eq!(error.kind(), StateErrorKind::Full, "{error:?}");
     let kept = &records(&ledger).await[0];
     assert_eq!(*kept, (id(1), "{\"kept\": 1}".to_owned(), true));
-    // Another process can look, or says the same.
+    // Another process can open it, or gets the same error.
     if let Err(error) = SqliteLedger::open(disk.path()) {
         assert_eq!(error.kind(), StateErrorKind::Full, "{error:?}");
     }
@@ -112,7 +112,7 @@ fn a_full_disk_takes_no_database_and_says_so() {
     let filler = disk.fill();
     let error = SqliteLedger::open(disk.path()).unwrap_err();
     assert_eq!(error.kind(), StateErrorKind::Full, "{error:?}");
-    // What was begun is in nobody's way.
+    // The leftovers of the failed attempt are not in the way.
     std::fs::remove_file(filler).unwrap();
     SqliteLedger::open(disk.path()).unwrap();
 }

@@ -1,4 +1,4 @@
-//! The folder: whose it is, and what cannot be used.
+//! The folder: who may access it, and which contents cannot be used.
 
 use tulip_archive::{StateError, StateErrorKind};
 use tulip_ledger::SqliteLedger;
@@ -34,7 +34,7 @@ async fn only_the_user_can_read_what_is_stored() {
         assert_eq!(mode & 0o777, 0o600, "{:?}", entry.file_name());
         files += 1;
     }
-    // The database, its log, its index of that, and the locked file.
+    // The database, its write-ahead log, the log's index, and the locked file.
     assert_eq!(files, 4);
 }
 

@@ -1,4 +1,4 @@
-//! Several processes, and what a dead one leaves.
+//! Several processes, and the leftovers of dead ones.
 
 use tulip_archive::StateStore as _;
 use tulip_archive::state::ClaimOutcome;
@@ -19,7 +19,7 @@ async fn a_busy_record_tells_whose_it_is() {
     assert!(holder.to_string().contains("since 2"), "{holder}");
 }
 
-/// As a killed process leaves it: its claims stand in the database, and nobody holds its lock.
+/// A killed process leaves its claims in the database, but nobody holds its lock.
 #[tokio::test]
 async fn what_a_dead_process_has_claimed_is_free() {
     let bench = Bench::new();
@@ -27,7 +27,7 @@ async fn what_a_dead_process_has_claimed_is_free() {
     create(&ledger, 1, "{}").await;
     let lock = bench.path().join(bench.locks().remove(0));
     let copy = Bench::new();
-    // A copy of the files has no lock.
+    // Copies of the files are not locked.
     for name in bench.files() {
         std::fs::copy(bench.path().join(&name), copy.path().join(&name)).unwrap();
     }

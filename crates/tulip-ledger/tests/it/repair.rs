@@ -1,4 +1,4 @@
-//! Databases that are damaged, and what is kept of them.
+//! Damaged databases, and the records that a repair keeps.
 
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 
@@ -7,7 +7,7 @@ use tulip_ledger::SqliteLedger;
 
 use crate::support::{Bench, create, id, records};
 
-/// A database with so many records, closed.
+/// A closed database with this many records.
 async fn filled(count: u64) -> Bench {
     let bench = Bench::new();
     let ledger = bench.open();
@@ -31,7 +31,7 @@ async fn a_sound_database_is_repaired_without_a_loss() {
     assert!(repaired.moved_to.exists());
     let ledger = bench.open();
     assert_eq!(records(&ledger).await, before);
-    // Claims go on to count.
+    // The attempts continue to count up.
     let claim = create(&ledger, 99, "{}").await;
     assert!(claim.attempt() > 20, "{claim:?}");
 }
@@ -113,7 +113,7 @@ async fn records_on_sound_pages_are_kept_and_the_loss_is_told() {
     let kept = records(&bench.open()).await;
     assert_eq!(kept.len(), repaired.exports);
     assert!((100..200).contains(&kept.len()), "{}", kept.len());
-    // From both ends.
+    // Records from both ends are kept.
     assert_eq!(kept[0].0, id(0));
     assert_eq!(kept.last().unwrap().0, id(199));
     let mut moved = [0; 6];
@@ -129,7 +129,7 @@ async fn what_is_no_database_makes_room_for_one() {
     let repaired = SqliteLedger::repair(bench.path()).unwrap();
     assert_eq!((repaired.exports, repaired.is_incomplete), (0, true));
     let claim = create(&bench.open(), 1, "{}").await;
-    // Above all that may have been given before.
+    // Above any attempt that may have been given out before.
     assert!(claim.attempt() > 1 << 31, "{claim:?}");
 }
 

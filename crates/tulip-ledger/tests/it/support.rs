@@ -1,4 +1,4 @@
-//! A ledger in a folder of its own.
+//! A ledger in its own folder.
 
 use std::path::{Path, PathBuf};
 
@@ -58,7 +58,7 @@ pub(crate) async fn create(ledger: &SqliteLedger, number: u64, record: &str) -> 
     }
 }
 
-/// All records with whether they are claimed, by id.
+/// All records and whether they are claimed, sorted by id.
 pub(crate) async fn records(ledger: &SqliteLedger) -> Vec<(String, String, bool)> {
     let records = ledger.list().await.unwrap().into_iter();
     let mut records: Vec<_> = records

@@ -1,4 +1,4 @@
-//! Rows that are not understood, among others that are.
+//! Rows that cannot be understood, among others that can.
 
 use tulip_core::MachineId;
 use tulip_fleet::ledger::{BeginOutcome, Continue, Ledger as _, NewRun};

@@ -1,4 +1,4 @@
-//! Where the columns are. They are not documented, and differ by machine type.
+//! The positions of the columns, which are undocumented and differ by machine type.
 
 use super::error::ActivityError;
 
@@ -16,7 +16,7 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// The columns of a header, whatever the case of their names.
+    /// Finds the columns in a header, ignoring the case of their names.
     pub(super) fn of(header: &[&str]) -> Result<Self, ActivityError> {
         let find = |wanted: &str| {
             let is_it = |name: &&str| {

@@ -1,10 +1,10 @@
-//! Why an archive tells nothing of states.
+//! Why the states in an archive cannot be read.
 
-/// Why an archive tells nothing of states.
+/// Why the states in an archive cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ActivityError {
-    /// It has no such column. Tulip does not document the columns.
+    /// A column is missing. Tulip does not document the columns.
     #[error("the archive has no column {0:?}")]
     NoColumn(&'static str),
     /// A record is longer than can be read.

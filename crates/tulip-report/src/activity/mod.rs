@@ -1,4 +1,4 @@
-//! How long a machine was in each state, by the records of its archive.
+//! The time that a machine spent in each state, from the records of its archive.
 
 mod columns;
 mod error;
@@ -13,16 +13,16 @@ use tulip_core::Timestamp;
 use self::columns::Columns;
 pub use self::error::ActivityError;
 
-/// How many states, and reasons, are told apart; the time of the others counts as `other`.
+/// The most states, and the most reasons, that are kept; the time of others counts as `other`.
 const MAX_NAMES: usize = 40;
 
 /// How many bytes of a state or a reason are kept.
 const NAME_LENGTH: usize = 100;
 
-/// The longest record that is read, in bytes. Of a longer one nothing is known.
+/// The longest record that can be read, in bytes. A longer one is an error.
 const MAX_RECORD: usize = 1 << 20;
 
-/// What the states beyond [`MAX_NAMES`] are called.
+/// The name of states and reasons beyond [`MAX_NAMES`].
 const OTHER: &str = "other";
 
 /// The time that a machine spent in each state within a window, and why it was down.
@@ -39,11 +39,11 @@ pub struct Activity {
     pub unread: u64,
 }
 
-/// Adds up the time in each state while an archive's bytes pass, in chunks of any size. Memory is
-/// bounded by the longest record.
+/// Adds up the time in each state from an archive's bytes, in chunks of any size. Memory is bounded
+/// by the longest record.
 ///
-/// The columns are found by their names: `State`, `Start Time`, `End Time` and, if there is one,
-/// `Downtime Reason`. A record without an end is open, and counts until the end of the window.
+/// The columns are found by name: `State`, `Start Time`, `End Time` and, if there is one, `Downtime
+/// Reason`. A record without an end is open and counts until the end of the window.
 ///
 /// ```
 /// use tulip_report::ActivityReader;
@@ -75,7 +75,7 @@ impl std::fmt::Debug for ActivityReader {
 }
 
 impl ActivityReader {
-    /// A reader of what happened from one point of time until another.
+    /// Creates a reader for the window from `from` until `until`.
     #[must_use]
     pub fn new(from: Timestamp, until: Timestamp) -> Self {
         Self {
@@ -91,12 +91,13 @@ impl ActivityReader {
         }
     }
 
-    /// Takes the next bytes.
+    /// Reads the next bytes.
     ///
     /// # Errors
-    /// [`ActivityError`] where the archive tells nothing of states; the reader is of no more use.
+    /// [`ActivityError`] if the archive's states cannot be read; the reader must not be used any
+    /// more.
     pub fn update(&mut self, mut chunk: &[u8]) -> Result<(), ActivityError> {
-        // The parser takes an empty input for the end.
+        // The parser treats empty input as the end.
         while !chunk.is_empty() {
             let read = self.step(chunk)?;
             chunk = chunk.get(read..).unwrap_or_default();
@@ -104,10 +105,10 @@ impl ActivityReader {
         Ok(())
     }
 
-    /// What the archive has told.
+    /// Returns the activity in the archive.
     ///
     /// # Errors
-    /// As [`ActivityReader::update`].
+    /// Same as [`ActivityReader::update`].
     pub fn finish(mut self) -> Result<Activity, ActivityError> {
         while self.step(&[])? > 0 || self.filled > 0 || self.fields > 0 {}
         match self.columns {
@@ -144,7 +145,7 @@ impl ActivityReader {
         Ok(read)
     }
 
-    /// Takes the record that has been read.
+    /// Adds the record that has been read.
     fn take(&mut self) -> Result<(), ActivityError> {
         let ends = &self.ends[..self.fields];
         let field = |at: usize| {
@@ -189,7 +190,7 @@ impl ActivityReader {
 }
 
 impl Activity {
-    /// Adds what another machine did.
+    /// Adds the activity of another machine.
     pub fn add(&mut self, other: &Self) {
         for (state, time) in &other.states {
             add(&mut self.states, state, *time);
@@ -204,7 +205,7 @@ impl Activity {
     }
 }
 
-/// Adds a time, and tells the name that it is kept by.
+/// Adds a time and returns the name under which it is kept.
 fn add<'a>(times: &mut BTreeMap<String, Duration>, name: &'a str, time: Duration) -> &'a str {
     let end = name.floor_char_boundary(NAME_LENGTH);
     let name = &name[..end];

@@ -25,7 +25,7 @@ fn hours(times: &BTreeMap<String, Duration>) -> Vec<(&str, u64)> {
 #[test]
 fn times_within_the_window_are_added_up_by_state_and_reason() {
     let rows = [
-        // Before, across its beginning, within, and open until its end.
+        // Before the window, across its start, within it, and open until its end.
         "Running,2026-11-01T00:00:00Z,2026-11-20T00:00:00Z,,,p",
         "Running,2026-11-20T00:00:00Z,2026-11-21T06:00:00Z,108000,,p",
         "Down,2026-11-21T06:00:00Z,2026-11-21T08:00:00Z,7200,\"no oil, \"\"again\"\"\",p",

@@ -1,11 +1,11 @@
-//! Times as archives may have them.
+//! The time formats of archives.
 
 use std::time::Duration;
 
 use tulip_core::Timestamp;
 
-/// A time in one of the forms that RFC 3339 and its relatives have: `T` or a blank in the middle,
-/// and at the end `Z`, an offset, or nothing for UTC.
+/// Parses a time in RFC 3339 or a similar format: `T` or a blank in the middle, and `Z`, an offset,
+/// or nothing (UTC) at the end.
 pub(super) fn parse(text: &str) -> Option<Timestamp> {
     if text.len() < 19 || !text.is_ascii() {
         return None;
@@ -27,7 +27,7 @@ pub(super) fn parse(text: &str) -> Option<Timestamp> {
     Some(Timestamp::from(in_utc))
 }
 
-/// The seconds of an offset: `+02:00`, `+0200` or `+02`.
+/// Parses an offset, `+02:00`, `+0200` or `+02`, into seconds.
 fn seconds(offset: &str) -> Option<i64> {
     let (sign, rest) = offset.split_at(1);
     let digits = rest.replace(':', "");

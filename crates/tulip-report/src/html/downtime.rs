@@ -1,4 +1,4 @@
-//! Which of a machine's time was downtime.
+//! The part of a machine's time that was downtime.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,13 +7,14 @@ use crate::Activity;
 
 /// The states in which a machine is down.
 ///
-/// States are named by each plant, and an archive does not say what they mean. A state counts as
-/// down if its name has the word `down`, or if more than half of the time that all machines spent
-/// in it has a downtime reason. Time in other states is downtime where it has a reason.
+/// Each plant names its own states, and an archive does not say what they mean. A state counts as
+/// down if its name contains the word `down` or `downtime`, or if more than half of the time that
+/// all machines spent in it has a downtime reason. Time in other states is downtime if it has a
+/// reason.
 pub(super) struct DownStates<'a>(Vec<&'a str>);
 
 impl<'a> DownStates<'a> {
-    /// The down states by what all machines did.
+    /// Finds the down states in the activity of all machines.
     pub(super) fn of(all: &'a Activity) -> Self {
         let is_down = |(name, time): &(&String, &Duration)| {
             let with_reason = of(&all.with_reason, name);
@@ -27,12 +28,12 @@ impl<'a> DownStates<'a> {
         &self.0
     }
 
-    /// How long machines were down in all.
+    /// The total downtime.
     pub(super) fn downtime(&self, activity: &Activity) -> Duration {
         activity.reasons.values().sum::<Duration>() + self.without_reason(activity)
     }
 
-    /// How long they were down without a reason.
+    /// The downtime without a reason.
     pub(super) fn without_reason(&self, activity: &Activity) -> Duration {
         let times = self.0.iter().map(|name| {
             let with_reason = of(&activity.with_reason, name);
@@ -59,7 +60,7 @@ fn has_word_down(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// States with their hours, and with the hours that have a reason.
+    /// Creates an activity from states, their hours, and the hours that have a reason.
     fn activity(states: &[(&str, u64, u64)]) -> Activity {
         let hours = |hours: u64| Duration::from_secs(hours * 3600);
         let mut activity = Activity::default();

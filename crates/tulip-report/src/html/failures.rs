@@ -1,4 +1,4 @@
-//! What failed, grouped by reason, and what can be done about it.
+//! The failures, grouped by reason, with advice.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use tulip_fleet::{ItemSummary, RunSummary};
 
 use super::units;
 
-/// How many machines of a group are listed.
+/// The most machines listed in a group.
 const LISTED: usize = 50;
 
-/// How many machines of all groups are listed.
+/// The most machines listed in all groups together.
 const LISTED_OF_ALL: usize = 200;
 
 /// How many characters of a message are shown.
@@ -24,20 +24,20 @@ pub(super) struct Group {
     pub(super) retry_helps: bool,
     pub(super) count: usize,
     pub(super) rows: Vec<Row>,
-    /// Whether Tulip gave any of the rows an id.
+    /// Whether any of the rows has an error id from Tulip.
     pub(super) has_error_ids: bool,
-    /// How many of the group are not listed.
+    /// The number of exports in the group that are not listed.
     pub(super) more: usize,
 }
 
-/// One of them.
+/// One failed export.
 pub(super) struct Row {
     pub(super) name: String,
     pub(super) message: String,
     pub(super) error_unique_id: String,
 }
 
-/// The groups, the largest first.
+/// The groups, largest first.
 pub(super) fn groups(run: &RunSummary) -> Vec<Group> {
     let mut by_reason: BTreeMap<(&str, &str), Vec<&ItemSummary>> = BTreeMap::new();
     for item in run.items.iter().filter(|item| !item.outcome.is_success()) {
@@ -83,7 +83,7 @@ fn group(kind: &str, advice: &str, items: &[&ItemSummary]) -> Group {
     }
 }
 
-/// Advice of one line as a sentence.
+/// Turns one line of advice into a sentence.
 fn sentence(advice: &str) -> String {
     let mut chars = advice.chars();
     let first = chars.next().into_iter().flat_map(char::to_uppercase);
@@ -91,7 +91,7 @@ fn sentence(advice: &str) -> String {
     format!("{}.", text.trim_end_matches('.'))
 }
 
-/// A reason in words, and what can usually be done about it.
+/// The title of a failure kind, and the usual advice.
 fn words(kind: Option<Kind>) -> (&'static str, &'static str) {
     let Some(kind) = kind else {
         return ("Failed", "Look at the message of each machine.");

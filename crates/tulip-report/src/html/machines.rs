@@ -1,4 +1,4 @@
-//! Every machine with its bytes and records, and how they have changed.
+//! Every machine with its bytes and records, and how the records have changed.
 
 use std::collections::HashMap;
 
@@ -11,17 +11,17 @@ use super::units;
 /// How many bytes of the page the rows may take.
 const ROOM: usize = 720_000;
 
-/// What a row takes beside its name, at most.
+/// The most bytes that a row takes besides its name.
 const ROW: usize = 95;
 
 /// How many characters of a name are shown.
 const NAME_LENGTH: usize = 40;
 
-/// The rows, and how many there is no room for.
+/// The rows, and how many more there is no room for.
 pub(super) struct Machines {
     pub(super) rows: Vec<Row>,
     pub(super) more: usize,
-    /// Whether an earlier run is known, which changes can be told from.
+    /// Whether there are earlier runs to compare with.
     pub(super) has_trend: bool,
 }
 
@@ -33,7 +33,7 @@ pub(super) struct Row {
     pub(super) change: String,
 }
 
-/// The machines of a run: those that failed first, then by size.
+/// The machines of a run: failed ones first, then by size.
 pub(super) fn machines(run: &RunSummary, earlier: &[RunSummary]) -> Machines {
     let mut before: HashMap<&MachineId, u64> = HashMap::new();
     let mut runs: Vec<_> = earlier.iter().collect();
@@ -78,7 +78,7 @@ fn row(item: &ItemSummary, before: &HashMap<&MachineId, u64>) -> Row {
     }
 }
 
-/// The bytes of a text in a page.
+/// The length of a text in the page, in bytes.
 fn escaped_len(text: &str) -> usize {
     let one = |c: char| match c {
         '&' | '<' | '>' | '"' | '\'' => 5,

@@ -1,4 +1,4 @@
-//! The report of a run: one page that needs nothing else.
+//! The HTML report of a run, a self-contained page.
 
 mod downtime;
 mod failures;
@@ -16,11 +16,11 @@ use tulip_fleet::{ItemOutcome, RunEnd, RunSummary};
 
 use crate::Activity;
 
-/// The HTML report of a run: self-contained, without scripts, and without a network.
+/// The HTML report of a run: self-contained, without scripts or network access.
 ///
-/// It has a summary, the failures grouped by reason with what to do, a timeline, what the machines
-/// did, the nights with their trend, and every machine. It stays under 1 MB: of very many machines
-/// some tables show only the first, and say so.
+/// It has a summary, the failures grouped by reason with advice, a timeline, the machines' states,
+/// the nights with their trend, and every machine. It stays under 1 MB: if there are very many
+/// machines, some tables show only the first and say so.
 ///
 /// ```
 /// use tulip_fleet::{RunEnd, RunSummary};
@@ -40,7 +40,7 @@ pub struct HtmlReport<'a> {
 }
 
 impl<'a> HtmlReport<'a> {
-    /// A report of this run alone.
+    /// Creates a report of this run alone.
     #[must_use]
     pub fn new(run: &'a RunSummary) -> Self {
         Self {
@@ -51,15 +51,15 @@ impl<'a> HtmlReport<'a> {
         }
     }
 
-    /// Compares with earlier runs to the same target.
+    /// Adds a comparison with earlier runs to the same target.
     #[must_use]
     pub fn earlier(mut self, runs: &'a [RunSummary]) -> Self {
         self.earlier = runs;
         self
     }
 
-    /// Shows what machines did in the last `days` days, by the name of each machine; the error says
-    /// why an archive does not tell.
+    /// Adds the activity of machines in the last `days` days, by machine name; an error says why an
+    /// archive could not be read.
     #[must_use]
     pub fn activity(
         mut self,
@@ -78,7 +78,7 @@ impl fmt::Display for HtmlReport<'_> {
     }
 }
 
-/// What the template shows.
+/// The data of the template.
 #[derive(Template)]
 #[template(path = "report.html")]
 struct Page<'a> {
@@ -129,7 +129,7 @@ impl<'a> Page<'a> {
     }
 }
 
-/// How the run went, in a sentence.
+/// The result of the run in a sentence, and its CSS class.
 fn headline(run: &RunSummary) -> (&'static str, &'static str) {
     match run.end {
         RunEnd::Failed => ("The run failed before its first export", "bad"),

@@ -1,4 +1,4 @@
-//! What was stored in each night, and how that changes.
+//! What was stored each night, and how it changed.
 
 use std::collections::BTreeMap;
 
@@ -15,13 +15,13 @@ pub(super) struct Night {
     pub(super) date: String,
     pub(super) bytes: String,
     pub(super) records: String,
-    /// The change of the bytes since the night before; empty for the first.
+    /// The change in bytes since the night before; empty for the first.
     pub(super) change: String,
     pub(super) stored: String,
     pub(super) failed: String,
-    /// The height of its bar, of 100.
+    /// The height of its bar, out of 100.
     pub(super) height: String,
-    /// Where its bar begins.
+    /// The position of its bar.
     pub(super) x: String,
 }
 
@@ -33,7 +33,7 @@ struct Sums {
     failed: u64,
 }
 
-/// The nights of a run and of earlier ones, the oldest first.
+/// The nights of a run and of earlier ones, oldest first.
 pub(super) fn nights(run: &RunSummary, earlier: &[RunSummary]) -> Vec<Night> {
     let mut sums: BTreeMap<String, Sums> = BTreeMap::new();
     for run in earlier.iter().chain([run]) {

@@ -1,4 +1,4 @@
-//! What the machines did: the share of each state, and why they were down.
+//! The machines' states: the share of each, and the reasons for downtime.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,27 +9,27 @@ use super::downtime::DownStates;
 use super::units;
 use crate::Activity;
 
-/// How many states have a colour of their own.
+/// The colours of the states with the most time.
 const COLOURS: [&str; 5] = ["c1", "c2", "c3", "c4", "c5"];
 
 /// The colour of all other states.
 const OTHER: &str = "c6";
 
-/// How many machines have a row.
+/// The most machines that have a row.
 const ROWS: usize = 30;
 
-/// How many reasons are listed.
+/// The most reasons that are listed.
 const REASONS: usize = 15;
 
-/// What downtime without a reason is called.
+/// The name of downtime without a reason.
 const NO_REASON: &str = "no reason given";
 
-/// The states of all machines, and of those that were down longest.
+/// The states of all machines, and of those with the most downtime.
 pub(super) struct States {
     pub(super) days: u64,
-    /// How many archives were read.
+    /// The number of archives that were read.
     pub(super) read: usize,
-    /// What of the archives could not be read, with how often.
+    /// What could not be read, and how often.
     pub(super) unread: Vec<(String, usize)>,
     pub(super) whole: Vec<Share>,
     /// The states that count as downtime.
@@ -45,7 +45,7 @@ pub(super) struct Share {
     pub(super) class: &'static str,
     pub(super) time: String,
     pub(super) percent: String,
-    /// Where its bar begins and how long it is, of 1000.
+    /// The start and length of its bar, out of 1000.
     pub(super) x: String,
     pub(super) width: String,
 }
@@ -57,8 +57,7 @@ pub(super) struct Row {
     pub(super) reason: String,
 }
 
-/// The states of machines by their names, over this many days; `None` where no archive was looked
-/// at.
+/// The states of machines over this many days; `None` if there are no machines.
 pub(super) fn states(machines: &[(String, Result<Activity, String>)], days: u64) -> Option<States> {
     if machines.is_empty() {
         return None;
@@ -123,7 +122,7 @@ pub(super) fn states(machines: &[(String, Result<Activity, String>)], days: u64)
     })
 }
 
-/// Why machines were down, the longest first, with what has no reason.
+/// The downtime reasons, longest first, including downtime without a reason.
 fn reasons<'a>(activity: &'a Activity, down: &DownStates<'_>) -> Vec<(&'a str, Duration)> {
     let mut reasons = ranked(&activity.reasons);
     let without = down.without_reason(activity);
@@ -138,7 +137,7 @@ fn sum(times: &BTreeMap<String, Duration>) -> Duration {
     times.values().sum()
 }
 
-/// The names with their times, the longest first.
+/// The names with their times, longest first.
 fn ranked(times: &BTreeMap<String, Duration>) -> Vec<(&str, Duration)> {
     let mut ranked: Vec<_> = times
         .iter()
@@ -148,7 +147,7 @@ fn ranked(times: &BTreeMap<String, Duration>) -> Vec<(&str, Duration)> {
     ranked
 }
 
-/// The times of one machine in the order of all machines, so that bars can be compared.
+/// The times of one machine in the order of those of all machines, so that bars can be compared.
 fn by_rank<'a>(
     times: &BTreeMap<String, Duration>,
     order: &[(&'a str, Duration)],

@@ -5,7 +5,7 @@ use tulip_fleet::{ItemSummary, PhaseSummary};
 
 use super::*;
 
-/// A run over so many machines, of which every fiftieth has failed.
+/// A run over this many machines; every fiftieth has failed.
 fn plant(machines: usize, name: impl Fn(usize) -> String) -> RunSummary {
     let mut run = RunSummary::starting("https://acme.tulip.co", "s3://lake/tulip");
     run.end = RunEnd::Complete;

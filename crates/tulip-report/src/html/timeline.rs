@@ -5,13 +5,13 @@ use tulip_fleet::{ItemSummary, PhaseSummary, RunSummary};
 
 use super::units;
 
-/// How many machines have a row.
+/// The most machines that have a row.
 const ROWS: usize = 60;
 
-/// The width of the picture in its own units.
+/// The width of the chart in its own units.
 const WIDTH: f64 = 1000.0;
 
-/// The phases, as the page names and colours them.
+/// The phases, with their CSS classes and their names on the page.
 const PHASES: [(&str, &str, &str); 5] = [
     ("waiting_to_start", "w", "waiting for a start"),
     ("pending", "p", "pending at Tulip"),
@@ -20,11 +20,11 @@ const PHASES: [(&str, &str, &str); 5] = [
     ("storing", "s", "storing"),
 ];
 
-/// The picture and the table behind it.
+/// The chart and its table.
 pub(super) struct Timeline {
     pub(super) legend: Vec<(&'static str, &'static str)>,
     pub(super) rows: Vec<Row>,
-    /// How many machines have no row.
+    /// The number of machines without a row.
     pub(super) more: usize,
 }
 
@@ -43,8 +43,8 @@ pub(super) struct Bar {
     pub(super) width: String,
 }
 
-/// The timeline of a run: of the machines that ended last, since these are what it took so long
-/// for.
+/// The timeline of a run. It shows the machines that ended last, since they determine how long the
+/// run took.
 pub(super) fn timeline(run: &RunSummary) -> Timeline {
     let measured = run.items.iter().filter(|item| !item.phases.is_empty());
     let mut items: Vec<_> = measured.filter(|item| item.attempts > 0).collect();

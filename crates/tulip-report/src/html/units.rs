@@ -1,10 +1,10 @@
-//! Numbers as people read them.
+//! Formatting numbers for people.
 
 use std::time::Duration;
 
 use tulip_core::Timestamp;
 
-/// A whole number with a comma after every three digits.
+/// Formats a whole number with commas between groups of three digits.
 pub(super) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -17,7 +17,7 @@ pub(super) fn count(number: u64) -> String {
     text
 }
 
-/// A share in percent; one that is there is never shown as 0.
+/// Formats a share in percent; a share above 0 is never shown as 0.
 pub(super) fn percent(part: f64, whole: f64) -> String {
     let share = if whole > 0.0 {
         part / whole * 100.0
@@ -31,7 +31,7 @@ pub(super) fn percent(part: f64, whole: f64) -> String {
     }
 }
 
-/// How much a number has changed since an earlier one: `+2 %`.
+/// Formats the change of a number since an earlier one: `+2 %`.
 pub(super) fn change(now: u64, before: u64) -> String {
     if before == 0 || now == before {
         return "±0 %".to_owned();
@@ -44,20 +44,20 @@ pub(super) fn change(now: u64, before: u64) -> String {
     }
 }
 
-/// The day and the minute, in UTC.
+/// Formats a time to the minute, in UTC.
 pub(super) fn minute(time: Timestamp) -> String {
     let text = time.to_string();
     let minute = text.get(..16).unwrap_or(&text);
     format!("{} UTC", minute.replace('T', " "))
 }
 
-/// The time between two points; none if the clock was set back.
+/// The time between two points; zero if the clock was set back.
 pub(super) fn between(start: Timestamp, end: Timestamp) -> Duration {
     let end = end.as_system_time().duration_since(start.as_system_time());
     end.unwrap_or_default()
 }
 
-/// A text of at most this many characters.
+/// Shortens a text to `most` characters and `…` if it is longer than that.
 pub(super) fn shortened(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         None => text.to_owned(),

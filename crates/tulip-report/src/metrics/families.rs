@@ -1,6 +1,6 @@
-//! The metrics that there are.
+//! The list of metrics.
 
-/// A metric: its name, its type and what it tells.
+/// A metric: its name, type and help text.
 #[derive(Debug)]
 pub(super) struct Family {
     pub(super) name: &'static str,
@@ -11,7 +11,7 @@ pub(super) struct Family {
 macro_rules! families {
     ($($id:ident: $kind:literal $name:literal, $help:literal;)*) => {
         $(pub(super) const $id: Family = Family { name: $name, kind: $kind, help: $help };)*
-        /// Every metric, for the tests of what refers to them.
+        /// All metrics, for tests of the files that refer to them.
         #[cfg(test)]
         pub(super) const ALL: &[Family] = &[$($id),*];
     };

@@ -1,4 +1,4 @@
-//! What a run leaves for Prometheus: a file in its text format.
+//! The metrics of a run, in Prometheus' text format.
 
 mod families;
 mod text;
@@ -16,18 +16,18 @@ const BUCKETS: [f64; 10] = [
     1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 7200.0, 14400.0, 28800.0,
 ];
 
-/// How many characters of a machine's name become a label.
+/// How many characters of a machine's name are kept in a label.
 const LABEL_LENGTH: usize = 120;
 
-/// How long a machine that runs no longer select keeps its time of last success, in seconds: 30
-/// days.
+/// How long the time of last success is kept for a machine that is no longer selected, in seconds:
+/// 30 days.
 const KEPT: f64 = 30.0 * 86_400.0;
 
-/// The metrics of a target after a run: counters that continue those of earlier runs, gauges of
-/// the run itself, and the time of last success of every machine.
+/// The metrics of a target after a run: counters that continue those of earlier runs, gauges of the
+/// run itself, and every machine's time of last success.
 ///
-/// It is the file of node_exporter's textfile collector: the process that could be scraped is gone
-/// when the run is over. Holds no secret and no URL but the target's.
+/// The text is a file for node_exporter's textfile collector, since the process is gone after the
+/// run and cannot be scraped. It contains no secret and no URL except the target's.
 ///
 /// ```
 /// use tulip_fleet::{RunEnd, RunSummary};
@@ -41,21 +41,21 @@ const KEPT: f64 = 30.0 * 86_400.0;
 #[derive(Debug, Clone)]
 pub struct Metrics(String);
 
-/// What the file of an earlier run tells: without it, counters start at 0 and a run that fails
-/// would forget when its machines succeeded last.
+/// The samples in the file of an earlier run. Without them, counters start at 0, and a failed run
+/// would forget when its machines last succeeded.
 #[derive(Debug, Clone, Default)]
 pub struct MetricsHistory(BTreeMap<String, f64>);
 
-/// When a machine succeeded last.
+/// A machine and its last success.
 #[derive(Debug)]
 struct Machine {
     name: String,
-    /// In seconds since 1970; 0 if it never did.
+    /// The time of its last success, in seconds since 1970; 0 if it never succeeded.
     success: f64,
 }
 
 impl MetricsHistory {
-    /// Reads the text of an earlier [`Metrics`]. Lines that are no samples are left out.
+    /// Reads the text of an earlier [`Metrics`]. Lines that are not samples are ignored.
     #[must_use]
     pub fn read(text: &str) -> Self {
         Self(text::read(text))
@@ -65,7 +65,7 @@ impl MetricsHistory {
         self.0.get(series).copied().unwrap_or_default()
     }
 
-    /// The machines of a target that succeeded no longer ago than [`KEPT`].
+    /// The machines of a target that last succeeded less than [`KEPT`] ago.
     fn machines(&self, target: &str, now: f64) -> BTreeMap<String, Machine> {
         let name = families::MACHINE_SUCCESS.name;
         let all = self.0.iter().filter(|(series, success)| {
@@ -88,11 +88,11 @@ impl MetricsHistory {
 }
 
 impl Metrics {
-    /// How many machines have a time series of their own at most; of more, those are left out whose
-    /// success is the latest. `tulip_machines_without_series` counts them.
+    /// The most machines that have their own time series. Of more, those with the latest success
+    /// are left out; `tulip_machines_without_series` counts them.
     pub const MAX_MACHINES: usize = 10_000;
 
-    /// The metrics after `run`, which continue those of earlier runs to the same target.
+    /// Creates the metrics after `run`, continuing those of earlier runs to the same target.
     #[must_use]
     pub fn of(run: &RunSummary, history: &MetricsHistory) -> Self {
         let mut page = Page {
@@ -114,7 +114,7 @@ impl std::fmt::Display for Metrics {
     }
 }
 
-/// The metrics of one target in the making.
+/// The metrics of one target while they are written.
 struct Page<'a> {
     target: &'a str,
     history: &'a MetricsHistory,
@@ -136,7 +136,7 @@ impl Page<'_> {
         self.out.sample(&self.series(family.name, &[]), value);
     }
 
-    /// A counter that continues that of the earlier run.
+    /// Writes a counter that continues that of the earlier run.
     fn count(&mut self, name: &str, labels: &[(&str, &str)], more: f64) {
         let series = self.series(name, labels);
         self.out.sample(&series, self.history.value(&series) + more);
@@ -237,7 +237,7 @@ impl Page<'_> {
             }
         }
         let mut machines: Vec<_> = machines.into_iter().collect();
-        // A stable sort: machines of one time stay in the order of their ids.
+        // The sort is stable: machines with the same time stay in the order of their ids.
         machines.sort_by(|(_, one), (_, other)| one.success.total_cmp(&other.success));
         let without = machines.len().saturating_sub(Metrics::MAX_MACHINES);
         machines.truncate(Metrics::MAX_MACHINES);

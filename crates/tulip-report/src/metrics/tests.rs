@@ -70,7 +70,7 @@ fn the_time_of_last_success_survives_a_run_that_fails() {
         2100.0
     );
 
-    // One that could not even list its machines.
+    // A run that could not even list its machines.
     let mut failed = run(3100, Vec::new());
     failed.end = RunEnd::Failed;
     let third = after(&failed, &second);
@@ -200,7 +200,7 @@ fn every_series_has_one_line_and_every_metric_its_type() {
     }
 }
 
-/// The metrics that a text names.
+/// The names of metrics in a text.
 fn named(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
     words.filter(|word| word.starts_with("tulip_"))
@@ -235,8 +235,8 @@ fn the_rules_the_dashboard_and_the_manual_name_metrics_that_there_are() {
     }
 }
 
-/// The dashboard has what Grafana needs of one: panels with an id each, that do not overlap, over
-/// the data source that it asks for.
+/// Checks what Grafana needs in a dashboard: panels with unique ids that do not overlap and that
+/// use the selected data source.
 #[test]
 fn the_dashboard_is_one_that_grafana_takes() {
     let text = include_str!("../../../../deploy/grafana/tulip.json");

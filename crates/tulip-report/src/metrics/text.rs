@@ -1,10 +1,10 @@
-//! Prometheus' text format: written, and read back.
+//! Writing and reading Prometheus' text format.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// The name of a sample with its labels, as it stands in the text: two samples are one time series
-/// if these are equal.
+/// Formats the name of a sample with its labels as in the text. Samples with equal results belong
+/// to the same time series.
 pub(super) fn series(name: &str, labels: &[(&str, &str)]) -> String {
     let mut text = name.to_owned();
     for (at, (label, value)) in labels.iter().enumerate() {
@@ -20,7 +20,7 @@ pub(super) fn series(name: &str, labels: &[(&str, &str)]) -> String {
     text
 }
 
-/// A backslash, a quote and a line break are the three that the format escapes.
+/// The format escapes only the backslash, the quote and the line break.
 fn push_escaped(text: &mut String, value: &str) {
     for c in value.chars() {
         match c {
@@ -32,12 +32,12 @@ fn push_escaped(text: &mut String, value: &str) {
     }
 }
 
-/// A text in the making.
+/// A text while it is written.
 #[derive(Debug, Default)]
 pub(super) struct Writer(String);
 
 impl Writer {
-    /// Begins the samples of a metric.
+    /// Writes the header of a metric.
     pub(super) fn metric(&mut self, name: &str, kind: &str, help: &str) {
         self.line(&format!("# HELP {name} {help}"));
         self.line(&format!("# TYPE {name} {kind}"));
@@ -58,8 +58,8 @@ impl Writer {
     }
 }
 
-/// The samples of a text by their series. Lines that are none are left out: a file that somebody
-/// has edited, or another program's, costs no run.
+/// Reads the samples of a text, by series. Other lines are ignored, so that an edited file or that
+/// of another program does not fail a run.
 pub(super) fn read(text: &str) -> BTreeMap<String, f64> {
     text.lines().filter_map(sample).collect()
 }
@@ -73,7 +73,7 @@ fn sample(line: &str) -> Option<(String, f64)> {
     value.is_finite().then(|| (series.to_owned(), value))
 }
 
-/// The value of a label of a series that [`series`] has made.
+/// Returns the value of a label in a series formatted by [`series`].
 pub(super) fn label(series: &str, name: &str) -> Option<String> {
     let (_, mut rest) = series.split_once('{')?;
     loop {

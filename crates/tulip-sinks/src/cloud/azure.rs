@@ -97,7 +97,7 @@ fn clients(target: CloudUrl<'_>, options: &NetworkOptions) -> Result<Clients, Si
         fail_fast: Arc::new(fail_fast),
         probe_needs_part: true,
         create_only: CreateOnly {
-            // Conditions are an old part of the protocol.
+            // Conditions are an old part of the protocol, so every endpoint is trusted with them.
             rule: target.create_rule(true)?,
             store: StoreClient {
                 objects: Arc::new(creating),
@@ -105,19 +105,19 @@ fn clients(target: CloudUrl<'_>, options: &NetworkOptions) -> Result<Clients, Si
             },
             copies: false,
         },
-        // Blocks of which nothing is made are dropped after a week.
+        // Azure drops uncommitted blocks after a week.
         stale_uploads: None,
         hyphens: false,
     })
 }
 
-/// The settings, and the account's name.
+/// Returns the settings and the account's name.
 fn builder(
     target: CloudUrl<'_>,
     var: &dyn Fn(&str) -> Option<String>,
 ) -> Result<(MicrosoftAzureBuilder, String), SinkError> {
     let mut builder = MicrosoftAzureBuilder::from_env().with_container_name(target.bucket()?);
-    // As the az command calls them.
+    // The az command's names.
     for (name, key) in [
         ("AZURE_STORAGE_ACCOUNT", Key::AccountName),
         ("AZURE_STORAGE_KEY", Key::AccessKey),
@@ -161,8 +161,8 @@ fn builder(
     Ok((builder, account))
 }
 
-/// Makes the end of an upload create-only. The condition is part of what a shared key signs, so
-/// the request is signed again.
+/// Makes the completion of an upload create-only. A shared key signs the condition too, so the
+/// request is signed again.
 struct CreateInterceptor {
     account: String,
     credentials: AzureCredentialProvider,

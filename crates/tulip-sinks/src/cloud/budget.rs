@@ -14,23 +14,25 @@ const MAX_PARTS: u64 = 10_000;
 /// The largest part that Azure takes; S3 and Google take 5 GiB.
 const MAX_PART: u64 = 4000 * MIB;
 
-/// After this many parts of an object of unknown size, parts double.
+/// If an object's size is unknown, its part size doubles each time this many parts were sent.
 const DOUBLE_EVERY: u64 = 1000;
 
-/// How much of an object is held in memory. Neither bound follows what a host announces.
+/// How much of an object is held in memory. Neither bound depends on the size that a host
+/// announces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct MemoryBudget {
-    /// Bytes of the first part, and of the largest object that is put whole.
+    /// Bytes of the first part, and of the largest object that is put whole, unless the announced
+    /// size requires larger parts.
     pub(super) part: u64,
-    /// Bytes that one writer may hold: the part that is being filled and those in flight. Never
-    /// less than a part.
+    /// Bytes that one writer may hold: the part being filled and those in flight. Never less than a
+    /// part.
     pub(super) memory: u64,
 }
 
 impl MemoryBudget {
-    /// The bytes of the part with the given number, counted from 0; `None` where the object would
-    /// need more parts than a store takes. Where the object's size is known, all parts are equal,
-    /// as some stores want them.
+    /// Returns the bytes of the part with the given number, counted from 0, or `None` if the object
+    /// would need more parts than a store takes. If the object's size is known, all parts are
+    /// equal, as some stores require.
     pub(super) fn part_size(self, number: u64, announced: Option<u64>) -> Option<u64> {
         if number >= MAX_PARTS {
             return None;
@@ -57,7 +59,7 @@ impl MemoryBudget {
         Err(self.too_large(&format!("it is announced with {announced} bytes"), location))
     }
 
-    /// The error for an object of which more comes than fits.
+    /// Returns the error for an object that turns out larger than fits.
     pub(super) fn outgrown(self, written: u64, location: &str) -> SinkError {
         let how = format!("more comes after its first {written} bytes");
         self.too_large(&how, location)
@@ -75,7 +77,7 @@ impl MemoryBudget {
             .with_reason(reason, "raise the option memory or part_size")
     }
 
-    /// The size of equal parts of which as many as a store takes hold `size` bytes.
+    /// Returns a part size at which [`MAX_PARTS`] equal parts can hold `size` bytes.
     fn equal_parts(self, size: u64) -> u64 {
         size.div_ceil(MAX_PARTS)
             .next_multiple_of(MIB)
@@ -106,7 +108,7 @@ impl InFlightLimit {
         }
     }
 
-    /// Waits until `bytes` may be sent. A part that is larger than the limit goes alone.
+    /// Waits until `bytes` may be sent. A part that is larger than the limit is sent alone.
     pub(super) async fn acquire(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
         let wanted = u32::try_from(bytes.div_ceil(MIB)).unwrap_or(u32::MAX);
         let free = self.free.clone();

@@ -1,4 +1,4 @@
-//! How a store is reached: its HTTP client, how often it is asked again, its endpoint.
+//! The connection to a store: its HTTP client, retries and endpoint.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::connector::Connector;
 use super::error::cleaned;
 use super::options::{ENDPOINT, invalid};
 
-/// How often requests are sent again.
+/// How requests are retried.
 pub(super) fn retries() -> RetryConfig {
     RetryConfig {
         backoff: BackoffConfig {
@@ -25,7 +25,7 @@ pub(super) fn retries() -> RetryConfig {
     }
 }
 
-/// The same for what somebody waits for.
+/// Like [`retries`], but with a single retry, for requests that somebody waits for.
 pub(super) fn fail_fast_retries() -> RetryConfig {
     RetryConfig {
         max_retries: 1,
@@ -33,7 +33,7 @@ pub(super) fn fail_fast_retries() -> RetryConfig {
     }
 }
 
-/// The way to a store.
+/// Creates a store's connector. `ca_file` is used if `options` name none.
 pub(super) fn connector(
     options: &NetworkOptions,
     ca_file: Option<PathBuf>,
@@ -47,7 +47,8 @@ pub(super) fn connector(
     Ok(Connector::new(transport))
 }
 
-/// Refuses an endpoint that is not a URL, or without TLS where that is not asked for.
+/// Refuses an endpoint that is not a URL, that holds credentials, or that has no TLS, unless it is
+/// local or `allow_http` is set.
 pub(super) fn check_endpoint(endpoint: &str, allow_http: bool) -> Result<(), SinkError> {
     let Ok(uri) = endpoint.parse::<http::Uri>() else {
         return Err(invalid(ENDPOINT.name, "it is not a URL"));
@@ -79,15 +80,15 @@ pub(super) fn check_endpoint(endpoint: &str, allow_http: bool) -> Result<(), Sin
     }
 }
 
-/// A configuration that the store library refuses. What its messages quote can come out of a file
-/// of credentials, so it is left out.
+/// Returns the error for a configuration that `object_store` refuses. Its messages may quote a
+/// credentials file, so quotes are left out.
 pub(super) fn refused(error: object_store::Error) -> SinkError {
     let what = "the store's settings cannot be used";
     let cause = cleaned(&without_quotes(&error.to_string()));
     SinkError::new(SinkErrorKind::InvalidTarget, what).with_source(cause)
 }
 
-/// A text without what stands in it between quotation marks or backticks.
+/// Removes the text between quotation marks or backticks.
 fn without_quotes(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut quoted_by = None;

@@ -1,4 +1,4 @@
-//! The way to a store: our own transport in place of the store library's.
+//! Requests to a store, over our own transport instead of `object_store`'s.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,32 +17,32 @@ use tulip_http::{ErrorKind, Transport, TransportError};
 
 use super::pages::List;
 
-/// How long the metadata service of a cloud may take: it is near, or it is not there.
+/// How long a cloud's metadata service may take: it is near, or it is not there.
 const METADATA_LIMIT: Duration = Duration::from_secs(2);
 
-/// Answers are small; one beyond this many bytes is not an answer.
+/// The most bytes of an answer that is read whole. Such answers are small.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
-/// What a sink does to the requests and responses of its store.
+/// A sink's hook into the requests and responses of its store.
 #[async_trait]
 pub(super) trait Interceptor: Send + Sync + 'static {
     /// Changes a request that is about to be sent.
     async fn request(&self, request: &mut HttpRequest) -> Result<(), HttpError>;
 
-    /// Whether [`Interceptor::response`] wants the whole body of this request's response.
+    /// Whether [`Interceptor::response`] needs the whole body of this request's response.
     fn reads(&self, request: &HttpRequest) -> bool {
         let _ = request;
         false
     }
 
-    /// Takes what it needs from a successful response, of which `body` is the whole where
-    /// [`Interceptor::reads`] said so.
+    /// Takes what it needs from a successful response. `body` is the whole body if
+    /// [`Interceptor::reads`] asked for it, else `None`.
     fn response(&self, head: &mut http::response::Parts, body: Option<&Bytes>) {
         let _ = (head, body);
     }
 }
 
-/// Sends a store's requests by a [`Transport`].
+/// Sends a store's requests over a [`Transport`].
 #[derive(Clone)]
 pub(super) struct Connector {
     transport: Transport,
@@ -72,7 +72,7 @@ impl Connector {
         self
     }
 
-    /// Sends a request of our own, once, and gives the whole answer.
+    /// Sends a request of our own, once, and returns the whole answer.
     pub(super) async fn ask(&self, request: HttpRequest) -> Result<(StatusCode, Bytes), HttpError> {
         let (head, body) = self.send(request).await?.into_parts();
         Ok((head.status, whole(body).await?))
@@ -129,7 +129,7 @@ impl HttpService for Connector {
     }
 }
 
-/// All of an answer.
+/// Reads a whole answer.
 async fn whole(body: HttpResponseBody) -> Result<Bytes, HttpError> {
     let body = Limited::new(body, MAX_ANSWER).collect().await;
     let body = body.map_err(|error| HttpError::new_boxed(HttpErrorKind::Interrupted, error))?;
@@ -142,7 +142,7 @@ fn is_metadata_service(uri: &Uri) -> bool {
 
 fn from_transport(error: TransportError) -> HttpError {
     let kind = match error.kind() {
-        // Trying again cannot help: the kind is one that is not retried.
+        // A retry cannot help, so this is a kind that is not retried.
         ErrorKind::Tls => HttpErrorKind::Unknown,
         ErrorKind::Connect => HttpErrorKind::Connect,
         ErrorKind::Timeout => HttpErrorKind::Timeout,

@@ -17,18 +17,18 @@ use super::metadata::{ObjectMetadata, WriteToken};
 use super::stale_uploads::StaleUploads;
 use super::upload::NumberedUpload;
 
-/// How often a put is repeated whose connection broke and that has not taken effect.
+/// How often a put is repeated if its connection broke and it has had no effect.
 const REPEATED_PUTS: usize = 2;
 
-/// The checksum that a store computed of an object, beside the result of a put.
+/// The checksum that a store computed for an object, returned with the result of a put.
 #[derive(Debug, Clone)]
 pub(super) struct StoreChecksum(pub(super) Checksum);
 
-/// A way to a store.
+/// A client of a store.
 #[derive(Clone)]
 pub(super) struct StoreClient {
     pub(super) objects: Arc<dyn ObjectStore>,
-    /// The same for uploads that have an id; `None` where the store gives none.
+    /// The client for uploads that have an id. `None` if the store gives none.
     pub(super) uploads: Option<(Arc<dyn MultipartStore>, StaleUploads)>,
 }
 
@@ -36,30 +36,30 @@ pub(super) struct StoreClient {
 #[derive(Clone)]
 pub(super) struct Destination {
     pub(super) store: StoreClient,
-    /// The same store with fewer retries, to look whether an object has arrived.
+    /// The same store with fewer retries, to check whether an object has arrived.
     pub(super) fail_fast: Arc<dyn ObjectStore>,
     pub(super) path: Path,
     pub(super) strategy: CommitStrategy,
     pub(super) mode: WriteMode,
     metadata: ObjectMetadata,
     token: WriteToken,
-    /// The size that was announced.
+    /// The announced size.
     pub(super) announced: Option<u64>,
-    /// The object's address as it is shown.
+    /// The object's address, for messages.
     pub(super) location: String,
 }
 
-/// How an object of several parts becomes visible at once and whole.
+/// How an object of several parts becomes visible atomically.
 #[derive(Debug, Clone)]
 pub(super) enum CommitStrategy {
-    /// The end of the upload does it.
+    /// Completing the upload does it.
     Complete,
-    /// The upload goes to a name of its own, from where it is copied under a condition that the
-    /// end of an upload does not take.
+    /// The upload goes to its own name and is copied from there, under a condition that the
+    /// completion of an upload does not take.
     CopyFrom(Path),
 }
 
-/// An upload that takes parts, and the id by which the store knows it.
+/// An upload that takes parts, and its id at the store.
 #[derive(Debug)]
 pub(super) struct PartSink {
     pub(super) upload: Box<dyn MultipartUpload>,
@@ -89,7 +89,7 @@ impl Destination {
         }
     }
 
-    /// Adds metadata, which an upload that has been created no longer takes.
+    /// Adds metadata. An upload that was already created no longer takes it.
     pub(super) fn annotate(&mut self, metadata: &Metadata) {
         self.metadata.add(metadata);
     }
@@ -101,7 +101,7 @@ impl Destination {
         }
     }
 
-    /// Stores an object of one part.
+    /// Stores an object of one part by a single put.
     pub(super) async fn put_whole(&self, payload: PutPayload) -> Result<StoredObject, SinkError> {
         let mut repeated = 0;
         loop {
@@ -119,8 +119,8 @@ impl Destination {
                 Ok(object) => return Ok(object),
                 Err(error) => error,
             };
-            // The store library does not repeat a put that must be new. It can be repeated: it has
-            // had no effect, or one that the next look finds.
+            // `object_store` does not retry a create-only put. A retry is safe: the put has had no
+            // effect, or one that the next check finds.
             let repeats = self.mode == WriteMode::Create && is_broken_connection(&error);
             if !repeats || repeated == REPEATED_PUTS {
                 return Err(self.failed(error));
@@ -129,7 +129,7 @@ impl Destination {
         }
     }
 
-    /// Asks the store for an upload.
+    /// Creates an upload at the store.
     pub(super) async fn create_upload(&self) -> Result<PartSink, SinkError> {
         let path = self.upload_path();
         let options = PutMultipartOptions::from(self.metadata.attributes());
@@ -146,7 +146,7 @@ impl Destination {
         })
     }
 
-    /// Ends an upload of `bytes` bytes.
+    /// Completes an upload of `bytes` bytes.
     pub(super) async fn complete(
         &self,
         upload: &mut dyn MultipartUpload,
@@ -157,13 +157,13 @@ impl Destination {
         ended.map_err(|error| self.failed(error))
     }
 
-    /// Makes an object visible whose upload of parts has ended.
+    /// Makes an object visible after its upload was completed.
     pub(super) async fn publish(&self, object: StoredObject) -> Result<StoredObject, SinkError> {
         if let CommitStrategy::CopyFrom(staged) = &self.strategy {
             self.copy_from(staged, object.bytes).await?;
         }
-        // A copy has an entity tag of its own, and some stores give an object of parts another one
-        // than the answer to its upload named. What a lookup will tell is what counts.
+        // A copy has its own entity tag, and some stores give an object of parts a different one
+        // than they returned for the upload. The tag that a lookup returns counts.
         let found = self.find_own(&self.path, object.bytes, None).await;
         Ok(object.with_etag(found.and_then(|found| found.etag)))
     }
@@ -196,8 +196,8 @@ impl Destination {
         copied
     }
 
-    /// What became of a commit. The store's answer can have been lost, and its repetition meets
-    /// what the first request has done: so the object decides, not the answer.
+    /// Returns the outcome of a commit. The store's answer can be lost, and a retry then meets the
+    /// effect of the first request, so the object decides, not the answer.
     async fn committed(
         &self,
         path: &Path,
@@ -221,8 +221,8 @@ impl Destination {
         }
     }
 
-    /// The object at `path`, if it is what this writer has sent: it has the writer's token, or,
-    /// where the store keeps no metadata, the very bytes of `content`.
+    /// Returns the object at `path` if this writer has sent it: it has the writer's token or, if
+    /// the store keeps no metadata, exactly the bytes of `content`.
     async fn find_own(
         &self,
         path: &Path,
@@ -264,7 +264,7 @@ impl Destination {
         from_store(error, format!("cannot write {}", self.location))
     }
 
-    /// By what an upload with this id is found again.
+    /// Returns the token by which the upload with this id is found again.
     pub(super) fn resume_token(&self, upload: Option<&str>) -> Option<String> {
         match &self.strategy {
             CommitStrategy::Complete => upload.map(str::to_owned),

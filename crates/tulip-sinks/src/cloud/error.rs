@@ -1,4 +1,4 @@
-//! From a store's errors to a sink's.
+//! The mapping from a store's errors to sink errors.
 
 use std::error::Error as StdError;
 
@@ -10,11 +10,11 @@ use tulip_http::{ErrorKind, TransportError};
 use super::error_codes::{self, Explanation};
 use super::pages::BrokenList;
 
-/// The most characters of what a store says that are shown.
+/// The most characters of a store's message that are shown.
 const MAX_SAID: usize = 300;
 
-/// Maps `error`, which happened while doing `what` ("cannot write …"). Whatever the store said is
-/// put on one line, without URLs and without what steers a terminal.
+/// Maps `error`, which happened while doing `what` ("cannot write …"). The store's message is put
+/// on one line, with URLs masked and without control characters.
 pub(super) fn from_store(error: StoreError, what: impl Into<String>) -> SinkError {
     let text = error.to_string();
     let cause = cleaned(&error_codes::said(&text).unwrap_or_else(|| plain(&error)));
@@ -33,7 +33,7 @@ pub(super) fn is_broken_connection(error: &StoreError) -> bool {
         .is_some_and(|transport| transport.kind() == ErrorKind::ConnectionLost)
 }
 
-/// What is shown of a store's words.
+/// A store's text, made fit for display.
 pub(super) fn cleaned(text: &str) -> String {
     one_line(text, MAX_SAID)
 }
@@ -55,7 +55,7 @@ fn explain(error: &StoreError, text: &str) -> Option<Explanation> {
     error_codes::explain(text)
 }
 
-/// The class that the store library gives.
+/// The kind that `object_store` reports.
 fn kind(error: &StoreError) -> SinkErrorKind {
     match error {
         StoreError::NotFound { .. } => SinkErrorKind::NotFound,
@@ -71,7 +71,7 @@ fn kind(error: &StoreError) -> SinkErrorKind {
     }
 }
 
-/// An error without a store's words in it: that of the way there says most.
+/// The message of an error without a store's text: a transport or list error's own says most.
 fn plain(error: &StoreError) -> String {
     if let Some(transport) = find::<TransportError>(error) {
         return transport.to_string();
@@ -82,7 +82,7 @@ fn plain(error: &StoreError) -> String {
     }
 }
 
-/// No answer at all.
+/// Explains why no answer came.
 fn unreached(transport: &TransportError) -> Explanation {
     let (kind, reason, advice) = match transport.kind() {
         ErrorKind::Tls => (
@@ -104,7 +104,7 @@ fn unreached(transport: &TransportError) -> Explanation {
     Explanation::new(kind, reason, advice)
 }
 
-/// The first error of this type in a chain.
+/// Returns the first error of this type in the chain.
 fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
     let mut next = Some(error);
     while let Some(current) = next {

@@ -1,4 +1,4 @@
-//! What a store's error codes and a gateway's statuses mean, in words.
+//! Explanations of stores' error codes and gateways' statuses.
 
 use tulip_core::sink::SinkErrorKind as Kind;
 
@@ -164,7 +164,7 @@ const CODES: &[(&[&str], Kind, &str, &str)] = &[
     ),
 ];
 
-/// Where clouds give credentials to the machines in them.
+/// The hosts that give credentials to a cloud's own machines.
 const METADATA_SERVICES: [&str; 4] = [
     "169.254.169.254",
     "169.254.170.2",
@@ -172,12 +172,12 @@ const METADATA_SERVICES: [&str; 4] = [
     "metadata.google.internal",
 ];
 
-/// Whether a text tells of a service that gives credentials to a cloud's own machines.
+/// Whether a text names one of [`METADATA_SERVICES`].
 pub(super) fn names_metadata_service(text: &str) -> bool {
     METADATA_SERVICES.iter().any(|host| text.contains(host))
 }
 
-/// Nothing gives credentials: what is said of the metadata service says little.
+/// Explains that nothing gives credentials: the metadata service's own error says little.
 pub(super) fn no_credentials() -> Explanation {
     Explanation::new(
         Kind::PermissionDenied,
@@ -187,15 +187,14 @@ pub(super) fn no_credentials() -> Explanation {
     )
 }
 
-/// The meaning of a store's or a gateway's refusal; `None` where the error's own class says as
-/// much.
+/// Explains a store's or a gateway's refusal. `None` if the error's own class says as much.
 pub(super) fn explain(text: &str) -> Option<Explanation> {
     let Some(code) = code(text) else {
         return of_status(status(text)?.0);
     };
     let Some((_, kind, reason, advice)) = CODES.iter().find(|(codes, ..)| codes.contains(&code))
     else {
-        // A code that is not known says less than a status that is.
+        // An unknown code says less than a known status.
         return of_status(status(text)?.0).filter(|why| why.kind == Kind::Unavailable);
     };
     let is_region = |region: &&str| {
@@ -211,16 +210,16 @@ pub(super) fn explain(text: &str) -> Option<Explanation> {
     Some(Explanation::new(*kind, reason, &advice))
 }
 
-/// The code of a store's answer.
+/// Returns the code in a store's answer.
 fn code(text: &str) -> Option<&str> {
     match tag(text, "Code") {
-        // The store library's word for a redirection that leads nowhere.
+        // `object_store`'s words for a redirect that leads nowhere.
         None if text.contains("incorrectly configured region") => Some("PermanentRedirect"),
         code => code,
     }
 }
 
-/// What a status means that comes without a store's code: something before the store has answered.
+/// Explains a status without a store's code: something in front of the store has answered.
 fn of_status(status: u16) -> Option<Explanation> {
     let (kind, reason, advice) = match status {
         405 => (
@@ -248,8 +247,8 @@ fn of_status(status: u16) -> Option<Explanation> {
     Some(Explanation::new(kind, reason, advice))
 }
 
-/// What the store itself said: its code and the first line of its message. Of what is no store's
-/// answer, the status and the title of the page.
+/// Returns what the store itself said: its code and the first line of its message. If a store did
+/// not answer, the status and the title of the page.
 pub(super) fn said(text: &str) -> Option<String> {
     let Some(code) = code(text) else {
         let (_, line, body) = status(text)?;
@@ -265,7 +264,7 @@ pub(super) fn said(text: &str) -> Option<String> {
     })
 }
 
-/// The status in the store library's error, as a number and with its words, and the body.
+/// Returns the status in `object_store`'s error, as a number and as a line, and the body.
 fn status(text: &str) -> Option<(u16, &str, &str)> {
     let (_, rest) = text.split_once("non-2xx status code: ")?;
     let (line, body) = rest.split_once(": ").unwrap_or((rest, ""));
@@ -291,7 +290,7 @@ pub(super) fn tag<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     Some(value.trim())
 }
 
-/// XML's own entities, as what they stand for.
+/// Replaces XML's predefined entities.
 fn unescaped(text: &str) -> String {
     let entities = [
         ("&apos;", "'"),

@@ -1,4 +1,4 @@
-//! What the factories of all clouds have in common.
+//! The factory that all clouds share.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::clients::{Clients, CreateRule};
 use super::options::{self, CloudUrl};
 use super::sink::CloudSink;
 
-/// One cloud: what is told of it, and how its clients are set up.
+/// One cloud: its description, and how its clients are set up.
 pub(super) struct Cloud {
     pub(super) scheme: &'static str,
     pub(super) summary: &'static str,

@@ -81,7 +81,7 @@ fn clients(target: CloudUrl<'_>, options: &NetworkOptions) -> Result<Clients, Si
         create_only: CreateOnly {
             rule: target.create_rule(is_google)?,
             store: client,
-            // The end of an upload takes no condition; a copy does.
+            // Completing an upload takes no condition; a copy does.
             copies: true,
         },
         stale_uploads: Some(uploads),
@@ -98,7 +98,7 @@ fn builder(target: CloudUrl<'_>) -> Result<GoogleCloudStorageBuilder, SinkError>
         builder = builder.with_application_credentials(path);
     }
     if target.flag(ANONYMOUS)? == Some(true) {
-        // The store library asks for a token all the same; an empty one is none.
+        // `object_store` still asks for a token, but does not send an empty one.
         let nobody = GcpCredential {
             bearer: String::new(),
         };
@@ -114,7 +114,7 @@ fn builder(target: CloudUrl<'_>) -> Result<GoogleCloudStorageBuilder, SinkError>
     Ok(builder)
 }
 
-/// The URL of the bucket, for what the store library has no call for.
+/// The URL of the bucket, for requests that `object_store` has no call for.
 fn bucket_url(target: CloudUrl<'_>, builder: &GoogleCloudStorageBuilder) -> Result<Url, SinkError> {
     let base = builder.get_config_value(&Key::BaseUrl);
     let base = base.unwrap_or_else(|| "https://storage.googleapis.com".to_owned());
@@ -122,7 +122,7 @@ fn bucket_url(target: CloudUrl<'_>, builder: &GoogleCloudStorageBuilder) -> Resu
     Url::parse(&url).map_err(|error| invalid(ENDPOINT.name, &error.to_string()))
 }
 
-/// Where the unfinished uploads of a bucket are listed.
+/// Requests the unfinished uploads of a bucket.
 struct GcsListing {
     bucket: Url,
     credentials: GcpCredentialProvider,

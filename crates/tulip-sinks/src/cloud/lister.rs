@@ -22,7 +22,7 @@ pub(super) struct KeyLister {
     shown: String,
     page: std::vec::IntoIter<ObjectMeta>,
     next: NextPage,
-    /// Every token so far: a list that comes back to one would never end.
+    /// Every token so far: a list that repeats one would never end.
     tokens: HashSet<String>,
 }
 
@@ -44,7 +44,7 @@ impl KeyLister {
         }
     }
 
-    /// Asks for the next page; `false` where there is none.
+    /// Fetches the next page. Returns `false` if there is none.
     async fn turn(&mut self) -> object_store::Result<bool> {
         let token = match std::mem::replace(&mut self.next, NextPage::None) {
             NextPage::First => None,
@@ -73,7 +73,7 @@ impl KeyLister {
         Ok(true)
     }
 
-    /// What is reported of an object; nothing of what is staged or was tried.
+    /// Returns the entry for an object, or `None` for a staged object or a probe's.
     fn entry(&self, path: &Path) -> Option<Listed> {
         if let Some(key) = refused_key(path) {
             let below = match self.root.as_ref() {
@@ -90,7 +90,7 @@ impl KeyLister {
             "" => path.as_ref(),
             root => path.as_ref().strip_prefix(root)?.strip_prefix('/')?,
         };
-        // What would be normalised is not the name of something that an export wrote.
+        // A key that would be normalised was not written by an export.
         match ObjectKey::new(below) {
             Ok(key) if key.as_str() == below => Some(Listed::Key(key)),
             _ => Some(self.skipped(below)),

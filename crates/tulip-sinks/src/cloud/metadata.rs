@@ -1,10 +1,10 @@
-//! What stores keep beside an object.
+//! Metadata that stores keep with an object.
 
 use object_store::{Attribute, Attributes};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use tulip_core::sink::Metadata;
 
-/// Headers carry visible ASCII; the rest, and the sign that tells of it, is percent-encoded.
+/// Headers carry printable ASCII. Everything else, and `%` itself, is percent-encoded.
 const HEADER: &AsciiSet = &CONTROLS.add(b'%');
 
 /// The name of a writer's token.
@@ -14,12 +14,12 @@ const TOKEN: &str = "tulip-write";
 #[derive(Debug, Clone)]
 pub(super) struct ObjectMetadata {
     attributes: Attributes,
-    /// Whether the store allows hyphens in metadata names; Azure wants identifiers.
+    /// Whether the store allows hyphens in metadata names; Azure requires identifiers.
     hyphens: bool,
 }
 
-/// Tells one writer's object from every other: it is stored with the object, so that a writer that
-/// has lost the store's answer can see whether the object is its own.
+/// Identifies one writer's object. It is stored with the object, so that a writer that has lost the
+/// store's answer can see whether the object is its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct WriteToken(String);
 
@@ -41,7 +41,7 @@ impl ObjectMetadata {
         self.attributes.insert(attribute, value.into());
     }
 
-    /// Adds metadata, under names and as values that headers can carry.
+    /// Adds metadata, with names and values that headers can carry.
     pub(super) fn add(&mut self, metadata: &Metadata) {
         for (name, value) in metadata {
             let value = utf8_percent_encode(value, HEADER).to_string();
@@ -53,8 +53,8 @@ impl ObjectMetadata {
         self.set(self.named(TOKEN), token.0.clone());
     }
 
-    /// Whether a store's `attributes` are those of the writer with this token; `None` where the
-    /// store keeps no metadata at all.
+    /// Returns whether a store's `attributes` are those of the writer with this token, or `None` if
+    /// the store keeps no metadata at all.
     pub(super) fn is_of(&self, token: &WriteToken, attributes: &Attributes) -> Option<bool> {
         if let Some(found) = attributes.get(&self.named(TOKEN)) {
             return Some(found.as_ref() == token.0);

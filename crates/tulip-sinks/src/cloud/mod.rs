@@ -1,8 +1,8 @@
-//! Object stores in clouds and what speaks their protocols.
+//! Cloud object stores, and stores that speak their protocols.
 //!
-//! A cloud's own module (`s3`, `gcs`, `azure`) sets up its clients; `factory` makes a sink of them.
-//! What a sink writes goes through `writer`, which cuts it into parts within a `budget`, to a
-//! `destination`, which commits it. `error` says in words what a store refuses.
+//! A cloud's own module (`s3`, `gcs`, `azure`) sets up its clients, and `factory` makes a sink of
+//! them. A sink's `writer` cuts an object into parts within a `budget` and sends them to a
+//! `destination`, which commits it. `error` explains what a store refuses.
 
 #[cfg(feature = "azure")]
 mod azure;

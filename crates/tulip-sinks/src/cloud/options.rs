@@ -1,4 +1,4 @@
-//! The options that the sinks of all clouds take.
+//! The options common to all cloud sinks.
 
 use object_store::Attribute;
 use object_store::path::Path;
@@ -8,13 +8,13 @@ use super::budget::{MIB, MemoryBudget};
 use super::clients::CreateRule;
 use super::metadata::ObjectMetadata;
 
-/// What is held in memory where the options say nothing.
+/// The budget if the options set none.
 const DEFAULT_BUDGET: MemoryBudget = MemoryBudget {
     part: 8 * MIB,
     memory: 40 * MIB,
 };
 
-/// What stores take as the smallest part of an upload.
+/// The smallest part of an upload that stores accept.
 const SMALLEST_PART: u64 = 5 * MIB;
 
 pub(super) const ENDPOINT: SinkOption = SinkOption::new(
@@ -77,7 +77,7 @@ impl CloudUrl<'_> {
         })
     }
 
-    /// The host, where the bucket stands.
+    /// The bucket, which is the URL's host.
     pub(super) fn bucket(self) -> Result<String, SinkError> {
         let scheme = self.0.scheme();
         let bucket = self.0.host().ok_or_else(|| {
@@ -96,7 +96,8 @@ impl CloudUrl<'_> {
         Ok(bucket.to_owned())
     }
 
-    /// What every object gets; `hyphens` tells whether metadata names may have them.
+    /// The storage class and metadata of every object. `hyphens` says whether metadata names may
+    /// have hyphens.
     pub(super) fn metadata(self, hyphens: bool) -> ObjectMetadata {
         let mut kept = ObjectMetadata::new(hyphens);
         if let Some(class) = self.text(STORAGE_CLASS) {
@@ -110,7 +111,7 @@ impl CloudUrl<'_> {
         kept
     }
 
-    /// Metadata names go into headers.
+    /// Refuses metadata names that headers cannot carry.
     pub(super) fn check_metadata_names(self) -> Result<(), SinkError> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         for (name, _) in self.0.options() {
@@ -138,7 +139,7 @@ impl CloudUrl<'_> {
         }
     }
 
-    /// How much is held in memory.
+    /// How much may be held in memory.
     pub(super) fn budget(self) -> Result<MemoryBudget, SinkError> {
         let part = self.size(PART_SIZE.name)?;
         let memory = self.size(MEMORY.name)?;
@@ -155,7 +156,7 @@ impl CloudUrl<'_> {
                 return Err(invalid(MEMORY.name, &what));
             }
             Some(part) => part,
-            // Little memory is spent on smaller parts first: two of them keep a line busy.
+            // With little memory, parts shrink first: two of them keep a connection busy.
             None => DEFAULT_BUDGET
                 .part
                 .min((memory_or_default / 2).max(SMALLEST_PART)),
@@ -166,7 +167,7 @@ impl CloudUrl<'_> {
         })
     }
 
-    /// Whether create-only requests are kept: by the cloud's own store, yes.
+    /// The rule for create-only requests. The cloud's own store (`is_own`) honours them.
     pub(super) fn create_rule(self, is_own: bool) -> Result<CreateRule, SinkError> {
         match self.text(CREATE_ONLY).as_deref() {
             None | Some("auto") if is_own => Ok(CreateRule::Always),
@@ -178,14 +179,15 @@ impl CloudUrl<'_> {
     }
 }
 
-/// The target without its options, as it is written.
+/// The target as written, without its options.
 pub(super) fn shown(url: &SinkUrl) -> String {
     let host = url.host().unwrap_or_default();
     let text = format!("{}://{host}{}", url.scheme(), url.path());
     text.trim_end_matches('/').to_owned()
 }
 
-/// An option whose value cannot be used. The value is not shown: it can be a secret.
+/// Returns the error for an option whose value cannot be used. The value is not shown, since it can
+/// be a secret.
 pub(super) fn invalid(name: &str, reason: &str) -> SinkError {
     let what = format!("the option {name:?} cannot be used: {reason}");
     SinkError::new(SinkErrorKind::InvalidTarget, what)

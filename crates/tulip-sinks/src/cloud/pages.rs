@@ -1,4 +1,4 @@
-//! Lists that come in pages, those that never end, and keys that would end one early.
+//! Lists that come in pages: those that never end, and keys that would end one early.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -14,9 +14,9 @@ use super::error_codes::tag;
 /// A list that cannot be followed to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BrokenList {
-    /// It says that there is more, and not where.
+    /// It says that there is more, but not where.
     NoToken,
-    /// It leads back to a page that was there already.
+    /// It leads back to an earlier page.
     Repeats,
 }
 
@@ -40,7 +40,7 @@ impl From<BrokenList> for object_store::Error {
     }
 }
 
-/// Whose list a request asks a page of.
+/// The kind of list that a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum List {
     /// S3's or Google's.
@@ -59,12 +59,12 @@ impl List {
         }
     }
 
-    /// Refuses a page that is not the last and does not name the next, and has the store library
-    /// read every key of it.
+    /// Replaces the keys that `object_store` refuses. Refuses an S3 page that is not the last but
+    /// does not name the next.
     pub(super) fn read(self, page: Bytes) -> Result<Bytes, BrokenList> {
         match self {
             Self::S3 => {
-                // The store library tells the end by the token alone.
+                // `object_store` takes a missing token for the end.
                 check(&page)?;
                 Ok(with_names(page, "Key"))
             }
@@ -73,11 +73,11 @@ impl List {
     }
 }
 
-/// What stands before a key that the store library refuses, such as `a//b`: it would take one for
-/// the end of the whole list.
+/// The prefix of the replacement for a key that `object_store` refuses, such as `a//b`. The key
+/// itself would end the whole list.
 const REFUSED: &str = ".tulip-refused-key=";
 
-/// Gives keys that the store library refuses a name that it accepts.
+/// Replaces each key that `object_store` refuses with one that it accepts.
 fn with_names(page: Bytes, tag: &str) -> Bytes {
     let Ok(text) = std::str::from_utf8(&page) else {
         return page;
@@ -106,13 +106,13 @@ fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<(&'a str, &'a s
     Some((before, inner, behind))
 }
 
-/// The key that the store library would have refused, if `path` stands for one.
+/// Returns the key that `object_store` would have refused, if `path` stands for one.
 pub(super) fn refused_key(path: &Path) -> Option<String> {
     let encoded = path.as_ref().strip_prefix(REFUSED)?;
     Some(percent_decode_str(encoded).decode_utf8_lossy().into_owned())
 }
 
-/// Refuses a page that is not the last and does not name the next.
+/// Refuses a page that is not the last but does not name the next.
 fn check(page: &[u8]) -> Result<(), BrokenList> {
     let page = String::from_utf8_lossy(page);
     let truncated = tag(&page, "IsTruncated") == Some("true");

@@ -1,4 +1,4 @@
-//! What is tried on a store before it is trusted with an archive.
+//! Probes of a store, before it is trusted with an archive.
 
 use std::sync::Arc;
 
@@ -13,22 +13,22 @@ use tulip_core::sink::SinkError;
 use super::error::{from_store, is_broken_connection};
 use super::stale_uploads::StaleUploads;
 
-/// The beginning of the names of what a probe makes.
+/// The prefix of the names of a probe's objects.
 pub(super) const PROBE: &str = ".tulip-probe";
 
-/// An upload that is tried and given up, which leaves nothing that anybody could see.
+/// A probe that creates an upload and aborts it, which leaves nothing visible.
 pub(super) struct UploadProbe {
     pub(super) store: Arc<dyn ObjectStore>,
     pub(super) uploads: Option<StaleUploads>,
     pub(super) path: Path,
-    /// Bytes of the part that is sent; without any, the upload is only asked for.
+    /// Bytes of the part that is sent. If 0, the upload is only created.
     pub(super) part: usize,
     /// The target as it is shown.
     pub(super) shown: String,
 }
 
 impl UploadProbe {
-    /// Also removes the uploads that earlier probes were killed in.
+    /// Also removes the uploads of earlier probes that were killed.
     pub(super) async fn run(&self) -> Result<(), SinkError> {
         let shown = &self.shown;
         let failed = |error| from_store(error, format!("cannot write into {shown}"));
@@ -41,7 +41,7 @@ impl UploadProbe {
         if let Some(uploads) = &self.uploads
             && let Err(error) = uploads.abort_all(&self.path).await
         {
-            // Not everybody may list uploads, and those of probes are empty.
+            // Not everybody may list uploads, and a probe's holds one part at most.
             let error = from_store(error, "cannot look for the uploads of earlier probes");
             debug!(sink = shown, %error, "what an earlier probe has left may stay");
         }
@@ -62,17 +62,17 @@ async fn drop_upload(upload: &mut dyn MultipartUpload, shown: &str) {
 /// A probe of whether a store honours create-only requests.
 pub(super) struct CreateOnlyProbe {
     pub(super) store: Arc<dyn ObjectStore>,
-    /// Of an object that nobody has.
+    /// The path of an object that nobody else has.
     pub(super) path: Path,
-    /// Whether a large object is copied to its place.
+    /// Whether a large object is copied to its path.
     pub(super) copies: bool,
     /// The target as it is shown.
     pub(super) shown: String,
 }
 
 impl CreateOnlyProbe {
-    /// Makes an object twice. A store that does not refuse the second would not refuse to replace
-    /// an archive either.
+    /// Creates an object twice. A store that does not refuse the second would replace an archive,
+    /// too.
     pub(super) async fn run(&self) -> Result<bool, SinkError> {
         let shown = &self.shown;
         let failed = |error| from_store(error, format!("cannot write into {shown}"));
@@ -80,7 +80,7 @@ impl CreateOnlyProbe {
         if made.as_ref().is_err_and(is_broken_connection) {
             made = self.put_new().await;
         }
-        // Nobody else has the name: where it is taken, our own put was not answered.
+        // Nobody else uses the name: if it is taken, the answer to our own put was lost.
         if refused(&made) {
             made = Ok(());
         }
@@ -115,7 +115,7 @@ impl CreateOnlyProbe {
         put.await.map(|_| ())
     }
 
-    /// What the end of a large object would do.
+    /// Tries to replace the object as the commit of a large one would.
     async fn replace_by_parts(&self) -> object_store::Result<()> {
         let (store, path) = (&self.store, &self.path);
         if self.copies {

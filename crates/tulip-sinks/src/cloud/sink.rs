@@ -22,18 +22,18 @@ use super::probe::{CreateOnlyProbe, PROBE, UploadProbe};
 use super::reader::BodyReader;
 use super::writer::ObjectWriter;
 
-/// A bucket or container, or what lies below a prefix of one.
+/// A bucket or container, or a prefix in one.
 pub(super) struct CloudSink {
     scheme: &'static str,
-    /// The target as it is written, without its options.
+    /// The target as written, without its options.
     shown: String,
     root: Path,
     budget: MemoryBudget,
     in_flight: InFlightLimit,
-    /// What every object gets: its storage class, metadata from options.
+    /// The storage class and metadata that options set for every object.
     metadata: ObjectMetadata,
     clients: Clients,
-    /// What trying a store of somebody else's has shown: whether it keeps create-only requests.
+    /// Whether a third-party store honours create-only requests, once that was tried.
     keeps_create_only: OnceCell<bool>,
 }
 
@@ -69,7 +69,7 @@ impl CloudSink {
         }
     }
 
-    /// What a store promises of which this is known.
+    /// Returns the capabilities of a store with this rule.
     pub(super) fn promised(rule: CreateRule) -> Capabilities {
         let capabilities = Capabilities::NONE.with_lookup().with_read();
         match rule {
@@ -83,7 +83,7 @@ impl CloudSink {
         self.parse(key.as_str())
     }
 
-    /// A path beside `key` that no other writer has.
+    /// Returns a path beside `key` that no other writer uses.
     fn staging(&self, key: &ObjectKey) -> Result<Path, SinkError> {
         let name = key.segments().last().unwrap_or_default();
         let name = staged_name(name, fastrand::u32(..));
@@ -104,7 +104,7 @@ impl CloudSink {
         })
     }
 
-    /// Where an object goes that is to be written with these options.
+    /// Returns the destination of an object that is written with these options.
     fn destination(
         &self,
         key: &ObjectKey,
@@ -134,7 +134,7 @@ impl CloudSink {
         Ok(destination)
     }
 
-    /// Whether the store keeps create-only requests; one of somebody else's is tried once.
+    /// Whether the store honours create-only requests. A third-party store is tried once.
     async fn keeps_create_only(&self) -> Result<bool, SinkError> {
         match self.clients.create_only.rule {
             CreateRule::Always => Ok(true),
@@ -159,8 +159,8 @@ impl CloudSink {
         in_task(async move { probe.run().await }).await
     }
 
-    /// Tries an upload, with a part of at least `part` bytes, and create-only requests where they
-    /// will be used.
+    /// Tries an upload with a part of at least `part` bytes, and create-only requests if `mode`
+    /// uses them.
     async fn try_writing(&self, mode: WriteMode, part: usize) -> Result<Probe, SinkError> {
         let probe = UploadProbe {
             store: self.clients.fail_fast.clone(),
@@ -178,8 +178,7 @@ impl CloudSink {
     }
 }
 
-/// Runs `work` in a task of its own: it takes back what it has made also when nobody waits for it
-/// any more.
+/// Runs `work` in its own task, so that it removes what it made even if this future is dropped.
 async fn in_task<T: Send + 'static>(
     work: impl Future<Output = Result<T, SinkError>> + Send + 'static,
 ) -> Result<T, SinkError> {

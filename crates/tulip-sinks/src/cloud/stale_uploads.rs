@@ -20,14 +20,14 @@ use super::error::{cleaned, from_store};
 use super::error_codes;
 use super::pages::BrokenList;
 
-/// How far a store's clock may be behind ours: an upload that is this much older than a writer can
-/// be its own.
+/// How far a store's clock may be behind ours: an upload that seems older than its writer by no
+/// more than this can be its own.
 const CLOCKS_DIFFER: std::time::Duration = std::time::Duration::from_secs(300);
 
-/// How to ask for the unfinished uploads of a bucket, which the store library has no call for.
+/// Requests the unfinished uploads of a bucket, which `object_store` has no call for.
 #[async_trait]
 pub(super) trait Listing: Send + Sync + 'static {
-    /// A request for the bucket itself with this query.
+    /// Builds a request for the bucket itself with this query.
     async fn request(&self, query: &[(&str, &str)]) -> object_store::Result<HttpRequest>;
 }
 
@@ -47,7 +47,7 @@ impl fmt::Debug for StaleUploads {
     }
 }
 
-/// One of them.
+/// An unfinished upload.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Upload {
@@ -56,7 +56,7 @@ struct Upload {
     initiated: Timestamp,
 }
 
-/// One page of them.
+/// One page of the list of unfinished uploads.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Page {
@@ -81,7 +81,7 @@ impl StaleUploads {
         }
     }
 
-    /// Aborts what one writer of the object at `path` has left.
+    /// Aborts what a writer of the object at `path` has left.
     pub(super) async fn discard(
         &self,
         path: &Path,
@@ -117,7 +117,7 @@ impl StaleUploads {
         self.abort_since(path, Some(earliest)).await.map_err(failed)
     }
 
-    /// Aborts all that would become the object at `path`.
+    /// Aborts all uploads to `path`.
     pub(super) async fn abort_all(&self, path: &Path) -> object_store::Result<()> {
         self.abort_since(path, None).await
     }
@@ -136,7 +136,7 @@ impl StaleUploads {
         Ok(())
     }
 
-    /// Aborts everything below `root` that was created before `before`.
+    /// Aborts all uploads below `root` that were created before `before`, and returns how many.
     pub(super) async fn sweep(
         &self,
         root: &Path,
@@ -171,7 +171,8 @@ impl StaleUploads {
         Ok(aborted)
     }
 
-    /// Aborts an upload, unless it is gone: stores tell that in many ways, so the list decides.
+    /// Aborts an upload. One that is gone is no error: stores report that in many ways, so the list
+    /// of uploads decides.
     pub(super) async fn abort(&self, path: &Path, id: &str) -> object_store::Result<()> {
         let error = match self.store.abort_multipart(path, &id.to_owned()).await {
             Ok(()) | Err(StoreError::NotFound { .. }) => return Ok(()),
@@ -183,7 +184,7 @@ impl StaleUploads {
         }
     }
 
-    /// All whose keys begin with `prefix`.
+    /// Lists all uploads whose keys begin with `prefix`.
     async fn open(&self, prefix: &str) -> object_store::Result<Vec<Upload>> {
         let mut found = Vec::new();
         let mut markers = HashSet::new();
@@ -221,7 +222,7 @@ impl StaleUploads {
             let refused = format!("the list of uploads was refused: {said}");
             let source = refused.into();
             return Err(match status.as_u16() {
-                // Some that speak the protocol have no such list.
+                // Some compatible stores have no such list.
                 501 => StoreError::NotSupported { source },
                 401 | 403 => StoreError::PermissionDenied {
                     path: "?uploads".to_owned(),

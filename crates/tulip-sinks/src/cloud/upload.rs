@@ -11,10 +11,10 @@ use object_store::{MultipartUpload, PutMultipartOptions, PutPayload, PutResult, 
 
 use super::stale_uploads::StaleUploads;
 
-/// An upload that has been created, of which parts can be sent at the same time.
+/// A created upload, whose parts can be sent concurrently.
 pub(super) struct NumberedUpload {
     store: Arc<dyn MultipartStore>,
-    /// By what it is aborted.
+    /// Aborts the upload.
     uploads: StaleUploads,
     path: Path,
     id: String,
@@ -24,7 +24,7 @@ pub(super) struct NumberedUpload {
 }
 
 impl NumberedUpload {
-    /// Asks the store for a new upload.
+    /// Creates an upload at the store.
     pub(super) async fn create(
         store: Arc<dyn MultipartStore>,
         uploads: StaleUploads,

@@ -1,5 +1,5 @@
-//! Writes one object into a store: by a single put when it is small, otherwise in parts, of which a
-//! bounded number of bytes is in flight while the next is filled.
+//! The writer of one object: in a single put if it is small, otherwise in parts, with a bounded
+//! number of bytes in flight while the next part is filled.
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -21,14 +21,14 @@ pub(super) struct ObjectWriter {
     budget: MemoryBudget,
     in_flight: InFlightLimit,
     filling: Vec<Bytes>,
-    /// Small chunks, gathered: each would hold on to the whole buffer that it was read into.
+    /// Copies of small chunks, each of which would keep alive the whole buffer it was read into.
     gathering: BytesMut,
     filled: u64,
     /// Parts sent so far.
     sent: u64,
     written: u64,
-    /// An upload that the store is asked for, in a task of its own: it may be there although nobody
-    /// waits for the answer any more, and only the answer tells how to abort it.
+    /// The creation of an upload, in its own task: the upload may exist even if nobody waits for
+    /// the answer any more, and only the answer says how to abort it.
     creating: Option<JoinHandle<Result<PartSink, SinkError>>>,
     upload: Option<Upload>,
     failed: bool,
@@ -79,7 +79,7 @@ impl ObjectWriter {
 
     async fn take(&mut self, mut chunk: Bytes) -> Result<(), SinkError> {
         while !chunk.is_empty() {
-            // A full part goes when more comes, so that an object of one part is put whole.
+            // A full part is sent only when more comes, so that an object of one part is put whole.
             if self.filled == self.part_size()? {
                 self.send_part().await?;
             }
@@ -110,7 +110,7 @@ impl ObjectWriter {
         PutPayload::from_iter(std::mem::take(&mut self.filling))
     }
 
-    /// Sends what has been filled, once there is room in flight.
+    /// Sends the filled part, once there is room in flight.
     async fn send_part(&mut self) -> Result<(), SinkError> {
         let payload = self.payload();
         let bytes = payload.content_length() as u64;
@@ -124,7 +124,7 @@ impl ObjectWriter {
         let Some(upload) = &mut self.upload else {
             return Err(ended(destination));
         };
-        // What has failed already is told now, not when everything has been read.
+        // Reports failed parts now, not after everything was read.
         while let Some(ended) = upload.in_flight.try_join_next() {
             joined(ended, destination)?;
         }
@@ -148,7 +148,7 @@ impl ObjectWriter {
         Ok(())
     }
 
-    /// Waits for the upload that the store is asked for, if it is.
+    /// Waits for the upload that is being created, if any.
     async fn created(&mut self) -> Result<(), SinkError> {
         let Some(creating) = &mut self.creating else {
             return Ok(());
@@ -160,7 +160,7 @@ impl ObjectWriter {
         Ok(())
     }
 
-    /// Sends the last part, ends the upload and makes the object visible.
+    /// Sends the last part, completes the upload and makes the object visible.
     async fn commit(&mut self) -> Result<StoredObject, SinkError> {
         if self.filled > 0 {
             self.send_part().await?;
@@ -172,7 +172,7 @@ impl ObjectWriter {
         arrived(upload, destination).await?;
         let upload = upload.parts.upload.as_mut();
         let object = destination.complete(upload, self.written).await?;
-        // From here on there is an object, no longer an upload that could be aborted.
+        // From here on there is an object, and no upload to abort.
         self.upload = None;
         self.destination.publish(object).await
     }
@@ -181,7 +181,7 @@ impl ObjectWriter {
         self.failed = true;
         self.filling.clear();
         self.gathering.clear();
-        // One that could not be created needs no abort.
+        // An upload that could not be created needs no abort.
         let _ = self.created().await;
         match self.upload.take() {
             Some(upload) => abort(upload, &self.destination.location).await,
@@ -189,7 +189,7 @@ impl ObjectWriter {
         }
     }
 
-    /// Aborts the upload after a failure, of which the first is what the caller gets.
+    /// Aborts the upload after a failure, and returns that failure's error.
     async fn after(&mut self, first: SinkError) -> SinkError {
         if let Err(error) = self.discard().await {
             let location = &self.destination.location;
@@ -207,7 +207,7 @@ async fn arrived(upload: &mut Upload, destination: &Destination) -> Result<(), S
     Ok(())
 }
 
-/// Aborts an upload; one that the store does not have any more is no error.
+/// Aborts an upload. One that the store no longer has is no error.
 async fn abort(mut upload: Upload, location: &str) -> Result<(), SinkError> {
     upload.in_flight.shutdown().await;
     let aborted = upload.parts.upload.abort().await;
@@ -236,7 +236,7 @@ fn ended(destination: &Destination) -> SinkError {
 }
 
 impl Drop for ObjectWriter {
-    /// Without an abort, an upload would wait at the store, unseen and paid for.
+    /// Aborts the upload, which would otherwise stay at the store, unseen and paid for.
     fn drop(&mut self) {
         let (upload, creating) = (self.upload.take(), self.creating.take());
         if upload.is_none() && creating.is_none() {
@@ -270,7 +270,7 @@ impl SinkWriter for ObjectWriter {
         if self.failed {
             return Err(ended(&self.destination));
         }
-        // A write that is dropped half-way has lost bytes: the writer must not be closed then.
+        // A write that is dropped half-way has lost bytes, so the writer must not be closed.
         self.failed = true;
         match self.take(chunk).await {
             Ok(()) => {
@@ -296,7 +296,7 @@ impl SinkWriter for ObjectWriter {
         is_one_part && self.creating.is_none() && self.upload.is_none()
     }
 
-    /// Another process cannot resume a store's upload; its parts only arrive.
+    /// Only waits for the parts in flight: another process cannot resume a store's upload.
     async fn checkpoint(&mut self) -> Result<Option<u64>, SinkError> {
         if self.failed {
             return Err(ended(&self.destination));
@@ -315,8 +315,8 @@ impl SinkWriter for ObjectWriter {
         }
     }
 
-    /// Stores take metadata when an upload is created: what comes later is kept only beside objects
-    /// that are put whole.
+    /// Stores take metadata when an upload is created. Later metadata is kept only for objects that
+    /// are put whole.
     fn annotate(&mut self, metadata: &Metadata) {
         self.destination.annotate(metadata);
     }

@@ -1,4 +1,4 @@
-//! A staged file gets its name.
+//! The commit of a staged file to its final name.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -12,8 +12,8 @@ use super::error::{from_io, is_a_folder, is_no_file};
 use super::staged_file::{StagedFile, remove};
 use super::{folder, sys};
 
-/// Where a file goes, and whether it may replace another there. A link there is replaced itself,
-/// not what it leads to.
+/// Where a file goes, and whether it may replace another there. A link there is itself replaced,
+/// not what it points to.
 #[derive(Debug, Clone)]
 pub(super) struct Destination {
     pub(super) file: PathBuf,
@@ -21,7 +21,7 @@ pub(super) struct Destination {
 }
 
 impl Destination {
-    /// Refuses what the commit would refuse, while nothing has been downloaded yet.
+    /// Refuses what the commit would refuse, before anything is downloaded.
     pub(super) fn check(&self) -> Result<(), SinkError> {
         let what = || format!("cannot write {}", self.file.display());
         match fs::symlink_metadata(&self.file) {
@@ -41,7 +41,8 @@ impl Destination {
     }
 
     /// Syncs a staged file of `bytes` bytes, renames it and syncs the folder, unless nobody waits
-    /// for that any more by the time it is synced. After an error the staged file is gone.
+    /// for that any more once the file is synced. After an error the staged file is gone, unless
+    /// nobody waited and a checkpoint has kept it.
     pub(super) fn commit(
         &self,
         mut staged: StagedFile,
@@ -50,7 +51,7 @@ impl Destination {
     ) -> Result<StoredObject, SinkError> {
         let ready = self.make_ready(&mut staged, bytes);
         if ready.is_ok() && !is_waited_for() {
-            // The drop of a staged file removes it, or keeps it after a checkpoint.
+            // Dropping the staged file removes it, or keeps it after a checkpoint.
             return Err(self.error("the export that wrote it has ended"));
         }
         let renamed = ready.and_then(|stored| {
@@ -122,8 +123,8 @@ impl Destination {
     }
 }
 
-/// What is known of a stored file. The entity tag has its number, time and size, as Apache's has:
-/// it stays the same when the file is renamed.
+/// The size and entity tag of a stored file. Like Apache's, the tag consists of the file's number,
+/// modification time and size, so it survives a rename.
 pub(super) fn stored(metadata: &Metadata) -> StoredObject {
     let modified = metadata.modified().ok();
     let modified = modified.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
@@ -132,9 +133,9 @@ pub(super) fn stored(metadata: &Metadata) -> StoredObject {
     StoredObject::new(bytes).with_etag(Some(format!("\"{number:x}-{micros:x}-{bytes:x}\"")))
 }
 
-/// Renames `from` to `to`, or fails with [`io::ErrorKind::AlreadyExists`] where something has that
-/// name. By a hard link where the file system has no such rename, and with
-/// [`io::ErrorKind::Unsupported`] where it has neither.
+/// Renames `from` to `to`, or fails with [`io::ErrorKind::AlreadyExists`] if that name is taken.
+/// Uses a hard link if the file system has no such rename, and fails with
+/// [`io::ErrorKind::Unsupported`] if it has neither.
 pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     match sys::rename_no_replace(from, to) {
         Err(error) if sys::is_unsupported(&error) => link_new(from, to),
@@ -145,7 +146,7 @@ pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
 fn link_new(from: &Path, to: &Path) -> io::Result<()> {
     match fs::hard_link(from, to) {
         Ok(()) => {}
-        // A network file system can lose the answer, ask again, and find the link that it made.
+        // A network file system can lose the answer, retry, and find the link that it made.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             match (fs::symlink_metadata(from), fs::symlink_metadata(to)) {
                 (Ok(from), Ok(to)) if cfg!(unix) && sys::is_same_file(&from, &to) => {}

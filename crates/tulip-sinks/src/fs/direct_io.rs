@@ -1,5 +1,5 @@
-//! Direct I/O (`O_DIRECT`): the disk takes bytes from where they lie in our memory, without the
-//! page cache and its copy. They must lie in memory as in the file, seen modulo a block.
+//! Direct I/O (`O_DIRECT`): the disk reads the bytes from our memory, without a copy in the page
+//! cache. Their address and their offset in the file must be equal modulo a block.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice};
@@ -14,12 +14,12 @@ use rustix::io::Errno;
 
 use super::sys::{flags, is_same_file, write_all_at};
 
-/// A multiple of what nearly every disk and file system ask for. Others refuse, and get their bytes
-/// through the page cache.
+/// A multiple of the alignment that nearly every disk and file system requires. The others refuse a
+/// write and get its bytes through the page cache.
 const BLOCK: usize = 4096;
 
-/// Bytes that are not aligned are copied into buffers of this size: few calls, and memory that the
-/// allocator has at hand.
+/// Unaligned bytes are copied into buffers of this size: large enough for few calls, small enough
+/// that the allocator has the memory at hand.
 const BUFFER: usize = 256 * 1024;
 
 /// The system takes no more slices at once (`IOV_MAX`).
@@ -29,13 +29,13 @@ const MAX_SLICES: usize = 1024;
 #[derive(Debug)]
 pub(super) struct DirectIo {
     file: File,
-    /// The file system has refused a write.
+    /// Whether the file system has refused a write.
     refused: AtomicBool,
 }
 
 impl DirectIo {
-    /// Opens `file`, which lies at `path`, a second time. `None` where its file system has no
-    /// direct I/O, or another file is there by now.
+    /// Opens `file`, which is at `path`, a second time. `None` if its file system has no direct
+    /// I/O, or if another file is at `path` by now.
     pub(super) fn open(path: &Path, file: &File) -> Option<Self> {
         let opened = OpenOptions::new()
             .write(true)
@@ -49,8 +49,8 @@ impl DirectIo {
         })
     }
 
-    /// Writes `chunks` from byte `at` on. A block that is not written whole goes through the page
-    /// cache of `cached`, which writes the rest: no block is written both ways.
+    /// Writes `chunks` from byte `at` on. A partial block goes through the page cache, by `cached`,
+    /// and so does the rest of that block later: no block is written both ways.
     pub(super) fn write(&self, cached: &File, chunks: &[Bytes], at: u64) -> io::Result<()> {
         let (aligned, rest) = chunks.split_at(aligned_chunks(chunks, at));
         self.write_vectored(cached, aligned, at)?;
@@ -69,11 +69,11 @@ impl DirectIo {
         self.write_slice(cached, buffer.bytes(), buffer.at)
     }
 
-    /// Writes aligned chunks of whole blocks, by as few calls as possible.
+    /// Writes aligned chunks of whole blocks in as few calls as possible.
     fn write_vectored(&self, cached: &File, chunks: &[Bytes], mut at: u64) -> io::Result<()> {
         for chunks in chunks.chunks(MAX_SLICES) {
             let slices: Vec<_> = chunks.iter().map(|chunk| IoSlice::new(chunk)).collect();
-            // What this call does not write, for whatever reason, is written below.
+            // Whatever this call does not write is written below.
             let mut written = match self.refused.load(Ordering::Relaxed) {
                 false => rustix::io::pwritev(&self.file, &slices, at).unwrap_or(0),
                 true => 0,
@@ -121,7 +121,7 @@ fn distance_to_block(at: u64) -> usize {
     usize::try_from(at.next_multiple_of(BLOCK as u64) - at).unwrap_or(0)
 }
 
-/// How many chunks, counted from the first, are aligned and whole blocks.
+/// How many of the first chunks are aligned and consist of whole blocks.
 fn aligned_chunks(chunks: &[Bytes], at: u64) -> usize {
     let is_aligned = |chunk: &&Bytes| {
         chunk.len().is_multiple_of(BLOCK) && chunk.as_ptr().align_offset(BLOCK) == 0
@@ -132,12 +132,12 @@ fn aligned_chunks(chunks: &[Bytes], at: u64) -> usize {
     }
 }
 
-/// Bytes copied to where they are aligned.
+/// A copy of bytes at an aligned address.
 struct AlignedBuffer {
-    /// Where they start in the file.
+    /// The bytes' offset in the file.
     at: u64,
     memory: Vec<u8>,
-    /// Where they start in `memory`.
+    /// The bytes' start in `memory`.
     start: usize,
 }
 
@@ -162,7 +162,7 @@ impl AlignedBuffer {
         rest
     }
 
-    /// The end of a block, so that the next bytes start with one.
+    /// The buffer's end, which is the end of a block, so that the next bytes start a block.
     fn end(&self) -> usize {
         self.aligned() + BUFFER
     }
@@ -195,7 +195,7 @@ mod tests {
 
     use super::*;
 
-    /// `bytes` in memory, aligned as at `at` in a file or not.
+    /// `bytes` in memory, aligned like offset `at` in a file, or unaligned.
     fn lay(bytes: &[u8], at: u64, aligned: bool) -> Bytes {
         let mut memory = BytesMut::zeroed(bytes.len() + 3 * BLOCK);
         let offset = usize::try_from(at).unwrap() % BLOCK + if aligned { 0 } else { 8 };

@@ -1,4 +1,4 @@
-//! From I/O errors to a sink's.
+//! The mapping from I/O errors to sink errors.
 
 use std::io;
 
@@ -9,7 +9,7 @@ pub(super) fn from_io(error: io::Error, what: impl Into<String>) -> SinkError {
     use io::ErrorKind as Io;
     let sink_error = SinkError::new(kind_of(error.kind()), what);
     match error.kind() {
-        // The words of the kind say all that the system's would.
+        // The kind's message says all that the system's would.
         Io::StorageFull => sink_error,
         Io::QuotaExceeded => sink_error.with_reason(
             "the disk quota is used up",
@@ -32,12 +32,12 @@ pub(super) fn from_io(error: io::Error, what: impl Into<String>) -> SinkError {
     }
 }
 
-/// The same error, for a target whose name a folder has.
+/// Explains that the target is a folder.
 pub(super) fn is_a_folder(error: SinkError) -> SinkError {
     error.with_reason("it is a folder", "choose another name, or move the folder")
 }
 
-/// The same error, for a target whose name a dangling link, a pipe or a device has.
+/// Explains that the target is a dangling link, a pipe or a device.
 pub(super) fn is_no_file(error: SinkError) -> SinkError {
     error.with_reason(
         "it is a dangling link, or not a regular file",
@@ -53,7 +53,7 @@ fn kind_of(kind: io::ErrorKind) -> SinkErrorKind {
         Io::AlreadyExists => SinkErrorKind::AlreadyExists,
         Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge => SinkErrorKind::StorageFull,
         Io::NotADirectory | Io::IsADirectory | Io::InvalidFilename => SinkErrorKind::InvalidTarget,
-        // Of network file systems, mostly.
+        // Mostly from network file systems.
         Io::TimedOut
         | Io::Interrupted
         | Io::StaleNetworkFileHandle

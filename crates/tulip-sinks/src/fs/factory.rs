@@ -1,4 +1,4 @@
-//! Makes sinks from `file://` URLs.
+//! The factory of sinks for `file://` URLs.
 
 use std::sync::Arc;
 

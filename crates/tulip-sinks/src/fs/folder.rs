@@ -6,8 +6,8 @@ use std::path::Path;
 
 use super::sys;
 
-/// Creates `folder` and what is missing above it, and syncs each into its parent: a file would not
-/// survive a loss of power in a folder that does not.
+/// Creates `folder` and its missing parents, and syncs the parent of each: a file does not survive
+/// a power loss if its folder does not.
 pub(super) fn create(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
@@ -23,7 +23,7 @@ pub(super) fn create(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Syncs the entries of `folder` to disk. Some file systems have no such thing; that is no failure.
+/// Syncs the entries of `folder` to disk. A file system that does not support that is no error.
 pub(super) fn sync(folder: &Path) -> io::Result<()> {
     match sys::sync_folder(folder) {
         Err(error) if sys::is_unsupported(&error) => {

@@ -1,4 +1,4 @@
-//! Lists the keys of all files below a folder.
+//! The list of the keys of all files below a folder.
 
 use std::collections::VecDeque;
 use std::io;
@@ -12,15 +12,15 @@ use walkdir::{DirEntry, WalkDir};
 use super::error::from_io;
 use super::{blocking, names};
 
-/// Entries that one blocking call finds.
+/// The most entries that one blocking call returns.
 const BATCH: usize = 256;
 
 /// A path is shown with at most this many characters.
 const SHOWN: usize = 500;
 
-/// Walks through a folder and what lies below, also behind links to other folders.
+/// Walks a folder and everything below it, following links to other folders.
 pub(super) struct FileLister {
-    /// `None` while it is at work, and after a failure.
+    /// `None` during a blocking call, and after a failure.
     walk: Option<Walk>,
     found: VecDeque<Listed>,
 }
@@ -61,7 +61,7 @@ impl SinkLister for FileLister {
 }
 
 impl Walk {
-    /// The next entries; none at the end.
+    /// Returns the next entries, or none at the end.
     fn next_batch(&mut self) -> Result<VecDeque<Listed>, SinkError> {
         let mut found = VecDeque::new();
         while found.len() < BATCH
@@ -81,7 +81,7 @@ impl Walk {
             return None;
         }
         if is_folder && entry.file_name().to_str().is_none() {
-            // Nothing below it has a key either; it is named once.
+            // Nothing below it has a key either, so it is reported once.
             self.entries.skip_current_dir();
             return Some(no_key(entry.path(), "its name is not UTF-8"));
         }
@@ -94,7 +94,8 @@ impl Walk {
         }
     }
 
-    /// What becomes of an entry that cannot be looked at. Without the root there is nothing at all.
+    /// Reports an entry that cannot be read, or fails if it is the root. A missing root lists
+    /// nothing.
     fn skipped(&self, error: walkdir::Error) -> Result<Option<Listed>, SinkError> {
         let path = error.path().unwrap_or(&self.root).to_owned();
         let what = format!("cannot list {}", shown(&path));
@@ -123,7 +124,7 @@ impl Walk {
     }
 }
 
-/// The key of a file, or why it has none.
+/// Returns the key of a file, or why it has none.
 fn key(root: &Path, path: &Path) -> Result<ObjectKey, String> {
     let below = path.strip_prefix(root).unwrap_or(path);
     let mut text = String::new();
@@ -152,7 +153,7 @@ fn skipped(path: &Path, kind: SinkErrorKind, what: &str, why: &str) -> Listed {
     Listed::skipped(shown(path), reason)
 }
 
-/// A name that somebody else gave, fit to be shown.
+/// A path from outside, made fit for display.
 pub(super) fn shown(path: &Path) -> String {
     one_line(&path.to_string_lossy(), SHOWN)
 }

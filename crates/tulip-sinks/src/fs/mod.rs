@@ -1,8 +1,9 @@
 //! Local files: staged beside their target, synced to disk, then renamed.
 //!
-//! `factory` makes the sink, `sink` implements the contract. A `writer` gathers chunks into
-//! `part`s, writes them into a `staged_file` at their offsets (by `direct_io` where the file system
-//! has it), and `commit` gives the file its name. `sys` has what differs between operating systems.
+//! `factory` makes the sink, and `sink` implements the contract. A `writer` gathers chunks into
+//! `part`s and writes them into a `staged_file` at their offsets (with `direct_io` if the file
+//! system supports it). `commit` then gives the file its name. `sys` holds what differs between
+//! operating systems.
 
 mod blocking;
 mod commit;

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 
 use tulip_core::sink::staged_target;
 
-/// The start of the names of files that a probe makes.
+/// The prefix of the names of a probe's files.
 pub(super) const PROBE: &str = ".tulip-probe";
 
 pub(super) fn is_staged(name: &OsStr) -> bool {

@@ -8,15 +8,15 @@ use tulip_core::sink::{Capabilities, SinkError, SinkErrorKind, SinkOption, SinkU
 
 const MIB: u64 = 1024 * 1024;
 
-/// Bytes of one write. Large enough that a disk is asked seldom, small enough that two in flight
+/// Bytes of one write: large enough for few requests to the disk, small enough that two in flight
 /// keep it busy without much memory.
 const PART: u64 = 2 * MIB;
-/// The part that is filled, and two in flight.
+/// The part being filled, and two in flight.
 const MEMORY: u64 = 3 * PART;
 const LARGEST_PART: u64 = 2048 * MIB;
-/// No disk needs more writes in flight, whatever memory is allowed.
+/// No disk needs more writes in flight, however much memory is allowed.
 const MOST_IN_FLIGHT: u64 = 64;
-/// Parts are multiples of what direct I/O writes.
+/// Parts are multiples of a block of direct I/O.
 const BLOCK: u64 = 4096;
 
 pub(super) const OPTIONS: [SinkOption; 2] = [
@@ -42,7 +42,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities::NONE
     .with_resume();
 
 /// How many bytes are gathered for one write, and how many writes are in flight. Neither depends on
-/// how large an archive is, or is said to be.
+/// the real or announced size of an archive.
 #[derive(Debug, Clone)]
 pub(super) struct Limits {
     /// Bytes of one write: a multiple of 4096.

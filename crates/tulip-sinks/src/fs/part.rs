@@ -9,7 +9,7 @@ const COPY_BELOW: usize = 16 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct Part {
     chunks: Vec<Bytes>,
-    /// Small chunks, copied: each would keep the whole buffer alive that it was read into.
+    /// Copies of small chunks, each of which would keep alive the whole buffer it was read into.
     small: BytesMut,
     length: usize,
 }
@@ -30,7 +30,7 @@ impl Part {
         }
     }
 
-    /// All chunks; the part is empty again.
+    /// Returns all chunks, and leaves the part empty.
     pub(super) fn take(&mut self) -> Vec<Bytes> {
         self.close_small();
         self.length = 0;

@@ -1,4 +1,4 @@
-//! Tries, in the target folder, all that a commit needs.
+//! A probe of the target folder for everything that a commit needs.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
@@ -13,15 +13,15 @@ use super::options::CAPABILITIES;
 use super::staged_file::remove;
 use super::{folder, names, sys};
 
-/// Where a file system has no locks, files of this age were left by a probe that was killed: one
-/// takes milliseconds.
+/// If a file system has no locks, files older than this were left by a killed probe: a probe takes
+/// milliseconds.
 const STALE: Duration = Duration::from_secs(3600);
 
-/// How often another probe may take our files for those of one that was killed: it can do so
-/// between their creation and their lock.
+/// How often a probe is tried: another probe can take our files for those of a killed one and
+/// remove them between their creation and their lock.
 const ATTEMPTS: u32 = 5;
 
-/// What the file system of `folder` can do. The folder is created where it is missing.
+/// Returns what the file system of `folder` can do. Creates the folder if it is missing.
 pub(super) fn probe(folder: &Path) -> Result<Capabilities, SinkError> {
     let mut attempt = 1;
     loop {
@@ -50,7 +50,7 @@ fn probe_once(folder: &Path) -> Result<Capabilities, SinkError> {
     renamed.map_err(failed("rename a file in the folder"))?;
     let creates = files.tries_create_only();
     let creates = creates.map_err(failed("rename a file in the folder"))?;
-    // Both at the end, one after the other: a busy disk is waited for only once.
+    // Both syncs come last, one after the other, so that a busy disk is waited for only once.
     files.sync().map_err(failed("write into the folder"))?;
     folder::sync(folder).map_err(failed("sync the folder"))?;
     let ignores_unicode_form = files.is_there_in_another_unicode_form();
@@ -63,9 +63,9 @@ fn probe_once(folder: &Path) -> Result<Capabilities, SinkError> {
     Ok(capabilities)
 }
 
-/// The files of one probe, removed when this is dropped. They are locked, which tells other probes
-/// that this one is alive. Their names look staged, so that nobody takes them for archives, and a
-/// sweep removes them.
+/// The files of one probe, removed when this is dropped. Their locks show other probes that this
+/// one is alive. Their names look staged, so that nobody takes them for archives, and a sweep
+/// removes them.
 struct ProbeFiles {
     folder: PathBuf,
     unique: u32,
@@ -98,13 +98,13 @@ impl ProbeFiles {
         Ok(())
     }
 
-    /// Syncs what was created last.
+    /// Syncs the file that was created last.
     fn sync(&self) -> io::Result<()> {
         self.locked.last().map_or(Ok(()), File::sync_all)
     }
 
-    /// Whether a file can be given a name only if nobody has it. A file system that replaces it all
-    /// the same is found out here. `second` is there when this is called.
+    /// Whether a file can be given a name only if that name is free. This also detects a file
+    /// system that replaces a file anyway. `second` must exist.
     fn tries_create_only(&mut self) -> io::Result<bool> {
         self.create()?;
         match rename_new(&self.first, &self.second) {
@@ -123,8 +123,8 @@ impl ProbeFiles {
         fs::symlink_metadata(self.folder.join(upper)).is_ok()
     }
 
-    /// Whether "é" as one character and as two is the same name. A file system that does not take
-    /// such names does not mix them up either.
+    /// Whether "é" as one character and as two characters is the same name. A file system that
+    /// refuses such names does not mix them up either.
     fn is_there_in_another_unicode_form(&self) -> bool {
         let path = |letter: &str| {
             let name = format!("{}-{letter}", &names::PROBE[1..]);
@@ -144,12 +144,12 @@ impl ProbeFiles {
 
 impl Drop for ProbeFiles {
     fn drop(&mut self) {
-        // After a failure, which is reported. After a success they are gone.
+        // Only needed after a failure, which is reported; after a success the files are gone.
         let _ = self.remove();
     }
 }
 
-/// Removes what probes that were killed have left.
+/// Removes the files of killed probes.
 fn remove_stale(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         if names::is_probe(&entry.file_name()) && is_stale(&entry.path()).unwrap_or(false) {
@@ -158,7 +158,7 @@ fn remove_stale(folder: &Path) {
     }
 }
 
-/// Whether no process holds the lock of a probe file any more.
+/// Whether no process holds the lock of a probe file any more, or, without locks, it is too old.
 fn is_stale(path: &Path) -> io::Result<bool> {
     let file = sys::open_without_links(path)?;
     match file.try_lock() {
@@ -180,7 +180,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut files = ProbeFiles::new(folder.path());
         files.create().unwrap();
-        // Nothing has the second name, as if it had been replaced.
+        // Nothing has the second name, so the rename succeeds, as if it had replaced a file.
         fs::remove_file(&files.first).unwrap();
         assert!(!files.tries_create_only().unwrap());
     }

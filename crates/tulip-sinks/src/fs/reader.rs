@@ -1,4 +1,4 @@
-//! Reads a file.
+//! The reader of a stored file.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -11,18 +11,18 @@ use tulip_core::sink::{SinkError, SinkErrorKind, SinkReader};
 use super::error::from_io;
 use super::{blocking, sys};
 
-/// Bytes of one read.
+/// The most bytes of one read.
 const CHUNK: usize = 1024 * 1024;
 
 /// Reads a file from its first byte.
 pub(super) struct FileReader {
     path: PathBuf,
-    /// `None` while it is read from, and after a failure.
+    /// `None` during a read, and after a failure.
     file: Option<io::Take<File>>,
 }
 
 impl FileReader {
-    /// Opens a stored file; `None` where there is none. What is no regular file is not stored.
+    /// Opens a stored file. `None` if there is none, or something other than a regular file.
     pub(super) async fn open(path: PathBuf) -> Result<Option<Self>, SinkError> {
         blocking::run(move || {
             let opened = sys::open_to_read(&path)
@@ -43,7 +43,7 @@ impl FileReader {
     }
 }
 
-/// Whether a path leads to nothing: no such name, or a file where a folder would be.
+/// Whether a path does not exist: there is no such name, or one of its parents is a file.
 pub(super) fn is_nothing(error: &io::Error) -> bool {
     let nothing = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
     nothing.contains(&error.kind())

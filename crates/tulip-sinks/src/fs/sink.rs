@@ -27,9 +27,9 @@ use super::{blocking, probe, sweep};
 pub(super) struct FsSink {
     folder: PathBuf,
     limits: Limits,
-    /// What a probe has shown.
+    /// The result of the probe.
     probed: OnceCell<Capabilities>,
-    /// Folders that were swept of stale files already.
+    /// Folders that were already swept of stale files.
     swept: Mutex<BTreeSet<PathBuf>>,
 }
 
@@ -53,7 +53,8 @@ impl FsSink {
         self.probed.get_or_try_init(run).await.copied()
     }
 
-    /// The destination of `key`, unless the file system cannot keep what `options` ask for.
+    /// Returns the destination of `key`, or an error if the file system does not support what
+    /// `options` ask for.
     async fn destination(
         &self,
         key: &ObjectKey,
@@ -71,14 +72,14 @@ impl FsSink {
         Ok(Destination { file, mode })
     }
 
-    /// Whether `folder` is to be swept: once for each sink.
+    /// Whether `folder` has yet to be swept, which happens once per sink. Marks it as swept.
     fn is_unswept(&self, folder: &Path) -> bool {
         let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
         !swept.contains(folder) && swept.insert(folder.to_owned())
     }
 
-    /// The staged file of an earlier writer of `key`. A resume token from outside that names
-    /// anything else names nothing.
+    /// Returns the staged file of an earlier writer of `key`. `None` if the resume token, which
+    /// comes from outside, names anything else.
     fn staged(&self, key: &ObjectKey, left: &StaleUpload) -> Option<PathBuf> {
         let name = left.resume_token.as_deref()?;
         let file = self.path(key);
@@ -101,8 +102,7 @@ impl Sink for FsSink {
         CAPABILITIES
     }
 
-    /// Creates the folder where it is missing, then creates, syncs, renames and removes files in
-    /// it.
+    /// Creates the folder if it is missing, then creates, syncs, renames and removes files in it.
     async fn probe(&self, _: WriteMode) -> Result<Probe, SinkError> {
         self.probed().await.map(Probe::checked)
     }
@@ -175,7 +175,7 @@ impl Sink for FsSink {
         })
         .await?;
         Ok(opened.map(|(file, staged)| {
-            // The very file that is written: another that takes its name meanwhile is never read.
+            // A handle of the file itself: another that takes its name meanwhile is never read.
             let kept = FileReader::new(staged.path().to_owned(), file, bytes);
             let writer = FileWriter::resume(destination, staged, bytes, self.limits.clone());
             Resumed::new(Box::new(writer), Box::new(kept))

@@ -17,18 +17,18 @@ use super::{folder, sys};
 pub(super) enum Caching {
     /// Through the page cache: best for small files.
     PageCache,
-    /// Past it, where the file system can. An archive is not read again soon; in the page cache it
-    /// would push out what is, and cost a copy of each byte.
+    /// Past the page cache, if the file system can. An archive is not read again soon: in the cache
+    /// it would only evict files that are, and cost a copy of each byte.
     Direct,
 }
 
-/// A file that is being written. It is removed when this is dropped, unless it is to be kept.
+/// A file that is being written. Dropping this removes the file, unless it is to be kept.
 #[derive(Debug)]
 pub(super) struct StagedFile {
     path: PathBuf,
     file: Arc<OpenFile>,
-    /// A resumed file can have more bytes than are used. They are cut off by the first change, not
-    /// before: until then the caller checks what is there.
+    /// Whether a resumed file has more bytes than are used. The first change cuts them off, not the
+    /// resume: until then the caller checks the bytes.
     has_excess: bool,
     keep: bool,
 }
@@ -42,7 +42,7 @@ pub(super) struct OpenFile {
 }
 
 impl StagedFile {
-    /// Creates the file, and the folders that it lies in where they are missing.
+    /// Creates the file, and its missing folders.
     pub(super) fn create(path: PathBuf, caching: Caching) -> io::Result<Self> {
         let file = match create_new(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -64,9 +64,9 @@ impl StagedFile {
         })
     }
 
-    /// Opens what an earlier writer has staged, to continue after its first `bytes`. `None` unless
-    /// it is a regular file of our own, reached through no link and under one name, with as many
-    /// bytes: a file that was linked to its target is visible already.
+    /// Opens a file that an earlier writer staged, to continue after its first `bytes`. `None`
+    /// unless it is our own regular file with at least that many bytes, is not a link, and has only
+    /// one name: a file that was hard-linked to its target is already visible.
     pub(super) fn resume(path: PathBuf, bytes: u64) -> io::Result<Option<Self>> {
         let file = match sys::open_without_links(&path) {
             Ok(file) => file,
@@ -81,7 +81,7 @@ impl StagedFile {
             file: Arc::new(OpenFile::new(file, &path, Caching::Direct)),
             path,
             has_excess: metadata.len() > bytes,
-            // As after the checkpoint that kept it.
+            // Like after the checkpoint that kept it.
             keep: true,
         }))
     }
@@ -94,7 +94,7 @@ impl StagedFile {
         self.file.clone()
     }
 
-    /// The same file, to be read.
+    /// Returns another handle of the file, to read it.
     pub(super) fn to_read(&self) -> io::Result<File> {
         self.file.file.try_clone()
     }
@@ -116,7 +116,7 @@ impl StagedFile {
         self.has_excess
     }
 
-    /// Cuts off what is behind the first `bytes` of a resumed file.
+    /// Truncates a resumed file to its first `bytes`.
     pub(super) fn cut(&mut self, bytes: u64) -> io::Result<()> {
         if self.has_excess {
             self.file.file.set_len(bytes)?;
@@ -130,7 +130,7 @@ impl StagedFile {
         self.file.file.sync_all()
     }
 
-    /// A drop leaves the file from now on.
+    /// Makes a drop leave the file.
     pub(super) fn keep(&mut self) {
         self.keep = true;
     }
@@ -197,7 +197,7 @@ impl OpenFile {
     }
 }
 
-/// Creates a file that does not exist; a link in its place counts as one that does.
+/// Creates a file that must not exist. A link in its place counts as existing.
 fn create_new(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
@@ -206,13 +206,14 @@ fn create_new(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Whether a staged file cannot be opened because it is not there, or something else is.
+/// Whether a staged file cannot be opened because it is missing, or because something else has its
+/// name.
 fn is_something_else(path: &Path, error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound
         || fs::symlink_metadata(path).is_ok_and(|found| !found.is_file())
 }
 
-/// Removes a staged file; one that is gone already is no error.
+/// Removes a staged file. One that is already gone is no error.
 pub(super) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),

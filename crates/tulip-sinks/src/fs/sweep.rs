@@ -1,4 +1,4 @@
-//! Removes staged files that killed runs have left.
+//! The removal of staged files left by killed runs.
 
 use std::io;
 use std::path::Path;
@@ -13,15 +13,14 @@ use super::lister::shown;
 use super::names;
 use super::staged_file::remove;
 
-/// After this time without a write, no writer is at work on a staged file any more, and none
-/// resumes it: a download that stalls is given up far sooner, and an export is resumed within
-/// hours.
+/// A staged file without a write for this long is abandoned: a stalled download is given up far
+/// sooner, and an export is resumed within hours.
 pub(super) const STALE: Duration = Duration::from_secs(24 * 3600);
 
-/// As many places are named that could not be looked at.
+/// The most failed paths that an error names.
 const NAMED: usize = 5;
 
-/// Removes stale files from `folder` itself. What cannot be read or removed is left.
+/// Removes stale files from `folder` itself. Files that cannot be read or removed stay.
 pub(super) fn sweep_folder(folder: &Path) {
     let before = SystemTime::now() - STALE;
     for entry in WalkDir::new(folder).max_depth(1).into_iter().flatten() {
@@ -32,11 +31,11 @@ pub(super) fn sweep_folder(folder: &Path) {
     }
 }
 
-/// Removes what was staged in `root` or below and last written before `before`, and returns how
-/// many files that were. Links to folders are not followed.
+/// Removes files that were staged in `root` or below and last written before `before`, and returns
+/// how many it removed. Links to folders are not followed.
 ///
 /// # Errors
-/// After everything else was done, an error that names what could not be looked at or removed.
+/// Names the paths that could not be read or removed, after everything else was done.
 pub(super) fn sweep_all(root: &Path, before: SystemTime) -> Result<u64, SinkError> {
     let (mut removed, mut failures) = (0, Vec::new());
     for entry in WalkDir::new(root) {

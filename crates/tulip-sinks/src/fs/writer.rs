@@ -1,4 +1,5 @@
-//! One file on its way: parts written in order of their offsets, a bounded number at a time.
+//! The writer of one file: parts are written in the order of their offsets, a bounded number at a
+//! time.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use super::options::Limits;
 use super::part::Part;
 use super::staged_file::{Caching, OpenFile, StagedFile};
 
-/// A file of fewer bytes, such as a receipt, goes through the page cache: that is cheaper than a
+/// A file with fewer bytes, such as a receipt, goes through the page cache, which is cheaper than a
 /// direct write.
 const SMALL: usize = 256 * 1024;
 
@@ -24,11 +25,11 @@ pub(super) struct FileWriter {
     destination: Destination,
     staged_path: PathBuf,
     limits: Limits,
-    /// What has not been handed to a write yet.
+    /// The bytes that were not handed to a write yet.
     part: Part,
     /// Where `part` starts in the file.
     at: u64,
-    /// Whether the whole file is one part, by the size that was announced.
+    /// Whether the whole file is one part, according to its announced size.
     is_one_part: bool,
     /// `None` until the first write. A file of one part is written whole by [`SinkWriter::close`].
     staged: Option<StagedFile>,
@@ -51,13 +52,13 @@ impl FileWriter {
         }
     }
 
-    /// The same writer, for a file of which this size was announced.
+    /// Sets the announced size of the file, if it is known.
     pub(super) fn announced(mut self, bytes: Option<u64>) -> Self {
         self.is_one_part = bytes.is_some_and(|bytes| bytes <= self.limits.part as u64);
         self
     }
 
-    /// A writer behind the first `bytes` of a file that is staged already.
+    /// Creates a writer that continues after the first `bytes` of a staged file.
     pub(super) fn resume(
         destination: Destination,
         staged: StagedFile,
@@ -71,8 +72,8 @@ impl FileWriter {
         writer
     }
 
-    /// Bytes that the part still takes. Parts end at multiples of their size, so that a resumed
-    /// file is written in whole blocks again soon.
+    /// The bytes that the part still takes. Parts end at multiples of their size, so that a resumed
+    /// file is soon written in whole blocks again.
     fn room(&self) -> usize {
         let part = self.limits.part;
         let offset = usize::try_from(self.at % part as u64).unwrap_or(0);
@@ -81,7 +82,8 @@ impl FileWriter {
 
     async fn append(&mut self, mut chunk: Bytes) -> Result<(), SinkError> {
         while !chunk.is_empty() {
-            // A full part is sent when more comes, so that a file of one part is written whole.
+            // A full part is sent only when more comes, so that a file of one part is written
+            // whole.
             if self.room() == 0 {
                 self.send_part().await?;
             }
@@ -94,7 +96,7 @@ impl FileWriter {
     /// Starts to write the part, once fewer writes are in flight.
     async fn send_part(&mut self) -> Result<(), SinkError> {
         let file = self.prepared_file().await?;
-        // What has failed is reported now, not after all has been read.
+        // Reports failed writes now, not after everything was read.
         while let Some(written) = self.in_flight.try_join_next() {
             joined(written)?;
         }
@@ -113,7 +115,7 @@ impl FileWriter {
         Ok(())
     }
 
-    /// The staged file, created if need be, or cut to the bytes that are resumed.
+    /// Returns the staged file, which it creates or, if it is resumed, cuts to the resumed bytes.
     async fn prepared_file(&mut self) -> Result<Arc<OpenFile>, SinkError> {
         let staged = match self.staged.take() {
             Some(staged) if !staged.has_excess() => staged,
@@ -133,7 +135,7 @@ impl FileWriter {
         Ok(self.staged.insert(staged).open_file())
     }
 
-    /// Writes all that was accepted, and waits until that is done.
+    /// Writes everything that was accepted, and waits for it.
     async fn flush(&mut self) -> Result<(), SinkError> {
         if self.part.len() > 0 {
             self.send_part().await?;
@@ -151,7 +153,7 @@ impl FileWriter {
         let (destination, staged) = (self.destination.clone(), self.staged.take());
         let (path, at, length) = (self.staged_path.clone(), self.at, self.part.len());
         let chunks = self.part.take();
-        // Dropped with this future, which tells the thread that nobody waits any more.
+        // Dropped with this future, so that the thread sees that nobody waits any more.
         let waiting = Arc::new(());
         let waited_for = Arc::downgrade(&waiting);
         let committed = blocking::run(move || {
@@ -167,11 +169,11 @@ impl FileWriter {
         committed
     }
 
-    /// Removes what was staged.
+    /// Removes the staged file.
     async fn discard(&mut self) -> Result<(), SinkError> {
         self.failed = true;
         self.part.take();
-        // A write that runs cannot be stopped, and must not outlast this.
+        // A running write cannot be stopped, and must not outlast this.
         self.in_flight.abort_all();
         while self.in_flight.join_next().await.is_some() {}
         let Some(staged) = self.staged.take() else {
@@ -184,7 +186,7 @@ impl FileWriter {
         .await
     }
 
-    /// Removes what was staged after a failure, which is what the caller gets.
+    /// Removes the staged file after a failure, and returns that failure's `error`.
     async fn fail(&mut self, error: SinkError) -> SinkError {
         if let Err(error) = self.discard().await {
             warn!(%error, "could not remove a staged file: {error}");
@@ -197,7 +199,7 @@ impl FileWriter {
     }
 }
 
-/// Writes a file that is accepted as a whole.
+/// Creates a staged file with all of its bytes.
 fn create_whole(path: PathBuf, length: usize, chunks: &[Bytes]) -> std::io::Result<StagedFile> {
     let caching = match length < SMALL {
         true => Caching::PageCache,
@@ -225,7 +227,7 @@ impl SinkWriter for FileWriter {
         if self.failed {
             return Err(self.ended());
         }
-        // A write that is dropped half-way has lost bytes: no call may succeed after it.
+        // A write that is dropped half-way has lost bytes, so no later call may succeed.
         self.failed = true;
         match self.append(chunk).await {
             Ok(()) => {

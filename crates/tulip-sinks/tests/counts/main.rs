@@ -1,5 +1,5 @@
-//! What guards the speed of local files: how often the system is asked to write. In a process of
-//! its own, since it is the process whose calls the system counts.
+//! Guards the speed of local files by counting write system calls. Runs in its own process, because
+//! the system counts per process.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
@@ -11,14 +11,14 @@ use tulip_sinks as _;
 const MIB: usize = 1024 * 1024;
 const PAGE: usize = 4096;
 
-/// A block as a download brings it: with as its first byte one at the beginning of a page.
+/// A block like those of a download: it starts at the beginning of a page.
 fn block() -> Bytes {
     let memory = BytesMut::zeroed(MIB + PAGE).freeze();
     let start = memory.as_ptr().align_offset(PAGE);
     memory.slice(start..start + MIB)
 }
 
-/// Calls of this process that write: to files, and to wake another thread.
+/// The write calls of this process so far: to files, and to wake other threads.
 fn writes() -> usize {
     let counts = std::fs::read_to_string("/proc/self/io").unwrap();
     let count = counts.lines().find_map(|line| line.strip_prefix("syscw: "));
@@ -40,8 +40,8 @@ async fn a_large_file_takes_one_write_for_each_block() {
     }
     writer.close().await.unwrap();
     let wrote = writes() - before;
-    // One to the file for every two blocks, and three at most that wake a thread; and a few around
-    // them.
+    // For every two blocks, one write to the file and at most three that wake a thread; and a few
+    // others.
     assert!((blocks / 2..=2 * blocks + 16).contains(&wrote), "{wrote}");
     let stored = std::fs::metadata(folder.path().join("a.csv")).unwrap();
     assert_eq!(stored.len(), (blocks * MIB) as u64);

@@ -1,4 +1,4 @@
-//! The contract's suite over the sinks that need nothing but this process.
+//! The conformance suite for the sinks that need nothing outside this process.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ mod fs {
             Ok(staged(self.folder.path()))
         }
 
-        /// The objects' folder is a link that leads nowhere, which shows only when one is created.
+        /// Makes the objects' folder a dangling link, which shows only when an object is created.
         #[cfg(unix)]
         async fn failing(&self, folder: &ObjectKey) -> Option<Arc<dyn Sink>> {
             let folder = self.folder.path().join(folder.as_str());
@@ -95,7 +95,7 @@ mod s3 {
             Ok(self.server.uploads())
         }
 
-        /// The server takes no part below this prefix.
+        /// Makes the server refuse all parts below this prefix.
         async fn failing(&self, folder: &ObjectKey) -> Option<Arc<dyn Sink>> {
             let folder = folder.to_string();
             self.server.refuse(move |seen| {
@@ -136,7 +136,7 @@ mod s3 {
         let bucket = Bucket { server, sink };
         conformance::run(&bucket).await.assert_passed();
         assert!(bucket.sink.capabilities().atomic_create);
-        // What was uploaded under another name is gone.
+        // Objects that were staged under another name are gone.
         assert_eq!(bucket.server.staged(), Vec::<String>::new());
     }
 

@@ -1,8 +1,8 @@
-//! What sinks show of themselves.
+//! Secrets, which the `Debug` output of sinks must not show.
 
 use crate::support::connect;
 
-/// 32 bytes in base64, as a key of a customer's own must be.
+/// 32 bytes in base64, as a customer-provided key must be.
 const CUSTOMER_KEY: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
 const SECRET: &str = "0ption5ecret0ption5ecret0ption5ecret";
 

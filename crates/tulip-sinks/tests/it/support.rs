@@ -1,4 +1,4 @@
-//! What the tests of all sinks use.
+//! Helpers for the tests of all sinks.
 
 use std::sync::Arc;
 

@@ -1,10 +1,10 @@
-//! The contract's suite over stores that others wrote, which `scripts/servers.sh` starts:
+//! The conformance suite against third-party stores, which `scripts/servers.sh` starts:
 //!
 //! ```sh
 //! scripts/servers.sh cargo test -p tulip-sinks --all-features --test servers -- --ignored --skip garage
 //! ```
 //!
-//! Garage has a script of its own, which takes long when it runs first:
+//! Garage has its own script, whose first run takes long:
 //!
 //! ```sh
 //! scripts/servers.sh scripts/garage.sh cargo test -p tulip-sinks --all-features --test servers -- --ignored garage
@@ -36,7 +36,7 @@ async fn sink(url: &str, options: &[(&str, &str)]) -> Arc<dyn Sink> {
     sink.unwrap()
 }
 
-/// A store whose objects lie in a folder of this machine.
+/// A store whose objects are files in a local folder.
 struct InFolder {
     sink: Arc<dyn Sink>,
     folder: PathBuf,
@@ -53,7 +53,7 @@ impl Fixture for InFolder {
     }
 }
 
-/// A store that another client reads.
+/// A store that is read by another client, rclone.
 struct ByRclone {
     sink: Arc<dyn Sink>,
     remote: String,
@@ -67,7 +67,7 @@ impl Fixture for ByRclone {
 
     async fn read(&self, key: &ObjectKey) -> Result<Option<Vec<u8>>, Failure> {
         let object = format!("{}/{key}", self.remote);
-        // Asked for bytes, rclone takes what is not there for an empty folder.
+        // `rclone cat` treats a missing object as an empty folder.
         if rclone("lsf", &object)?.is_empty() {
             return Ok(None);
         }

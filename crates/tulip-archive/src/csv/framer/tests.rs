@@ -13,12 +13,12 @@ fn frame(bytes: impl AsRef<[u8]>, rules: FramingRules) -> Result<Framing, Framin
     framer.finish()
 }
 
-/// Records by the default rules.
+/// Counts records with the default rules.
 fn strict(bytes: impl AsRef<[u8]>) -> Result<u64, FramingError> {
     frame(bytes, FramingRules::new()).map(|framing| framing.records)
 }
 
-/// An archive of `rows` records.
+/// An archive with `rows` records.
 fn table(rows: usize) -> String {
     let mut text = "State,Start Time,End Time,Duration,Reason\n".to_owned();
     for row in 0..rows {
@@ -107,7 +107,7 @@ fn stray_quote_one() {
 fn stray_quote_two() {
     let text = table(1000).replace("ok 0000300", "5\" pipe");
     assert_eq!(strict(text.replace("ok 0000700", "6\" pipe")), Ok(1000));
-    // In one field, and with a field break between them that still counts.
+    // Two in one field, and two with a comma between them that still separates fields.
     assert_eq!(strict("a,b\n5\" by 6\",x\n5\",6\"\n"), Ok(2));
 }
 
@@ -142,11 +142,11 @@ fn error_tail_json_is_found_whatever_its_number_of_fields() {
         let error = strict(format!("h,i\n1,2\n{json}")).unwrap_err();
         assert!(matches!(error, FramingError::JsonRecord { .. }), "{error}");
     }
-    // These a CSV writer can have written.
+    // A CSV writer can have written these.
     assert_eq!(strict("h\n{}\n"), Ok(1));
     assert_eq!(strict("h,i\n\"{\"\"a\"\":1}\",2\n"), Ok(1));
     assert_eq!(strict("h,i\n{\"a,b\n"), Ok(1));
-    // Nor is this an error that came midway: a service that quotes nothing writes such fields.
+    // Nor is this an error message in mid-record: services that quote nothing write such fields.
     assert_eq!(strict("h,i\n1,{\"a\":1}\n"), Ok(1));
     assert_eq!(strict("h,i\n1, {\"a\":1}\n"), Ok(1));
     assert_eq!(strict("h,i\n1,a{b}\n"), Ok(1));
@@ -212,7 +212,7 @@ fn a_cut_between_cr_and_lf_is_named() {
         strict(cut),
         Err(FramingError::HalfLineBreak { records: 10 })
     );
-    // Nothing shows that the lines of this one end with CR alone.
+    // Nothing shows that the lines end with CR alone here.
     assert_eq!(
         strict("a,b\r"),
         Err(FramingError::HalfLineBreak { records: 0 })
@@ -270,7 +270,7 @@ fn utf_16_is_named_with_and_without_a_byte_order_mark() {
         for (bytes, encoding) in [(little, "UTF-16LE"), (big, "UTF-16BE")] {
             let error = FramingError::WideEncoding { encoding };
             assert_eq!(strict(&bytes), Err(error.clone()));
-            // A cut changes nothing about it.
+            // A cut makes no difference.
             assert_eq!(strict(&bytes[..21]), Err(error));
         }
     }
@@ -325,7 +325,7 @@ fn short_texts_agree_with_the_csv_crate_in_every_cut() {
     }
 }
 
-/// What a CSV reader can stumble over, and enough between that to fill blocks of 64 bytes.
+/// Text that is hard on CSV readers, with enough in between to fill blocks of 64 bytes.
 fn nasty() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         8 => Just(b"\"".to_vec()),

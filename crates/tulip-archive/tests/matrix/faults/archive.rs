@@ -1,4 +1,4 @@
-//! What can happen to the reply that brings the archive.
+//! Faults of the reply that carries the archive.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ fn refusals() -> Vec<Row> {
         let script = draw.script().asset_faults([refusal(304)]);
         Plan::fails(draw, script, Download, false).asked(1..=1)
     }));
-    // It can be the range that is refused, or an archive that is not there yet.
+    // Perhaps only the range is refused, or the archive is not there yet.
     for (status, retryable) in [(404, true), (410, true), (412, true), (422, false)] {
         rows.push(row(format!("{status}, then fine"), &SINKS, move |draw| {
             let script = draw.script().asset_faults([refusal(status)]);
@@ -47,7 +47,7 @@ fn refusals() -> Vec<Row> {
             Plan::fails(draw, script, Download, retryable).asked(2..=12)
         }));
     }
-    // A range that is none, or that there is not: the whole is asked for without one.
+    // A 206 without a range, or a 416: the whole archive is requested without a range.
     for status in [206, 416] {
         rows.push(row(format!("{status}, then fine"), &SINKS, move |draw| {
             let odd = Reply::xml(status, "Refused", "the test refuses it");
@@ -79,12 +79,12 @@ fn refusal(status: u16) -> Reply {
     Reply::xml(status, "Refused", "the test refuses it")
 }
 
-/// A host that has too much to do.
+/// The reply of an overloaded host.
 fn busy(status: u16) -> Reply {
     Reply::xml(status, "SlowDown", "Please reduce your request rate.")
 }
 
-/// Connections that end, or should.
+/// Connections that break, stall or drip, or send too much.
 fn breaks() -> Vec<Row> {
     vec![
         row("hang-up, then fine", &BOTH_WAYS, |draw| {
@@ -189,7 +189,7 @@ fn breaks() -> Vec<Row> {
     ]
 }
 
-/// Silence is outlasted, that of a busy machine too.
+/// Outlasts silence, including that of a busy machine.
 fn outlasting(plan: Plan) -> Plan {
     plan.stalling().retries(15).asked(2..=30)
 }
@@ -212,7 +212,7 @@ fn lengths() -> Vec<Row> {
         row("more is announced than comes", &ALL, |draw| {
             let more = draw.archive.len() + draw.rng.u64(1..5_000);
             let script = draw.script().declared_length(more);
-            // A reply in chunks announces nothing.
+            // A range or a chunked reply does not have the declared length.
             let announces = draw.column.1.announces();
             Plan::exports_if(!announces, draw, script, Download, true).asked(1..=20)
         }),
@@ -249,7 +249,7 @@ fn lengths() -> Vec<Row> {
     ]
 }
 
-/// What ends a reply that does not end: a range says where it should.
+/// The error that ends an endless reply. A range says where it should end.
 fn endless(draw: &Draw) -> ExportErrorKind {
     match draw.column.1 {
         Host::NoRanges => TooLarge,
@@ -261,7 +261,7 @@ fn page() -> Reply {
     Reply::html(200, "<html><title>Sign in</title></html>")
 }
 
-/// Replies that are no archive.
+/// Replies that are not an archive, or not one that can be stored.
 fn strangers() -> Vec<Row> {
     vec![
         row("page with 200, then fine", &BOTH_WAYS, |draw| {

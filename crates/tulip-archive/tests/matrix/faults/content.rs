@@ -1,4 +1,4 @@
-//! What can come as an archive and is none, or not a whole one.
+//! Bodies that are not an archive, or not a whole one.
 
 use tulip_archive::ExportErrorKind::{Download, EmptyArchive, IncompleteArchive, NotAnArchive};
 use tulip_emulator::{ContentFault, Fault, Reply};
@@ -14,7 +14,7 @@ pub(super) fn rows() -> Vec<Row> {
     rows
 }
 
-/// Bodies that are no archives, all of them called one.
+/// Bodies that are labelled as archives but are not.
 fn strangers() -> Vec<Row> {
     let mut rows = Vec::new();
     for (fault, what, retryable) in [
@@ -29,7 +29,7 @@ fn strangers() -> Vec<Row> {
     ] {
         rows.push(row(what, &BOTH_WAYS, move |draw| {
             let script = draw.script().content_fault(fault.clone());
-            // What a busy server may have said is asked for again, anything else is final.
+            // A reply that a busy server may have sent is retried. Anything else is final.
             let most = if retryable { 20 } else { 2 };
             Plan::fails(draw, script, NotAnArchive, retryable).asked(1..=most)
         }));
@@ -49,7 +49,7 @@ fn strangers() -> Vec<Row> {
                 .body("<html><title>Sign in</title></html>\n");
             let script = draw.script();
             let script = script.asset_faults([Fault::Cut { after }, page.into()]);
-            // Nothing of the page may follow what came before it, and it may go away.
+            // The page must not be appended to the archive, and it may be temporary.
             Plan::exports(draw, script).asked(3..=12)
         }),
     ]);
@@ -94,7 +94,7 @@ fn endings() -> Vec<Row> {
     rows
 }
 
-/// What the head says of the body.
+/// Headers that describe the body.
 fn headers() -> Vec<Row> {
     let mut rows = Vec::new();
     for kind in [

@@ -1,4 +1,4 @@
-//! What can happen when a download is to go on where it broke off.
+//! Faults of a download that continues where it broke off.
 
 use tulip_archive::ExportErrorKind::Download;
 use tulip_emulator::{Fault, RangeFault, Reply};
@@ -14,7 +14,7 @@ pub(super) fn rows() -> Vec<Row> {
     rows
 }
 
-/// A range that is not the one asked for: the download starts over, and never mixes.
+/// A range other than the requested one: the download starts over, and never mixes archives.
 fn ranges() -> Vec<Row> {
     vec![
         row("range begins later", &CONTINUING, |draw| {
@@ -90,7 +90,7 @@ fn ranged(draw: &Draw, after: u64, fault: RangeFault) -> Plan {
     Plan::exports(draw, draw.script().asset_faults(faults)).asked(2..=5)
 }
 
-/// Other replies than a range.
+/// Replies other than a range.
 fn replies() -> Vec<Row> {
     let mut rows = Vec::new();
     for status in [408, 429, 500, 502, 503] {
@@ -103,7 +103,7 @@ fn replies() -> Vec<Row> {
             Plan::exports(draw, script).asked(3..=6)
         }));
     }
-    // These two answer a condition or a range; where there was none they are only odd.
+    // These two answer a condition or a range. If the request had neither, they are only odd.
     for status in [412, 416] {
         let name = format!("{status}, then fine");
         rows.push(row(name, &BOTH_WAYS, move |draw| {
@@ -119,7 +119,7 @@ fn replies() -> Vec<Row> {
             let after = draw.inside();
             let gone = Reply::xml(status, "Refused", "the test refuses it").into();
             let script = draw.script().asset_faults([Fault::Cut { after }, gone]);
-            // A range of a split archive is refused for what it is.
+            // For a range of a split archive, a 422 is final.
             let recovers = status == 404 || draw.column.1 != Host::Split;
             Plan::exports_if(recovers, draw, script, Download, false).asked(2..=4)
         }));
@@ -152,7 +152,8 @@ fn changes() -> Vec<Row> {
                 false => script.without_if_match(),
             };
             let script = script.asset_faults([Fault::Cut { after }, Fault::Replaced]);
-            // Who cannot tell the two apart, or is not refused the other one, starts over with it.
+            // If the two cannot be told apart, or the other one is not refused, the download starts
+            // over with it.
             let taken = match draw.column.1 {
                 Host::Untagged => true,
                 Host::NoRanges => !minds,
@@ -180,7 +181,7 @@ fn changes() -> Vec<Row> {
             "the same tag on another archive, whole",
             &BOTH_WAYS,
             |draw| {
-                // Nobody can tell that it is another; but it starts over, so nothing is mixed.
+                // The change cannot be detected, but the download starts over, so nothing is mixed.
                 let after = draw.inside();
                 let other = draw.archive.other(&mut draw.rng, true);
                 let script = draw.script().without_ranges();

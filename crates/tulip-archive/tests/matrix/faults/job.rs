@@ -1,4 +1,4 @@
-//! What can become of a job.
+//! Faults of a job.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tulip_archive::ExportErrorKind::{DeadlineExceeded, JobFailed};
 use crate::column::SINKS;
 use crate::plan::{Plan, Row, row};
 
-/// For jobs that outlast it.
+/// The deadline of jobs that never complete.
 const DEADLINE: Duration = Duration::from_millis(500);
 
 pub(super) fn rows() -> Vec<Row> {

@@ -35,20 +35,20 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<Row>)> {
     ]
 }
 
-/// How long a server that is busy asks to be left alone: the least that `Retry-After` can say.
+/// How long a busy server asks to wait: the shortest wait that `Retry-After` can express.
 const BUSY: Duration = Duration::from_secs(1);
 
-/// A header that no client can want.
+/// A reply with a header that is far too long.
 fn megabytes() -> Reply {
     Reply::new(200).header("X-Padding", "x".repeat(2 << 20))
 }
 
-/// The same fault, so often.
+/// The same fault, this many times.
 fn times(fault: impl Into<Fault>, times: usize) -> Vec<Fault> {
     vec![fault.into(); times]
 }
 
-/// One fault after the other.
+/// One fault, then others.
 fn then(first: impl Into<Fault>, later: impl IntoIterator<Item = Fault>) -> Vec<Fault> {
     std::iter::once(first.into()).chain(later).collect()
 }

@@ -1,4 +1,4 @@
-//! Hosts and servers that are odd, not wrong: what any other client copes with.
+//! Hosts and servers that are odd but not wrong: any other client copes with them.
 
 use tulip_archive::ExportErrorKind::Api;
 use tulip_emulator::{Fault, JobScript, Reply};
@@ -16,7 +16,7 @@ pub(super) fn rows() -> Vec<Row> {
     rows
 }
 
-/// Whatever happens to requests for ranges, the whole can be had.
+/// Requests for ranges fail, but the whole archive can be downloaded.
 fn ranges() -> Vec<Row> {
     let mut rows = Vec::new();
     for status in [400, 403, 404, 405, 416, 501, 503] {
@@ -40,10 +40,10 @@ fn without_ranges(draw: &Draw, fault: Fault) -> Plan {
     Plan::exports(draw, draw.script().asset_ranged(fault)).asked(2..=20)
 }
 
-/// Something that a script can be told to do.
+/// An odd change to a script.
 type Oddity = fn(JobScript) -> JobScript;
 
-/// The same bytes, with tags that do not agree.
+/// The same bytes, with inconsistent tags.
 fn tags() -> Vec<Row> {
     let oddities: [(&str, Oddity); 3] = [
         ("412 to its own tag", JobScript::refusing_if_match),
@@ -66,7 +66,7 @@ fn tags() -> Vec<Row> {
     rows
 }
 
-/// An archive that was announced before it can be seen everywhere.
+/// An archive that is announced before it is visible everywhere.
 fn not_found() -> Vec<Row> {
     let mut rows = vec![row("404 at a fresh URL", &SINKS, |draw| {
         let times = draw.rng.u32(1..=2);
@@ -83,7 +83,7 @@ fn not_found() -> Vec<Row> {
     rows
 }
 
-/// Status replies that are no good, after one that was.
+/// Odd status replies, some of them after a good one.
 fn replies() -> Vec<Row> {
     let mut rows = Vec::new();
     for (reply, what) in [
@@ -113,7 +113,7 @@ fn replies() -> Vec<Row> {
     rows
 }
 
-/// Replies to a start that say which job it is, and not much else.
+/// Replies to a start that name the job and little else.
 fn starts() -> Vec<Row> {
     let mut rows = Vec::new();
     for (reply, what) in [

@@ -1,4 +1,4 @@
-//! Two things at once: the host and the sink.
+//! Two faults at once: one of the host and one of the sink.
 
 use tulip_archive::ExportErrorKind::{
     Download, IncompleteArchive, Store, StoreFull, StoreUnavailable,
@@ -20,7 +20,7 @@ pub(super) fn rows() -> Vec<Row> {
             plan.weak(Weakness::Close(Of::Object, Unavailable))
         }),
         row("expired, and full", &BOTH_WAYS, |draw| {
-            // The URL is renewed; the archive ends where the sink has no more room.
+            // The URL is renewed. The export fails when the sink is full.
             let after = draw.few();
             let script = draw.script().asset_faults([Fault::Expire { after }]);
             let plan = Plan::fails(draw, script, StoreFull, false).asked(1..=3);

@@ -1,4 +1,4 @@
-//! What can go wrong in a sink, whichever it is.
+//! Faults of any sink.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use crate::column::{BOTH_WAYS, SINKS, SINKS_HINTED};
 use crate::plan::{Draw, Plan, Row, STALL, large, row};
 use crate::weak::{Of, Weakness};
 
-/// Kinds of failures, and whether trying again can help.
+/// Kinds of failures, and whether a retry can help.
 const KINDS: [(SinkErrorKind, &str, bool); 3] = [
     (Unavailable, "unavailable", true),
     (StorageFull, "full", false),
     (PermissionDenied, "denied", false),
 ];
 
-/// What an export makes of them.
+/// The kind of the export's error.
 fn export_kind(kind: SinkErrorKind) -> ExportErrorKind {
     match kind {
         Unavailable => ExportErrorKind::StoreUnavailable,
@@ -57,7 +57,7 @@ pub(super) fn rows() -> Vec<Row> {
             fails(draw, kind, retryable, Weakness::Close(Of::Object, kind))
         }));
         rows.push(row(format!("close, stored: {word}"), &SINKS, move |draw| {
-            // The object is looked at before it is blamed on anybody, and it is ours.
+            // The export looks the object up before it fails, and finds its own.
             let weakness = Weakness::AnswerLost(Of::Object, kind);
             Plan::exports(draw, draw.script()).weak(weakness)
         }));

@@ -1,4 +1,4 @@
-//! What can happen to the call that starts a job. Whatever may have taken effect is not repeated.
+//! Faults of the call that starts a job. A call that may have taken effect is not repeated.
 
 use std::time::Duration;
 
@@ -111,7 +111,7 @@ pub(super) fn rows() -> Vec<Row> {
     rows
 }
 
-/// No job is started that anybody knows of.
+/// An export that fails without knowing of a job.
 fn refused(draw: &Draw, faults: Vec<Fault>, kind: ExportErrorKind, retryable: bool) -> Plan {
     Plan::fails(draw, draw.script(), kind, retryable)
         .start_faults(faults)

@@ -1,4 +1,4 @@
-//! What can happen to the calls that ask for a job's status.
+//! Faults of the calls that ask for a job's status.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub(super) fn rows() -> Vec<Row> {
         }));
         let later = format!("{status} when it has answered before");
         rows.push(row(later, &SINKS, move |draw| {
-            // More than the retries of one call: the poller goes on all the same.
+            // More than the retries of one call. The poller continues anyway.
             let faults = then(Fault::None, times(Reply::busy(status), 8));
             let script = draw.script().pending_polls(2).status_faults(faults);
             Plan::exports(draw, script)
@@ -35,7 +35,7 @@ pub(super) fn rows() -> Vec<Row> {
         (422, Api),
     ] {
         rows.push(row(format!("{status}"), &SINKS, move |draw| {
-            // At once, or when it has answered already.
+            // At once, or after some good replies.
             let before = draw.rng.usize(0..3);
             let mut faults = times(Fault::None, before);
             faults.push(Reply::error(status, "Refused", "the test refuses it").into());

@@ -1,4 +1,4 @@
-//! What a bucket's server can refuse.
+//! Refusals of a bucket's server.
 
 use tulip_archive::ExportErrorKind::{
     Download, IncompleteArchive, Store, StoreFull, StorePermissionDenied, StoreUnavailable,
@@ -163,7 +163,7 @@ fn is_part(seen: &Seen, nth: u32) -> bool {
     seen.is_part() && seen.target.contains(&format!("partNumber={nth}&"))
 }
 
-/// Ends an upload, so that the object is there.
+/// Whether this completes an upload, so that the object exists.
 fn ends(seen: &Seen) -> bool {
     seen.method == "POST" && seen.target.contains("uploadId=")
 }
@@ -172,7 +172,7 @@ fn aborts(seen: &Seen) -> bool {
     is_object(seen) && seen.is_abort()
 }
 
-/// Puts the object whole.
+/// Whether this puts the whole object.
 fn puts(seen: &Seen) -> bool {
     is_object(seen) && seen.method == "PUT"
 }

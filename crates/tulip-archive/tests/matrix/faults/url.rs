@@ -1,4 +1,4 @@
-//! What can be wrong with signed URLs and the hosts that they lead to.
+//! Faults of signed URLs and the hosts that they lead to.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::{then, times};
 use crate::column::{ALL, BOTH_WAYS, SINKS, UNSPLIT};
 use crate::plan::{FOR_EVER, Plan, Row, row};
 
-/// How stores say that a URL has expired.
+/// The statuses by which stores say that a URL has expired.
 const EXPIRED: [u16; 3] = [400, 401, 403];
 
 pub(super) fn rows() -> Vec<Row> {
@@ -20,7 +20,7 @@ pub(super) fn rows() -> Vec<Row> {
             &BOTH_WAYS,
             move |draw| {
                 let script = draw.script().url_refusal(Reply::expired(status));
-                // The whole is asked for too, as its range could be what is refused.
+                // The whole archive is requested too, since perhaps only the range is refused.
                 Plan::exports(draw, script.revoked_urls(1)).asked(2..=3)
             },
         ));
@@ -154,5 +154,5 @@ pub(super) fn rows() -> Vec<Row> {
     rows
 }
 
-/// Where clouds hand out credentials.
+/// The address at which clouds hand out credentials.
 const METADATA: &str = "http://169.254.169.254/latest/meta-data/iam/security-credentials/";

@@ -1,4 +1,4 @@
-//! What one call shows of the way to Tulip: connection, TLS, who answers, and its clock.
+//! Checks that one call to Tulip answers: connection, TLS, API and clock.
 
 use tulip_core::{InstanceUrl, format_duration};
 use tulip_http::{Client, Error, ErrorKind};
@@ -7,11 +7,12 @@ use super::check::Check;
 use super::findings::Findings;
 use crate::failure::Failure;
 
-/// From here on stores refuse signed requests: Amazon allows 15 minutes, others 5.
+/// The clock skew, in seconds, from which stores refuse signed requests: Amazon allows 15 minutes,
+/// others 5.
 const SKEW_FAILS: u64 = 5 * 60;
 const SKEW_WARNS: u64 = 60;
 
-/// Compares the clock with that of the server. `skew` is how far ours is ahead.
+/// Compares this machine's clock with the server's. `skew` is how many seconds ours is ahead.
 pub(super) fn check_clock(skew: i64, findings: &mut Findings) {
     let seconds = skew.unsigned_abs();
     let way = if skew < 0 { "behind" } else { "ahead of" };
@@ -33,13 +34,13 @@ pub(super) fn check_clock(skew: i64, findings: &mut Findings) {
     }
 }
 
-/// Tulip has answered as it should.
+/// Records that Tulip has answered as expected.
 pub(super) fn passed(instance: &InstanceUrl, findings: &mut Findings) {
     answered(instance, findings);
     findings.ok(Check::Api, "is a Tulip API");
 }
 
-/// Somebody has answered.
+/// Records that a server has answered.
 fn answered(instance: &InstanceUrl, findings: &mut Findings) {
     findings.ok(Check::Connection, "made");
     match instance.is_https() {
@@ -48,7 +49,8 @@ fn answered(instance: &InstanceUrl, findings: &mut Findings) {
     }
 }
 
-/// Finds where the way ends. A refusal by Tulip itself is given back: it is about the token.
+/// Records the check that an error fails. Returns the error if Tulip itself answered `Forbidden` or
+/// `NotFound`: what that means depends on the token.
 pub(super) fn failed(error: Error, client: &Client, findings: &mut Findings) -> Option<Error> {
     match error.kind() {
         ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::ConnectionLost => {

@@ -1,4 +1,4 @@
-//! What is checked.
+//! The checks.
 
 use serde::Serialize;
 
@@ -25,7 +25,7 @@ pub(super) enum Check {
 }
 
 impl Check {
-    /// All, in the order in which they are shown.
+    /// All checks, in the order in which they are shown.
     pub(super) const ALL: [Self; 16] = [
         Self::Config,
         Self::BaseUrl,
@@ -45,7 +45,7 @@ impl Check {
         Self::FileLimit,
     ];
 
-    /// Those of the instance. Each needs the ones before it.
+    /// The checks of the instance. Each needs the ones before it.
     pub(super) const OF_INSTANCE: [Self; 11] = [
         Self::BaseUrl,
         Self::Credentials,
@@ -81,7 +81,7 @@ impl Check {
         }
     }
 
-    /// What to do where it fails and the error itself has no hint.
+    /// What to do if it fails and the error itself has no hint.
     pub(super) const fn advice(self) -> &'static str {
         match self {
             Self::Config => "correct the file, name another with --config, or use --no-config",

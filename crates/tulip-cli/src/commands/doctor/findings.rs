@@ -1,4 +1,4 @@
-//! What the checks have found.
+//! The results of the checks.
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ pub(super) enum Status {
     Ok,
     Warn,
     Fail,
-    /// The check could not be made, or has nothing to look at.
+    /// The check could not run, or has nothing to look at.
     Skip,
 }
 
@@ -25,7 +25,7 @@ pub(super) struct Finding {
     pub(super) advice: Option<String>,
 }
 
-/// What has been found so far, one finding a check: a later one replaces an earlier one.
+/// The findings so far, one per check: a later one replaces an earlier one.
 #[derive(Debug, Default)]
 pub(super) struct Findings(Vec<Finding>);
 
@@ -38,7 +38,7 @@ impl Findings {
         self.set(check, Status::Warn, found.into(), Some(advice.to_owned()));
     }
 
-    /// Fails with the message of a failure and its hint.
+    /// Fails a check with the message and the hint of a failure.
     pub(super) fn fail(&mut self, check: Check, failure: &Failure) {
         let (message, hint) = failure.message().unwrap_or_default();
         self.fail_with(check, message, hint.unwrap_or(check.advice()));
@@ -52,7 +52,7 @@ impl Findings {
         self.set(check, Status::Skip, found.into(), advice.map(str::to_owned));
     }
 
-    /// Skips a check because of another that did not pass.
+    /// Skips a check because another one did not pass.
     pub(super) fn skip_because(&mut self, check: Check, cause: Check) {
         self.skip(
             check,
@@ -71,7 +71,7 @@ impl Findings {
         checks.iter().copied().find(|check| self.has_failed(*check))
     }
 
-    /// All checks in their order. Those that could not be made are skipped.
+    /// Returns a finding for every check, in order. Checks that did not run are skipped.
     pub(super) fn complete(mut self) -> Vec<Finding> {
         for check in Check::ALL {
             if self.0.iter().any(|found| found.check == check) {

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-/// The folders that are missing on the way to another, removed when this is dropped if they have
-/// been created meanwhile and are empty.
+/// A folder and its ancestors, as far as they are missing. On drop, those that have been created
+/// since and are empty are removed.
 #[derive(Debug)]
 pub(super) struct MissingFolders(Vec<PathBuf>);
 
@@ -18,7 +18,7 @@ impl MissingFolders {
 
 impl Drop for MissingFolders {
     fn drop(&mut self) {
-        // The innermost comes first. One that is not empty is somebody's.
+        // The innermost comes first. A folder that is not empty is in use.
         let _ = self.0.iter().try_for_each(std::fs::remove_dir);
     }
 }

@@ -1,4 +1,4 @@
-//! The instance, its credentials and the way to it, before anything of it is sent.
+//! The checks of the instance: its settings, the proxy, and one call to it.
 
 use tokio::net::TcpStream;
 use tulip_core::InstanceUrl;
@@ -12,10 +12,10 @@ use crate::connect;
 use crate::failure::Failure;
 use crate::shutdown::Shutdown;
 
-/// What Tulip calls keys that live for 30 seconds.
+/// The prefix of API keys that live for 30 seconds.
 const ONE_TIME: &str = "onetime.";
 
-/// Checks the way to the instance step by step, as far as it leads.
+/// Checks the instance step by step, until a step fails.
 pub(super) async fn check(
     connection: &Connection,
     findings: &mut Findings,
@@ -81,7 +81,7 @@ fn check_base_url(instance: &InstanceUrl, findings: &mut Findings) {
     }
 }
 
-/// Which setting an error is about.
+/// The check that an error of the settings fails.
 fn check_of_settings(error: &SettingsError) -> Check {
     match error {
         SettingsError::NoInstance | SettingsError::Instance(_) => Check::BaseUrl,
@@ -119,7 +119,7 @@ fn client(settings: &Settings, connection: &Connection, findings: &mut Findings)
             check
         }
     };
-    // It is read before the proxy variables are.
+    // The CA file is read before the proxy variables, so it was fine.
     if check == Check::Proxy {
         check_ca_file(settings, findings);
     }
@@ -136,7 +136,7 @@ fn check_ca_file(settings: &Settings, findings: &mut Findings) {
     }
 }
 
-/// Whether the way leads on: a proxy that is used must take connections.
+/// Checks that the proxy, if one is used, accepts connections. Returns whether to continue.
 async fn check_proxy(
     client: &Client,
     connection: &Connection,
@@ -167,7 +167,7 @@ async fn check_proxy(
     Ok(false)
 }
 
-/// The form of the URL, other than the one that is set, with which Tulip accepts the token.
+/// The form of the API's URLs, other than the configured one, with which Tulip accepts the token.
 async fn accepted_workspace(
     settings: &Settings,
     connection: &Connection,

@@ -1,16 +1,16 @@
-//! What the system lets the process have.
+//! The limits that the system sets for the process.
 
 use super::check::Check;
 use super::findings::Findings;
 use crate::args::DoctorArgs;
 use crate::descriptors;
 
-/// Calls to Tulip, the runtime, libraries and logs.
+/// Open files for calls to Tulip, the runtime, libraries and logs.
 const OTHERS: u64 = 64;
-/// Beside its connections, an export has its object and its state open.
+/// Open files of an export besides its connections: its object and its state.
 const OF_ONE_EXPORT: u64 = 2;
 
-/// Compares how many files and connections may be open with what an export uses.
+/// Compares the limit on open files and connections with what an export uses.
 pub(super) fn check(args: &DoctorArgs, findings: &mut Findings) {
     let Some(limit) = descriptors::limit() else {
         return findings.ok(Check::FileLimit, "none");

@@ -1,7 +1,7 @@
 //! `tulip doctor`
 //!
-//! Each module makes the checks of one thing and adds what it finds. A check that could not be made
-//! because another one failed is skipped, so that one fault is one failure.
+//! Each module runs the checks of one area and adds its findings. A check that cannot run because
+//! another one failed is skipped, so that one fault is one failure.
 
 mod api;
 mod check;
@@ -23,7 +23,7 @@ use crate::output;
 use crate::progress::Progress;
 use crate::shutdown::Shutdown;
 
-/// What came of looking for a config file.
+/// The config file, if there is one, or why it cannot be used.
 pub(crate) struct ConfigFile {
     pub(crate) config: Option<Config>,
     /// Why it cannot be used.
@@ -39,7 +39,7 @@ pub(crate) async fn run(
     let mut findings = Findings::default();
     limits::check(&args, &mut findings);
     check_config(&file, &mut findings);
-    // What the file would have said decides about all the rest.
+    // The remaining checks depend on the config file.
     if !findings.has_failed(Check::Config) {
         instance::check(&args.connection, &mut findings, shutdown).await?;
         target::check(&args, &mut findings, shutdown).await?;

@@ -1,4 +1,4 @@
-//! Findings for a person, in 80 columns.
+//! Findings as text, in 80 columns.
 
 use super::findings::{Finding, Status};
 use crate::failure::Failure;
@@ -15,7 +15,7 @@ pub(super) fn print(finding: &Finding) -> Result<(), Failure> {
         .try_for_each(|line| output::line(line))
 }
 
-/// How many checks ended in which way.
+/// Returns a line that counts the checks by status.
 pub(super) fn summary(findings: &[Finding]) -> String {
     let count = |status| {
         let found = findings.iter().filter(|found| found.status == status);
@@ -53,8 +53,8 @@ fn lines(finding: &Finding) -> Vec<String> {
     lines
 }
 
-/// A text in lines that fit beside the titles. A word that is longer than a line, such as a path,
-/// stays whole, so that it can be copied.
+/// Wraps a text into lines that fit beside the titles. A word that is longer than a line, such as a
+/// path, stays whole, so that it can be copied.
 fn wrapped(text: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ').filter(|word| !word.is_empty()) {

@@ -1,4 +1,4 @@
-//! The state folder and what it remembers.
+//! The checks of the state folder and its ledger.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Write as _};
@@ -17,10 +17,10 @@ use crate::failure::{Failure, chain};
 use crate::shutdown::Shutdown;
 use crate::state::{self, Place};
 
-/// What a file of the state can take: a full disk shows.
+/// Written to the state folder, so that a full disk shows.
 const BYTES: [u8; 4096] = [b'\n'; 4096];
 
-/// Writes and locks a file in the state folder, removes it, and looks at what is remembered.
+/// Locks, writes and removes a file in the state folder, and counts unfinished exports.
 pub(super) async fn check(
     args: &DoctorArgs,
     findings: &mut Findings,
@@ -64,7 +64,7 @@ pub(super) async fn check(
     Ok(())
 }
 
-/// A folder that was named must be usable. Without one of the user's own, exports run and are not
+/// A named folder must be usable. Without a usable default folder, exports run but are not
 /// remembered.
 fn unusable(place: &Place, reason: &str, findings: &mut Findings) {
     match place {
@@ -78,7 +78,7 @@ fn unusable(place: &Place, reason: &str, findings: &mut Findings) {
     findings.skip_because(Check::Ledger, Check::State);
 }
 
-/// What the folder remembers, or why there cannot be a state in it.
+/// Counts the unfinished exports of the folder. The outer error says why it cannot hold the state.
 fn look(folder: &Path) -> Result<Result<usize, StateError>, String> {
     let _missing = MissingFolders::of(folder);
     SqliteLedger::create_folder(folder).map_err(|error| chain(&error))?;
@@ -86,7 +86,7 @@ fn look(folder: &Path) -> Result<Result<usize, StateError>, String> {
     Ok(unfinished(folder))
 }
 
-/// How many exports are not finished. A database that is missing is not created.
+/// Counts unfinished exports. Does not create a missing database.
 fn unfinished(folder: &Path) -> Result<usize, StateError> {
     if !SqliteLedger::exists(folder) {
         return Ok(0);
@@ -98,7 +98,7 @@ fn unfinished(folder: &Path) -> Result<usize, StateError> {
 
 fn try_file(folder: &Path) -> io::Result<()> {
     let path = folder.join(format!(".doctor-{}", std::process::id()));
-    // A doctor that was killed may have had this number.
+    // A killed doctor with the same process id may have left it.
     let _ = std::fs::remove_file(&path);
     let mut file = File::create_new(&path)?;
     let tried = match file.try_lock() {

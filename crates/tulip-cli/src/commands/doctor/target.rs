@@ -1,4 +1,4 @@
-//! The target of the archives.
+//! The check of the target.
 
 use tulip_core::sink::{SinkRegistry, SinkUrl, WriteMode};
 
@@ -10,7 +10,7 @@ use crate::commands::{sinks, target};
 use crate::failure::{Code, Failure, chain};
 use crate::shutdown::Shutdown;
 
-/// Creates, aborts and creates again, as `tulip sinks check` does. Nothing stays there.
+/// Tries to write to the target, as `tulip sinks check` does. Leaves nothing there.
 pub(super) async fn check(
     args: &DoctorArgs,
     findings: &mut Findings,
@@ -28,7 +28,7 @@ pub(super) async fn check(
             return Ok(());
         }
     };
-    // Stores are reached in the same way as the instance.
+    // Stores are reached with the same CA file and proxy as the instance.
     let ways = [Check::CaFile, Check::Proxy];
     let cause = ways.into_iter().find(|check| findings.has_failed(*check));
     if let Some(cause) = cause.filter(|_| url.scheme() != "file") {

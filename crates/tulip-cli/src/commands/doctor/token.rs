@@ -1,4 +1,4 @@
-//! What the token may do, and which form of URL it is for.
+//! The checks of the token: its scopes, and the form of URL that it is for.
 
 use tulip_core::{MachineType, WorkspaceId};
 use tulip_http::{Error, ErrorKind, Settings};
@@ -10,10 +10,10 @@ use crate::failure::Failure;
 /// A form of the API's URLs: with the workspace of an account token, or without.
 pub(super) type Form = Option<WorkspaceId>;
 
-/// What most customers call their workspace.
+/// The most common name of a workspace.
 const USUAL_WORKSPACE: &str = "DEFAULT";
 
-/// The forms to try where the one that is set is refused.
+/// The forms to try if the configured one is refused.
 pub(super) fn other_forms(settings: &Settings) -> Vec<Form> {
     let usual = USUAL_WORKSPACE.parse().ok();
     let mut forms = vec![None, usual];
@@ -21,7 +21,7 @@ pub(super) fn other_forms(settings: &Settings) -> Vec<Form> {
     forms
 }
 
-/// Tulip has answered with its machines.
+/// Records that Tulip has listed its machines.
 pub(super) fn accepted(settings: &Settings, types: &[MachineType], findings: &mut Findings) {
     let form = match &settings.workspace {
         Some(workspace) => format!("{workspace}, with an account token"),
@@ -43,7 +43,8 @@ pub(super) fn accepted(settings: &Settings, types: &[MachineType], findings: &mu
     );
 }
 
-/// Tulip has refused the token in the form that is set, and `accepted` it in another one.
+/// Records that Tulip refused the token in the configured form. `accepted` is another form that it
+/// accepted, if any.
 pub(super) fn refused(
     settings: &Settings,
     refusal: Error,

@@ -26,7 +26,7 @@ use crate::progress::Progress;
 use crate::shutdown::Shutdown;
 use crate::{connect, state, values};
 
-/// Exports archives again that `tulip verify` has found damaged or missing.
+/// Re-exports archives that `tulip verify` has found damaged or missing.
 pub(super) struct Repairs<'a> {
     client: Client,
     exporter: Exporter,
@@ -36,8 +36,7 @@ pub(super) struct Repairs<'a> {
 }
 
 impl<'a> Repairs<'a> {
-    /// Repairs of what lies at `url`. Unless nothing is to be changed, the target is checked before
-    /// anything is read.
+    /// Prepares repairs of the archives at `url`. A dry run does not open the state.
     pub(super) async fn to(
         url: SinkUrl,
         args: &'a VerifyArgs,
@@ -62,12 +61,12 @@ impl<'a> Repairs<'a> {
         })
     }
 
-    /// What is verified and repaired.
+    /// The sink that is verified and repaired.
     pub(super) fn sink(&self) -> &Arc<dyn Sink> {
         self.exporter.sink()
     }
 
-    /// Repairs these archives, and returns the exit code where some could not be.
+    /// Repairs these archives. Returns the exit code if some could not be repaired.
     pub(super) async fn run(
         &self,
         bad: Vec<Verification>,
@@ -76,7 +75,7 @@ impl<'a> Repairs<'a> {
         if bad.is_empty() {
             return Ok(None);
         }
-        // A target that cannot be written ends everything before Tulip is asked for anything.
+        // If the target cannot be written, fail before Tulip is asked for anything.
         shutdown.finish(self.exporter.probe()).await??;
         let all = self.progress.all(bad.len());
         let mut breaker = Some(CircuitBreaker::default());
@@ -114,7 +113,7 @@ impl<'a> Repairs<'a> {
                 ) => {
                     breaker.record(&ItemReport::failed(source, error));
                 }
-                // One that was repaired proves the others worth trying.
+                // One success shows that the others are worth trying.
                 (Ok(_), breaker) => *breaker = None,
                 _ => {}
             }

@@ -1,16 +1,16 @@
-//! Why an archive is not repaired.
+//! The reason why an archive is not repaired.
 
 use tulip_archive::{Advice, ExportError, ExportErrorKind, Repair, Source};
 
 use crate::failure::{Code, chain, code_of, hint_of};
 
-/// Why an archive is not repaired.
+/// The reason why an archive is not repaired.
 pub(super) struct NotRepaired {
     pub(super) what: String,
     pub(super) code: Code,
     pub(super) kind: Option<ExportErrorKind>,
     pub(super) hint: Option<String>,
-    /// The failed export, where one was tried.
+    /// The failed export, if one was tried.
     pub(super) export: Option<(Source, ExportError)>,
 }
 
@@ -38,7 +38,7 @@ impl NotRepaired {
         let hint = hint_of(&error, source.known_machine());
         let hint = match error.advice() {
             None | Some(Advice::DiscardStart) => hint,
-            // The option is one of another command.
+            // The hint names an option of `tulip export`.
             Some(_) => hint.map(|hint| format!("with `tulip export`: {hint}")),
         };
         Self {

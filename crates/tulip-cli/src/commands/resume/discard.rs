@@ -15,7 +15,7 @@ use crate::output;
 use crate::progress::Progress;
 use crate::shutdown::Shutdown;
 
-/// Gives exports up, and removes what they have left.
+/// Discards exports, and removes what they have left.
 pub(super) async fn discard(
     args: &ResumeArgs,
     store: &Arc<dyn StateStore>,
@@ -86,7 +86,7 @@ async fn discard_one(
     discarded.map_err(|error| chain(&error))
 }
 
-/// Whether an export goes to this target, whatever their options.
+/// Whether an export goes to this target, ignoring options.
 fn is_same_place(open: &IncompleteExport, to: &SinkUrl) -> bool {
     let place = |url: &SinkUrl| {
         (

@@ -46,7 +46,7 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// Where an export goes, as people write it.
+/// The target of an export, as people write it.
 pub(super) fn target_in_words(registry: &SinkRegistry, open: &IncompleteExport) -> String {
     let url = open.target_url().ok().flatten();
     output::plain(&url.map_or_else(

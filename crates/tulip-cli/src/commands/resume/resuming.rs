@@ -17,7 +17,7 @@ use crate::failure::{Failure, chain};
 use crate::progress::Progress;
 use crate::{output, state, values};
 
-/// The runs that these exports belong to.
+/// Claims the runs that these exports belong to.
 async fn left_runs(
     ledger: Arc<dyn Ledger>,
     open: &[IncompleteExport],
@@ -33,12 +33,12 @@ async fn left_runs(
     claimed.map_err(|error| Failure::other(chain(&error)).with_hint(state::hint_of(&error)))
 }
 
-/// What exports are resumed with.
+/// The parts that exports are resumed with, and their runs.
 pub(super) struct Resuming {
     client: Client,
     store: Arc<SqliteLedger>,
     runs: LeftRuns,
-    /// One for each target.
+    /// One per target.
     exporters: HashMap<String, Exporter>,
 }
 
@@ -57,7 +57,7 @@ impl Resuming {
         })
     }
 
-    /// The exports that can be resumed with this client, and those that cannot.
+    /// Plans the exports that this client can resume. The others end as failures.
     pub(super) async fn plan(
         &mut self,
         args: &ResumeArgs,
@@ -66,7 +66,7 @@ impl Resuming {
         let registry = SinkRegistry::linked().map_err(|error| Failure::usage(error.to_string()))?;
         let mut plan = Plan::default();
         for open in open {
-            // A record that does not tell what it exports is of a version that did not exist yet.
+            // A record without a source was written by a newer version.
             let Some(source) = open.source() else {
                 continue;
             };
@@ -94,7 +94,7 @@ impl Resuming {
         Ok(plan)
     }
 
-    /// Ends the runs that the exports belong to, with their manifests.
+    /// Ends the runs that the exports belong to, and writes their manifests.
     pub(super) async fn end(self, progress: &Progress) -> Result<(), Failure> {
         let runs = match self.runs.end().await {
             Ok(runs) => runs,
@@ -119,7 +119,7 @@ impl Resuming {
     }
 }
 
-/// Where an export goes, if this client can resume it.
+/// The target of an export, or why this client cannot resume it.
 fn target_of(open: &IncompleteExport, client: &Client) -> Result<SinkUrl, NotStarted> {
     let skipped = |kind, why: &str| NotStarted::new(kind, format!("skipped: {why}"));
     if open.instance() != client.instance().to_string() {

@@ -1,4 +1,4 @@
-//! Runs by what people call them.
+//! Look-up of runs by the names that people give them.
 
 use tulip_archive::StateError;
 use tulip_fleet::RunSummary;
@@ -7,11 +7,11 @@ use tulip_fleet::ledger::{Ledger, RunOverview};
 use crate::failure::{Failure, chain};
 use crate::state;
 
-/// What stands for the latest run.
+/// The name that stands for the latest run.
 pub(crate) const LAST: &str = "last";
 
-/// The run that `name` stands for: its id, the beginning of that, or `last` for the latest that
-/// `fits`.
+/// Finds the run that `name` stands for: its id, the beginning of its id, or `last` for the latest
+/// run that `fits`.
 pub(crate) async fn overview(
     ledger: &dyn Ledger,
     name: &str,
@@ -37,7 +37,7 @@ pub(crate) async fn overview(
     }
 }
 
-/// That run with its exports.
+/// Like [`overview`], but with the exports of the run.
 pub(crate) async fn run(
     ledger: &dyn Ledger,
     name: &str,
@@ -45,7 +45,7 @@ pub(crate) async fn run(
 ) -> Result<RunSummary, Failure> {
     let found = overview(ledger, name, fits).await?;
     let run = ledger.run(&found.run.id).await.map_err(failure)?;
-    // It was removed meanwhile.
+    // `None` if it has been removed meanwhile.
     run.ok_or_else(|| missing(name))
 }
 
@@ -53,7 +53,7 @@ fn missing(name: &str) -> Failure {
     Failure::usage(format!("there is no run {name:?}")).with_hint("`tulip runs` lists them")
 }
 
-/// A ledger that cannot be read.
+/// Converts the error of a ledger that cannot be read.
 pub(crate) fn failure(error: StateError) -> Failure {
     Failure::other(chain(&error)).with_hint(state::hint_of(&error))
 }

@@ -48,13 +48,13 @@ fn row(overview: &RunOverview) -> [String; 7] {
     ]
 }
 
-/// Where a run stands, in a word.
+/// The status of a run, in one word.
 pub(super) fn status(overview: &RunOverview) -> &'static str {
     let is_whole =
         || overview.counts.exports() == overview.counts.stored + overview.counts.unchanged;
     match overview.run.end {
         _ if overview.is_claimed => "running",
-        // No process works on it, so the last one was killed.
+        // No process holds its claim, so the last one was killed.
         RunEnd::Open => "killed",
         RunEnd::Complete if is_whole() => "complete",
         RunEnd::Complete => "incomplete",

@@ -14,7 +14,7 @@ use crate::output::{self, plain};
 use crate::progress::Progress;
 use crate::state;
 
-/// A run that was forgotten, as `--json` prints it.
+/// A run that was removed, as `--json` prints it.
 #[derive(Serialize)]
 struct Pruned<'a> {
     run: &'a str,
@@ -44,8 +44,8 @@ pub(crate) async fn run(args: &PruneArgs, progress: &Progress) -> Result<(), Fai
     Ok(())
 }
 
-/// Forgets runs that began this long ago, but the latest ones that are to be kept and those that a
-/// process works on.
+/// Removes runs that started at least `age` ago, except the latest `keep` and those that a process
+/// has claimed. Returns their ids and start times.
 pub(crate) async fn older_than(
     ledger: &dyn Ledger,
     age: Duration,

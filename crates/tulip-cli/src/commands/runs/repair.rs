@@ -8,7 +8,7 @@ use crate::failure::{Failure, chain};
 use crate::progress::Progress;
 use crate::{output, state};
 
-/// What a repair has found, as `--json` prints it.
+/// The result of a repair, as `--json` prints it.
 #[derive(Serialize)]
 struct Shown {
     moved_to: String,

@@ -58,7 +58,7 @@ pub(crate) async fn run(args: &ShowRunArgs, progress: &Progress) -> Result<(), F
     Ok(())
 }
 
-/// What is known of the run as a whole.
+/// Prints the run without its exports.
 fn head(overview: &RunOverview) -> Result<(), Failure> {
     let run = &overview.run;
     let took = run
@@ -90,7 +90,7 @@ fn head(overview: &RunOverview) -> Result<(), Failure> {
 
 fn counts(overview: &RunOverview) -> String {
     let counts = &overview.counts;
-    // What is open counts as not started or not stored; it is told as what it is.
+    // The counts include open exports as not started or not stored. Count them as not finished.
     let mut not_started = counts.not_started;
     let mut not_stored = counts.failed_to_store;
     let waiting = overview.open.min(not_started);

@@ -1,4 +1,4 @@
-//! Faults on the way to Tulip, and of the token.
+//! Faults on the way to Tulip, and faults of the token.
 
 use std::time::{Duration, SystemTime};
 
@@ -245,7 +245,7 @@ fn proxies_that_do_not_lead_to_tulip() {
     ] {
         assert_fails(bench.command().env(variable, value), args, check, says);
     }
-    // The emulator takes a proxy's requests, too: this one leads there.
+    // The emulator also accepts proxied requests, so this proxy does lead to Tulip.
     let mut command = bench.command();
     let url = bench.emulator.base_url().to_string();
     let args = &[

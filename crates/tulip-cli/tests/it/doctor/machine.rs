@@ -96,7 +96,7 @@ fn state_folders_that_cannot_be_used() {
             says,
         );
     }
-    // Without a folder of the user's own, exports work and are not remembered.
+    // Without a state folder, exports work but are not remembered.
     let mut command = bench.command();
     command
         .env_remove("TULIP_STATE")
@@ -112,7 +112,7 @@ fn state_folders_that_cannot_be_used() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
 }
 
-/// Root may write anywhere, so this is where it may not either.
+/// In `/proc`, where not even root can create files.
 #[cfg(target_os = "linux")]
 #[test]
 fn folders_that_take_no_files() {
@@ -138,7 +138,7 @@ fn disks_that_are_full_or_read_only() {
     let mut command = bench.command();
     command.env("TULIP_STATE", &folder);
     assert_fails(&mut command, &[], "state", "No space left");
-    // Nothing of the doctor's is left.
+    // The doctor leaves nothing behind.
     let left = std::fs::read_dir(&folder).unwrap();
     assert_eq!(left.count(), 1);
     std::fs::remove_file(filler).unwrap();
@@ -167,7 +167,6 @@ fn what_is_remembered_is_counted() {
     assert!(ran.stdout.contains("1 unfinished export"), "{ran:?}");
 }
 
-/// The doctor below a limit on open files.
 #[cfg(unix)]
 #[test]
 fn limits_on_open_files_that_are_too_low() {

@@ -1,4 +1,4 @@
-//! `tulip doctor`: every misconfiguration fails in exactly the line that it belongs to.
+//! `tulip doctor`: every misconfiguration fails exactly the check that it belongs to.
 
 mod instance;
 mod machine;
@@ -9,13 +9,13 @@ use tulip_emulator::Endpoint;
 
 use crate::support::{Bench, Ran, files, run};
 
-/// What one check has found.
+/// The line of one check.
 fn line<'a>(ran: &'a Ran, lines: &'a [serde_json::Value], check: &str) -> &'a serde_json::Value {
     let found = lines.iter().find(|line| line["check"] == check);
     found.unwrap_or_else(|| panic!("no {check}: {ran:?}"))
 }
 
-/// The checks that ended in `status`.
+/// The checks that ended with `status`.
 fn ended(lines: &[serde_json::Value], status: &str) -> Vec<String> {
     let lines = lines.iter().filter(|line| line["status"] == status);
     lines
@@ -23,7 +23,7 @@ fn ended(lines: &[serde_json::Value], status: &str) -> Vec<String> {
         .collect()
 }
 
-/// Runs the doctor, which must fail in `check` alone, and say `says` and what to do.
+/// Runs the doctor, which must fail only in `check`, and say `says` and what to do.
 #[track_caller]
 fn assert_fails(command: &mut Command, args: &[&str], check: &str, says: &str) {
     let args = [&["doctor", "--json"], args].concat();
@@ -38,7 +38,7 @@ fn assert_fails(command: &mut Command, args: &[&str], check: &str, says: &str) {
     assert!(!format!("{ran:?}").contains("p4ss"), "{ran:?}");
 }
 
-/// Runs the doctor, which must warn in `check` alone, and end with 0.
+/// Runs the doctor, which must warn only in `check`, and exit with 0.
 #[track_caller]
 fn assert_warns(command: &mut Command, args: &[&str], check: &str, says: &str) {
     let args = [&["doctor", "--json"], args].concat();
@@ -60,7 +60,7 @@ fn all_is_well_where_an_export_would_work_and_nothing_is_left() {
     assert_eq!(ran.stderr, "15 OK, 0 warned, 0 failed, 1 skipped\n");
     let lines = ran.json();
     assert_eq!(ended(&lines, "skip"), ["write_scope"], "{ran:?}");
-    // The names that scripts go by, and every field on every line.
+    // The names that scripts rely on, and every field on every line.
     let checks: Vec<_> = lines
         .iter()
         .map(|line| line["check"].as_str().unwrap())
@@ -93,7 +93,7 @@ fn it_fits_80_columns_and_quiet_prints_what_is_wrong() {
     assert!(lines.all(|line| line.chars().count() <= 80), "{ran:?}");
     let secret = bench.emulator.credentials();
     assert!(!ran.stdout.contains(secret.expose_secret()));
-    // The arguments so far stay.
+    // The command keeps its earlier arguments.
     let ran = run(&mut command, &["-q"]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     let first = "FAIL  workspace    ELSEWHERE is set, but";

@@ -1,14 +1,14 @@
-//! Servers that are no Tulip.
+//! Servers that are not Tulip.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::thread;
 
-/// How TLS begins.
+/// The first byte of a TLS handshake.
 const HANDSHAKE: u8 = 0x16;
 
-/// Answers every connection with `answer` after the head of its request, or at once where TLS was
-/// begun, until the process ends.
+/// Answers every connection with `answer`, after the head of its request or as soon as a TLS
+/// handshake begins, until the process ends.
 pub(super) fn answering(answer: &'static str) -> SocketAddr {
     serving(move |mut socket| {
         let mut head = Vec::new();
@@ -23,7 +23,7 @@ pub(super) fn answering(answer: &'static str) -> SocketAddr {
     })
 }
 
-/// Takes connections and says nothing to the end of the client.
+/// Accepts connections and sends nothing until the client closes them.
 pub(super) fn silent() -> SocketAddr {
     serving(|mut socket| {
         let _ = socket.read_to_end(&mut Vec::new());

@@ -1,11 +1,11 @@
-//! Bytes that tell where they come from.
+//! Test content that shows where its bytes come from.
 
 use bytes::Bytes;
 
-/// More than one part of any built-in sink, and not a multiple of one.
+/// Larger than one part of any built-in sink, and not a multiple of one.
 pub(super) const LARGE: usize = 9 * 1024 * 1024 + 17;
 
-/// `length` bytes of a content of its own for each seed: blocks that begin with their number.
+/// Returns `length` bytes that differ for each seed, in blocks that start with their number.
 pub(super) fn bytes(seed: u64, length: usize) -> Bytes {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut block = Vec::with_capacity(4096);
@@ -27,7 +27,7 @@ pub(super) fn bytes(seed: u64, length: usize) -> Bytes {
     bytes.into()
 }
 
-/// Where two contents differ first, in words.
+/// Describes the first difference between two contents; `None` if they are equal.
 pub(super) fn difference(expected: &[u8], found: &[u8]) -> Option<String> {
     if expected == found {
         return None;

@@ -1,6 +1,6 @@
-//! What every sink promises, checked.
+//! The conformance suite for sinks.
 //!
-//! An implementer makes a [`Fixture`], which hands out the sink and reads its objects back by
+//! An implementer makes a [`Fixture`], which provides the sink and reads its objects back in
 //! another way, and runs the suite in a test:
 //!
 //! ```
@@ -22,22 +22,22 @@
 //! }
 //! ```
 //!
-//! What the suite needs:
-//! - **A store that may be written to.** It need not be empty: each run has keys of its own, below
-//!   `conformance/RUN/` with a random `RUN`, so runs on one store do not meet either. A run stores
-//!   some 300 MB.
-//! - **Cleanup by you.** The suite removes none of its objects, since a sink cannot. Remove
+//! The suite needs:
+//! - **A store that may be written to.** It need not be empty: each run has its own keys, below
+//!   `conformance/RUN/` with a random `RUN`, so runs on one store do not collide either. A run
+//!   stores some 300 MB.
+//! - **Cleanup by you.** The suite removes none of its objects, because a sink cannot. Remove
 //!   `conformance/` afterwards, or use a store that ends with the test.
-//! - **About 60 MB of memory**, beside the sink's own.
-//! - **The runtime that the sink needs**, such as `#[tokio::test]`. The suite itself needs none, starts
-//!   no task and no thread, and does not sleep.
-//! - **[`Fixture::read`]** sees what another client would see, without the sink's help.
+//! - **About 60 MB of memory**, besides the sink's own.
+//! - **The runtime that the sink needs**, such as `#[tokio::test]`. The suite itself needs none,
+//!   starts no task or thread, and does not sleep.
+//! - **A [`Fixture::read`]** that sees what another client would see, without the sink's help.
 //!
-//! What a sink does not offer (probe, create-only, lookup, reading, resuming) is reported as
-//! skipped. All but the probe it has to refuse as
-//! [`Unsupported`](super::SinkErrorKind::Unsupported). Give the fixture [`Fixture::leftovers`] and
-//! [`Fixture::failing`] where you can: without them the suite cannot see what stays behind, nor
-//! what follows a failure.
+//! Features that a sink does not offer (probe, create-only, lookup, reading, resuming) are reported
+//! as skipped. It must refuse all of them but the probe as
+//! [`Unsupported`](super::SinkErrorKind::Unsupported). Implement [`Fixture::leftovers`] and
+//! [`Fixture::failing`] if you can: without them the suite cannot see what is left behind, or what
+//! happens after a failure.
 
 mod cases;
 mod content;
@@ -48,7 +48,7 @@ use suite::Suite;
 
 pub use crate::conformance::{Case, CaseResult, Failure, Report};
 
-/// Checks a sink. A case that fails does not keep the others from running.
+/// Checks a sink. A failed case does not keep the others from running.
 pub async fn run(fixture: &dyn Fixture) -> Report {
     let suite = &Suite::new(fixture);
     use cases::{atomicity, capabilities, content as bytes, failure, keys, recovery};

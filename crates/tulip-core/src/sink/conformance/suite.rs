@@ -1,4 +1,4 @@
-//! What the cases of the suite are run on.
+//! The fixture and keys that the cases run on.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -11,29 +11,30 @@ use crate::ObjectKey;
 use crate::conformance::Failure;
 use crate::sink::Sink;
 
-/// A sink, and a look at it from outside.
+/// A sink, and an outside view of its store.
 #[async_trait]
 pub trait Fixture: Send + Sync {
-    /// The sink.
+    /// Returns the sink.
     fn sink(&self) -> Arc<dyn Sink>;
 
-    /// What another client of the same store sees under `key`; `None` where there is nothing.
+    /// Returns what another client of the same store sees under `key`, or `None` if there is
+    /// nothing.
     ///
     /// # Errors
-    /// Whatever kept it from looking.
+    /// Any error that kept it from looking.
     async fn read(&self, key: &ObjectKey) -> Result<Option<Vec<u8>>, Failure>;
 
-    /// What writes that were given up have left anywhere, by name: staged files, unfinished
-    /// uploads. By default it is not looked for.
+    /// Returns the names of everything that abandoned writes have left anywhere: staged files,
+    /// unfinished uploads. By default it does not look.
     ///
     /// # Errors
-    /// Whatever kept it from looking.
+    /// Any error that kept it from looking.
     async fn leftovers(&self) -> Result<Vec<String>, Failure> {
         Ok(Vec::new())
     }
 
-    /// A sink on the same store whose writes below `folder` fail sooner or later, if there is a way
-    /// to make one.
+    /// Returns a sink on the same store whose writes below `folder` fail sooner or later, if it can
+    /// make one.
     async fn failing(&self, folder: &ObjectKey) -> Option<Arc<dyn Sink>> {
         let _ = folder;
         None
@@ -48,7 +49,7 @@ pub(super) struct Suite<'a> {
 
 impl<'a> Suite<'a> {
     pub(super) fn new(fixture: &'a dyn Fixture) -> Self {
-        // Two runs that share a store differ in their hashers' keys, which are random.
+        // The keys of `RandomState` are random, so runs that share a store get different folders.
         let run = RandomState::new().build_hasher().finish();
         Self {
             fixture,
@@ -56,7 +57,7 @@ impl<'a> Suite<'a> {
         }
     }
 
-    /// The key of this run's object of that name.
+    /// Returns the key of this run's object called `name`.
     pub(super) fn key(&self, name: &str) -> Result<ObjectKey, Failure> {
         Ok(ObjectKey::new(&format!("{}/{name}", self.folder))?)
     }

@@ -1,4 +1,4 @@
-//! The suite against a sink that keeps the contract, and ones that break it in one way each.
+//! The suite, run against a sink that keeps the contract and sinks that each break it in one way.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -46,12 +46,12 @@ struct State {
     objects: BTreeMap<String, Vec<u8>>,
     staged: Vec<String>,
     shared: Bytes,
-    /// What checkpoints have kept, by token.
+    /// The bytes that checkpoints kept, by token.
     kept: BTreeMap<String, Vec<u8>>,
     writers: usize,
 }
 
-/// Chunks or keys, one after the other.
+/// Chunks or keys, one at a time.
 struct Several<T>(std::vec::IntoIter<T>);
 
 #[async_trait]
@@ -76,7 +76,7 @@ fn reader(bytes: Vec<u8>) -> Box<dyn SinkReader> {
 #[derive(Debug, Clone)]
 struct Memory {
     fault: Fault,
-    /// Writes fail.
+    /// Whether writes fail.
     broken: bool,
     state: Arc<Mutex<State>>,
 }
@@ -270,7 +270,7 @@ impl SinkWriter for Writer {
             return Ok(());
         }
         if self.sink.is(Fault::SharesBuffers) {
-            // What the writer before has left there.
+            // The chunk that the previous write left there.
             self.sink
                 .with(|state| std::mem::swap(&mut state.shared, &mut chunk));
         }

@@ -36,7 +36,7 @@ impl SinkFactory for Named {
     }
 }
 
-/// The futures here never wait, so one poll drives them.
+/// Polls a future once: the futures here never wait.
 fn now<T>(future: impl Future<Output = T>) -> T {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     match std::pin::pin!(future).poll(&mut context) {

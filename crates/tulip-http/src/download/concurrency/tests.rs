@@ -2,18 +2,18 @@ use super::*;
 
 const MIB: u64 = 1024 * 1024;
 
-/// A download whose reader waits for all of it.
+/// A download whose reader always waits for it.
 struct Line {
     controller: ConcurrencyController,
     now: Instant,
     sample: Sample,
-    /// What the last request has asked for up to now, and what has come by one request for all.
+    /// How much the last request has asked for, and how much came by one request for the rest.
     asked: u64,
     alone: u64,
 }
 
-/// Brings each connection `each` bytes a second, and all of them, which are answered at the same
-/// time, no more than `line`; of each reply the first `burst` bytes as fast as the line does.
+/// Delivers `each` bytes per second on each connection, and at most `line` on all together, which
+/// are answered at the same time. The first `burst` bytes of a reply come as fast as the line.
 #[derive(Clone, Copy)]
 struct Host {
     answer: Duration,
@@ -34,7 +34,7 @@ impl Line {
         }
     }
 
-    /// Brings `bytes` from a host that is slow to answer.
+    /// Delivers `bytes` from a host that is slow to answer.
     fn run_from(&mut self, bytes: u64, host: Host) {
         for _ in 0..bytes / MIB {
             let is_single_stream = self.controller.is_single_stream();
@@ -68,7 +68,7 @@ impl Line {
         }
     }
 
-    /// Brings `bytes` at the rate, in bytes a second, that `rate` gives for the connections.
+    /// Delivers `bytes` at the bytes per second that `rate` returns for the connections.
     fn run(&mut self, bytes: u64, rate: impl Fn(usize) -> f64) {
         for _ in 0..bytes / MIB {
             let took = Duration::from_secs_f64(MIB as f64 / rate(self.controller.connections()));
@@ -160,7 +160,7 @@ fn where_the_reader_is_what_is_slow_no_more_are_tried() {
         assert!(line.controller.connections() <= 2);
     }
     assert_eq!(line.controller.connections(), 1);
-    // And as soon as that has changed they are.
+    // As soon as that changes, they are.
     line.run(64 * MIB, |n| n as f64 * 90e6);
     assert!(line.controller.connections() > 2);
 }

@@ -1,4 +1,4 @@
-//! Pages and documents that hosts send in place of an archive: HTML, XML, JSON.
+//! Pages and documents that hosts send instead of an archive: HTML, XML, JSON.
 
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -8,10 +8,11 @@ use super::finding::{Finding, NotCsv};
 use super::transient::{is_transient_code, is_transient_title};
 use crate::transport::{code_of_xml, title_of};
 
-/// The most that is shown of a foreign title or code, in characters.
+/// How many characters of a foreign title or code are shown.
 const MAX_SHOWN: usize = 100;
 
-/// HTML or XML. A header that begins with `<` and another character than a name's is neither.
+/// Recognises HTML or XML. A CSV header that begins with `<` and a character that begins no tag is
+/// neither.
 pub(super) fn markup(text: &[u8]) -> Option<NotCsv> {
     let is_markup = matches!(
         text.get(1),
@@ -42,13 +43,13 @@ pub(super) fn markup(text: &[u8]) -> Option<NotCsv> {
     })
 }
 
-/// Whether the part of a document that names it is there.
+/// Whether the title or error code of a document is in the text.
 pub(super) fn is_markup_told(text: &[u8]) -> bool {
     let text = String::from_utf8_lossy(text);
     code_of_xml(&text).is_some() || title_of(&text).is_some()
 }
 
-/// JSON, or nothing where a header begins like it: `[Zone],State`.
+/// Recognises JSON, but not a CSV header that begins like it: `[Zone],State`.
 pub(super) fn json(text: &[u8], is_all: bool) -> Option<Finding> {
     let mut values = serde_json::Deserializer::from_slice(text).into_iter::<IgnoredAny>();
     match values.next()? {
@@ -61,19 +62,19 @@ pub(super) fn json(text: &[u8], is_all: bool) -> Option<Finding> {
                 Some(_) => has_name(text).then(not_json),
             }
         }
-        // It is cut off here, or continues.
+        // It is cut off here, or more follows.
         Err(error) if error.is_eof() && is_all => Some(Finding::NotCsv(json_document(text))),
         Err(error) if error.is_eof() => Some(Finding::Unclear),
         Err(_) => has_name(text).then(not_json),
     }
 }
 
-/// What is written like JSON, with raw line breaks or single quotes.
+/// The finding for text like JSON, but with raw line breaks or single quotes.
 fn not_json() -> Finding {
     Finding::NotCsv(NotCsv::passive("JSON"))
 }
 
-/// Whether a text begins as an object does: a brace, a quoted name and a colon.
+/// Whether a text begins like an object: a brace, a quoted name and a colon.
 fn has_name(text: &[u8]) -> bool {
     let inner = text.strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
     let Some([quote @ (b'"' | b'\''), name @ ..]) = inner else {
@@ -83,7 +84,7 @@ fn has_name(text: &[u8]) -> bool {
     end.is_some_and(|end| name[end + 1..].trim_ascii_start().starts_with(b":"))
 }
 
-/// What a JSON document says of itself.
+/// Describes a JSON document by its error code, if it has one.
 fn json_document(document: &[u8]) -> NotCsv {
     let Ok(value) = serde_json::from_slice::<Value>(document) else {
         return NotCsv::passive("JSON");

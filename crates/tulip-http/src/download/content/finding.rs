@@ -1,15 +1,15 @@
-//! What the beginning of a body turns out to be.
+//! Findings on the first bytes of a body.
 
-/// Something that is no CSV.
+/// Something that is not a CSV.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NotCsv {
-    /// What it is, on one line: "gzip", "an XML error, code SlowDown".
+    /// A description on one line: "gzip", "an XML error, code SlowDown".
     pub(crate) what: String,
-    /// It stands for a failure that passes, such as a store's `SlowDown`.
+    /// Whether it reports a temporary failure, such as a store's `SlowDown`.
     pub(crate) is_transient: bool,
 }
 
-/// What the first bytes tell.
+/// A finding on the first bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Finding {
     /// It can be a CSV.
@@ -20,7 +20,7 @@ pub(crate) enum Finding {
 }
 
 impl NotCsv {
-    /// Something that stands for no failure.
+    /// Creates a finding that does not report a temporary failure.
     pub(super) fn passive(what: &str) -> Self {
         Self {
             what: what.to_owned(),

@@ -1,15 +1,15 @@
-//! Files and encodings, by their first bytes.
+//! File formats and encodings, by their first bytes.
 
-/// The encoding or file format that these bytes begin, unless they can be UTF-8 text.
+/// Returns the encoding or file format that these bytes begin, unless they can be UTF-8 text.
 pub(super) fn format_of(bytes: &[u8]) -> Option<&'static str> {
     unicode(bytes).or_else(|| binary(bytes))
 }
 
 /// Whether the first line has control characters that no header has, or the first bytes have some
-/// and are not UTF-8 either, as compressed data.
+/// and are not UTF-8 either, like compressed data.
 pub(super) fn is_binary(bytes: &[u8]) -> bool {
     const SAMPLE: usize = 64;
-    // Blanks are none; ^Z and escape sequences can be in a text.
+    // Blanks do not count; ^Z and escape sequences can be in a text.
     let is_control = |byte: &u8| matches!(byte, 0..=8 | 0x0e..=0x19 | 0x1c..=0x1f);
     let mut lines = bytes.split(|byte| *byte == b'\n');
     let sample = &bytes[..bytes.len().min(SAMPLE)];
@@ -19,7 +19,7 @@ pub(super) fn is_binary(bytes: &[u8]) -> bool {
         || (!is_utf8 && sample.iter().any(is_control))
 }
 
-/// Text in another form of Unicode than UTF-8.
+/// Recognises text in a form of Unicode other than UTF-8.
 fn unicode(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("UTF-32 text"),
@@ -29,7 +29,7 @@ fn unicode(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// A file format, by the bytes that it begins with.
+/// Recognises a file format by its first bytes.
 fn binary(bytes: &[u8]) -> Option<&'static str> {
     const FORMATS: [(&[u8], &str); 27] = [
         (b"\x1f\x8b", "gzip"),
@@ -64,7 +64,7 @@ fn binary(bytes: &[u8]) -> Option<&'static str> {
         (b"MZ\x90\x00", "a Windows program"),
     ];
     let (magic, name) = FORMATS.iter().find(|(magic, _)| bytes.starts_with(magic))?;
-    // Magic numbers that are words are followed by what no text has.
+    // Magic numbers that are words must be followed by bytes that no text has.
     let is_word = magic.iter().all(u8::is_ascii_alphanumeric);
     let rest = &bytes[magic.len()..bytes.len().min(magic.len() + 16)];
     let is_binary = |byte: &u8| *byte >= 0x80 || (*byte < 0x20 && !b"\t\r\n".contains(byte));

@@ -1,7 +1,7 @@
-//! Which media types a CSV archive can have.
+//! The media types that a CSV archive can have.
 
-/// Whether a CSV can have this `Content-Type`. Hosts call it many things, and what is no media type
-/// at all says nothing.
+/// Whether a CSV can have this `Content-Type`. Hosts use many for it, and a value that is not a
+/// media type says nothing.
 pub(crate) fn is_tolerable(content_type: Option<&[u8]>) -> bool {
     let Some(essence) = content_type.and_then(essence) else {
         return true;
@@ -40,7 +40,7 @@ pub(crate) fn is_tolerable(content_type: Option<&[u8]>) -> bool {
         || matches!(kind, "image" | "audio" | "video" | "font" | "message"))
 }
 
-/// `type/subtype` in lower case, where it is a media type.
+/// Returns `type/subtype` in lower case, or `None` if it is not a media type.
 pub(super) fn essence(content_type: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(content_type).ok()?;
     let essence = text.split(';').next()?.trim().to_ascii_lowercase();

@@ -1,6 +1,6 @@
-//! Whether what a host sends can be a CSV archive at all. Hosts and what stands before them send
-//! errors, sign-in pages and compressed files as 200 too. What looks like a line of text is left
-//! to the reader of the CSV.
+//! The check whether a body can be a CSV archive at all. Hosts, and servers in front of them, also
+//! send errors, sign-in pages and compressed files with status 200. A body that looks like a line
+//! of text is left to the CSV reader.
 
 use tulip_core::one_line;
 
@@ -17,16 +17,16 @@ pub(super) use media_type::is_tolerable;
 
 use document::{is_markup_told, json, markup};
 
-/// The most first bytes that are looked at.
+/// How many first bytes are inspected at most.
 pub(super) const MOST: usize = 8 * 1024;
 
-/// With this many first bytes, or a whole line, what is no text at all is known.
+/// With this many first bytes, or a whole line, it is clear whether they are text at all.
 const ENOUGH: usize = 64;
 
-/// The most that is shown of a foreign media type, in characters.
+/// How many characters of a foreign media type are shown.
 const MAX_SHOWN: usize = 100;
 
-/// Looks at the first bytes of a body; `is_all` where no more are to be had.
+/// Inspects the first bytes of a body; `is_all` if no more will come.
 pub(super) fn look_at(bytes: &[u8], is_all: bool) -> Finding {
     let is_all = is_all || bytes.len() >= MOST;
     if let Some(name) = magic::format_of(bytes) {
@@ -58,7 +58,7 @@ pub(super) fn look_at(bytes: &[u8], is_all: bool) -> Finding {
     }
 }
 
-/// What follows a byte order mark and blanks of any kind.
+/// Strips a byte order mark and blanks of any kind.
 fn without_blanks(bytes: &[u8]) -> &[u8] {
     let text = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
     let blank = |c: char| c.is_whitespace() || c == '\u{feff}';
@@ -66,7 +66,7 @@ fn without_blanks(bytes: &[u8]) -> &[u8] {
     &bytes[blanks..]
 }
 
-/// Whether parts with headers of their own follow a boundary; `None` where it has not ended.
+/// Whether parts with their own headers follow a boundary; `None` if more bytes are needed.
 fn multipart(text: &[u8]) -> Option<bool> {
     const HEADER: &[u8] = b"content-";
     if !text.starts_with(b"--") {
@@ -77,7 +77,7 @@ fn multipart(text: &[u8]) -> Option<bool> {
     Some(header.eq_ignore_ascii_case(HEADER))
 }
 
-/// What a body is whose `Content-Type` no CSV has.
+/// Describes a body whose `Content-Type` no CSV has.
 pub(super) fn describe(content_type: Option<&[u8]>, bytes: &[u8]) -> NotCsv {
     if let Finding::NotCsv(found) = look_at(bytes, true) {
         return found;

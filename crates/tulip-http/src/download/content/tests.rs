@@ -240,7 +240,7 @@ proptest! {
         }
     }
 
-    /// What is found does not depend on how many of the bytes came first.
+    /// A finding on the first bytes holds for all of them.
     #[test]
     fn a_finding_stays(text in "[<{\\[Sa\",:}\\]\n]{1,40}", cut in 0..40_usize) {
         let first = &text.as_bytes()[..cut.min(text.len())];

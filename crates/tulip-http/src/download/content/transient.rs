@@ -1,6 +1,6 @@
-//! Which errors pass when the request is repeated, by their codes and titles.
+//! Errors that pass when the request is repeated, by their codes and titles.
 
-/// Codes of stores and gateways that stand for 429 or 5xx.
+/// Whether a code of a store or gateway stands for a temporary failure, such as 429 or 503.
 pub(super) fn is_transient_code(code: &str) -> bool {
     const CODES: [&str; 17] = [
         "slowdown",
@@ -28,7 +28,8 @@ pub(super) fn is_transient_code(code: &str) -> bool {
     }
 }
 
-/// Titles as servers write them: "503 Service Temporarily Unavailable", "Error 502 (Bad Gateway)".
+/// Whether a page's title reports one: "503 Service Temporarily Unavailable", "Error 502 (Bad
+/// Gateway)".
 pub(super) fn is_transient_title(title: &str) -> bool {
     let mut words = title.split(|c: char| !c.is_ascii_alphanumeric());
     let is_status = |word: &str| word.len() == 3 && word.parse().is_ok_and(is_transient_status);

@@ -1,4 +1,4 @@
-//! Where S3 settings come from: the URL's options, then the environment, then a shared profile.
+//! S3 settings: from the URL's options, then the environment, then a shared profile.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -67,7 +67,7 @@ pub(super) const REQUEST_PAYER: SinkOption = SinkOption::new(
 )
 .public();
 
-/// The variables with keys, and what goes with them.
+/// The variables that hold a key and its session token.
 const KEYS: [&str; 3] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -117,7 +117,7 @@ impl Config {
     }
 }
 
-/// The profile that is asked for, or the default one where the environment has no credentials.
+/// Returns the profile that the URL or `AWS_PROFILE` names, else the default one, if there is one.
 fn profile(target: CloudUrl<'_>, variables: &Variables) -> Result<Option<Profile>, SinkError> {
     let asked = target
         .text(PROFILE)
@@ -132,8 +132,8 @@ fn profile(target: CloudUrl<'_>, variables: &Variables) -> Result<Option<Profile
     }
 }
 
-/// The environment's settings with credentials in the order of Amazon's own tools; a profile that
-/// the URL names goes first.
+/// Returns the environment's settings, with credentials in the order of Amazon's own tools. Keys in
+/// the URL go first, then a profile that the URL names.
 fn credentials(
     target: CloudUrl<'_>,
     variables: &Variables,
@@ -146,7 +146,7 @@ fn credentials(
     let given = [ACCESS_KEY_ID, SECRET_ACCESS_KEY].map(|option| target.text(option));
     match given {
         [Some(id), Some(secret)] => {
-            // Nothing of the environment's credentials may mix with these.
+            // These must not be mixed with the environment's credentials.
             let token = target.text(SESSION_TOKEN);
             return statics(builder, &id, &secret, token.as_deref());
         }
@@ -179,7 +179,7 @@ fn credentials(
             token_file,
             session,
         }) => {
-            // The store library would prefer the environment's keys to the role.
+            // `object_store` would prefer the environment's keys to the role.
             builder = variables
                 .builder(&KEYS)
                 .with_config(Key::RoleArn, role)
@@ -226,7 +226,7 @@ fn statics(
     Ok(builder.with_credentials(Arc::new(provider)))
 }
 
-/// Refuses what no header can carry: the signer of the store library would panic.
+/// Refuses a value that no header can carry: `object_store`'s signer would panic.
 fn check_header(what: &str, value: &str) -> Result<(), SinkError> {
     if HeaderValue::from_str(value).is_ok() {
         return Ok(());
@@ -240,7 +240,7 @@ fn check_header(what: &str, value: &str) -> Result<(), SinkError> {
     Err(error.with_reason(reason, advice))
 }
 
-/// Where the bucket is.
+/// Sets the bucket's address.
 fn place(
     builder: AmazonS3Builder,
     target: CloudUrl<'_>,
@@ -249,7 +249,7 @@ fn place(
 ) -> Result<AmazonS3Builder, SinkError> {
     let path_style = target.flag(PATH_STYLE)?;
     let Some(endpoint) = endpoint else {
-        // A bucket with dots has no certificate of its own.
+        // Amazon's certificate does not cover a bucket name with dots.
         let hosted = !path_style.unwrap_or(bucket.contains('.'));
         return Ok(builder.with_virtual_hosted_style_request(hosted));
     };
@@ -293,8 +293,8 @@ fn encryption(
     Ok(builder)
 }
 
-/// What guards the bytes in transit. Stores that are not Amazon's may not know its newer
-/// checksums; nearly all verify a signed payload.
+/// Sets how the bytes are protected in transit. Third-party stores may not know Amazon's newer
+/// checksums, but nearly all verify a signed payload.
 fn integrity(
     builder: AmazonS3Builder,
     target: CloudUrl<'_>,
@@ -338,7 +338,7 @@ mod tests {
          [lake]\naws_access_key_id = LAKE\naws_secret_access_key = s\n",
     );
 
-    /// Settings of a URL beside profiles and variables of the test's own.
+    /// Returns the settings of a URL with the test's own profiles and variables.
     async fn settings(url: &str, vars: &[(&str, &str)]) -> Result<Found, String> {
         let folder = tempfile::TempDir::new().unwrap();
         let files = ["config", "credentials"].map(|name| folder.path().join(name));
@@ -384,7 +384,7 @@ mod tests {
         unsigned: Option<String>,
         checksum: Option<String>,
         role: Option<String>,
-        /// The access key that the store library would use before the role.
+        /// The access key that `object_store` would use before the role.
         key: Option<String>,
         key_id: String,
     }

@@ -1,4 +1,4 @@
-//! What is S3's own in requests and responses.
+//! S3's additions to requests and responses.
 
 use async_trait::async_trait;
 use base64::Engine as _;
@@ -13,7 +13,8 @@ use crate::cloud::connector::Interceptor;
 use crate::cloud::destination::StoreChecksum;
 use crate::cloud::error_codes::tag;
 
-/// Makes the end of an upload create-only, and keeps the checksum that S3 computed of an object.
+/// Keeps the checksum that S3 computed for an object and, if `creates`, makes the completion of an
+/// upload create-only.
 #[derive(Debug)]
 pub(super) struct S3Interceptor {
     pub(super) creates: bool,
@@ -21,7 +22,7 @@ pub(super) struct S3Interceptor {
 
 #[async_trait]
 impl Interceptor for S3Interceptor {
-    /// The condition needs no signature: S3 wants only its own headers signed.
+    /// The condition needs no signature: S3 requires one only for its own headers.
     async fn request(&self, request: &mut HttpRequest) -> Result<(), HttpError> {
         if self.creates && ends_upload(request) {
             let any = HeaderValue::from_static("*");
@@ -57,7 +58,7 @@ fn has_upload_id(uri: &Uri) -> bool {
         .is_some_and(|query| query.split('&').any(|pair| pair.starts_with("uploadId=")))
 }
 
-/// The checksum of a finished upload, where it is one of the whole object and not of its parts'
+/// Returns the checksum of a completed upload if it covers the whole object, not only its parts'
 /// checksums.
 fn of_upload(answer: &str) -> Option<Checksum> {
     let value = crc64nvme(tag(answer, "ChecksumCRC64NVME")?)?;

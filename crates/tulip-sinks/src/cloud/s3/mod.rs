@@ -1,4 +1,4 @@
-//! Amazon S3, and what speaks its protocol.
+//! Amazon S3, and stores that speak its protocol.
 
 mod config;
 mod interceptor;
@@ -29,7 +29,7 @@ use interceptor::S3Interceptor;
 use variables::Variables;
 
 tulip_core::register_sink!(S3);
-// What Hadoop and Spark call it.
+// Hadoop's and Spark's name for it.
 tulip_core::register_sink!(Cloud {
     scheme: "s3a",
     summary: "the same as s3",
@@ -113,7 +113,7 @@ fn clients(target: CloudUrl<'_>, options: &NetworkOptions) -> Result<Clients, Si
     })
 }
 
-/// Where the unfinished uploads of a bucket are listed.
+/// Requests the unfinished uploads of a bucket.
 struct S3Listing(Arc<AmazonS3>);
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! Credentials that a command prints, as `credential_process` of a profile says.
+//! Credentials printed by a profile's `credential_process` command.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -18,7 +18,7 @@ use tulip_core::Timestamp;
 /// Credentials are renewed this long before they expire.
 const EARLY: Duration = Duration::from_secs(300);
 
-/// How long the command may take; it may have to ask somebody.
+/// How long the command may take; it may have to ask a person.
 const LIMIT: Duration = Duration::from_secs(60);
 
 pub(super) struct ProcessCredentials {
@@ -32,7 +32,7 @@ impl fmt::Debug for ProcessCredentials {
     }
 }
 
-/// What the command prints.
+/// The command's output.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Printed {
@@ -84,7 +84,7 @@ impl ProcessCredentials {
         if printed.version != 1 {
             return Err(format!("it printed version {}, not 1", printed.version));
         }
-        // The store library's signer would panic.
+        // `object_store`'s signer would panic.
         let can_be_sent = |value: &String| HeaderValue::from_str(value).is_ok();
         if !can_be_sent(&printed.access_key_id)
             || !printed.session_token.as_ref().is_none_or(can_be_sent)
@@ -95,8 +95,8 @@ impl ProcessCredentials {
     }
 }
 
-/// Whether a variable is one of Tulip's, which can hold its credentials. They are not the command's
-/// business.
+/// Whether a variable is one of Tulip's. They can hold its credentials, which the command must not
+/// see.
 fn is_ours(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     name.get(..6)

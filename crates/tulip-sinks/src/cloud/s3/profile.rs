@@ -9,7 +9,7 @@ use tulip_core::sink::{SinkError, SinkErrorKind};
 
 use super::variables::Variables;
 
-/// What a profile says that a sink needs.
+/// The settings of a profile that a sink needs.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Profile {
     pub(super) name: String,
@@ -18,7 +18,7 @@ pub(super) struct Profile {
     pub(super) secret: Secret,
 }
 
-/// How a profile comes by its credentials.
+/// Where a profile's credentials come from.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Secret {
     None,
@@ -34,7 +34,7 @@ pub(super) enum Secret {
         token_file: String,
         session: Option<String>,
     },
-    /// In a way that this program does not have.
+    /// A way that this program does not support.
     Elsewhere {
         how: &'static str,
     },
@@ -48,15 +48,15 @@ impl fmt::Debug for Profile {
 
 type Section = BTreeMap<String, String>;
 
-/// Both files.
+/// The profiles of both files.
 pub(super) struct Profiles {
     sections: BTreeMap<String, Section>,
-    /// Where they were looked for: without a home there is no `~/.aws`.
+    /// The files that were searched. Without a home there is no `~/.aws`.
     files: Vec<PathBuf>,
 }
 
 impl Profiles {
-    /// Reads what is there; a file that is not is as good as empty.
+    /// Reads both files. A missing one counts as empty.
     pub(super) fn read(variables: &Variables) -> Result<Self, SinkError> {
         let home = variables
             .get("HOME")
@@ -68,7 +68,7 @@ impl Profiles {
         let config = path("AWS_CONFIG_FILE", "config");
         let credentials = path("AWS_SHARED_CREDENTIALS_FILE", "credentials");
         let (mut sections, mut files) = (BTreeMap::new(), Vec::new());
-        // The credentials come last: where both say something, they are right.
+        // The credentials file comes last: if both set a value, it wins.
         for (file, is_config) in [(config, true), (credentials, false)] {
             let Some(file) = file else { continue };
             match std::fs::read_to_string(&file) {
@@ -86,7 +86,7 @@ impl Profiles {
         Ok(Self { sections, files })
     }
 
-    /// Where profiles were looked for.
+    /// Says where profiles were looked for.
     pub(super) fn places(&self) -> String {
         let files: Vec<_> = self
             .files
@@ -118,7 +118,7 @@ fn absent(error: &io::Error) -> bool {
     )
 }
 
-/// In the order of Amazon's own tools.
+/// Finds credentials in the order of Amazon's own tools.
 fn secret(value: &dyn Fn(&str) -> Option<String>) -> Secret {
     if let Some(role) = value("role_arn") {
         return match value("web_identity_token_file") {
@@ -151,7 +151,8 @@ fn secret(value: &dyn Fn(&str) -> Option<String>) -> Secret {
 }
 
 /// Adds the sections of a file. In `config` a profile's section is called `profile NAME`, except
-/// for `default`; settings that are indented belong to the setting above, as `s3.NAME`.
+/// for `default`. An indented setting belongs to the empty one above it: `NAME` below `s3 =`
+/// becomes `s3.NAME`.
 fn parse(text: &str, is_config: bool, sections: &mut BTreeMap<String, Section>) {
     let mut section = None;
     let mut parent = String::new();
@@ -195,7 +196,7 @@ fn profile_name(title: &str, is_config: bool) -> Option<String> {
         .then(|| name.trim().to_owned())
 }
 
-/// A comment inside a line starts after white space.
+/// Removes a comment, which starts after white space.
 fn without_comment(value: &str) -> &str {
     let end = value
         .match_indices(['#', ';'])

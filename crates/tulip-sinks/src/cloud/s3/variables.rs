@@ -1,14 +1,14 @@
-//! The environment, as far as S3's settings are in it.
+//! The environment variables that S3's settings come from.
 
 use std::collections::BTreeMap;
 
 use object_store::aws::AmazonS3Builder;
 
-/// Variables by name. An empty one is as good as none.
+/// Variables by name. An empty one counts as unset.
 pub(super) struct Variables(BTreeMap<String, String>);
 
 impl Variables {
-    /// Those of this process.
+    /// Reads the variables of this process.
     pub(super) fn of_process() -> Self {
         let variables = std::env::vars_os();
         variables
@@ -20,7 +20,8 @@ impl Variables {
         self.0.get(name).cloned()
     }
 
-    /// What all variables but `left_out` set, by the names that the store library gives them.
+    /// Returns a builder with the settings of all variables but `left_out`, by `object_store`'s
+    /// names.
     pub(super) fn builder(&self, left_out: &[&str]) -> AmazonS3Builder {
         let mut builder = AmazonS3Builder::new();
         for (name, value) in &self.0 {

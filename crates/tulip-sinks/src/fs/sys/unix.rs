@@ -8,7 +8,7 @@ use std::path::Path;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-/// Opens a file that is there for reading and writing, but not through a link.
+/// Opens an existing file for reading and writing, but not through a link.
 pub(crate) fn open_without_links(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
@@ -29,7 +29,7 @@ pub(crate) fn flags(flags: OFlags) -> i32 {
     flags.bits().cast_signed()
 }
 
-/// Whether this is a regular file of this process's user, under one name alone.
+/// Whether this is a regular file with a single name, owned by this process's user.
 pub(crate) fn is_our_own(metadata: &Metadata) -> bool {
     let user = rustix::process::geteuid().as_raw();
     metadata.is_file() && metadata.uid() == user && metadata.nlink() <= 1
@@ -40,7 +40,7 @@ pub(crate) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-/// A number that no other file of the file system has.
+/// A number that no other file in the file system has.
 pub(crate) fn file_number(metadata: &Metadata) -> u64 {
     metadata.ino()
 }
@@ -53,21 +53,21 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Renames without replacing, in one step; an error that [`is_unsupported`] where the file system
-/// cannot do that.
+/// Renames atomically without replacing. Fails with an error that [`is_unsupported`] if the file
+/// system cannot do that.
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
 pub(crate) fn rename_no_replace(from: &Path, to: &Path) -> io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     Ok(renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?)
 }
 
-/// As above, where the system has no such call.
+/// Always fails: this system has no such call.
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
 pub(crate) fn rename_no_replace(_: &Path, _: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Whether an operation failed because the file system does not have it.
+/// Whether an operation failed because the file system does not support it.
 pub(crate) fn is_unsupported(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::Unsupported
         || Errno::from_io_error(error).is_some_and(|error| {
@@ -82,7 +82,7 @@ pub(crate) fn is_unsupported(error: &io::Error) -> bool {
         })
 }
 
-/// Whether a hard link failed because the file system has none.
+/// Whether a hard link failed because the file system has no hard links.
 pub(crate) fn has_no_links(error: &io::Error) -> bool {
     let denied = [Errno::PERM, Errno::MLINK];
     is_unsupported(error)

@@ -1,4 +1,4 @@
-//! What is bounded: memory, and the disk.
+//! Limits of memory and of the disk.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,7 +11,7 @@ use crate::support::{bytes, key, put};
 
 const MIB: usize = 1024 * 1024;
 
-/// Of all that was accepted, no more is held than parts fit into memory: the rest is in the file.
+/// Only the parts that fit into memory are held back; all other accepted bytes are in the file.
 #[tokio::test]
 async fn an_absurd_size_hint_changes_nothing() {
     let folder = TempDir::new().unwrap();
@@ -33,7 +33,7 @@ async fn an_absurd_size_hint_changes_nothing() {
 struct SmallDisk<'a>(&'a Path);
 
 impl<'a> SmallDisk<'a> {
-    /// `None` where this process may not mount one.
+    /// `None` if this process may not mount one.
     fn mount(folder: &'a Path) -> Option<Self> {
         let mount = ["-t", "tmpfs", "-o", "size=4m", "tmpfs"];
         let status = Command::new("mount").args(mount).arg(folder).output();

@@ -1,4 +1,4 @@
-//! What is written, and what can be seen of it.
+//! Written objects, and when they become visible.
 
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -87,7 +87,7 @@ async fn abort_leaves_nothing() {
 #[test]
 fn a_dropped_writer_leaves_nothing() {
     let folder = TempDir::new().unwrap();
-    // With one blocking thread, what is queued behind the removal runs after it.
+    // With one blocking thread, a task that is queued after the removal runs after it.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .max_blocking_threads(1)
         .build()
@@ -148,7 +148,7 @@ async fn writers_side_by_side_do_not_mix() {
     for (_, writer) in writers {
         writer.close().await.unwrap();
     }
-    // Two writers had the same key each: the one that closed last has it, whole.
+    // Each key had two writers: it has the whole content of the one that closed last.
     for (name, seed) in [("0.csv", 1), ("1.csv", 3)] {
         let expected = bytes(1_500_000, seed).repeat(6);
         assert_eq!(std::fs::read(folder.path().join(name)).unwrap(), expected);
@@ -238,7 +238,7 @@ async fn a_folder_of_the_targets_name_is_no_object_and_is_refused_at_once() {
     assert_eq!(files(folder.path()), Vec::<String>::new());
 }
 
-/// A dangling link would be kept as if it were an archive.
+/// Otherwise a dangling link would be kept as if it were an archive.
 #[cfg(unix)]
 #[tokio::test]
 async fn what_is_no_regular_file_is_no_object_that_can_be_kept() {
@@ -293,7 +293,7 @@ async fn a_file_that_came_meanwhile_is_not_replaced() {
     assert_eq!(files(folder.path()).len(), 2);
 }
 
-/// What a link leads to is somebody else's, perhaps outside of the folder.
+/// The target of a link belongs to someone else and may be outside the folder.
 #[cfg(unix)]
 #[tokio::test]
 async fn a_link_in_the_targets_place_is_replaced_itself() {

@@ -1,4 +1,4 @@
-//! What is found out before anything is downloaded.
+//! Faults that a probe finds before anything is downloaded.
 
 use std::path::Path;
 
@@ -81,7 +81,7 @@ async fn a_probe_removes_what_a_killed_one_has_left() {
     let folder = TempDir::new().unwrap();
     let left = folder.path().join(".tulip-probe.00000000.partial");
     std::fs::write(&left, "probe").unwrap();
-    // Of a probe that is still at work, and of somebody else.
+    // Files of a probe that is still running, and of someone else.
     let others = [".tulip-probe.00000001.partial", "tulip-probe"];
     let [alive, _] = others.map(|name| std::fs::File::create(folder.path().join(name)).unwrap());
     alive.lock().unwrap();

@@ -1,4 +1,4 @@
-//! What a writer has left is resumed, if it is still what it was.
+//! Resuming staged files, which must be unchanged.
 
 use std::path::PathBuf;
 
@@ -29,7 +29,7 @@ async fn resume(sink: &dyn Sink, left: &StaleUpload, length: usize) -> Option<Re
     resumed.await.unwrap()
 }
 
-/// Where a file system has no rename that keeps what is there, a process that is killed between
+/// If a file system has no rename that refuses to replace a file, a process that is killed between
 /// link and unlink leaves the file under both names.
 #[cfg(unix)]
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn a_link_in_place_of_a_staged_file_is_not_followed() {
     std::fs::rename(&staged, &outside).unwrap();
     std::os::unix::fs::symlink(&outside, &staged).unwrap();
     assert!(resume(&*sink, &left, 5).await.is_none());
-    // Not even where it leads to nothing that could be harmed.
+    // Not even if it is dangling, so that nothing could be harmed.
     std::fs::remove_file(&outside).unwrap();
     assert!(resume(&*sink, &left, 0).await.is_none());
     assert!(!outside.exists());
@@ -127,7 +127,7 @@ async fn nothing_is_cut_off_before_the_first_write() {
     let sink = sink(folder.path()).await;
     let left = leave(&*sink, "a.csv").await;
     let length = || std::fs::metadata(staged(&folder, &left)).unwrap().len();
-    // The caller finds that the bytes are not those it knows, and drops the writer.
+    // The caller finds other bytes than it expects, and drops the writer.
     drop(resume(&*sink, &left, 5).await.unwrap());
     assert_eq!(length(), LARGE as u64);
     let mut resumed = resume(&*sink, &left, 5).await.unwrap();

@@ -1,4 +1,4 @@
-//! Lists and sweeps, and what they meet.
+//! Lists and sweeps of odd folders.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -14,7 +14,7 @@ use tulip_core::sink::{Listed, SinkErrorKind};
 
 use super::sink;
 
-/// The keys below a folder, and what was skipped.
+/// The keys below a folder, and the skipped entries.
 async fn list(folder: &Path) -> (Vec<String>, Vec<String>) {
     let mut entries = sink(folder).await.list().await.unwrap();
     let (mut keys, mut skipped) = (Vec::new(), Vec::new());
@@ -68,7 +68,7 @@ async fn names_that_cannot_be_keys_are_named_and_end_nothing() {
     let folder = TempDir::new().unwrap();
     let odd = |name: &[u8]| folder.path().join(OsStr::from_bytes(name));
     if std::fs::write(odd(b"f\xfcnf.csv"), "x").is_err() {
-        // Some file systems take no such name.
+        // Some file systems reject such names.
         return;
     }
     std::fs::create_dir(odd(b"\xff\xfe")).unwrap();
@@ -108,15 +108,15 @@ async fn a_link_back_is_named_and_ends_nothing() {
     assert!(all.contains("dangling.csv: "), "{all}");
 }
 
-/// Runs the test of this name again as a user who is not root: nothing keeps root from reading.
-/// Tells whether it was.
+/// If this is root, who can read everything, runs the test of this name again as another user.
+/// Returns whether it did.
 fn ran_as_another_user(test: &str, folder: &Path) -> bool {
     if std::fs::metadata(folder).unwrap().uid() != 0 {
         return false;
     }
     let binary = folder.join("test");
-    // By another process: a file that this one has open for writing is inherited by whatever other
-    // tests start at the moment, and cannot be run for as long.
+    // Copied by another process: a file that this one has open for writing is inherited by the
+    // processes that other tests start meanwhile, and cannot be run until these close it.
     let copied = Command::new("cp")
         .arg(std::env::current_exe().unwrap())
         .arg(&binary)
@@ -140,7 +140,8 @@ fn ran_as_another_user(test: &str, folder: &Path) -> bool {
     true
 }
 
-/// A folder of the user who runs this, and its guard where it is new.
+/// A folder of the current user, and its guard if it is new. `None` if the test has run as another
+/// user.
 fn own_folder(test: &str) -> Option<(PathBuf, Option<TempDir>)> {
     if let Some(folder) = std::env::var_os("TULIP_TEST_FOLDER") {
         let folder = PathBuf::from(folder).join("own");
@@ -173,7 +174,7 @@ async fn a_folder_that_cannot_be_read_is_named_and_ends_no_list() {
     assert_eq!(skipped.len(), 1, "{skipped:?}");
     assert!(skipped[0].contains("locked: cannot list "), "{skipped:?}");
     assert!(skipped[0].contains("access denied"), "{skipped:?}");
-    // Where nothing at all can be listed, that is an error.
+    // If nothing at all can be listed, that is an error.
     assert!(root.unwrap_err().is_permission_denied());
 }
 

@@ -1,4 +1,4 @@
-//! What writers have left whose process was killed.
+//! Leftovers of writers whose process was killed.
 
 use std::time::{Duration, SystemTime};
 
@@ -21,7 +21,7 @@ async fn left(sink: &dyn Sink, name: &str) -> StaleUpload {
         .await
         .unwrap();
     writer.write(bytes(LARGE, 1)).await.unwrap();
-    // Nothing is kept, but what is on its way arrives.
+    // A checkpoint keeps nothing here, but waits for the parts in flight.
     assert_eq!(writer.checkpoint().await.unwrap(), None);
     let trace = writer.resume_token();
     assert!(trace.is_some());
@@ -35,7 +35,7 @@ async fn what_a_killed_writer_has_left_is_found_with_and_without_its_trace() {
     let sink = sink(&server).await;
     let known = left(&*sink, "a.csv").await;
     let unknown = left(&*sink, "b.csv").await.with_resume_token(None);
-    // Another's, of another object and of a time before.
+    // Uploads of others: one from before, and one of another object.
     server.orphan("tulip/b.csv", Duration::from_secs(3600));
     server.orphan("tulip/b.csv.old", Duration::ZERO);
     assert_eq!(server.open_uploads().len(), 4);
@@ -57,7 +57,7 @@ async fn a_sweep_aborts_what_is_old_and_below_the_prefix() {
     server.orphan("tulip/b/older.csv", hours(3));
     server.orphan("other/x.csv", hours(2));
     server.orphan("tulip-2/x.csv", hours(2));
-    // No client of the store library can name it.
+    // The store library cannot name this key.
     server.orphan("tulip/a//older.csv", hours(3));
     let before = |age| Timestamp::from(SystemTime::now() - age);
     assert_eq!(sink.sweep(before(hours(1))).await.unwrap(), 2);
@@ -102,12 +102,12 @@ async fn a_probe_removes_what_earlier_probes_were_killed_in() {
     server.orphan("tulip/.tulip-probe.csv", Duration::from_secs(5));
     sink.probe(WriteMode::Overwrite).await.unwrap();
     assert_eq!(server.open_uploads(), ["tulip/.tulip-probe.csv"]);
-    // Not everybody may list uploads.
+    // Some users may not list uploads.
     server.refuse(|seen| (seen.method == "GET").then_some((403, "AccessDenied")));
     sink.probe(WriteMode::Overwrite).await.unwrap();
 }
 
-/// Google's uploads that must be new are gathered under another name.
+/// Create-only uploads to Google are staged under another name.
 #[cfg(feature = "gcs")]
 #[tokio::test]
 async fn what_was_gathered_under_another_name_is_removed_whether_or_not_it_is_whole() {

@@ -1,4 +1,4 @@
-//! Lists that do not end.
+//! Lists that do not end, or that contain odd keys.
 
 use tulip_core::Timestamp;
 use tulip_core::sink::{Listed, Sink, SinkError, StaleUpload};
@@ -51,7 +51,7 @@ async fn a_list_of_objects_without_an_end_is_an_error() {
     }
 }
 
-/// Page two leads back to page one, by another token than it was asked with.
+/// Page two leads back to page one, with another token than its own.
 #[tokio::test]
 async fn a_list_that_goes_in_circles_is_an_error() {
     let server = S3Server::start().await;

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-/// What is logged, in memory.
+/// Log output, in memory.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -18,7 +18,7 @@ impl io::Write for Log {
 }
 
 impl Log {
-    /// Takes what this thread logs as long as the guard lives.
+    /// Captures what this thread logs while the guard lives.
     pub(crate) fn listen(&self) -> impl Drop {
         let writer = self.clone();
         let subscriber = tracing_subscriber::fmt()

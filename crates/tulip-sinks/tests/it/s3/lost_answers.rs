@@ -1,4 +1,4 @@
-//! A commit is done, and the store's answer to it gets lost.
+//! Commits that succeed, but whose answer is lost.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ async fn sink(server: &S3Server) -> Arc<dyn Sink> {
     sink_with(server, &[PART]).await
 }
 
-/// Every way to lose an answer, for every way to write.
+/// Every way to lose an answer, with every write mode.
 fn all() -> impl Iterator<Item = (Loss, WriteMode)> {
     let modes = [WriteMode::Create, WriteMode::Overwrite];
     let losses = [Loss::ServerError, Loss::Closed].into_iter();
@@ -81,7 +81,7 @@ async fn an_upload_whose_end_is_not_answered_is_stored_and_leaves_nothing() {
     assert!(!log.text().contains("is left"), "{}", log.text());
 }
 
-/// What is there is somebody else's, however much the answers say otherwise.
+/// The object is another writer's, even if a lost answer suggests otherwise.
 #[tokio::test]
 async fn anothers_object_is_not_taken_for_ones_own() {
     for length in [100, LARGE] {
@@ -115,7 +115,7 @@ async fn where_no_metadata_is_kept_the_bytes_decide() {
     }
 }
 
-/// A put that must be new is not repeated by the store library, which cannot know what it did.
+/// The store library does not retry a create-only put: it cannot know whether the put succeeded.
 #[tokio::test]
 async fn a_put_that_was_not_answered_and_not_done_is_sent_again() {
     let server = S3Server::start().await;
@@ -144,7 +144,7 @@ async fn a_probe_whose_answers_are_lost_still_finds_what_the_store_keeps() {
     }
 }
 
-/// Google's uploads that must be new end at another name and are copied from there.
+/// Create-only uploads to Google end under another name and are copied from there.
 #[cfg(feature = "gcs")]
 #[tokio::test]
 async fn googles_puts_uploads_and_copies_are_stored_too() {

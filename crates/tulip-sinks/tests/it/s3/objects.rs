@@ -1,4 +1,4 @@
-//! What comes of objects: how they are sent, kept, found and not replaced.
+//! How objects are sent, stored, found and not replaced.
 
 use bytes::Bytes;
 use tulip_core::sink::{Metadata, OpenOptions, SinkErrorKind, WriteMode};
@@ -157,7 +157,7 @@ async fn a_server_that_forgets_conditions_is_found_out_and_not_believed() {
     assert_eq!(error.kind(), SinkErrorKind::Unsupported);
     let probed = sink.probe(WriteMode::Create).await.unwrap().capabilities;
     assert!(!probed.atomic_create && probed.lookup);
-    // What the protocol promises does not change.
+    // The capabilities of the protocol do not change.
     assert!(sink.capabilities().atomic_create);
     assert!(server.object("tulip/a.csv").is_none() && no_probe_is_left(&server));
     let told = sink_with(&server, &[("create_only", "never")]).await;
@@ -213,8 +213,8 @@ async fn a_probe_writes_nothing_that_can_be_seen() {
     assert_eq!(methods, ["POST", "DELETE", "GET"]);
 }
 
-/// What the answer to an upload of parts names may not be what a lookup tells, and a tag that
-/// nobody will see again makes the object look replaced.
+/// The answer to an upload of parts may name another tag than a lookup returns. Such a tag would
+/// make the object look replaced.
 #[tokio::test]
 async fn an_object_of_parts_has_the_entity_tag_of_a_lookup_or_none() {
     let server = S3Server::start().await;

@@ -1,4 +1,4 @@
-//! What stores refuse and what settings cannot work, in words.
+//! Messages about refusals of stores and about settings that cannot work.
 
 use tulip_core::NetworkOptions;
 use tulip_core::sink::{OpenOptions, SinkError, SinkErrorKind, SinkRegistry, SinkUrl, WriteMode};
@@ -201,7 +201,7 @@ async fn what_is_announced_larger_than_the_memory_allows_is_refused_at_open() {
     assert!(server.seen().is_empty());
 }
 
-/// What stands before a store sees a body's size only when one is sent.
+/// A proxy in front of a store sees the size of a body only when one is sent.
 #[tokio::test]
 async fn a_check_finds_a_proxy_that_takes_no_part() {
     let server = S3Server::start().await;

@@ -1,4 +1,4 @@
-//! Uploads that do not come to their end: nothing of them stays.
+//! Unfinished uploads, which leave nothing behind.
 
 use bytes::Bytes;
 use tulip_core::sink::{OpenOptions, SinkError, SinkWriter, WriteMode};
@@ -91,7 +91,7 @@ async fn dropping_a_writer_removes_the_upload() {
     assert!(server.object("tulip/a.csv").is_none());
 }
 
-/// The upload is there as soon as the server has been asked, whoever waits for its answer.
+/// The upload exists once the server has received the request, even if nobody awaits the answer.
 #[tokio::test]
 async fn an_upload_whose_beginning_is_not_awaited_is_aborted_too() {
     for aborts in [true, false] {

@@ -1,4 +1,4 @@
-//! When an object can be seen.
+//! When an object is visible.
 
 use super::{Result, holds, no_leftovers, open, store, write};
 use crate::conformance::CaseResult;

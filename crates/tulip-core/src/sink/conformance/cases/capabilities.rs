@@ -1,4 +1,4 @@
-//! What a sink says that it can do, and does.
+//! Whether a sink does what its capabilities promise.
 
 use super::{Result, check, failed, holds, open, put, skipped, store, write};
 use crate::ObjectKey;
@@ -49,7 +49,7 @@ pub(crate) async fn create(suite: &Suite<'_>) -> Result {
     Ok(CaseResult::Passed)
 }
 
-/// Of two writers that were both opened while nothing was there, one gets the key.
+/// Checks that of two writers opened for a free key, exactly one gets it.
 async fn one_wins(suite: &Suite<'_>, name: &str, size: usize) -> Result<()> {
     let raced = suite.key(&format!("create/raced-{name}.csv"))?;
     let contents = [bytes(18, size), bytes(19, size)];
@@ -99,8 +99,8 @@ pub(crate) async fn lookup(suite: &Suite<'_>) -> Result {
     Ok(CaseResult::Passed)
 }
 
-/// A lookup tells what the writer told at the end: who compares the two must not see another
-/// object.
+/// Checks that a lookup returns what the writer returned at close: a caller that compares the two
+/// must not see another object.
 async fn finds(suite: &Suite<'_>, key: &ObjectKey, stored: &StoredObject) -> Result<()> {
     let Some(found) = suite.sink().lookup(key).await? else {
         return failed(format!("{key} is not found"));

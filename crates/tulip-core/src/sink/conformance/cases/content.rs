@@ -1,4 +1,4 @@
-//! Which bytes an object has.
+//! The bytes of objects.
 
 use bytes::Bytes;
 
@@ -83,7 +83,7 @@ pub(crate) async fn concurrent(suite: &Suite<'_>) -> Result {
     Ok(CaseResult::Passed)
 }
 
-/// The later one may be refused, but what is there is one of them, whole.
+/// One of the writers may be refused, but the object must be the whole content of another.
 pub(crate) async fn same_key(suite: &Suite<'_>) -> Result {
     let key = suite.key("concurrent/same.csv")?;
     let contents = [bytes(13, LARGE), bytes(14, LARGE + 1)];

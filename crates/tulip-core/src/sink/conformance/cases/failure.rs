@@ -1,4 +1,4 @@
-//! What follows a failure.
+//! Behaviour after a failed write.
 
 use super::{Result, check, failed, holds};
 use crate::conformance::CaseResult;
@@ -6,7 +6,7 @@ use crate::sink::OpenOptions;
 use crate::sink::conformance::content::bytes;
 use crate::sink::conformance::suite::Suite;
 
-/// How much is written before a sink is believed not to fail.
+/// The number of 1 MiB chunks after which a sink is believed not to fail.
 const CHUNKS: usize = 64;
 
 pub(crate) async fn stays(suite: &Suite<'_>) -> Result {

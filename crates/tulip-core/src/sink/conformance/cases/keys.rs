@@ -1,11 +1,11 @@
-//! What an object is called.
+//! The names of objects.
 
 use super::{Result, holds, store};
 use crate::conformance::CaseResult;
 use crate::sink::conformance::content::bytes;
 use crate::sink::conformance::suite::Suite;
 
-/// Names that something on the way could take for something else, and their twins.
+/// Names that something on the way could misread, and their twins: the results of misreading them.
 const NAMES: [&str; 16] = [
     "a b.csv",
     "a%20b.csv",
@@ -30,7 +30,7 @@ pub(crate) async fn as_they_are(suite: &Suite<'_>) -> Result {
         let key = suite.key(&format!("keys/{name}"))?;
         store(suite, &key, &bytes(20 + seed as u64, 64)).await?;
     }
-    // Only now: a name that was changed has replaced its twin.
+    // Check only now: a misread name has replaced its twin.
     for (seed, name) in NAMES.iter().enumerate() {
         let key = suite.key(&format!("keys/{name}"))?;
         let content = bytes(20 + seed as u64, 64);

@@ -1,4 +1,4 @@
-//! The cases, and what they have in common.
+//! The cases, and what they share.
 
 pub(super) mod atomicity;
 pub(super) mod capabilities;
@@ -17,12 +17,12 @@ use crate::sink::{OpenOptions, SinkError, SinkWriter, StoredObject, WriteMode};
 
 type Result<T = CaseResult> = std::result::Result<T, Failure>;
 
-/// A failure in words of its own.
+/// Returns a failure with this message.
 fn failed<T>(what: impl Into<String>) -> Result<T> {
     Err(what.into().into())
 }
 
-/// A promise that the sink does not make.
+/// Skips a promise that the sink does not make.
 fn skipped(why: &str) -> Result {
     Ok(CaseResult::Skipped(why.to_owned()))
 }
@@ -73,7 +73,7 @@ async fn store(suite: &Suite<'_>, key: &ObjectKey, content: &Bytes) -> Result<()
     )
 }
 
-/// Demands that `key` holds `content`, or nothing.
+/// Checks that `key` holds `content`, or nothing if that is `None`.
 async fn holds(
     suite: &Suite<'_>,
     key: &ObjectKey,

@@ -1,4 +1,4 @@
-//! What outlasts a writer: objects that can be read again, and what can be resumed or removed.
+//! Reading stored objects, and resuming or discarding what a writer left.
 
 use super::{Result, check, failed, holds, no_leftovers, open, skipped, store, write};
 use crate::conformance::CaseResult;
@@ -97,7 +97,7 @@ pub(crate) async fn resuming(suite: &Suite<'_>) -> Result {
     )?;
     let beyond = sink.resume(&there, &options, &left, kept + 1).await?;
     check(beyond.is_none(), "it resumes after more bytes than it has")?;
-    // Less than is there, as when the process ended before the last checkpoint was remembered.
+    // Fewer bytes than there are, as if the process ended before it recorded the last checkpoint.
     let kept = kept - 7;
     let Some(mut resumed) = sink.resume(&there, &options, &left, kept).await? else {
         return failed("what a checkpoint has kept is not there");
@@ -120,7 +120,7 @@ pub(crate) async fn resuming(suite: &Suite<'_>) -> Result {
     Ok(CaseResult::Passed)
 }
 
-/// Writes `content`, asks for it to be kept and drops the writer.
+/// Writes `content`, makes a checkpoint and drops the writer.
 async fn leave(
     suite: &Suite<'_>,
     key: &ObjectKey,
@@ -142,7 +142,7 @@ pub(crate) async fn discarding(suite: &Suite<'_>) -> Result {
     let key = suite.key("discard/there.csv")?;
     let old = bytes(44, 5);
     store(suite, &key, &old).await?;
-    // Of somebody who left nothing.
+    // A writer that left nothing.
     match sink
         .discard(&key, &StaleUpload::new(Timestamp::now()))
         .await
@@ -165,7 +165,7 @@ pub(crate) async fn discarding(suite: &Suite<'_>) -> Result {
     let left = StaleUpload::new(opened).with_resume_token(Some(trace));
     sink.discard(&key, &left).await?;
     no_leftovers(suite, "after it was discarded").await?;
-    // What is gone already is no error.
+    // It is not an error if nothing is left.
     sink.discard(&key, &left).await?;
     holds(suite, &key, Some(&old), "after a discard").await?;
     Ok(CaseResult::Passed)
