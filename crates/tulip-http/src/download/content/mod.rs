@@ -29,6 +29,7 @@ const MAX_SHOWN: usize = 100;
 /// Inspects the first bytes of a body; `is_all` if no more will come.
 pub(super) fn look_at(bytes: &[u8], is_all: bool) -> Finding {
     let is_all = is_all || bytes.len() >= MOST;
+    let bytes = &bytes[..bytes.len().min(MOST)];
     if let Some(name) = magic::format_of(bytes) {
         return Finding::NotCsv(NotCsv::passive(name));
     }

@@ -249,3 +249,14 @@ proptest! {
         }
     }
 }
+
+/// A first chunk can be a whole archive, and is inspected before any byte is passed on.
+#[test]
+fn only_the_first_bytes_are_inspected() {
+    let with_control_at = |at| [&vec![b'a'; at][..], b"\x01,b\n"].concat();
+    assert_eq!(not_csv(&with_control_at(MOST)), None);
+    assert_eq!(
+        not_csv(&with_control_at(MOST - 1)).unwrap().0,
+        "binary data"
+    );
+}
