@@ -184,10 +184,8 @@ impl ItemReport {
 
     /// Whether the store cannot be reached or used at the moment.
     pub(crate) fn is_store_down(&self) -> bool {
-        use ExportErrorKind as Kind;
-        self.failure().is_some_and(|error| {
-            matches!(error.kind(), Kind::StoreUnavailable | Kind::Store) && error.is_retryable()
-        })
+        let is_down = |error: &ExportError| error.kind() == ExportErrorKind::StoreUnavailable;
+        self.failure().is_some_and(is_down)
     }
 
     /// Whether running the same export again continues this one.

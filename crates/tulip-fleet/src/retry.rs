@@ -73,6 +73,7 @@ pub struct Retry<'a> {
 /// | failed at Tulip | the job failed | after one minute, then two | a new one |
 /// | failed at Tulip | its status could not be read | after one minute, then two | the same |
 /// | failed to store | the download failed | after one minute, then two | the same |
+/// | failed to store | the object was damaged on its way | after one minute, then two | the same |
 /// | failed to store | the archive was damaged | after one minute, then two | a new one |
 /// | any other | the store was down | once it is back | the same, if any |
 ///
@@ -153,11 +154,12 @@ fn when(outcome: ItemOutcome, kind: ExportErrorKind, can_help: bool) -> Option<W
         (_, Kind::JobFailed) => Some(When::Cooled),
         _ if !can_help => None,
         // The store was down: the export waits for it, and for nothing else.
-        (_, Kind::StoreUnavailable | Kind::Store) => Some(When::AtOnce),
+        (_, Kind::StoreUnavailable) => Some(When::AtOnce),
         (ItemOutcome::NotStarted, Kind::Api) => Some(When::AtOnce),
-        (_, Kind::Api | Kind::Download | Kind::NotAnArchive | Kind::IncompleteArchive) => {
-            Some(When::Cooled)
-        }
+        (
+            _,
+            Kind::Api | Kind::Download | Kind::NotAnArchive | Kind::IncompleteArchive | Kind::Store,
+        ) => Some(When::Cooled),
         // The caller's deadline, another writer, the end of the run.
         _ => None,
     }
@@ -236,6 +238,7 @@ mod tests {
                 Kind::StoreUnavailable,
                 Some(When::AtOnce),
             ),
+            (ItemOutcome::FailedToStore, Kind::Store, Some(When::Cooled)),
             (ItemOutcome::FailedToStore, Kind::Conflict, None),
         ] {
             assert_eq!(when(outcome, kind, true), expected, "{outcome} {kind}");

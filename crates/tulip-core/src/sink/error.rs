@@ -21,8 +21,12 @@ pub enum SinkErrorKind {
     StorageFull,
     /// The object is larger than the sink, as configured, can hold.
     TooLarge,
-    /// The sink cannot be reached or is overloaded: a retry can help.
+    /// The sink cannot be reached or is overloaded: a retry can help. Every other object would fail
+    /// too.
     Unavailable,
+    /// This object could not be stored: a part was damaged on its way, or another writer was
+    /// changing it. A retry can help. Says nothing about other objects.
+    Transient,
     /// The sink does not support this.
     Unsupported,
     /// Anything else.
@@ -61,6 +65,7 @@ impl SinkErrorKind {
             Self::StorageFull => "free some space, then try again",
             Self::TooLarge => "use another sink, or one that is set up for larger objects",
             Self::Unavailable => "try again later",
+            Self::Transient => "try again",
             Self::Unsupported => "use another sink, or leave the option out",
             Self::Other => return None,
         })
@@ -123,24 +128,41 @@ impl SinkError {
     }
 
     /// Whether the same call can succeed later without any change.
+    ///
+    /// # What to do
+    /// Repeat it after a pause. A writer that has failed cannot be used again: open another and
+    /// write the whole object.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        self.kind == SinkErrorKind::Unavailable
+        matches!(
+            self.kind,
+            SinkErrorKind::Unavailable | SinkErrorKind::Transient
+        )
     }
 
     /// Whether the target or object does not exist.
+    ///
+    /// # What to do
+    /// Check its name, or create the target first. Retrying does not help.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.kind == SinkErrorKind::NotFound
     }
 
     /// Whether access was refused.
+    ///
+    /// # What to do
+    /// Check the credentials, and grant them the access. Retrying does not help.
     #[must_use]
     pub fn is_permission_denied(&self) -> bool {
         self.kind == SinkErrorKind::PermissionDenied
     }
 
     /// Whether the object already exists and must not be replaced.
+    ///
+    /// # What to do
+    /// Keep it and write nothing. To store another object, choose another key or
+    /// [`WriteMode::Overwrite`](super::WriteMode::Overwrite).
     #[must_use]
     pub fn is_already_exists(&self) -> bool {
         self.kind == SinkErrorKind::AlreadyExists

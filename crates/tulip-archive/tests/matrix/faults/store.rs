@@ -51,11 +51,11 @@ pub(super) fn rows() -> Vec<Row> {
             plan.refused(|seen| ends(seen).then_some(DENIED))
         }),
         large("end: a part is missing", &BUCKET_ONCE, |draw| {
-            let plan = Plan::fails(draw, draw.script(), StoreUnavailable, true);
+            let plan = Plan::fails(draw, draw.script(), Store, true);
             plan.refused(|seen| ends(seen).then_some((400, "InvalidPart")))
         }),
         large("end: the upload is gone", &BUCKET_ONCE, |draw| {
-            let plan = Plan::fails(draw, draw.script(), StoreUnavailable, true);
+            let plan = Plan::fails(draw, draw.script(), Store, true);
             plan.refused(|seen| ends(seen).then_some((404, "NoSuchUpload")))
         }),
         large("end: 200 that holds an error, once", &BUCKET_ONCE, |draw| {
@@ -104,7 +104,7 @@ pub(super) fn rows() -> Vec<Row> {
             plan.refused(|seen| puts(seen).then_some((400, "ExpiredToken")))
         }),
         row("put: what came was damaged", &BUCKET_ONCE, |draw| {
-            let plan = Plan::fails(draw, draw.script(), StoreUnavailable, true);
+            let plan = Plan::fails(draw, draw.script(), Store, true);
             plan.refused(|seen| puts(seen).then_some((400, "BadDigest")))
         }),
         row("put: 503 once", &BUCKET, |draw| {
