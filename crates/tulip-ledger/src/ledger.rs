@@ -74,7 +74,13 @@ impl StateStore for SqliteLedger {
     async fn claim(&self, id: &str, new: Option<String>) -> Result<ClaimOutcome, StateError> {
         let id = id.to_owned();
         let work = move |session: &mut Session<'_>| exports::claim(session, &id, new.as_deref());
-        self.writer.call(false, work).await
+        let undo = |session: &Session<'_>, outcome: &ClaimOutcome| match outcome {
+            ClaimOutcome::Found { claim, .. } | ClaimOutcome::Created(claim) => {
+                exports::release(session, claim)
+            }
+            _ => Ok(()),
+        };
+        self.writer.call_or_undo(false, work, undo).await
     }
 
     async fn check(&self, claim: &Claim) -> Result<(), StateError> {
@@ -110,7 +116,11 @@ impl StateStore for SqliteLedger {
 impl Ledger for SqliteLedger {
     async fn begin(&self, new: NewRun) -> Result<BeginOutcome, StateError> {
         let work = move |session: &mut Session<'_>| runs::begin(session, &new);
-        self.writer.call(true, work).await
+        let undo = |session: &Session<'_>, outcome: &BeginOutcome| match outcome {
+            BeginOutcome::Claimed { claim, .. } => runs::release(session, claim),
+            _ => Ok(()),
+        };
+        self.writer.call_or_undo(true, work, undo).await
     }
 
     async fn check(&self, claim: &Claim) -> Result<(), StateError> {

@@ -56,11 +56,37 @@ impl Writer {
         durable: bool,
         work: impl FnMut(&mut Session<'_>) -> Result<T, StateError> + Send + 'static,
     ) -> Result<T, StateError> {
+        self.wait(durable, work, |done| done).await
+    }
+
+    /// Like [`Writer::call`], but if the future is dropped, `undo` is done with the result.
+    pub(crate) async fn call_or_undo<T: Send + 'static>(
+        &self,
+        durable: bool,
+        work: impl FnMut(&mut Session<'_>) -> Result<T, StateError> + Send + 'static,
+        undo: fn(&Session<'_>, &T) -> Result<(), StateError>,
+    ) -> Result<T, StateError> {
+        let queue = self.queue.clone();
+        let answer = self.wait(durable, work, move |done| Unclaimed {
+            done: Some(done),
+            undo,
+            queue,
+        });
+        answer.await?.take().ok_or_else(|| self.has_ended())
+    }
+
+    async fn wait<T: Send + 'static, A: Send + 'static>(
+        &self,
+        durable: bool,
+        work: impl FnMut(&mut Session<'_>) -> Result<T, StateError> + Send + 'static,
+        finish: impl FnOnce(T) -> A + Send + 'static,
+    ) -> Result<A, StateError> {
         let (reply, answer) = oneshot::channel();
         self.queue(Box::new(Call {
             durable,
             work,
             done: None,
+            finish,
             reply,
         }));
         answer.await.unwrap_or_else(|_| Err(self.has_ended()))
@@ -76,6 +102,7 @@ impl Writer {
             durable: false,
             work,
             done: None,
+            finish: |()| (),
             reply,
         }));
     }
@@ -113,14 +140,22 @@ trait Task: Send {
     fn answer(self: Box<Self>, committed: Result<(), StateError>);
 }
 
-struct Call<W, T> {
+struct Call<W, T, F, A> {
     durable: bool,
     work: W,
     done: Option<T>,
-    reply: oneshot::Sender<Result<T, StateError>>,
+    /// Makes the answer of the result, once that is committed.
+    finish: F,
+    reply: oneshot::Sender<Result<A, StateError>>,
 }
 
-impl<T: Send, W: FnMut(&mut Session<'_>) -> Result<T, StateError> + Send> Task for Call<W, T> {
+impl<T, A, W, F> Task for Call<W, T, F, A>
+where
+    T: Send,
+    A: Send,
+    W: FnMut(&mut Session<'_>) -> Result<T, StateError> + Send,
+    F: FnOnce(T) -> A + Send,
+{
     fn is_durable(&self) -> bool {
         self.durable
     }
@@ -132,9 +167,45 @@ impl<T: Send, W: FnMut(&mut Session<'_>) -> Result<T, StateError> + Send> Task f
 
     fn answer(self: Box<Self>, committed: Result<(), StateError>) {
         let ended = || StateError::new(StateErrorKind::Other, "the state is closed");
-        let Self { done, reply, .. } = *self;
+        let Self {
+            done,
+            finish,
+            reply,
+            ..
+        } = *self;
+        let done = committed.and_then(|()| done.ok_or_else(ended));
         // Nobody waits if the future was dropped.
-        let _ = reply.send(committed.and_then(|()| done.ok_or_else(ended)));
+        let _ = reply.send(done.map(finish));
+    }
+}
+
+/// A result on its way to the caller. If it is dropped before it has arrived, it is undone.
+struct Unclaimed<T: Send + 'static> {
+    done: Option<T>,
+    undo: fn(&Session<'_>, &T) -> Result<(), StateError>,
+    queue: Option<Sender<Box<dyn Task>>>,
+}
+
+impl<T: Send> Unclaimed<T> {
+    fn take(mut self) -> Option<T> {
+        self.done.take()
+    }
+}
+
+impl<T: Send> Drop for Unclaimed<T> {
+    fn drop(&mut self) {
+        if let (Some(done), Some(queue)) = (self.done.take(), &self.queue) {
+            let undo = self.undo;
+            let (reply, _) = oneshot::channel();
+            // If the thread has ended, its claims have ended with the process's lock.
+            let _ = queue.send(Box::new(Call {
+                durable: false,
+                work: move |session: &mut Session<'_>| undo(session, &done),
+                done: None,
+                finish: |()| (),
+                reply,
+            }));
+        }
     }
 }
 

@@ -31,10 +31,14 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use tulip_core::conformance::{CaseResult, Failure, Report};
 use tulip_core::sink::async_trait;
 
 use super::store::{Claim, ClaimOutcome, StateStore};
+
+/// How often a claim is tried that another call is about to release.
+const MANY_TRIES: usize = 10_000;
 
 /// A store, and its view from other processes.
 #[async_trait]
@@ -78,6 +82,10 @@ pub async fn run(fixture: &dyn Fixture) -> Report {
     add(
         "calls take effect in their order, also those that are dropped",
         order(fixture, id()).await,
+    );
+    add(
+        "a claim whose future is dropped is released",
+        dropped_claim(fixture, id()).await,
     );
     add("claims at once have one winner", race(fixture, id()).await);
     add(
@@ -200,23 +208,37 @@ async fn ended(fixture: &dyn Fixture, id: String) -> Result<(), Failure> {
 }
 
 async fn order(fixture: &dyn Fixture, id: String) -> Result<(), Failure> {
-    use std::future::poll_fn;
-    use std::task::Poll;
     let store = &*fixture.store();
     let claim = create(store, &id, "{}").await?;
     for turn in 0..20 {
-        let mut saving = store.save(&claim, format!("{{\"turn\": {turn}}}"), false);
-        // Polled once, then dropped.
-        poll_fn(|cx| {
-            let _ = saving.as_mut().poll(cx);
-            Poll::Ready(())
-        })
-        .await;
+        let saving = store.save(&claim, format!("{{\"turn\": {turn}}}"), false);
+        drop(saving.now_or_never());
     }
     store.release(claim);
     let claim = find(store, &id, "{\"turn\": 19}").await?;
     store.remove(&claim).await?;
     Ok(())
+}
+
+async fn dropped_claim(fixture: &dyn Fixture, id: String) -> Result<(), Failure> {
+    let store = &*fixture.store();
+    let release = |outcome| match outcome {
+        ClaimOutcome::Found { claim, .. } | ClaimOutcome::Created(claim) => store.release(claim),
+        _ => {}
+    };
+    for _ in 0..20 {
+        let claiming = store.claim(&id, Some("{}".to_owned()));
+        // Polled once, then dropped. A claim that is made at once is the caller's to release.
+        if let Some(outcome) = claiming.now_or_never() {
+            release(outcome?);
+        }
+    }
+    for _ in 0..MANY_TRIES {
+        if let ClaimOutcome::Found { claim, .. } = store.claim(&id, None).await? {
+            return Ok(store.remove(&claim).await?);
+        }
+    }
+    Err("nobody can claim it any more".into())
 }
 
 async fn race(fixture: &dyn Fixture, id: String) -> Result<(), Failure> {

@@ -182,6 +182,6 @@ mod tests {
     async fn records_in_memory_keep_the_contract() {
         let report = conformance::run(&InMemory(MemoryStateStore::new())).await;
         report.assert_passed();
-        assert_eq!(report.cases().len(), 6);
+        assert_eq!(report.cases().len(), 7);
     }
 }

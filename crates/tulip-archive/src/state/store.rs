@@ -20,7 +20,7 @@ use super::StateError;
 ///   fails as [`Fenced`](super::StateErrorKind::Fenced), so a process that was taken for dead can
 ///   do no harm when it continues.
 /// - Calls with the same claim take effect in the order in which they are made. Dropping a call's
-///   future does not undo it.
+///   future does not undo it, except that a claim whose future is dropped is released.
 /// - Data saved as durable survives a power loss; other data survives at least the process.
 ///
 /// The suite in `state::conformance`, behind the feature `conformance`, checks this.

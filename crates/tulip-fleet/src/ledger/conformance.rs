@@ -32,6 +32,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tulip_archive::Source;
 use tulip_archive::core::Timestamp;
 use tulip_archive::core::conformance::{CaseResult, Failure, Report};
@@ -40,6 +41,9 @@ use tulip_archive::state::Claim;
 
 use super::contract::{BeginOutcome, Continue, Ledger, NewRun, RunOverview};
 use crate::{ItemOutcome, ItemSummary, RunEnd, RunSummary};
+
+/// How often a claim is tried that another call is about to release.
+const MANY_TRIES: usize = 10_000;
 
 /// A ledger, and ways to see it as other processes do.
 #[async_trait]
@@ -80,6 +84,10 @@ pub async fn run(fixture: &dyn Fixture) -> Report {
     add(
         "runs to one target exclude each other where they share an export",
         exclusion(fixture).await,
+    );
+    add(
+        "the claim of a run whose future is dropped is released",
+        dropped_begin(fixture).await,
     );
     add("claims at once have one winner", race(fixture).await);
     add(
@@ -418,6 +426,33 @@ async fn exclusion(fixture: &dyn Fixture) -> Result<(), Failure> {
     other.end(&next, RunEnd::Complete, None).await?;
     remove(other, next.id()).await?;
     remove(other, &run.id).await
+}
+
+async fn dropped_begin(fixture: &dyn Fixture) -> Result<(), Failure> {
+    let ledger = &*fixture.ledger();
+    let target = target();
+    for _ in 0..5 {
+        let begun = ledger.begin(plan(&target, &["m1"])?).now_or_never();
+        // Polled once, then dropped. A claim that is made at once is the caller's to release.
+        if let Some(begun) = begun
+            && let BeginOutcome::Claimed { claim, .. } = begun?
+        {
+            ledger.release(claim);
+        }
+    }
+    for _ in 0..MANY_TRIES {
+        let begun = ledger.begin(plan(&target, &["m1"])?).await?;
+        if let BeginOutcome::Claimed { claim, .. } = begun {
+            ledger.release(claim);
+            for left in ledger.runs().await? {
+                if left.run.target == target {
+                    remove(ledger, &left.run.id).await?;
+                }
+            }
+            return Ok(());
+        }
+    }
+    Err("nobody can claim the export any more".into())
 }
 
 async fn race(fixture: &dyn Fixture) -> Result<(), Failure> {

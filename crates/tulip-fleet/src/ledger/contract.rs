@@ -22,7 +22,8 @@ use crate::{Counts, ItemSummary, RunEnd, RunSummary};
 ///   not in force changes nothing and fails as
 ///   [`Fenced`](tulip_archive::StateErrorKind::Fenced).
 /// - Calls with the same claim take effect in the order in which they are made. Dropping the future
-///   of a call does not undo it.
+///   of a call does not undo it, except that the claim of a [`Ledger::begin`] whose future is
+///   dropped is released.
 /// - Records survive at least the end of the process.
 ///
 /// The suite in `ledger::conformance`, behind the feature `conformance`, checks this.

@@ -263,6 +263,6 @@ mod tests {
     async fn runs_in_memory_keep_the_contract() {
         let report = conformance::run(&InMemory(MemoryLedger::new())).await;
         report.assert_passed();
-        assert_eq!(report.cases().len(), 8);
+        assert_eq!(report.cases().len(), 9);
     }
 }

@@ -69,7 +69,7 @@ async fn the_ledger_keeps_the_contract_of_a_state_store() {
     let fixture = InFolder::new();
     let report = state::run(&fixture).await;
     report.assert_passed();
-    assert_eq!(report.cases().len(), 6);
+    assert_eq!(report.cases().len(), 7);
     assert_eq!(fixture.ledger.list().await.unwrap(), []);
 }
 
@@ -78,6 +78,6 @@ async fn the_ledger_keeps_the_contract_of_runs() {
     let fixture = InFolder::new();
     let report = runs::run(&fixture).await;
     report.assert_passed();
-    assert_eq!(report.cases().len(), 8);
+    assert_eq!(report.cases().len(), 9);
     assert_eq!(fixture.ledger.runs().await.unwrap(), []);
 }
