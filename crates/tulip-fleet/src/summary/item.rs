@@ -224,7 +224,11 @@ impl ItemSummary {
             retryable: error.is_some_and(ItemError::is_retryable),
             job_is_pending: report.job_to_fetch().is_some(),
             attempts: report.attempts,
-            download_attempts: receipt.map_or(0, |receipt| receipt.attempts),
+            download_attempts: match (report.outcome(), receipt) {
+                // The receipt of an unchanged object is of an earlier download.
+                (ItemOutcome::Stored, Some(receipt)) => receipt.attempts,
+                _ => 0,
+            },
             started: report.started,
             ended: report.ended,
             key: receipt.map(|receipt| receipt.object.key.clone()),

@@ -4,8 +4,10 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use tulip_emulator::{Endpoint, JobScript, Reply};
-use tulip_fleet::archive::{self, Event, ExportErrorKind};
-use tulip_fleet::{ItemError, ItemOutcome, NeverRetry, NeverStop, Phase, Plan, Run, export_many};
+use tulip_fleet::archive::{self, Event, ExportErrorKind, Source};
+use tulip_fleet::{
+    ItemError, ItemOutcome, ItemSummary, NeverRetry, NeverStop, Phase, Plan, Run, export_many,
+};
 
 use crate::support::{Bench, all, count};
 
@@ -41,6 +43,29 @@ async fn every_source_is_exported_once_and_reported() {
         let without_retry = Phase::all().filter(|phase| *phase != Phase::WaitingToRetry);
         assert!(phases.iter().copied().eq(without_retry), "{phases:?}");
     }
+}
+
+/// An object that is there already was downloaded in an earlier run.
+#[tokio::test]
+async fn an_unchanged_export_has_no_downloads_of_its_own() {
+    let bench = Bench::of(1).await;
+    let exporter = bench.exporter().build().await.unwrap();
+    let run = export_many(&exporter, bench.sources().await, 1).await;
+    let stored = ItemSummary::of(&all(run.unwrap()).await[0]);
+    assert_eq!(
+        (stored.outcome, stored.download_attempts),
+        (ItemOutcome::Stored, 1)
+    );
+    let job = Source::job(stored.job.unwrap());
+    let once = export_many(&exporter, [job.clone()], 1).await;
+    assert_eq!(count(&all(once.unwrap()).await, ItemOutcome::Stored), 1);
+    let twice = export_many(&exporter, [job], 1).await;
+    let unchanged = ItemSummary::of(&all(twice.unwrap()).await[0]);
+    assert_eq!(unchanged.outcome, ItemOutcome::Unchanged);
+    assert_eq!(
+        (unchanged.download_attempts, unchanged.records),
+        (0, Some(20))
+    );
 }
 
 #[tokio::test]
