@@ -29,13 +29,18 @@ pub(super) fn apply(
     let matches = edit_subcommand(command, &path, &edit).try_get_matches_from(words)?;
     let mut cli = Cli::from_arg_matches(&matches)?;
     let inner = innermost(&matches).clone();
-    // The file's sink options are for its own target, not for one that the command line names.
-    let is_target_of_file =
-        target.is_some_and(|id| inner.value_source(id) == Some(ValueSource::DefaultValue));
+    // The file's sink options and memory are for its own target, not for one that the command line
+    // names, which may have no such option or may set it itself.
+    let is_default = |id| inner.value_source(id) == Some(ValueSource::DefaultValue);
     if let Some(sink) = cli.command.sink_settings()
-        && is_target_of_file
+        && let Some(target) = target
     {
-        sink.from_file = values.iter().filter_map(sink_option).collect();
+        let memory = sink.memory.take_if(|_| is_default("memory"));
+        if is_default(target) {
+            sink.from_file = values.iter().filter_map(sink_option).collect();
+            let memory = memory.map(|size| ("memory".to_owned(), size));
+            sink.from_file.extend(memory);
+        }
     }
     if let Some(connection) = cli.command.connection()
         && connection.api_secret_file.is_none()

@@ -81,6 +81,24 @@ fn a_profile_of_another_target_does_not_get_the_options_of_the_file() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
 }
 
+/// `--to -` has no option `memory`, and an option that is given twice is an error.
+#[test]
+fn the_memory_of_the_file_is_for_its_own_target_and_gives_way_to_the_option() {
+    let bench = Bench::start();
+    let text = connection(&bench) + "to = \"out\"\nmemory = \"80MiB\"\n";
+    let machine = bench.machine().to_string();
+    let export = ["export", "--machine", &machine];
+    for more in [
+        &[][..],
+        &["--sink-option", "memory=90MiB"],
+        &["--memory", "90MiB"],
+        &["--to", "-"],
+    ] {
+        let ran = with_file(&bench, &text, &[&export, more].concat());
+        assert_eq!(ran.code, Some(0), "{more:?} {ran:?}");
+    }
+}
+
 #[test]
 fn variables_name_the_file_and_the_profile() {
     let bench = Bench::start();
