@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tulip_archive::core::Timestamp;
 use tulip_archive::{
     Export, ExportError, Exporter, Field, IncompleteExport, JobId, KeyTemplate, ObjectKey, Source,
+    TemplateError,
 };
 use tulip_core::sink::Capabilities;
 
@@ -206,21 +207,25 @@ impl Keys {
         sources: Vec<Source>,
         target: Capabilities,
     ) -> Result<Self, PlanError> {
-        Self::by(exporter.key_template(), sources, target)
+        let key = |source: &Source| exporter.preview_key(source);
+        Self::by(exporter.key_template(), key, sources, target)
     }
 
     fn by(
         template: Option<&KeyTemplate>,
+        key: impl Fn(&Source) -> Result<ObjectKey, TemplateError>,
         sources: Vec<Source>,
         target: Capabilities,
     ) -> Result<Self, PlanError> {
         let (mut keyed, mut unusable) = (Vec::with_capacity(sources.len()), Vec::new());
         for source in sources {
-            let default = || KeyTemplate::default_for(&source);
-            let template = template.map_or_else(default, Clone::clone);
+            let uses_job = match template {
+                Some(template) => template.uses(Field::Job),
+                None => KeyTemplate::default_for(&source).uses(Field::Job),
+            };
             // A job that is not started yet will have an id that no other export has.
-            let has_unknown_job = source.known_job().is_none() && template.uses(Field::Job);
-            match template.preview(&source) {
+            let has_unknown_job = source.known_job().is_none() && uses_job;
+            match key(&source) {
                 Ok(key) => keyed.push((source, (!has_unknown_job).then_some(key))),
                 Err(error) => unusable.push((source, error.into())),
             }
@@ -252,7 +257,11 @@ mod tests {
         sources: &[Source],
     ) -> Option<Collisions> {
         let template = template.map(|text| KeyTemplate::parse(text).unwrap());
-        match Keys::by(template.as_ref(), sources.to_vec(), target) {
+        let key = |source: &Source| match &template {
+            Some(template) => template.preview(source),
+            None => KeyTemplate::default_for(source).preview(source),
+        };
+        match Keys::by(template.as_ref(), key, sources.to_vec(), target) {
             Ok(keys) => {
                 assert!(keys.unusable.is_empty());
                 None

@@ -1,7 +1,7 @@
 //! Problems that are found before anything is started.
 
 use tulip_emulator::Endpoint;
-use tulip_fleet::archive::{ExportErrorKind, KeyTemplate};
+use tulip_fleet::archive::{Client, ExportErrorKind, Exporter, KeyTemplate, Settings};
 use tulip_fleet::{CollisionAdvice, ItemOutcome, Plan, PlanError, Run};
 
 use crate::support::{Bench, all, count};
@@ -67,6 +67,21 @@ async fn a_key_that_cannot_be_used_is_the_failure_of_its_own_export() {
     assert_eq!(count(&reports, ItemOutcome::Stored), 1);
     let failed = reports.iter().find_map(|report| report.failure()).unwrap();
     assert_eq!(failed.kind(), ExportErrorKind::InvalidRequest);
+}
+
+#[tokio::test]
+async fn planned_keys_are_those_of_the_exporters_workspace() {
+    let bench = Bench::of(1).await;
+    let mut settings = Settings::new(bench.emulator.base_url(), bench.emulator.credentials());
+    settings.workspace = Some("w1".parse().unwrap());
+    let client = Client::builder(settings).build().unwrap();
+    let exporter = Exporter::builder(client)
+        .to(bench.folder.path().to_str().unwrap())
+        .name(KeyTemplate::parse("{workspace}/{machine}.csv").unwrap());
+    let exporter = exporter.build().await.unwrap();
+    let plan = Plan::new(&exporter, bench.sources().await).await.unwrap();
+    let key = plan.items()[0].key().unwrap().to_string();
+    assert!(key.starts_with("w1/"), "{key}");
 }
 
 #[tokio::test]
