@@ -355,7 +355,7 @@ impl fmt::Display for What<'_> {
 impl From<FailureKind> for ErrorKind {
     fn from(kind: FailureKind) -> Self {
         match kind {
-            FailureKind::Connect => Self::Connect,
+            FailureKind::Connect | FailureKind::InvalidRequest => Self::Connect,
             FailureKind::Tls => Self::Tls,
             FailureKind::Timeout => Self::Timeout,
             FailureKind::ConnectionLost => Self::ConnectionLost,

@@ -16,6 +16,8 @@ pub(crate) enum FailureKind {
     /// The server does not speak HTTP, or its head is too large.
     Unreadable,
     AddressRefused,
+    /// No request can be made: a bad URI or header.
+    InvalidRequest,
 }
 
 /// Why a request has no response, or only part of one. Holds no URL.

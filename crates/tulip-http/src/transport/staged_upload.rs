@@ -17,11 +17,10 @@ impl Transport {
     /// it must leave nothing new visible. After a failure, and on abort, the writer sends
     /// `discard`, for which 404 is not a failure.
     ///
-    /// Dropping the writer breaks off the upload and leaves it to the store to remove what it has
-    /// received.
+    /// The upload begins with the first write. Dropping the writer breaks it off and leaves it to
+    /// the store to remove what it has received.
     ///
-    /// # Panics
-    /// If called outside of a tokio runtime.
+    /// The writer must be used within a tokio runtime.
     #[must_use]
     pub fn staged_upload(
         &self,
@@ -31,7 +30,8 @@ impl Transport {
     ) -> Box<dyn SinkWriter> {
         Box::new(StagedUpload {
             http: self.clone(),
-            upload: self.upload(put),
+            put: Some(put),
+            upload: None,
             commit: Box::pin(commit),
             discard,
             bytes: 0,
@@ -41,19 +41,38 @@ impl Transport {
 
 struct StagedUpload {
     http: Transport,
-    upload: Upload,
+    /// The request to upload with, until the first write.
+    put: Option<request::Builder>,
+    upload: Option<Upload>,
     commit: Pin<Box<dyn Future<Output = Result<(), TransportError>> + Send>>,
     discard: request::Builder,
     bytes: u64,
 }
 
 impl StagedUpload {
+    /// Returns the upload, which begins with the first call: an object that is opened and never
+    /// written to leaves nothing staged.
+    fn upload(&mut self) -> &mut Upload {
+        let (http, put) = (&self.http, &mut self.put);
+        self.upload
+            .get_or_insert_with(|| http.upload(put.take().unwrap_or_default()))
+    }
+
     async fn commit(&mut self) -> Result<(), TransportError> {
-        error_for_status(self.upload.finish().await?)?;
+        error_for_status(self.upload().finish().await?)?;
         (&mut self.commit).await
     }
 
-    async fn discard(self) -> Result<(), TransportError> {
+    /// Removes what the server has received, if an upload has begun.
+    async fn discard(mut self) -> Result<(), TransportError> {
+        let Some(mut upload) = self.upload.take() else {
+            return Ok(());
+        };
+        // Servers lock an object while they receive it. After a dropped write, the upload has no
+        // end that could be waited for.
+        if upload.finish().await.is_err() {
+            upload.cancel().await;
+        }
         let gone = StatusCode::NOT_FOUND;
         self.http.request_unless(gone, self.discard).await
     }
@@ -63,7 +82,7 @@ impl StagedUpload {
 impl SinkWriter for StagedUpload {
     async fn write(&mut self, chunk: Bytes) -> Result<(), SinkError> {
         self.bytes += chunk.len() as u64;
-        Ok(self.upload.write(chunk).await?)
+        Ok(self.upload().write(chunk).await?)
     }
 
     async fn close(mut self: Box<Self>) -> Result<StoredObject, SinkError> {
@@ -75,9 +94,7 @@ impl SinkWriter for StagedUpload {
         Ok(StoredObject::new(self.bytes))
     }
 
-    async fn abort(mut self: Box<Self>) -> Result<(), SinkError> {
-        // End the upload first: servers lock an object while they receive it.
-        let _ = self.upload.finish().await;
+    async fn abort(self: Box<Self>) -> Result<(), SinkError> {
         Ok(self.discard().await?)
     }
 }

@@ -45,8 +45,7 @@ impl TransportError {
 
     /// No request can be built from the given parts.
     pub(super) fn unusable(error: &dyn fmt::Display) -> Self {
-        let cause = format!("the request cannot be made: {error}");
-        Self::new(FailureKind::Connect, cause)
+        Self::new(FailureKind::InvalidRequest, error.to_string())
     }
 
     pub(super) fn read_timed_out(limit: Duration) -> Self {
@@ -78,7 +77,10 @@ impl From<TransportError> for SinkError {
     fn from(error: TransportError) -> Self {
         let kind = match (error.status, error.failure.kind) {
             (Some(status), _) => SinkErrorKind::from_http_status(status.as_u16()),
-            (None, FailureKind::Tls | FailureKind::AddressRefused) => SinkErrorKind::InvalidTarget,
+            (
+                None,
+                FailureKind::Tls | FailureKind::AddressRefused | FailureKind::InvalidRequest,
+            ) => SinkErrorKind::InvalidTarget,
             (None, _) => SinkErrorKind::Unavailable,
         };
         Self::new(kind, error.to_string())
@@ -92,6 +94,7 @@ impl fmt::Display for TransportError {
             (None, FailureKind::Tls) => "could not make a trusted TLS connection",
             (None, FailureKind::Connect) => "could not connect",
             (None, FailureKind::Timeout) => "timed out",
+            (None, FailureKind::InvalidRequest) => "the request cannot be made",
             (None, _) => "connection lost",
         };
         write!(f, "{what}: {}", self.failure.cause)
@@ -127,6 +130,19 @@ mod tests {
             let error = error_for_status(answer(status)).unwrap_err();
             assert_eq!(error.status().unwrap().as_u16(), status);
         }
+    }
+
+    #[test]
+    fn a_request_that_cannot_be_made_is_not_worth_a_retry() {
+        let bad = http::Request::put("http://nas/\u{7}").body(()).unwrap_err();
+        let error = SinkError::from(TransportError::unusable(&bad));
+        assert_eq!(error.kind(), SinkErrorKind::InvalidTarget);
+        assert!(
+            error
+                .to_string()
+                .starts_with("the request cannot be made: "),
+            "{error}"
+        );
     }
 
     #[test]

@@ -127,6 +127,14 @@ impl Upload {
         }
     }
 
+    /// Breaks off the request, and waits until it is.
+    pub(super) async fn cancel(mut self) {
+        if !self.sending.is_finished() {
+            self.sending.abort();
+            let _ = (&mut self.sending).await;
+        }
+    }
+
     fn check(&self) -> Result<(), TransportError> {
         match self.ended {
             true => Err(TransportError::interrupted("the upload has ended already")),
