@@ -77,7 +77,9 @@ impl ExporterBuilder {
         self
     }
 
-    /// Where archives go, as an existing sink.
+    /// Where archives go, as an existing sink. An incomplete export is found again by the sink's
+    /// scheme and [`Sink::location`], which must be unique to the place and the same in every
+    /// process.
     #[must_use]
     pub fn to_sink(mut self, sink: Arc<dyn Sink>) -> Self {
         self.target = Target::Sink(sink);
@@ -86,7 +88,8 @@ impl ExporterBuilder {
 
     /// Adds an option of the target, as if it were in the URL's query.
     /// [`SinkFactory::options`](tulip_core::sink::SinkFactory::options) lists a sink's options. An
-    /// unknown or repeated option makes [`ExporterBuilder::build`] fail.
+    /// unknown or repeated option makes [`ExporterBuilder::build`] fail, and with
+    /// [`ExporterBuilder::to_sink`] any option does.
     #[must_use]
     pub fn sink_option(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.sink_options.push((name.into(), value.into()));
@@ -96,6 +99,9 @@ impl ExporterBuilder {
     /// How many bytes of archives the sink may hold in memory: the option `memory` of every
     /// built-in sink. With more memory, more parts can be in flight at once. The minimum is 1 MiB
     /// for local files and 5 MiB for object stores; the defaults are 6 MiB and 40 MiB.
+    ///
+    /// [`ExporterBuilder::build`] fails with less than the minimum or than one part, for a sink
+    /// that has no option `memory`, and with [`ExporterBuilder::to_sink`].
     #[must_use]
     pub fn memory(self, bytes: u64) -> Self {
         self.sink_option("memory", bytes.to_string())
@@ -170,8 +176,9 @@ impl ExporterBuilder {
         self
     }
 
-    /// Takes over the settings of an incomplete export: checksum, rules and name. Its target is
-    /// [`IncompleteExport::target_url`].
+    /// Takes over the settings of an incomplete export: its name template or the default, checksum,
+    /// the rules for existing objects and for the archive, and its limit of bytes, if it had one.
+    /// Calls after this override them. Its target is [`IncompleteExport::target_url`].
     #[must_use]
     pub fn settings_of(mut self, open: &IncompleteExport) -> Self {
         let settings = open.settings();
@@ -182,9 +189,7 @@ impl ExporterBuilder {
         self.allow_empty = settings.allow_empty;
         self.max_bytes = settings.max_bytes.or(self.max_bytes);
         let name = open.identity().name.as_deref();
-        if let Some(template) = name.and_then(|name| KeyTemplate::parse(name).ok()) {
-            self.name = Some(template);
-        }
+        self.name = name.and_then(|name| KeyTemplate::parse(name).ok());
         self
     }
 
@@ -209,8 +214,9 @@ impl ExporterBuilder {
     /// writable.
     ///
     /// # Errors
-    /// [`ExportError`] of kind [`ExportErrorKind::InvalidRequest`] if no target is set, it cannot
-    /// be used, no sink has its scheme, or the sink does not support the `if_exists` rule.
+    /// [`ExportError`] of kind [`ExportErrorKind::InvalidRequest`] if no target is set, it or an
+    /// option cannot be used, no sink has its scheme, or the sink does not support the `if_exists`
+    /// rule.
     pub async fn build(self) -> Result<Exporter, ExportError> {
         let network = self.client.network_options();
         let url = match self.target {

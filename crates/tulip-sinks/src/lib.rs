@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 
-#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+#[cfg(feature = "_cloud")]
 mod cloud;
 #[cfg(feature = "fs")]
 mod fs;

@@ -39,8 +39,6 @@ struct Crash {
     kills: u32,
     /// How often it was unknown whether an archive had been started.
     unknown: u32,
-    /// Bytes saved by resuming, compared with a second full download.
-    spared: u64,
 }
 
 fn wanted(least: u32) -> u32 {
@@ -69,7 +67,6 @@ impl Crash {
             usual: Duration::ZERO,
             kills: 0,
             unknown: 0,
-            spared: 0,
         }
     }
 
@@ -247,7 +244,7 @@ impl Crash {
     fn trial(&mut self) {
         self.script();
         let before = self.object(KEY).unwrap();
-        let (starts, sent) = (self.starts(), self.bench.emulator.requests().asset_bytes);
+        let starts = self.starts();
         let done = |it: &Self| it.starts() > starts && it.is_done();
         for _ in 0..self.random.u32(1..=MOST_IN_A_ROW) {
             let killed = self.kill();
@@ -269,9 +266,6 @@ impl Crash {
         }
         assert_eq!(self.starts(), starts + 1, "an archive was started twice");
         self.check_done(&format!("after {} kills", self.kills));
-        let (_, content) = self.newest().unwrap();
-        let sent = self.bench.emulator.requests().asset_bytes - sent;
-        self.spared += (2 * content.len() as u64).saturating_sub(sent);
     }
 
     fn resume(&self, args: &[&str]) {

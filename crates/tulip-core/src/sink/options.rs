@@ -51,10 +51,10 @@ impl SinkOption {
     }
 
     pub(super) fn allows(&self, name: &str) -> bool {
-        match self.name.strip_suffix("NAME") {
-            Some(prefix) => name
-                .strip_prefix(prefix)
-                .is_some_and(|rest| !rest.is_empty()),
+        match self.name.strip_suffix(".NAME") {
+            Some(group) => name
+                .split_once('.')
+                .is_some_and(|(of, rest)| of == group && !rest.is_empty()),
             None => self.name == name,
         }
     }
