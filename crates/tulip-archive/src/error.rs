@@ -146,7 +146,7 @@ impl ExportErrorKind {
         KINDS.iter().map(|(kind, ..)| *kind)
     }
 
-    /// The stable, lower-case name of the class in `--json` and metrics, for example `store_full`.
+    /// The stable, lower-case name of the class for programs and metrics, for example `store_full`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.entry().0
@@ -181,7 +181,9 @@ impl fmt::Display for ExportErrorKind {
     }
 }
 
-/// A failed export. Nothing new is visible at the object's key unless the message says so.
+/// A failed export. Nothing new is visible at the object's key unless the message says so. After
+/// [`Event::Committing`](crate::Event::Committing) it may be, if the store's answer was lost or
+/// another process has taken over the export.
 pub struct ExportError(Box<Inner>);
 
 struct Inner {

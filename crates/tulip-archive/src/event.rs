@@ -79,7 +79,8 @@ pub enum Event<'a> {
         /// The requests to the archive's host that failed and were retried.
         retries: u32,
     },
-    /// All bytes are written and checked; the object is being committed.
+    /// All bytes are written and checked; the object is being committed. From here on it may be
+    /// visible, even if the export is dropped.
     Committing,
     /// The object and its receipt are stored.
     Exported {

@@ -18,11 +18,13 @@ use crate::{Event, ExportError, Outcome, Source};
 /// One export that has not run yet. Await it to run it.
 ///
 /// # Cancellation
-/// Dropping the future leaves nothing visible in the sink; a job that was started continues at
-/// Tulip. [`Export::until`] ends it in order: before the export returns, staged data in the sink is
-/// removed, or kept for another run if the exporter has a [`StateStore`](crate::StateStore) and the
-/// sink can resume. With such a store, the next run of the same export can continue however this
-/// one ended.
+/// Dropping the future leaves nothing partial visible in the sink; a job that was started continues
+/// at Tulip. From [`Event::Committing`] on, the whole object may be visible all the same, possibly
+/// without its receipt. [`Export::until`] ends the export in order: before it returns, staged data
+/// in the sink is removed, or kept for another run if the exporter has a
+/// [`StateStore`](crate::StateStore) and the sink can resume. With such a store, the next run of
+/// the same export can continue however this one ended: it writes a missing receipt, or stores the
+/// archive again unless [`IfExists`](crate::IfExists) keeps the object.
 #[must_use = "an export runs when it is awaited"]
 pub struct Export {
     setup: Arc<Setup>,
@@ -107,7 +109,7 @@ impl Export {
 
     /// Ends the export when `end` completes, after removing staged data from the sink or keeping it
     /// for another run. A commit in progress is finished first, and a start in progress has five
-    /// seconds to learn its job.
+    /// seconds to learn its job. The time that the sink needs to commit or clean up is not limited.
     ///
     /// The export fails with [`ExportErrorKind::Interrupted`](crate::ExportErrorKind::Interrupted),
     /// unless `end` returns another [`EndReason`].

@@ -13,6 +13,9 @@ use crate::{
 };
 
 /// Exports archives from one Tulip instance to one sink. Cloning is cheap.
+///
+/// Its futures, its exports and [`ExporterBuilder::build`] need a tokio runtime with time and I/O
+/// enabled.
 #[derive(Debug, Clone)]
 pub struct Exporter {
     pub(crate) setup: Arc<Setup>,

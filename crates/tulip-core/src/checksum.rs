@@ -24,7 +24,7 @@ pub enum ChecksumAlgorithm {
 }
 
 impl ChecksumAlgorithm {
-    /// Returns the name used in receipts and on the command line.
+    /// Returns the stable name, as used in receipts.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

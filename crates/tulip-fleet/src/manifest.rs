@@ -114,10 +114,10 @@ impl Manifest {
     /// Writes the manifest. Call this after everything else is written.
     ///
     /// # Errors
-    /// [`SinkError`] of the sink; nothing is visible then.
+    /// [`SinkError`] of the sink; nothing new is visible then, unless the store's answer was lost.
     ///
     /// # Cancellation
-    /// Dropping the future leaves nothing visible.
+    /// Dropping the future leaves nothing partial visible, but the whole manifest may be.
     pub async fn write(&self, sink: &dyn Sink) -> Result<ObjectKey, SinkError> {
         let key = self.key()?;
         let json = serde_json::to_vec(self)

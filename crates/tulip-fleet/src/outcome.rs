@@ -48,7 +48,7 @@ impl ItemOutcome {
         NAMES.iter().map(|(outcome, _)| *outcome)
     }
 
-    /// Returns the stable name in lower case, for example `failed_at_tulip`, used by `--json` and
+    /// Returns the stable name in lower case, for example `failed_at_tulip`, used by manifests and
     /// ledgers.
     #[must_use]
     pub fn as_str(self) -> &'static str {

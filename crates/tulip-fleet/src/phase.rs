@@ -42,7 +42,7 @@ impl Phase {
         NAMES.iter().map(|(phase, _)| *phase)
     }
 
-    /// Returns the stable name in lower case, for example `pending`, used by `--json` and metrics.
+    /// Returns the stable name in lower case, for example `pending`, for programs and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         let found = NAMES.iter().find(|(phase, _)| *phase == self);

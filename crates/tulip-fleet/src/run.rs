@@ -39,8 +39,9 @@ use crate::{CircuitBreaker, ItemReport, NotStarted, Plan, StopPolicy};
 ///
 /// # Cancellation
 /// [`Run::until`] ends the exports in an orderly way and reports every one. Dropping the stream
-/// drops its exports: they leave nothing visible at the target, and started jobs continue at Tulip,
-/// as [`Export`](tulip_archive::Export) describes.
+/// drops its exports: they leave nothing partial visible at the target, and started jobs continue
+/// at Tulip. An export that is committing may leave its whole object, as
+/// [`Export`](tulip_archive::Export) describes.
 #[must_use = "nothing runs until the stream is polled"]
 pub struct Run {
     queue: Queue,
@@ -132,7 +133,7 @@ impl Run {
 
     /// Ends the run after this time, like [`Run::until`], but ends each export with
     /// [`ExportErrorKind::DeadlineExceeded`](tulip_archive::ExportErrorKind::DeadlineExceeded);
-    /// `None` sets no limit.
+    /// `None` sets no limit. The time that the sink needs to commit or clean up is added.
     pub fn time_limit(mut self, limit: Option<Duration>) -> Self {
         self.limits.time_limit = limit;
         self
@@ -141,7 +142,8 @@ impl Run {
     /// Ends each export after this time with
     /// [`ExportErrorKind::DeadlineExceeded`](tulip_archive::ExportErrorKind::DeadlineExceeded);
     /// `None` sets no limit. The time starts when the run takes up the export, and includes all
-    /// attempts and the pauses between them.
+    /// attempts and the pauses between them. The time that the sink needs to commit or clean up is
+    /// added.
     pub fn item_time_limit(mut self, limit: Option<Duration>) -> Self {
         self.limits.item_time_limit = limit;
         self
@@ -206,6 +208,10 @@ impl Run {
     }
 
     /// Returns the next report, or `None` once every export has been reported.
+    ///
+    /// # Panics
+    /// If an observer or a sink has panicked in an export: the panic continues here. The same
+    /// applies to polling the stream.
     ///
     /// # Cancellation
     /// Dropping the future loses no report.

@@ -139,8 +139,8 @@ impl ClientBuilder {
     }
 
     /// Fails a download if a connection delivers less than `bytes_per_second` over `window`; 1 KiB
-    /// per second over 5 minutes by default. `None` disables the check. Time in which the reader
-    /// takes nothing does not count.
+    /// per second over 5 minutes by default. `None`, a rate of 0 and a window of 0 disable the
+    /// check. Time in which the reader takes nothing does not count.
     #[must_use]
     pub fn minimum_rate(mut self, bytes_per_second: Option<u64>, window: Duration) -> Self {
         self.minimum_rate = bytes_per_second.map(|rate| MinimumRate::new(rate, window));
@@ -158,8 +158,9 @@ impl ClientBuilder {
     /// sees the credentials.
     ///
     /// # Errors
-    /// [`BuildError`] if the CA file, TLS or a proxy variable cannot be used, or if the credentials
-    /// would be sent in clear.
+    /// [`BuildError`] if the CA file, TLS or a proxy variable cannot be used, if the
+    /// [product](ClientBuilder::product) has characters that a header cannot have, or if the
+    /// credentials would be sent in clear.
     pub fn build(self) -> Result<Client, BuildError> {
         let settings = self.settings;
         let user_agent = match &self.product {

@@ -25,7 +25,7 @@ use crate::transport::{BuildError, EnvProxy};
 /// API holds back every call of all clones until the pause is over; one from an asset's host holds
 /// back every download from that host. At most 32 calls of all clones run at once; others wait. The
 /// API's redirects are never followed, and the credentials are sent only to the instance's own
-/// origin.
+/// origin. Calls and downloads need a tokio runtime with time and I/O enabled.
 ///
 /// # Cancellation
 /// Every future here can be dropped at any time. If [`Client::start_archive`] is dropped, the

@@ -5,6 +5,9 @@
 //! Plan   Started   Ready   Transferred   Committed   Outcome
 //! ```
 //!
+//! Before that the sink is probed, and a receipt that an earlier run owes is written. Between start
+//! and wait, the key that the job completes is looked up.
+//!
 //! Only [`Recovery`] remembers anything for another run; a stage reports to it what it is about to
 //! do and what it has done.
 

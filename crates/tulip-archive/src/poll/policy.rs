@@ -27,7 +27,8 @@ impl Default for PollPolicy {
 const JITTER: f64 = 0.2;
 
 impl PollPolicy {
-    /// Sets the first and the longest interval. The longest is at least the first.
+    /// Sets the first and the longest interval. The longest is at least the first. With a first
+    /// interval of 0, calls follow each other without a pause.
     #[must_use]
     pub fn intervals(mut self, first: Duration, longest: Duration) -> Self {
         self.interval = first;
@@ -35,7 +36,8 @@ impl PollPolicy {
         self
     }
 
-    /// Sets the growth factor from one interval to the next, at least 1.
+    /// Sets the growth factor from one interval to the next. A factor below 1, and one that is not
+    /// finite, counts as 1.
     #[must_use]
     pub fn growth(mut self, factor: f64) -> Self {
         self.growth = if factor.is_finite() {

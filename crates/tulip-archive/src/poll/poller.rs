@@ -117,7 +117,7 @@ fn late(now: Instant, delay: Duration) -> Duration {
     Duration::from_nanos(u64::try_from(TOGETHER.as_nanos() - behind).unwrap_or(0))
 }
 
-/// Polls a job's status until it is complete.
+/// Polls a job's status until it is complete. Needs a tokio runtime with time and I/O enabled.
 ///
 /// # Cancellation
 /// Every future of a poller can be dropped at any time; the job continues at Tulip.

@@ -4,26 +4,29 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-/// The class of a [`StateError`].
+/// The class of a [`StateError`], by what to do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StateErrorKind {
     /// The claim is no longer in force: another process has taken the record over, or it was
-    /// removed. Nothing was changed.
+    /// removed. Nothing was changed. Stop working on the record.
     Fenced,
-    /// Permission to read or write the state is missing, or others could write to it.
+    /// Permission to read or write the state is missing, or others could write to it. Give it to
+    /// this user alone, or keep the state elsewhere.
     PermissionDenied,
-    /// There is no space left.
+    /// There is no space left. Free some, or keep the state elsewhere.
     Full,
-    /// The store cannot work here: its file system has no locks, for example.
+    /// The store cannot work here: its file system has no locks, for example. Keep the state
+    /// elsewhere, such as on a local disk.
     Unsupported,
-    /// The stored data is damaged.
+    /// The stored data is damaged. Repair it with the store's own means.
     Damaged,
-    /// The stored data was written by a newer version of this software.
+    /// The stored data was written by a newer version of this software. Use that version, or keep
+    /// the state elsewhere.
     NewerVersion,
-    /// The store is overloaded, or others have locked it for too long.
+    /// The store is overloaded, or others have locked it for too long. Try again later.
     Unavailable,
-    /// Anything else.
+    /// Anything else. The message and its cause say what happened.
     Other,
 }
 

@@ -70,6 +70,10 @@ impl IncompleteExport {
     ///
     /// # Errors
     /// [`DiscardError`] if something could not be removed. The export then stays incomplete.
+    ///
+    /// # Cancellation
+    /// If the future is dropped, the export may stay incomplete, with a part of its staged data
+    /// removed. Discard it again.
     pub async fn discard(
         &self,
         store: Arc<dyn StateStore>,
@@ -98,6 +102,9 @@ impl IncompleteExport {
     ///
     /// # Errors
     /// [`StateError`] if the record cannot be removed.
+    ///
+    /// # Cancellation
+    /// If the future is dropped, the record is removed or unchanged.
     pub async fn forget(&self, store: Arc<dyn StateStore>) -> Result<bool, StateError> {
         match self.claim(store).await? {
             RecordOutcome::Claimed(claimed) => claimed.remove().await.map(|()| true),

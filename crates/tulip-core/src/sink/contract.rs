@@ -23,16 +23,21 @@ pub const CHUNK_ALIGNMENT: usize = 4096;
 /// A store for archives.
 ///
 /// Implementations promise:
-/// - Nothing is visible under a key before [`SinkWriter::close`] has returned, and an existing
-///   object stays whole until then.
+/// - Nothing is visible under a key before [`SinkWriter::close`], which makes the object visible as
+///   a whole. An existing object stays whole until then.
 /// - Writers for different keys do not mix, however many are open at once.
 /// - Memory per writer is bounded, whatever the object's size.
+/// - Every future ends in bounded time, even if the store no longer answers, because nothing else
+///   limits these calls. Over a network, fail after
+///   [`NetworkOptions::read_timeout`](crate::NetworkOptions::read_timeout) without progress.
 #[async_trait]
 pub trait Sink: Send + Sync + fmt::Debug {
     /// Returns the URL scheme of this sink, for receipts and messages.
     fn scheme(&self) -> &str;
 
-    /// Returns the location of the object under `key`, for display: a path or URL without secrets.
+    /// Returns the location of the object under `key`: a path or URL without secrets. It is unique
+    /// to the place and the same in every process, because it does not only appear in messages: it
+    /// identifies incomplete exports to a sink that was not made from a URL.
     fn location(&self, key: &ObjectKey) -> String;
 
     /// Returns what this sink promises beyond writing: by default nothing. The promise never
@@ -54,8 +59,8 @@ pub trait Sink: Send + Sync + fmt::Debug {
     }
 
     /// Like [`Sink::probe`], but also sends a part of realistic size, to find limits such as the
-    /// largest body that a proxy accepts. Used by `tulip sinks check`. It may send megabytes, and
-    /// leaves nothing behind. By default it is the probe.
+    /// largest body that a proxy accepts. It is for diagnosis; exports only probe. It may send
+    /// megabytes, and leaves nothing behind. By default it is the probe.
     ///
     /// # Errors
     /// See [`Sink::probe`].
@@ -152,10 +157,14 @@ fn unsupported(scheme: &str, what: String) -> SinkError {
 /// One object being written.
 ///
 /// # Cancellation
-/// Dropping a writer, even inside one of its futures, leaves nothing visible under the key. The
-/// implementation removes what it leaves elsewhere (a staging file, an unfinished upload) if a drop
-/// allows that, unless [`SinkWriter::checkpoint`] has asked to keep it; [`SinkWriter::abort`]
-/// always removes it.
+/// Dropping a writer, even inside one of its futures, leaves nothing partial visible under the key;
+/// inside [`SinkWriter::close`], the whole object may become visible. The implementation removes
+/// what it leaves elsewhere (a staging file, an unfinished upload) if a drop allows that, unless
+/// [`SinkWriter::checkpoint`] has asked to keep it; [`SinkWriter::abort`] always removes it.
+///
+/// A [`SinkWriter::write`] or [`SinkWriter::checkpoint`] whose future is dropped counts as failed:
+/// every later write and close fails, [`SinkWriter::abort`] still removes everything, and no later
+/// checkpoint counts bytes of the dropped write.
 #[async_trait]
 pub trait SinkWriter: Send {
     /// Writes one chunk. When it returns, the sink has accepted the whole chunk, in order, and is
@@ -203,6 +212,9 @@ pub trait SinkWriter: Send {
     ///
     /// # Errors
     /// [`SinkError`]; nothing new is then visible, unless the store's answer was lost.
+    ///
+    /// # Cancellation
+    /// If the future is dropped, the object is visible as a whole or not at all.
     async fn close(self: Box<Self>) -> Result<StoredObject, SinkError>;
 
     /// Removes what has been written.

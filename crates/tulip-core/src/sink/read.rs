@@ -13,8 +13,8 @@ use crate::ObjectKey;
 /// longer usable.
 #[async_trait]
 pub trait SinkReader: Send {
-    /// Returns the next bytes, in order, or `None` after the last. A chunk is never empty, and no
-    /// larger than a few MiB.
+    /// Returns the next bytes, in order, or `None` after the last. A chunk is never empty. Its size
+    /// is not limited, but the caller holds it in memory: built-in sinks return at most 1 MiB.
     ///
     /// # Errors
     /// [`SinkError`]; the bytes read until then are not a whole object.

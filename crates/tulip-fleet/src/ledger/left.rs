@@ -10,7 +10,7 @@ use super::log::RunLog;
 use crate::{ItemSummary, RunEnd, RunSummary};
 
 /// Earlier runs whose incomplete exports this process resumes, claimed so that their results are
-/// recorded there. Dropping it leaves the runs as they are.
+/// recorded there. Dropping it leaves the runs open, for another process to continue.
 #[derive(Debug)]
 pub struct LeftRuns {
     ledger: Arc<dyn Ledger>,
@@ -30,6 +30,10 @@ impl LeftRuns {
     ///
     /// # Errors
     /// [`StateError`] when the ledger cannot be read or written.
+    ///
+    /// # Cancellation
+    /// If the future is dropped, the claims are released. The runs that it had claimed are then
+    /// open, however they had ended.
     pub async fn claim(
         ledger: Arc<dyn Ledger>,
         exports: &[(String, &IncompleteExport)],
@@ -78,6 +82,10 @@ impl LeftRuns {
     ///
     /// # Errors
     /// [`StateError`] when the ledger cannot be read or written.
+    ///
+    /// # Cancellation
+    /// If the future is dropped, some runs have ended and the others are open, for another process
+    /// to continue.
     pub async fn end(self) -> Result<Vec<RunSummary>, StateError> {
         let mut ended = Vec::new();
         for LeftRun { run: before, log } in self.runs {

@@ -113,7 +113,6 @@ impl Settings {
     ///
     /// Byte order marks and blanks around a value are dropped. So are quotes, which `docker
     /// --env-file` keeps, except around the secret.
-    /// --env-file` keeps, except around the secret.
     ///
     /// # Errors
     /// [`SettingsError`] if something is missing, set twice, or cannot be used or read.
