@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tulip_core::sink::Metadata;
-use tulip_core::{JobId, ObjectKey};
+use tulip_core::{JobId, ObjectKey, Timestamp};
 
 use crate::admission::{Admission, Permit};
 use crate::setup::Setup;
@@ -15,6 +15,8 @@ pub(crate) struct Context {
     pub(crate) source: Source,
     /// The job that an earlier attempt has started, if any.
     pub(crate) job: Option<JobId>,
+    /// The time for the fields of the key template; `None` for that at which the export begins.
+    pub(crate) dated: Option<Timestamp>,
     pub(crate) observer: Box<dyn FnMut(Event<'_>) + Send>,
     /// `None` if the export shares no budget.
     pub(crate) admission: Option<Arc<dyn Admission>>,

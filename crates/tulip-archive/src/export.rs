@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use tracing::{Instrument as _, debug, info, info_span};
-use tulip_core::JobId;
+use tulip_core::{JobId, Timestamp};
 
 use crate::admission::Admission;
 use crate::cancellation::{Cancellation, EndReason};
@@ -30,6 +30,7 @@ pub struct Export {
     setup: Arc<Setup>,
     source: Source,
     job: Option<JobId>,
+    dated: Option<Timestamp>,
     observer: Box<dyn FnMut(Event<'_>) + Send>,
     cancellation: Cancellation,
     admission: Option<Arc<dyn Admission>>,
@@ -58,6 +59,7 @@ impl IntoFuture for Export {
                 setup: self.setup,
                 source: self.source,
                 job: self.job,
+                dated: self.dated,
                 observer: self.observer,
                 admission: self.admission,
             };
@@ -79,6 +81,7 @@ impl Export {
             setup,
             source,
             job: None,
+            dated: None,
             observer: Box::new(|_| {}),
             cancellation: Cancellation::never(),
             admission: None,
@@ -97,6 +100,14 @@ impl Export {
     /// another.
     pub fn with_job(mut self, job: JobId) -> Self {
         self.job = Some(job);
+        self
+    }
+
+    /// Fills `{date}` and the other fields of time in the key template with `at`, instead of the
+    /// time at which the export begins, so that all exports of a night have one date. An export
+    /// whose job is resumed keeps the time of its first run.
+    pub fn dated(mut self, at: Timestamp) -> Self {
+        self.dated = Some(at);
         self
     }
 

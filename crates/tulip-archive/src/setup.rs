@@ -8,9 +8,12 @@ use tulip_core::sink::{Capabilities, Probe, Sink, StoredObject, WriteMode};
 use tulip_core::{ChecksumAlgorithm, ObjectKey};
 use tulip_http::Client;
 
+use crate::inspect::Inspector;
 use crate::poll::PollPolicy;
 use crate::state::Unremembered;
-use crate::{ExportError, ExportErrorKind, FramingRules, IfExists, KeyTemplate, StateStore};
+use crate::{
+    ExportError, ExportErrorKind, FinalLineBreak, FramingRules, IfExists, KeyTemplate, StateStore,
+};
 
 /// The settings of exports, their sink, and its capabilities.
 #[derive(Debug, Clone)]
@@ -38,6 +41,21 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
+    /// Creates an inspector of the archive. Only an announced length shows that nothing is missing
+    /// after the last record, so without one the final line break is required.
+    pub(crate) fn inspector(&self, length: Option<u64>) -> Inspector {
+        let rules = match length {
+            Some(_) => self.framing,
+            None => self.framing.with_final_line_break(FinalLineBreak::Required),
+        };
+        Inspector::new(self.algorithm, rules)
+    }
+
+    /// Whether an existing object is kept and the export succeeds.
+    pub(crate) fn skips(&self) -> bool {
+        self.if_exists == IfExists::Skip
+    }
+
     /// Checks that the sink is writable, unless an earlier check has succeeded, and returns the
     /// store's capabilities.
     pub(crate) async fn probe(&self) -> Result<Probe, ExportError> {

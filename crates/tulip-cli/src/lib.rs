@@ -15,6 +15,7 @@
 //! [`main`] parses the command line, sets up logging and signals, runs one command, and maps its
 //! failure to an exit code.
 
+mod allocator;
 mod args;
 mod commands;
 mod config;
@@ -22,7 +23,6 @@ mod connect;
 mod descriptors;
 mod failure;
 mod logging;
-mod memory;
 mod output;
 mod output_file;
 mod progress;
@@ -56,7 +56,7 @@ const BLOCKING_THREADS: usize = 16;
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    memory::settle();
+    allocator::settle();
     descriptors::raise_limit();
     let matches = Cli::command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());

@@ -13,7 +13,7 @@ use crate::budget::{Budget, Turns};
 use crate::limits::Limits;
 use crate::phase::Stopwatch;
 use crate::store_gate::StoreGate;
-use crate::{NotStarted, RetryPolicy};
+use crate::{ItemRetryPolicy, NotStarted};
 
 /// The state that drives a run once it has started.
 pub(crate) struct Engine {
@@ -148,9 +148,9 @@ impl Engine {
 
     /// Holds back whatever writes to the store, until a probe succeeds or the policy gives the
     /// store up.
-    pub(crate) fn store_is_down(&mut self, exporter: &Exporter, policy: &mut dyn RetryPolicy) {
+    pub(crate) fn store_is_down(&mut self, exporter: &Exporter, policy: &mut dyn ItemRetryPolicy) {
         self.store
-            .close(exporter, &mut |failed| policy.probe(failed));
+            .close(exporter, &mut |failed| policy.probe_pause(failed));
     }
 
     pub(crate) fn is_store_up(&self) -> bool {
@@ -158,8 +158,9 @@ impl Engine {
     }
 
     /// Polls the probe of a store that is down.
-    pub(crate) fn poll_store(&mut self, cx: &mut Context<'_>, policy: &mut dyn RetryPolicy) {
-        self.store.poll(cx, &mut |failed| policy.probe(failed));
+    pub(crate) fn poll_store(&mut self, cx: &mut Context<'_>, policy: &mut dyn ItemRetryPolicy) {
+        self.store
+            .poll(cx, &mut |failed| policy.probe_pause(failed));
     }
 }
 

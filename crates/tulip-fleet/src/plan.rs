@@ -20,6 +20,8 @@ pub struct Item {
     pub(crate) source: Source,
     key: Option<ObjectKey>,
     exporter: Exporter,
+    /// The time for its key; `None` for an incomplete export, which has one.
+    dated: Option<Timestamp>,
     /// A job that was started for it before, if the archive can still be fetched.
     pub(crate) job: Option<JobId>,
     /// The incomplete export of an earlier run that this item finishes, if any.
@@ -41,6 +43,7 @@ impl Item {
     fn new(exporter: &Exporter, source: Source, key: Option<ObjectKey>) -> Self {
         Self {
             exporter: exporter.clone(),
+            dated: Some(Timestamp::now()),
             job: None,
             incomplete: None,
             log: None,
@@ -65,14 +68,16 @@ impl Item {
     /// Returns an attempt, which uses `job` if an earlier attempt has started one.
     pub(crate) fn export(&self, job: Option<&JobId>) -> Export {
         let incomplete = self.incomplete.as_ref();
-        let resumed = incomplete.and_then(|incomplete| self.exporter.resume(incomplete));
-        match (resumed, job) {
-            (Some(export), _) => export,
-            (None, None) => self.exporter.export(self.source.clone()),
-            (None, Some(job)) => {
-                let export = self.exporter.export(self.source.clone());
-                export.with_job(job.clone())
-            }
+        if let Some(export) = incomplete.and_then(|left| self.exporter.resume(left)) {
+            return export;
+        }
+        let mut export = self.exporter.export(self.source.clone());
+        if let Some(dated) = self.dated {
+            export = export.dated(dated);
+        }
+        match job {
+            Some(job) => export.with_job(job.clone()),
+            None => export,
         }
     }
 
@@ -122,6 +127,7 @@ impl Plan {
         if let Some(source) = incomplete.source() {
             self.items.push(Item {
                 exporter: exporter.clone(),
+                dated: None,
                 job: None,
                 incomplete: Some(Box::new(incomplete.clone())),
                 log,
@@ -129,6 +135,19 @@ impl Plan {
                 key: incomplete.key().cloned(),
             });
         }
+        self
+    }
+
+    /// Fills the fields of time in the key template, such as `{date}`, with `at`: the time at which
+    /// the run began that the plan continues. By default the time of [`Plan::new`], for all exports
+    /// alike, so that a run that passes midnight stays in one folder.
+    #[must_use]
+    pub fn dated(mut self, at: Timestamp) -> Self {
+        let own = self
+            .items
+            .iter_mut()
+            .filter(|item| item.incomplete.is_none());
+        own.for_each(|item| item.dated = Some(at));
         self
     }
 

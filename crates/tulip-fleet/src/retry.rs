@@ -25,7 +25,7 @@ const PROBES: u32 = 18;
 ///
 /// Another attempt is still not made if its pause would exceed the time limit of the export or of
 /// the run, or if the run ends early.
-pub trait RetryPolicy: fmt::Debug + Send {
+pub trait ItemRetryPolicy: fmt::Debug + Send {
     /// Returns the pause before the export is tried again, or `None` to leave it as it ended. After
     /// a pause of zero, it is tried before any other export.
     fn retry(&mut self, failed: &FailedAttempt<'_>) -> Option<Duration>;
@@ -34,7 +34,7 @@ pub trait RetryPolicy: fmt::Debug + Send {
     /// `None` gives up the store, which ends the run; after 0 failed probes, `None` means not to
     /// wait for the store. While the store is down, the run takes up no export, and starts no job
     /// and no download. Apart from transfers under way, it sends the store only this probe.
-    fn probe(&mut self, failed_probes: u32) -> Option<Duration>;
+    fn probe_pause(&mut self, failed_probes: u32) -> Option<Duration>;
 }
 
 /// A failed attempt of an export.
@@ -119,7 +119,7 @@ impl RetryByOutcome {
     }
 }
 
-impl RetryPolicy for RetryByOutcome {
+impl ItemRetryPolicy for RetryByOutcome {
     fn retry(&mut self, failed: &FailedAttempt<'_>) -> Option<Duration> {
         let (kind, can_help) = (failed.error.kind(), failed.error.is_retryable());
         if failed.attempts >= self.attempts {
@@ -131,7 +131,7 @@ impl RetryPolicy for RetryByOutcome {
         })
     }
 
-    fn probe(&mut self, failed_probes: u32) -> Option<Duration> {
+    fn probe_pause(&mut self, failed_probes: u32) -> Option<Duration> {
         let doubled = 2_u32.saturating_pow(failed_probes.min(16));
         let pause = FIRST_PROBE.saturating_mul(doubled).min(MAX_PROBE_PAUSE);
         // If nothing is tried again, nothing waits for the store either.
@@ -167,14 +167,14 @@ fn when(outcome: ItemOutcome, kind: ExportErrorKind, can_help: bool) -> Option<W
 
 /// Tries every export once.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct NeverRetry;
+pub struct NeverRetryItem;
 
-impl RetryPolicy for NeverRetry {
+impl ItemRetryPolicy for NeverRetryItem {
     fn retry(&mut self, _: &FailedAttempt<'_>) -> Option<Duration> {
         None
     }
 
-    fn probe(&mut self, _: u32) -> Option<Duration> {
+    fn probe_pause(&mut self, _: u32) -> Option<Duration> {
         None
     }
 }
@@ -198,8 +198,8 @@ mod tests {
 
     #[test]
     fn without_another_attempt_no_store_is_waited_for() {
-        assert!(RetryByOutcome::default().probe(0).is_some());
-        assert_eq!(RetryByOutcome::default().attempts(1).probe(0), None);
+        assert!(RetryByOutcome::default().probe_pause(0).is_some());
+        assert_eq!(RetryByOutcome::default().attempts(1).probe_pause(0), None);
     }
 
     #[test]
@@ -257,7 +257,9 @@ mod tests {
     #[test]
     fn a_store_is_probed_for_about_a_quarter_of_an_hour() {
         let mut policy = RetryByOutcome::default();
-        let pauses: Vec<_> = (0..).map_while(|failed| policy.probe(failed)).collect();
+        let pauses: Vec<_> = (0..)
+            .map_while(|failed| policy.probe_pause(failed))
+            .collect();
         assert_eq!(pauses[..5], [5, 10, 20, 40, 60].map(Duration::from_secs));
         let total: Duration = pauses.iter().sum();
         assert_eq!(total.as_secs(), 75 + 14 * 60);

@@ -19,7 +19,7 @@ use crate::engine::Engine;
 use crate::ledger::RunLog;
 use crate::limits::Limits;
 use crate::queue::{Earlier, Queue, Queued};
-use crate::retry::{FailedAttempt, Retry, RetryByOutcome, RetryPolicy};
+use crate::retry::{FailedAttempt, ItemRetryPolicy, Retry, RetryByOutcome};
 use crate::{CircuitBreaker, ItemReport, NotStarted, Plan, StopPolicy};
 
 /// A running plan: a stream that yields a report for each export as it ends.
@@ -29,7 +29,7 @@ use crate::{CircuitBreaker, ItemReport, NotStarted, Plan, StopPolicy};
 /// downloaded as soon as fewer than [`Run::concurrency`] others are. Large archives get at most
 /// half of the downloads, so that they do not hold up the others: see [`Run::large_from`].
 ///
-/// A failed export is tried again if the [`RetryPolicy`] says so, by default [`RetryByOutcome`],
+/// A failed export is tried again if the [`ItemRetryPolicy`] says so, by default [`RetryByOutcome`],
 /// and is reported once, after its last attempt. It does not stop the others unless the
 /// [`StopPolicy`] says so, by default a [`CircuitBreaker`]. The stop policy sees only reported
 /// exports.
@@ -50,7 +50,7 @@ pub struct Run {
     running: JoinSet<Ended>,
     limits: Limits,
     policy: Box<dyn StopPolicy>,
-    retries: Box<dyn RetryPolicy>,
+    retries: Box<dyn ItemRetryPolicy>,
     observe: Box<dyn FnMut(&Source) -> Observer + Send>,
     on_retry: Box<dyn FnMut(&Retry<'_>) + Send>,
     shutdown: BoxFuture<'static, ()>,
@@ -150,7 +150,7 @@ impl Run {
     }
 
     /// Decides which failed exports are tried again.
-    pub fn retry_policy(mut self, policy: impl RetryPolicy + 'static) -> Self {
+    pub fn retry_policy(mut self, policy: impl ItemRetryPolicy + 'static) -> Self {
         self.retries = Box::new(policy);
         self
     }

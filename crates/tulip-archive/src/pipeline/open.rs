@@ -6,12 +6,10 @@ use tulip_http::{Checkpoint, Download};
 
 use super::start::Started;
 use super::wait::Ready;
+use crate::ExportError;
 use crate::cancellation::{Cancellation, Graced};
 use crate::context::Context;
-use crate::inspect::Inspector;
 use crate::recovery::{Recovery, ResumedObject};
-use crate::setup::Setup;
-use crate::{ExportError, FinalLineBreak, IfExists};
 
 /// Returns the part of the object that an earlier run has written, if it can be resumed.
 pub(super) async fn resumed(
@@ -73,21 +71,4 @@ fn options(cx: &Context, started: &Started, length: Option<u64>) -> OpenOptions 
         .with_content_type("text/csv")
         .with_size_hint(length)
         .with_metadata(cx.metadata(&started.job))
-}
-
-impl Setup {
-    /// Creates an inspector of the archive. Only an announced length shows that nothing is missing
-    /// after the last record, so without one the final line break is required.
-    pub(crate) fn inspector(&self, length: Option<u64>) -> Inspector {
-        let rules = match length {
-            Some(_) => self.framing,
-            None => self.framing.with_final_line_break(FinalLineBreak::Required),
-        };
-        Inspector::new(self.algorithm, rules)
-    }
-
-    /// Whether an existing object is kept and the export succeeds.
-    pub(crate) fn skips(&self) -> bool {
-        self.if_exists == IfExists::Skip
-    }
 }

@@ -19,6 +19,8 @@ pub(crate) struct Plan {
     pub(super) capabilities: Capabilities,
     /// When the export began, in this run or an earlier one.
     pub(super) began: Timestamp,
+    /// The time for the fields of the template.
+    dated: Timestamp,
 }
 
 pub(super) enum Planned {
@@ -41,7 +43,7 @@ impl Plan {
             source: &cx.source,
             job,
             workspace: cx.setup.client.workspace(),
-            began: self.began,
+            dated: self.dated,
         })?)
     }
 
@@ -76,6 +78,7 @@ pub(super) async fn plan(
         job: recovery.job().or(cx.source.known_job()).cloned(),
         capabilities,
         began: recovery.began(),
+        dated: recovery.dated(),
     };
     if let Some(key) = plan.known_key(cx)? {
         let replaces = cx.setup.if_exists == IfExists::Overwrite;

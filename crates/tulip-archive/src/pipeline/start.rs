@@ -61,7 +61,7 @@ async fn start_archive(
     machine: &MachineId,
 ) -> Result<JobId, ExportError> {
     let mut turn = cancellation.guard(turn_to_start(cx)).await?;
-    let limit = cx.setup.poll.time_limit();
+    let limit = cx.setup.poll.limit();
     let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
     let client = cx.setup.client.with_deadline(deadline);
     let mut attempts = client.start_attempts(machine);

@@ -131,23 +131,16 @@ pub(super) async fn transfer(
     loop {
         let length = download.length();
         check_size(max_bytes, length.unwrap_or_default())?;
-        let (writer, inspector) = match resumed.take() {
+        let object = match resumed.take() {
             Some(resumed) => {
                 let bytes = resumed.inspector.bytes();
                 cx.emit(Event::Resuming { key, bytes, length });
-                (resumed.writer, resumed.inspector)
+                Some((resumed.writer, resumed.inspector))
             }
-            None => {
-                cx.emit(Event::Downloading { key, length });
-                recovery.discard_stale(cx.setup.sink.as_ref()).await?;
-                let opened = open::object(cx, cancellation, &started, length).await?;
-                let Some(writer) = opened else {
-                    return Ok(Moved::Skipped(cx.skipped(key).await));
-                };
-                let (token, on_close) = (writer.resume_token(), writer.stages_on_close());
-                recovery.object_opened(key, token, on_close).await?;
-                (writer, cx.setup.inspector(length))
-            }
+            None => begin(cx, cancellation, recovery, &started, length).await?,
+        };
+        let Some((writer, inspector)) = object else {
+            return Ok(Moved::Skipped(cx.skipped(key).await));
         };
         let mut transfer = Transfer {
             source: download,
@@ -176,12 +169,7 @@ pub(super) async fn transfer(
                 }
                 Err(error) => {
                     recovery.abort(writer).await;
-                    return Err(match error {
-                        InspectError::Framing(error) => not_whole(error, download.length()),
-                        InspectError::Checksum(error) => {
-                            ExportError::new(ExportErrorKind::InvalidRequest, error.to_string())
-                        }
-                    });
+                    return Err(not_accepted(error, download.length()));
                 }
             },
             Ok(_) => recovery.abort(writer).await,
@@ -192,6 +180,26 @@ pub(super) async fn transfer(
             }
         }
     }
+}
+
+/// Opens the object and an inspector for an archive from its first byte; `None` if an existing
+/// object is kept.
+async fn begin(
+    cx: &mut Context,
+    cancellation: &mut Cancellation,
+    recovery: &mut Recovery,
+    started: &Started,
+    length: Option<u64>,
+) -> Result<Option<(Box<dyn SinkWriter>, Inspector)>, ExportError> {
+    let key = &started.key;
+    cx.emit(Event::Downloading { key, length });
+    recovery.discard_stale(cx.setup.sink.as_ref()).await?;
+    let Some(writer) = open::object(cx, cancellation, started, length).await? else {
+        return Ok(None);
+    };
+    let (token, on_close) = (writer.resume_token(), writer.stages_on_close());
+    recovery.object_opened(key, token, on_close).await?;
+    Ok(Some((writer, cx.setup.inspector(length))))
 }
 
 /// Opens the download and waits for the turn to move its bytes. The connection is closed during the
@@ -257,6 +265,15 @@ fn check_size(max_bytes: Option<u64>, bytes: u64) -> Result<(), ExportError> {
             Err(error.with_advice(Advice::RaiseMaxBytes))
         }
         _ => Ok(()),
+    }
+}
+
+fn not_accepted(error: InspectError, length: Option<u64>) -> ExportError {
+    match error {
+        InspectError::Framing(error) => not_whole(error, length),
+        InspectError::Checksum(error) => {
+            ExportError::new(ExportErrorKind::InvalidRequest, error.to_string())
+        }
     }
 }
 

@@ -8,7 +8,7 @@ pub struct PollPolicy {
     interval: Duration,
     growth: f64,
     max_interval: Duration,
-    deadline: Option<Duration>,
+    time_limit: Option<Duration>,
 }
 
 impl Default for PollPolicy {
@@ -18,7 +18,7 @@ impl Default for PollPolicy {
             interval: Duration::from_secs(2),
             growth: 1.5,
             max_interval: Duration::from_secs(30),
-            deadline: Some(Duration::from_secs(3600)),
+            time_limit: Some(Duration::from_secs(3600)),
         }
     }
 }
@@ -51,15 +51,14 @@ impl PollPolicy {
     /// Sets the limit on the whole wait, `None` for no limit. One last call is made at the
     /// deadline.
     #[must_use]
-    pub fn deadline(mut self, limit: Option<Duration>) -> Self {
-        self.deadline = limit;
+    pub fn time_limit(mut self, limit: Option<Duration>) -> Self {
+        self.time_limit = limit;
         self
     }
 
     /// The limit on the whole wait, if there is one.
-    #[must_use]
-    pub fn time_limit(&self) -> Option<Duration> {
-        self.deadline
+    pub(crate) fn limit(&self) -> Option<Duration> {
+        self.time_limit
     }
 
     /// Returns the pause before call number `polls` + 1, when `waited` has passed since the first,
@@ -70,7 +69,7 @@ impl PollPolicy {
         let interval = (self.interval.as_secs_f64() * grown).min(longest);
         let seconds = interval * (1.0 - JITTER + 2.0 * JITTER * jitter);
         let delay = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
-        match self.deadline {
+        match self.time_limit {
             Some(deadline) => (waited < deadline).then(|| delay.min(deadline - waited)),
             None => Some(delay),
         }
@@ -109,15 +108,15 @@ mod tests {
 
     #[test]
     fn one_last_call_is_made_at_the_deadline() {
-        let policy = PollPolicy::default().deadline(Some(10 * SECOND));
+        let policy = PollPolicy::default().time_limit(Some(10 * SECOND));
         assert_eq!(policy.wait(4, 8 * SECOND, 0.5), Some(2 * SECOND));
         assert_eq!(policy.wait(5, 10 * SECOND, 0.5), None);
     }
 
     #[test]
-    fn a_deadline_of_zero_is_none() {
-        let policy = PollPolicy::default().deadline(None);
-        assert_eq!(policy.time_limit(), None);
+    fn without_a_time_limit_polls_go_on() {
+        let policy = PollPolicy::default().time_limit(None);
+        assert_eq!(policy.limit(), None);
         assert!(policy.wait(9999, 1_000_000 * SECOND, 0.5).is_some());
     }
 
@@ -130,7 +129,7 @@ mod tests {
             let policy = PollPolicy::default()
                 .intervals(2 * SECOND, longest)
                 .growth(growth)
-                .deadline(Some(100 * SECOND));
+                .time_limit(Some(100 * SECOND));
             let waited = Duration::from_millis(waited);
             match policy.wait(polls, waited, jitter) {
                 Some(delay) => prop_assert!(waited + delay <= 100 * SECOND),

@@ -139,7 +139,7 @@ impl Poller {
     pub fn new(client: &Client, job: JobId, policy: PollPolicy) -> Self {
         let began = Instant::now();
         let calls_end = policy
-            .time_limit()
+            .limit()
             .and_then(|limit| began.checked_add(limit)?.checked_add(LAST_CALL));
         Self {
             client: client.with_deadline(calls_end),

@@ -1,15 +1,15 @@
 //! The progress from earlier runs of the same export, and its record for the next run.
 
-mod job;
+mod lookup;
 mod object;
-mod open;
 mod receipt;
+mod start;
 
 use tokio::time::Instant;
 use tulip_core::sink::Sink;
 use tulip_core::{JobId, Timestamp};
 
-use crate::state::{ClaimedRecord, Start, StateError, Unremembered};
+use crate::state::{ClaimedRecord, StartState, StateError, Unremembered};
 use crate::{ExportError, ExportErrorKind, Outcome};
 
 pub(crate) use object::ResumedObject;
@@ -24,6 +24,8 @@ pub(crate) struct Recovery {
     claimed: Option<ClaimedRecord>,
     /// The time at which the export began, in this run or the resumed one.
     began: Timestamp,
+    /// The time for the fields of the key template.
+    dated: Timestamp,
     /// The job, once it is known.
     job: Option<JobId>,
     /// Whether an earlier run has left a job to resume.
@@ -45,6 +47,11 @@ impl Recovery {
     /// The time at which the export began, in this run or the resumed one.
     pub(crate) fn began(&self) -> Timestamp {
         self.began
+    }
+
+    /// The time for the fields of the key template.
+    pub(crate) fn dated(&self) -> Timestamp {
+        self.dated
     }
 
     /// Whether an earlier run has left a job to resume.
@@ -133,9 +140,9 @@ fn is_incomplete(claimed: &ClaimedRecord, error: &ExportError) -> bool {
     );
     let record = &claimed.record;
     let has_started = match &record.start {
-        Start::None => false,
-        Start::Asked { .. } => return true,
-        Start::Known { .. } => record.identity.job.is_none() || record.has_left_something(),
+        StartState::None => false,
+        StartState::Asked { .. } => return true,
+        StartState::Known { .. } => record.identity.job.is_none() || record.has_left_something(),
     };
     // An export that another process has taken over is not ours to retry.
     let can_retry = error.is_retryable() && error.kind() != ExportErrorKind::Fenced;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tulip_core::Timestamp;
 
-use super::record::{ExportSettings, Identity, Record};
+use super::record::{Identity, Record, RecordedSettings};
 use super::store::{Claim, ClaimOutcome, Holder, StateStore};
 use super::{StateError, StateErrorKind};
 
@@ -34,16 +34,19 @@ pub(crate) enum RecordOutcome {
 }
 
 impl ClaimedRecord {
-    /// Claims the record of an export, or stores and claims a new one that begins at `began`.
+    /// Claims the record of an export, or stores and claims a new one that begins at `began` and
+    /// has the given time in its key.
     pub(crate) fn open_or_create(
         store: Arc<dyn StateStore>,
         identity: Identity,
-        settings: ExportSettings,
+        settings: RecordedSettings,
         began: Timestamp,
+        dated: Option<Timestamp>,
     ) -> impl Future<Output = Result<RecordOutcome, StateError>> {
         // Boxed to keep the record out of the future: thousands of exports can wait here at the
         // same time.
-        let record = Box::new(Record::new(identity, settings, began));
+        let mut record = Box::new(Record::new(identity, settings, began));
+        record.dated = dated;
         Self::claim(store, record, true)
     }
 
@@ -51,7 +54,7 @@ impl ClaimedRecord {
     pub(crate) fn open(
         store: Arc<dyn StateStore>,
         identity: Identity,
-        settings: ExportSettings,
+        settings: RecordedSettings,
     ) -> impl Future<Output = Result<RecordOutcome, StateError>> {
         let record = Box::new(Record::new(identity, settings, Timestamp::now()));
         Self::claim(store, record, false)

@@ -7,7 +7,7 @@ use tulip_core::{JobId, ObjectKey, Timestamp};
 
 use super::StateError;
 use super::claimed::{ClaimedRecord, RecordOutcome};
-use super::record::{ExportSettings, Identity, Record, Start};
+use super::record::{Identity, Record, RecordedSettings, StartState};
 use super::store::{StateStore, StoredRecord};
 use crate::Source;
 
@@ -136,7 +136,7 @@ impl IncompleteExport {
     /// been started.
     #[must_use]
     pub fn is_start_unknown(&self) -> bool {
-        matches!(self.record.start, Start::Asked { .. })
+        matches!(self.record.start, StartState::Asked { .. })
     }
 
     /// The time at which the export began.
@@ -199,7 +199,7 @@ impl IncompleteExport {
         kept.map_or(0, |part| part.bytes)
     }
 
-    pub(crate) fn settings(&self) -> &ExportSettings {
+    pub(crate) fn settings(&self) -> &RecordedSettings {
         &self.record.settings
     }
 }

@@ -18,7 +18,7 @@ pub use error::{StateError, StateErrorKind};
 pub use incomplete::{DiscardError, IncompleteExport};
 pub use memory::MemoryStateStore;
 pub(crate) use record::{
-    ExportSettings, Identity, PendingReceipt, StagedObject, StagedPart, Start,
+    Identity, PendingReceipt, RecordedSettings, StagedObject, StagedPart, StartState,
 };
 pub use store::{Claim, ClaimOutcome, Holder, StateStore, StoredRecord};
 pub(crate) use unremembered::Unremembered;

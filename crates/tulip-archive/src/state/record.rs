@@ -65,7 +65,7 @@ impl Identity {
 
 /// The settings of an export that are not part of its identity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ExportSettings {
+pub(crate) struct RecordedSettings {
     /// The target's URL with all options that are not secret, if a registry made the sink from a
     /// URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -89,7 +89,7 @@ pub(crate) struct ExportSettings {
 /// The state of starting a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "lowercase")]
-pub(crate) enum Start {
+pub(crate) enum StartState {
     /// Nothing was requested, or the request was refused.
     None,
     /// Tulip was asked, but its answer is unknown.
@@ -140,9 +140,12 @@ pub(crate) struct Record {
     pub(crate) version: u32,
     #[serde(flatten)]
     pub(crate) identity: Identity,
-    pub(crate) settings: ExportSettings,
+    pub(crate) settings: RecordedSettings,
     pub(crate) began: Timestamp,
-    pub(crate) start: Start,
+    /// The time for the fields of the key template, if it is not that of `began`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) dated: Option<Timestamp>,
+    pub(crate) start: StartState,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) object: Option<StagedObject>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -178,16 +181,17 @@ impl Record {
         }
     }
 
-    pub(crate) fn new(identity: Identity, settings: ExportSettings, began: Timestamp) -> Self {
+    pub(crate) fn new(identity: Identity, settings: RecordedSettings, began: Timestamp) -> Self {
         let start = match &identity.job {
-            Some(job) => Start::Known { job: job.clone() },
-            None => Start::None,
+            Some(job) => StartState::Known { job: job.clone() },
+            None => StartState::None,
         };
         Self {
             version: VERSION,
             identity,
             settings,
             began,
+            dated: None,
             start,
             object: None,
             pending: None,
@@ -197,7 +201,7 @@ impl Record {
     /// The job, once it is known.
     pub(crate) fn job(&self) -> Option<&JobId> {
         match &self.start {
-            Start::Known { job } => Some(job),
+            StartState::Known { job } => Some(job),
             _ => None,
         }
     }
@@ -217,7 +221,7 @@ impl Record {
     /// count for longer.
     pub(crate) fn not_after(&mut self, now: Timestamp) {
         self.began = self.began.min(now);
-        if let Start::Asked { at } = &mut self.start {
+        if let StartState::Asked { at } = &mut self.start {
             *at = (*at).min(now);
         }
     }
@@ -280,7 +284,7 @@ mod tests {
     fn a_text_that_is_no_record_of_ours_says_what_it_is() {
         let identity = identity(None, Some("m"), "file:///a");
         let id = identity.id();
-        let settings = ExportSettings {
+        let settings = RecordedSettings {
             url: None,
             machine_name: None,
             machine_type: None,

@@ -14,7 +14,7 @@ pub enum Field {
     Job,
     /// `{workspace}`: the workspace's id, or `DEFAULT` if none is set.
     Workspace,
-    /// `{date}`: the day on which the export started, in UTC, `YYYY-MM-DD`.
+    /// `{date}`: the day on which the export, or its run, started, in UTC, `YYYY-MM-DD`.
     Date,
     /// `{year}`: its year.
     Year,

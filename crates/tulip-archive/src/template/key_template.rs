@@ -109,7 +109,7 @@ impl KeyTemplate {
             source,
             job: source.known_job().or(unstarted.as_ref()),
             workspace,
-            began: Timestamp::now(),
+            dated: Timestamp::now(),
         })
     }
 

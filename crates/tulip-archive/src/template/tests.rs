@@ -20,7 +20,7 @@ fn key(template: &str, source: &Source) -> Result<String, TemplateError> {
         source,
         job: Some(&job),
         workspace: None,
-        began: "2026-11-03T04:05:06Z".parse().unwrap(),
+        dated: "2026-11-03T04:05:06Z".parse().unwrap(),
     };
     Ok(KeyTemplate::parse(template)?.render(values)?.to_string())
 }

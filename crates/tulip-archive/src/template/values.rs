@@ -11,13 +11,13 @@ pub(crate) struct Values<'a> {
     pub(crate) source: &'a Source,
     pub(crate) job: Option<&'a JobId>,
     pub(crate) workspace: Option<&'a WorkspaceId>,
-    pub(crate) began: Timestamp,
+    pub(crate) dated: Timestamp,
 }
 
 impl Values<'_> {
     pub(super) fn get(&self, field: Field) -> Option<String> {
         let machine = self.source.machine.as_ref().map(ToString::to_string);
-        let date = self.began.date();
+        let date = self.dated.date();
         let piece = |range| date.get(range).map(str::to_owned);
         match field {
             Field::Machine => machine,
@@ -32,7 +32,7 @@ impl Values<'_> {
             Field::Year => piece(0..4),
             Field::Month => piece(5..7),
             Field::Day => piece(8..10),
-            Field::Time => Some(self.began.compact_time()),
+            Field::Time => Some(self.dated.compact_time()),
         }
     }
 }

@@ -83,7 +83,7 @@ async fn the_deadline_brings_one_last_call_and_then_an_error() {
     loop {
         let job = bench.job(JobScript::new().pending_until_released());
         let asked = bench.emulator.requests().count(Endpoint::Status);
-        let policy = fast().intervals(hour, hour).deadline(Some(deadline));
+        let policy = fast().intervals(hour, hour).time_limit(Some(deadline));
         let error = Poller::new(&bench.client(), job, policy)
             .until_complete()
             .await

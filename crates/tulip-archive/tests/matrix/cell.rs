@@ -203,7 +203,7 @@ async fn exporter(client: Client, sink: Arc<dyn Sink>, plan: &Plan) -> Exporter 
     let builder = Exporter::builder(client)
         .to_sink(sink)
         .name(KeyTemplate::parse(KEY).unwrap())
-        .poll(poll.deadline(Some(plan.deadline)));
+        .poll(poll.time_limit(Some(plan.deadline)));
     let builder = match plan.max_bytes {
         Some(bytes) => builder.max_bytes(bytes),
         None => builder,

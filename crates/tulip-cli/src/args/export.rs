@@ -31,8 +31,9 @@ to the same target at once. A failed export does not stop the others, unless the
 first five fail in the same way.
 
 Fields of --name: {machine} {machine_name} {machine_type} {job} {workspace}
-{date} {year} {month} {day} {time}; dates are in UTC. The default is
-{machine}/{job}.csv, or {job}.csv for --job, where the machine is not known.
+{date} {year} {month} {day} {time}; times are those of the start of the run,
+in UTC. The default is {machine}/{job}.csv, or {job}.csv for --job, where the
+machine is not known.
 The receipt of an object is beside it, _NAME.receipt.json. A value that is too
 long is cut and ends in ~ and a hash.
 

@@ -17,7 +17,7 @@ use crate::values;
 const WITH_REPAIR: &str = "With --repair";
 
 /// The options of that group that other commands share.
-const ONLY_REPAIRS_READ: [&str; 10] = [
+const ONLY_REPAIRS_READ: [&str; 11] = [
     "state",
     "base_url",
     "api_key",
@@ -28,6 +28,7 @@ const ONLY_REPAIRS_READ: [&str; 10] = [
     "min_rate",
     "allow_http",
     "allow_network",
+    "memory",
 ];
 
 fn grouped(arg: Arg) -> Arg {

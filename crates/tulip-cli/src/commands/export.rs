@@ -68,7 +68,7 @@ fn builder(settings: &ExportSettings, client: &Client, url: &SinkUrl) -> Exporte
             ExistsRule::Overwrite => IfExists::Overwrite,
             ExistsRule::Fail => IfExists::Fail,
         })
-        .poll(PollPolicy::default().deadline(values::no_limit_if_zero(settings.timeout)))
+        .poll(PollPolicy::default().time_limit(values::no_limit_if_zero(settings.timeout)))
         .allow_empty(settings.allow_empty);
     if let Some(template) = &settings.name {
         builder = builder.name(template.clone());
@@ -192,6 +192,7 @@ impl Export<'_> {
         if let Some(open) = &open {
             let since = current_run::since(settings.resume_within);
             plan = plan.continuing(&open.run.items, since);
+            plan = plan.dated(open.run.started);
             let left = plan.items().len() + plan.ended().len();
             open.tell(&record.run().id, left, progress);
             record.continues(&open.run);

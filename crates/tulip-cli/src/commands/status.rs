@@ -57,7 +57,7 @@ pub(crate) async fn run(args: StatusArgs, shutdown: &Shutdown) -> Result<(), Fai
 }
 
 async fn wait(client: &Client, args: &StatusArgs) -> Result<(), PollError> {
-    let policy = PollPolicy::default().deadline(values::no_limit_if_zero(args.timeout));
+    let policy = PollPolicy::default().time_limit(values::no_limit_if_zero(args.timeout));
     let mut poller = Poller::new(client, args.job.clone(), policy);
     while let Some(state) = poller.next().await {
         match state? {

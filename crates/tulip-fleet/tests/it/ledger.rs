@@ -6,7 +6,7 @@ use tulip_emulator::{Endpoint, Reply};
 use tulip_fleet::archive::{ExportErrorKind, Exporter};
 use tulip_fleet::ledger::{BeginOutcome, Continue, Ledger, MemoryLedger, NewRun, RunLog};
 use tulip_fleet::{
-    ItemError, ItemOutcome, ItemReport, NeverRetry, NeverStop, Plan, Run, RunEnd, RunSummary,
+    ItemError, ItemOutcome, ItemReport, NeverRetryItem, NeverStop, Plan, Run, RunEnd, RunSummary,
 };
 
 use crate::support::{Bench, all, count};
@@ -111,7 +111,9 @@ async fn a_run_that_another_process_has_taken_over_starts_nothing_more() {
         Continue::Run(id),
     )
     .await;
-    let run = Run::new(first).retry_policy(NeverRetry).log(log.clone());
+    let run = Run::new(first)
+        .retry_policy(NeverRetryItem)
+        .log(log.clone());
     let reports = all(run).await;
     assert_eq!(reports.len(), 6);
     let is_fenced = |report: &ItemReport| match &report.result {

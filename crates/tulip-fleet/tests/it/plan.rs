@@ -2,7 +2,7 @@
 
 use tulip_emulator::Endpoint;
 use tulip_fleet::archive::{Client, ExportErrorKind, Exporter, KeyTemplate, Settings};
-use tulip_fleet::{CollisionAdvice, ItemOutcome, Plan, PlanError, Run};
+use tulip_fleet::{CollisionAdvice, ItemOutcome, ItemSummary, Plan, PlanError, Run};
 
 use crate::support::{Bench, all, count};
 
@@ -82,6 +82,21 @@ async fn planned_keys_are_those_of_the_exporters_workspace() {
     let plan = Plan::new(&exporter, bench.sources().await).await.unwrap();
     let key = plan.items()[0].key().unwrap().to_string();
     assert!(key.starts_with("w1/"), "{key}");
+}
+
+#[tokio::test]
+async fn all_keys_of_a_run_have_its_date() {
+    let bench = Bench::of(2).await;
+    let template = KeyTemplate::parse("{date}/{machine}.csv").unwrap();
+    let exporter = bench.exporter().name(template).build().await.unwrap();
+    let plan = Plan::new(&exporter, bench.sources().await).await.unwrap();
+    let plan = plan.dated("2026-01-02T23:59:59Z".parse().unwrap());
+    let reports = all(Run::new(plan)).await;
+    assert_eq!(count(&reports, ItemOutcome::Stored), 2);
+    for report in &reports {
+        let key = ItemSummary::of(report).key.unwrap().to_string();
+        assert!(key.starts_with("2026-01-02/"), "{key}");
+    }
 }
 
 #[tokio::test]

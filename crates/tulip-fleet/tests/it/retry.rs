@@ -14,8 +14,8 @@ use tulip_core::sink::{
 use tulip_emulator::{Endpoint, Fault, JobScript, Reply};
 use tulip_fleet::archive::ExportErrorKind;
 use tulip_fleet::{
-    FailedAttempt, ItemOutcome, NeverRetry, NeverStop, Phase, Plan, RetryByOutcome, RetryPolicy,
-    Run,
+    FailedAttempt, ItemOutcome, ItemRetryPolicy, NeverRetryItem, NeverStop, Phase, Plan,
+    RetryByOutcome, Run,
 };
 
 use crate::support::{Bench, all, count};
@@ -132,12 +132,12 @@ async fn a_broken_download_is_tried_again_with_the_same_job() {
 #[derive(Debug)]
 struct AlwaysOnce;
 
-impl RetryPolicy for AlwaysOnce {
+impl ItemRetryPolicy for AlwaysOnce {
     fn retry(&mut self, failed: &FailedAttempt<'_>) -> Option<Duration> {
         (failed.attempts < 2).then_some(SOON)
     }
 
-    fn probe(&mut self, _: u32) -> Option<Duration> {
+    fn probe_pause(&mut self, _: u32) -> Option<Duration> {
         None
     }
 }
@@ -309,12 +309,12 @@ impl SinkWriter for Counted {
 #[derive(Debug)]
 struct Patient(u32);
 
-impl RetryPolicy for Patient {
+impl ItemRetryPolicy for Patient {
     fn retry(&mut self, failed: &FailedAttempt<'_>) -> Option<Duration> {
         (failed.attempts < 3).then_some(Duration::ZERO)
     }
 
-    fn probe(&mut self, failed_probes: u32) -> Option<Duration> {
+    fn probe_pause(&mut self, failed_probes: u32) -> Option<Duration> {
         (failed_probes < self.0).then_some(SOON)
     }
 }
@@ -375,7 +375,7 @@ async fn without_retries_a_store_that_is_down_is_each_exports_own_failure() {
     let store = Arc::new(Store::default());
     let run = run_to(&store, &bench).await;
     store.down_for_probes.store(usize::MAX, Ordering::SeqCst);
-    let reports = all(run.retry_policy(NeverRetry)).await;
+    let reports = all(run.retry_policy(NeverRetryItem)).await;
     assert_eq!(count(&reports, ItemOutcome::FailedToStore), 5);
     assert_eq!(store.probes.load(Ordering::SeqCst), 1);
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use tulip_emulator::{Endpoint, JobScript, Reply};
 use tulip_fleet::archive::{self, Event, ExportErrorKind, Source};
 use tulip_fleet::{
-    ItemError, ItemOutcome, ItemSummary, NeverRetry, NeverStop, Phase, Plan, Run, export_many,
+    ItemError, ItemOutcome, ItemSummary, NeverRetryItem, NeverStop, Phase, Plan, Run, export_many,
 };
 
 use crate::support::{Bench, all, count};
@@ -86,7 +86,7 @@ async fn one_failure_is_its_own() {
         .script_next_of(&failing, JobScript::new().fails("out of disk"));
     let exporter = bench.exporter().build().await.unwrap();
     let run = export_many(&exporter, bench.sources().await, 1).await;
-    let reports = all(run.unwrap().retry_policy(NeverRetry)).await;
+    let reports = all(run.unwrap().retry_policy(NeverRetryItem)).await;
     assert_eq!(count(&reports, ItemOutcome::Stored), 4);
     assert_eq!(count(&reports, ItemOutcome::NotStarted), 1);
     assert_eq!(count(&reports, ItemOutcome::FailedAtTulip), 1);

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 
 use tulip_core::sink::CHUNK_ALIGNMENT;
 
-use super::memory;
+use super::huge_pages;
 
 /// Blocks end at multiples of this many bytes of the archive. Large enough that the cost per block
 /// is negligible, small enough to stay in a processor's cache.
@@ -22,7 +22,7 @@ impl Pool {
     fn take(&self) -> BytesMut {
         let mut free = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if free.is_empty() {
-            free.extend(memory::blocks(SIZE));
+            free.extend(huge_pages::blocks(SIZE));
         }
         free.pop().unwrap_or_default()
     }

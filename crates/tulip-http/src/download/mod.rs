@@ -6,7 +6,7 @@ mod content;
 mod encoding;
 mod fallback;
 mod fetcher;
-mod memory;
+mod huge_pages;
 mod minimum_rate;
 mod prefetcher;
 mod range;

@@ -13,7 +13,7 @@ use object_store::client::{HttpError, HttpErrorKind, HttpRequest};
 use tulip_core::NetworkOptions;
 use tulip_core::sink::{SinkError, SinkErrorKind, SinkOption};
 
-use super::clients::{Clients, CreateOnly};
+use super::clients::{Clients, CreateOnlyClient};
 use super::connection::{self, connector};
 use super::connector::Interceptor;
 use super::destination::StoreClient;
@@ -96,7 +96,7 @@ fn clients(target: CloudUrl<'_>, options: &NetworkOptions) -> Result<Clients, Si
         lister: store,
         fail_fast: Arc::new(fail_fast),
         probe_needs_part: true,
-        create_only: CreateOnly {
+        create_only: CreateOnlyClient {
             // Conditions are an old part of the protocol, so every endpoint is trusted with them.
             rule: target.create_rule(true)?,
             store: StoreClient {

@@ -16,7 +16,7 @@ pub(super) struct Clients {
     pub(super) fail_fast: Arc<dyn ObjectStore>,
     /// Whether creating an upload sends no request, so that a probe has to send a part.
     pub(super) probe_needs_part: bool,
-    pub(super) create_only: CreateOnly,
+    pub(super) create_only: CreateOnlyClient,
     /// Unfinished uploads. `None` if the store removes them itself.
     pub(super) stale_uploads: Option<StaleUploads>,
     /// Whether metadata names may have hyphens.
@@ -24,7 +24,7 @@ pub(super) struct Clients {
 }
 
 /// How a store is asked not to replace an object.
-pub(super) struct CreateOnly {
+pub(super) struct CreateOnlyClient {
     pub(super) rule: CreateRule,
     /// A client that makes the completion of an upload create-only, unless `copies`.
     pub(super) store: StoreClient,

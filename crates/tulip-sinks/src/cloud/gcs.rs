@@ -13,7 +13,7 @@ use tulip_core::NetworkOptions;
 use tulip_core::sink::{SinkError, SinkOption};
 use url::Url;
 
-use super::clients::{Clients, CreateOnly};
+use super::clients::{Clients, CreateOnlyClient};
 use super::connection::{self, connector};
 use super::destination::StoreClient;
 use super::factory::Cloud;
@@ -78,7 +78,7 @@ fn clients(target: CloudUrl<'_>, options: &NetworkOptions) -> Result<Clients, Si
         lister: store,
         fail_fast: Arc::new(fail_fast),
         probe_needs_part: false,
-        create_only: CreateOnly {
+        create_only: CreateOnlyClient {
             rule: target.create_rule(is_google)?,
             store: client,
             // Completing an upload takes no condition; a copy does.

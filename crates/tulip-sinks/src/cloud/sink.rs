@@ -13,7 +13,7 @@ use tulip_core::sink::{
 use tulip_core::{ObjectKey, Timestamp};
 
 use super::budget::{InFlightLimit, MemoryBudget};
-use super::clients::{Clients, CreateOnly, CreateRule};
+use super::clients::{Clients, CreateOnlyClient, CreateRule};
 use super::destination::{CommitStrategy, Destination};
 use super::error::from_store;
 use super::lister::KeyLister;
@@ -116,7 +116,7 @@ impl CloudSink {
         }
         metadata.add(&options.metadata);
         let creates = options.mode == WriteMode::Create;
-        let CreateOnly { store, copies, .. } = &self.clients.create_only;
+        let CreateOnlyClient { store, copies, .. } = &self.clients.create_only;
         let store = match creates {
             true => store,
             false => &self.clients.store,
@@ -148,7 +148,7 @@ impl CloudSink {
     }
 
     async fn try_create_only(&self) -> Result<bool, SinkError> {
-        let CreateOnly { store, copies, .. } = &self.clients.create_only;
+        let CreateOnlyClient { store, copies, .. } = &self.clients.create_only;
         let name = format!("{}.{:08x}", PROBE, fastrand::u32(..));
         let probe = CreateOnlyProbe {
             store: store.objects.clone(),

@@ -183,10 +183,13 @@ impl ObjectWriter {
         self.gathering.clear();
         // An upload that could not be created needs no abort.
         let _ = self.created().await;
-        match self.upload.take() {
-            Some(upload) => abort(upload, &self.destination.location).await,
-            None => Ok(()),
-        }
+        let Some(upload) = &mut self.upload else {
+            return Ok(());
+        };
+        let aborted = abort(upload, &self.destination.location).await;
+        // Not before: if this future is dropped, the next call aborts the upload.
+        self.upload = None;
+        aborted
     }
 
     /// Aborts the upload after a failure, and returns that failure's error.
@@ -208,7 +211,7 @@ async fn arrived(upload: &mut Upload, destination: &Destination) -> Result<(), S
 }
 
 /// Aborts an upload. One that the store no longer has is no error.
-async fn abort(mut upload: Upload, location: &str) -> Result<(), SinkError> {
+async fn abort(upload: &mut Upload, location: &str) -> Result<(), SinkError> {
     upload.in_flight.shutdown().await;
     let aborted = upload.parts.upload.abort().await;
     aborted.map_err(|error| {
@@ -251,10 +254,10 @@ impl Drop for ObjectWriter {
                 Some(creating) => creating.await.ok().and_then(Result::ok),
                 None => None,
             };
-            let Some(upload) = upload.or(created.map(Upload::new)) else {
+            let Some(mut upload) = upload.or(created.map(Upload::new)) else {
                 return;
             };
-            match abort(upload, &location).await {
+            match abort(&mut upload, &location).await {
                 Ok(()) => debug!(location, "removed the upload of a dropped writer"),
                 Err(error) => {
                     warn!(location, %error, "an unfinished upload of {location} is left: {error}");

@@ -6,7 +6,7 @@
 //! operating systems.
 
 mod blocking;
-mod commit;
+mod destination;
 #[cfg(target_os = "linux")]
 mod direct_io;
 mod error;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tulip_core::sink::{Capabilities, SinkError, SinkErrorKind, staged_name};
 
-use super::commit::rename_new;
+use super::destination::rename_new;
 use super::error::from_io;
 use super::options::CAPABILITIES;
 use super::staged_file::remove;

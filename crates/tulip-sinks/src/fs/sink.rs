@@ -13,7 +13,7 @@ use tulip_core::sink::{
 };
 use tulip_core::{ObjectKey, Timestamp};
 
-use super::commit::{Destination, stored};
+use super::destination::{Destination, stored};
 use super::error::from_io;
 use super::lister::FileLister;
 use super::options::{CAPABILITIES, Limits};

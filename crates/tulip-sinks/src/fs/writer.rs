@@ -11,7 +11,7 @@ use tracing::warn;
 use tulip_core::sink::{SinkError, SinkWriter, StoredObject};
 
 use super::blocking;
-use super::commit::Destination;
+use super::destination::Destination;
 use super::error::from_io;
 use super::options::Limits;
 use super::part::Part;

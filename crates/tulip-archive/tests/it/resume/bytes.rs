@@ -39,6 +39,39 @@ async fn the_bytes_of_an_export_whose_time_is_up_are_kept() {
     assert_eq!(it.bench.read("latest.csv"), it.whole());
 }
 
+#[tokio::test]
+async fn a_resumed_job_keeps_the_date_of_its_first_run() {
+    let it = Resumable::start().await;
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    let named = |builder: ExporterBuilder| builder.name(KeyTemplate::parse("{date}.csv").unwrap());
+    let exporter = named(it.builder()).build().await.unwrap();
+    it.bench
+        .emulator
+        .script_next(JobScript::new().rows(3).pending_until_released());
+    let first = exporter
+        .export(it.source())
+        .dated(at("2026-01-02T23:59:00Z"));
+    let (end, ended) = oneshot::channel::<()>();
+    let first = tokio::spawn(first.until(async { drop(ended.await) }).into_future());
+    it.bench
+        .emulator
+        .wait_for_requests(Endpoint::Status, 1)
+        .await;
+    drop(end);
+    assert!(first.await.unwrap().is_err());
+    it.release();
+    let next = at("2026-01-03T00:01:00Z");
+    exporter.export(it.source()).dated(next).await.unwrap();
+    assert_eq!(
+        it.bench.files(),
+        ["2026-01-02.csv", "_2026-01-02.csv.receipt.json"]
+    );
+    // Without a job to resume, the time is the one that was given.
+    it.bench.emulator.script_next(JobScript::new().rows(3));
+    exporter.export(it.source()).dated(next).await.unwrap();
+    assert!(it.bench.files().contains(&"2026-01-03.csv".to_owned()));
+}
+
 /// Makes every transfer wait indefinitely.
 #[derive(Debug)]
 struct NeverTransfers;

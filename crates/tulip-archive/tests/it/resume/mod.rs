@@ -15,6 +15,7 @@ use tulip_archive::{
     EndReason, Event, ExportError, ExportErrorKind, Exporter, ExporterBuilder, IncompleteExport,
     KeyTemplate, MachineId, MemoryStateStore, Outcome, Source, StateStore,
 };
+use tulip_core::Timestamp;
 use tulip_emulator::{Endpoint, Fault, JobScript, Reply};
 
 use crate::support::{Bench, receipt};

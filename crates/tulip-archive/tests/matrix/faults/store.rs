@@ -1,7 +1,7 @@
 //! Refusals of a bucket's server.
 
 use tulip_archive::ExportErrorKind::{
-    Download, IncompleteArchive, Store, StoreFull, StorePermissionDenied, StoreUnavailable,
+    Download, IncompleteArchive, Store, StoreFull, StorePermissionDenied,
 };
 use tulip_emulator::Fault;
 use tulip_test_s3::{Refusal, Seen};

@@ -45,7 +45,7 @@ impl<'a> Repairs<'a> {
         let client = connect::downloading_client(&args.connection, &args.downloads)?;
         let mut builder = Exporter::builder(client.clone())
             .to_url(url)
-            .poll(PollPolicy::default().deadline(values::no_limit_if_zero(args.timeout)));
+            .poll(PollPolicy::default().time_limit(values::no_limit_if_zero(args.timeout)));
         if !args.dry_run
             && let Some(store) = state::store(&args.state, progress)?
         {

@@ -7,7 +7,7 @@ mod resuming;
 use std::sync::Arc;
 
 use tulip_archive::{IncompleteExport, Source, StateStore};
-use tulip_fleet::{ItemReport, NeverRetry, Run};
+use tulip_fleet::{ItemReport, NeverRetryItem, Run};
 
 use self::resuming::Resuming;
 use super::export_line::report;
@@ -48,7 +48,7 @@ pub(crate) async fn run(
     let plan = resuming.plan(&args, &open).await?;
     let run = Run::new(plan)
         .concurrency(args.concurrency.get())
-        .retry_policy(NeverRetry);
+        .retry_policy(NeverRetryItem);
     let mut summary = Summary::start();
     let report = |ended: &ItemReport| {
         summary.record(ended);

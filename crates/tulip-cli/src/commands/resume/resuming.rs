@@ -80,7 +80,7 @@ impl Resuming {
             let target = target::shown(&registry, &remembered);
             let builder = Exporter::builder(self.client.clone())
                 .to_url(target::with_options(remembered, &args.sink)?)
-                .poll(PollPolicy::default().deadline(values::no_limit_if_zero(args.timeout)))
+                .poll(PollPolicy::default().time_limit(values::no_limit_if_zero(args.timeout)))
                 .state(self.store.clone());
             match builder.settings_of(open).build().await {
                 Ok(exporter) => {

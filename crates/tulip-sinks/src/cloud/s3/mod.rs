@@ -18,7 +18,7 @@ use object_store::signer::{SignedUrlOptions, Signer as _};
 use tulip_core::NetworkOptions;
 use tulip_core::sink::{SinkError, SinkOption};
 
-use super::clients::{Clients, CreateOnly};
+use super::clients::{Clients, CreateOnlyClient};
 use super::connection::{self, connector};
 use super::destination::StoreClient;
 use super::factory::Cloud;
@@ -100,7 +100,7 @@ fn clients(target: CloudUrl<'_>, options: &NetworkOptions) -> Result<Clients, Si
         lister: store,
         fail_fast: Arc::new(fail_fast),
         probe_needs_part: false,
-        create_only: CreateOnly {
+        create_only: CreateOnlyClient {
             rule: target.create_rule(config.is_amazon)?,
             store: StoreClient {
                 objects: creating.clone(),

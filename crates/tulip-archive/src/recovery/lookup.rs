@@ -10,7 +10,7 @@ use super::Recovery;
 use crate::context::Context;
 use crate::setup::Setup;
 use crate::state::{
-    ClaimedRecord, ExportSettings, Holder, Identity, RecordOutcome, Start, StateStore,
+    ClaimedRecord, Holder, Identity, RecordOutcome, RecordedSettings, StartState, StateStore,
 };
 use crate::{Advice, Event, ExportError, ExportErrorKind, Source};
 
@@ -26,9 +26,11 @@ impl Recovery {
         cx: &mut Context,
         resumes: Option<Identity>,
     ) -> Result<Self, ExportError> {
+        let began = Timestamp::now();
         let mut recovery = Self {
             claimed: None,
-            began: Timestamp::now(),
+            began,
+            dated: cx.dated.unwrap_or(began),
             job: cx.job.as_ref().or(cx.source.known_job()).cloned(),
             is_resumed: false,
             is_fenced: false,
@@ -57,7 +59,10 @@ impl Recovery {
         let settings = settings(&setup, &cx.source);
         let found = match must_be_there {
             true => ClaimedRecord::open(state, identity, settings).await,
-            false => ClaimedRecord::open_or_create(state, identity, settings, self.began).await,
+            false => {
+                let (began, dated) = (self.began, cx.dated);
+                ClaimedRecord::open_or_create(state, identity, settings, began, dated).await
+            }
         };
         let mut claimed = match found {
             Ok(RecordOutcome::Claimed(claimed)) => claimed,
@@ -96,12 +101,13 @@ impl Recovery {
         let given = record.identity.job.is_some();
         let is_fresh = must_be_there || age(record.began) <= max_age;
         match &record.start {
-            &Start::Asked { at } if must_be_there || age(at) < UNKNOWN_START_HOLDS => {
+            &StartState::Asked { at } if must_be_there || age(at) < UNKNOWN_START_HOLDS => {
                 return Err(start_unknown(at));
             }
-            Start::Known { job } if given || is_fresh => {
+            StartState::Known { job } if given || is_fresh => {
                 self.job = Some(job.clone());
                 self.began = record.began;
+                self.dated = record.dated.unwrap_or(record.began);
                 self.is_resumed = true;
                 if !given {
                     info!(%job, began = %self.began, "resuming job");
@@ -112,12 +118,13 @@ impl Recovery {
                 }
             }
             old => {
-                if !matches!(old, Start::None) {
+                if !matches!(old, StartState::None) {
                     let began = record.began;
                     warn!(%began, "the job of {began} is too old to resume, starting another");
                 }
-                record.start = Start::None;
+                record.start = StartState::None;
                 record.began = self.began;
+                record.dated = cx.dated;
                 record.pending = None;
                 // The written bytes are removed once another object is opened.
                 if let Some(object) = &mut record.object {
@@ -140,8 +147,8 @@ fn identity(setup: &Setup, source: &Source) -> Identity {
     }
 }
 
-fn settings(setup: &Setup, source: &Source) -> ExportSettings {
-    ExportSettings {
+fn settings(setup: &Setup, source: &Source) -> RecordedSettings {
+    RecordedSettings {
         url: setup.url.clone(),
         machine_name: source.machine_name.clone(),
         machine_type: source.machine_type.clone(),
