@@ -92,18 +92,29 @@ async fn refuse_loss(
     if inspection.framing.records > 0 || setup.allow_empty || !replaces {
         return Ok(());
     }
-    let replaced = match read_receipt(setup.sink.as_ref(), &started.key).await {
-        Ok(Some(receipt)) if receipt.records > 0 => receipt,
-        Ok(_) | Err(ReceiptError::Invalid { .. }) => return Ok(()),
-        Err(ReceiptError::Read(error)) => {
+    let there = match started.plan.capabilities.lookup {
+        true => match setup.lookup(&started.key).await? {
+            Some(object) => Some(object.bytes),
+            None => return Ok(()),
+        },
+        false => None,
+    };
+    let replaced = match (read_receipt(setup.sink.as_ref(), &started.key).await, there) {
+        (Ok(Some(receipt)), _) if receipt.records == 0 => return Ok(()),
+        (Ok(Some(receipt)), _) => format!("with {} records", receipt.records),
+        // Without a receipt that says what is there, more bytes are taken for records.
+        (Ok(None) | Err(ReceiptError::Invalid { .. }), Some(bytes)) if bytes > inspection.bytes => {
+            format!("of {bytes} bytes, whose receipt is missing or damaged")
+        }
+        (Ok(None) | Err(ReceiptError::Invalid { .. }), _) => return Ok(()),
+        (Err(ReceiptError::Read(error)), _) => {
             let what = "could not read the receipt of the archive that would be replaced";
             return Err(ExportError::sink(what, error));
         }
     };
     let what = format!(
-        "the archive has a header and no records, and would replace {} with {} records",
+        "the archive has a header and no records, and would replace {} {replaced}",
         setup.sink.location(&started.key),
-        replaced.records
     );
     let error = ExportError::new(ExportErrorKind::EmptyArchive, what);
     Err(error.with_advice(Advice::AllowEmpty))

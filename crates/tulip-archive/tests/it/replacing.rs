@@ -241,6 +241,32 @@ async fn an_archive_without_records_replaces_none_that_has_some() {
     assert_eq!(bench.read("latest.csv"), b"State,Start Time\r\n");
 }
 
+/// The receipt says how many records there are; without it, the bytes have to do.
+#[tokio::test]
+async fn an_archive_without_records_replaces_none_whose_receipt_is_gone() {
+    let bench = Bench::start().await;
+    let builder = || bench.exporter().name("latest.csv".parse().unwrap());
+    let empty = || bench.job(JobScript::new().content("State,Start Time\r\n"));
+    let exporter = builder().build().await.unwrap();
+    let full = bench.job(JobScript::new().rows(100));
+    exporter.export(Source::job(full.clone())).await.unwrap();
+    let receipt = bench.folder.path().join("_latest.csv.receipt.json");
+    let kept = std::fs::read(&receipt).unwrap();
+    std::fs::write(&receipt, "{bad").unwrap();
+    let damaged = exporter.export(Source::job(empty())).await.unwrap_err();
+    std::fs::remove_file(&receipt).unwrap();
+    let missing = exporter.export(Source::job(empty())).await.unwrap_err();
+    for error in [damaged, missing] {
+        assert_eq!(error.kind(), ExportErrorKind::EmptyArchive, "{error}");
+        assert!(error.to_string().contains("missing or damaged"), "{error}");
+    }
+    assert!(bench.read("latest.csv") == bench.content(&full));
+    // A receipt without its archive says nothing of what would be lost.
+    std::fs::write(&receipt, kept).unwrap();
+    std::fs::remove_file(bench.folder.path().join("latest.csv")).unwrap();
+    exporter.export(Source::job(empty())).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_receipt_that_an_earlier_run_owes_is_written_without_another_download() {
     let bench = Bench::start().await;
