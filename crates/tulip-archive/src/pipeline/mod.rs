@@ -19,11 +19,13 @@ mod start;
 mod transfer;
 mod wait;
 
+use tracing::warn;
+
 use crate::cancellation::Cancellation;
 use crate::context::Context;
 use crate::recovery::Recovery;
 use crate::state::Identity;
-use crate::{ExportError, Outcome};
+use crate::{ExportError, ExportErrorKind, Outcome};
 
 use commit::Commit;
 use plan::Planned;
@@ -56,15 +58,28 @@ async fn stages(
             return Ok(outcome);
         }
     }
-    let planning = plan::plan(cx, recovery, capabilities);
-    let plan = match cancellation.guard(planning).await? {
-        Planned::Export(plan) => *plan,
-        Planned::Done(outcome) => return Ok(outcome),
-    };
-    let started = Box::pin(start::start(cx, cancellation, recovery, plan)).await?;
-    let job = started.job.clone();
-    let finished = finish(cx, cancellation, recovery, started).await;
-    finished.map_err(|error| error.with_job(Some(&job)))
+    loop {
+        let planning = plan::plan(cx, recovery, capabilities);
+        let plan = match cancellation.guard(planning).await? {
+            Planned::Export(plan) => *plan,
+            Planned::Done(outcome) => return Ok(outcome),
+        };
+        let started = Box::pin(start::start(cx, cancellation, recovery, plan)).await?;
+        let job = started.job.clone();
+        match finish(cx, cancellation, recovery, started).await {
+            Err(error) if is_gone(cx, recovery, &error) => {
+                warn!(%job, "Tulip no longer knows job {job}, starting another");
+                recovery.job_is_gone().await?;
+            }
+            finished => return finished.map_err(|error| error.with_job(Some(&job))),
+        }
+    }
+}
+
+/// Whether Tulip no longer knows the job of an earlier run, so that another must be started.
+fn is_gone(cx: &Context, recovery: &Recovery, error: &ExportError) -> bool {
+    let is_unknown = error.kind() == ExportErrorKind::NotFound;
+    is_unknown && recovery.is_resumed() && cx.source.known_job().is_none()
 }
 
 /// From the started job to the outcome.

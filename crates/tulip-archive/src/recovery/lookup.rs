@@ -122,14 +122,7 @@ impl Recovery {
                     let began = record.began;
                     warn!(%began, "the job of {began} is too old to resume, starting another");
                 }
-                record.start = StartState::None;
-                record.began = self.began;
-                record.dated = cx.dated;
-                record.pending = None;
-                // The written bytes are removed once another object is opened.
-                if let Some(object) = &mut record.object {
-                    object.part = None;
-                }
+                record.restart(self.began, cx.dated);
             }
         }
         Ok(())

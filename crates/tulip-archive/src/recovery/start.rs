@@ -25,6 +25,16 @@ impl Recovery {
         self.set_start(StartState::Known { job }).await
     }
 
+    /// Forgets a job that Tulip no longer knows, so that another is started. The time for the key
+    /// stays.
+    pub(crate) async fn job_is_gone(&mut self) -> Result<(), ExportError> {
+        (self.job, self.is_resumed, self.began) = (None, false, Timestamp::now());
+        if let Some(claimed) = &mut self.claimed {
+            claimed.record.restart(self.began, Some(self.dated));
+        }
+        self.save(true).await.map(drop)
+    }
+
     async fn set_start(&mut self, start: StartState) -> Result<(), ExportError> {
         if let Some(claimed) = &mut self.claimed {
             claimed.record.start = start;

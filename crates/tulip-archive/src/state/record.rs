@@ -217,6 +217,17 @@ impl Record {
         self.staged().next().is_some()
     }
 
+    /// Forgets the job and what was written of its archive. What that has left in the sink is
+    /// removed once another object is opened.
+    pub(crate) fn restart(&mut self, began: Timestamp, dated: Option<Timestamp>) {
+        self.start = StartState::None;
+        (self.began, self.dated) = (began, dated);
+        self.pending = None;
+        if let Some(object) = &mut self.object {
+            object.part = None;
+        }
+    }
+
     /// Replaces times in the future, from a clock that was ahead, with `now`, so that they do not
     /// count for longer.
     pub(crate) fn not_after(&mut self, now: Timestamp) {

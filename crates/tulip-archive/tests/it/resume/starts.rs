@@ -43,6 +43,27 @@ async fn a_start_that_was_refused_or_never_sent_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn a_job_that_tulip_no_longer_knows_is_followed_by_another() {
+    let it = Resumable::start().await;
+    it.begin(JobScript::new()).await;
+    let gone = Reply::error(404, "NotFound", "no such job");
+    it.bench
+        .emulator
+        .fail_next(Endpoint::Status, 1, gone.clone());
+    let (_, told) = it.run(it.builder()).await;
+    assert_eq!(told, ["attached", "started", "downloading", "exported"]);
+    assert_eq!((it.starts(), it.staged().len()), (2, 0));
+    assert_eq!(it.bench.read("latest.csv"), it.whole());
+    // A job of this run, or one that the caller has named, is not replaced.
+    it.bench.emulator.fail_next(Endpoint::Status, 2, gone);
+    for source in [it.source(), Source::job("j".parse().unwrap())] {
+        let error = it.exporter().await.export(source).await.unwrap_err();
+        assert_eq!(error.kind(), ExportErrorKind::NotFound, "{error}");
+    }
+    assert_eq!(it.starts(), 3);
+}
+
+#[tokio::test]
 async fn a_job_that_is_too_old_is_left_and_what_was_written_goes() {
     let it = Resumable::start().await;
     it.begin(JobScript::new()).await;
