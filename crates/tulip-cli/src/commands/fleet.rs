@@ -52,8 +52,8 @@ pub(crate) async fn run(
             None,
         );
     }
-    if totals.resumable > 0 {
-        progress.hint("to continue, run the same command again, or `tulip resume`");
+    if let Some(hint) = totals.hint(stopped.is_some() || shutdown.is_asked()) {
+        progress.hint(hint);
     }
     let result = match overall_code(&totals.codes) {
         _ if shutdown.is_asked() && totals.codes.contains(&Some(Code::Interrupted)) => {
@@ -122,7 +122,26 @@ struct Totals {
 impl Totals {
     fn record(&mut self, report: &ItemReport) {
         self.codes.push(code_of_report(report));
-        self.resumable += usize::from(report.is_resumable());
+        // An error with advice of its own needs another option, not the same command.
+        let has_advice = report
+            .failure()
+            .is_some_and(|error| error.advice().is_some());
+        self.resumable += usize::from(report.is_resumable() && !has_advice);
+    }
+
+    /// How to continue. The same command continues a run that ended early; after a run that has
+    /// tried every export, it would export all of them again.
+    fn hint(&self, ended_early: bool) -> Option<&'static str> {
+        match self.resumable {
+            0 => None,
+            _ if ended_early || self.codes.len() == 1 => {
+                Some("to continue, run the same command again, or `tulip resume`")
+            }
+            _ => Some(
+                "to retry what failed, run `tulip export --retry-failed` with the same target and \
+                 --name, or `tulip resume`",
+            ),
+        }
     }
 }
 

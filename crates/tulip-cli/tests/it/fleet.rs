@@ -395,10 +395,8 @@ fn text_and_hints_go_to_stderr_on_lines_of_their_own() {
         said[1].starts_with("hint: if the archive is that large, raise --max-bytes"),
         "{ran:?}"
     );
-    assert_eq!(
-        said[2],
-        "hint: to continue, run the same command again, or `tulip resume`"
-    );
+    // The same command again would be refused again.
+    assert_eq!(said.len(), 2, "{ran:?}");
 }
 
 #[test]
