@@ -1,9 +1,12 @@
 //! Ctrl-C, SIGTERM and SIGHUP: the first one stops gracefully, the second at once. SIGINT and
 //! SIGHUP stay ignored if the parent has set them so, as `nohup` and shells do for background jobs.
 
+use std::future::ready;
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
+use futures_util::{Stream, StreamExt as _, stream};
 use tokio::sync::watch;
 
 use crate::failure::{Code, Failure};
@@ -11,6 +14,10 @@ use crate::progress::Progress;
 
 /// How long work that may leave something behind can continue once it is time to stop.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How soon another signal is the same one again: `timeout` signals a command and its process
+/// group, which has the command in it.
+const REPEATED: Duration = Duration::from_millis(20);
 
 /// A handle that signals when to stop.
 #[derive(Debug, Clone)]
@@ -23,11 +30,16 @@ impl Shutdown {
     pub(crate) fn install(progress: &Progress) -> Result<Self, Failure> {
         let failed =
             |error: io::Error| Failure::other(format!("cannot listen for signals: {error}"));
-        let mut signals = Signals::new().map_err(failed)?;
+        let signals = Signals::new().map_err(failed)?;
+        let signals = stream::unfold(signals, async |mut signals| {
+            signals.next().await;
+            Some(((), signals))
+        });
         let (ask, asked) = watch::channel(false);
         let progress = progress.clone();
         tokio::spawn(async move {
-            signals.next().await;
+            let mut signals = pin!(signals);
+            request(&mut signals).await;
             progress.say("stopping; press Ctrl-C again to quit immediately");
             ask.send_replace(true);
             signals.next().await;
@@ -73,6 +85,13 @@ impl Shutdown {
             value = work => Ok(value),
         }
     }
+}
+
+/// Waits for a signal, and takes those that repeat it at once for the same one.
+async fn request(signals: &mut (impl Stream<Item = ()> + Unpin)) {
+    signals.next().await;
+    let repeated = signals.for_each(|()| ready(()));
+    let _ = tokio::time::timeout(REPEATED, repeated).await;
 }
 
 /// The signals to listen for; `None` for one that stays ignored.
@@ -142,5 +161,29 @@ impl Signals {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_signal_that_comes_twice_at_once_is_one_and_a_later_one_is_another() {
+        let (send, received) = tokio::sync::mpsc::unbounded_channel();
+        let (twice, later) = (send.clone(), send);
+        twice.send(()).unwrap();
+        twice.send(()).unwrap();
+        let mut signals = Box::pin(stream::unfold(received, async |mut received| {
+            Some((received.recv().await?, received))
+        }));
+        request(&mut signals).await;
+        let another = async {
+            tokio::time::sleep(REPEATED * 2).await;
+            later.send(()).unwrap();
+        };
+        let began = tokio::time::Instant::now();
+        tokio::join!(another, request(&mut signals));
+        assert_eq!(began.elapsed(), REPEATED * 3);
     }
 }
