@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use serde_json::{Value, json};
 use tulip_core::Timestamp;
 use tulip_fleet::ledger::{BeginOutcome, Continue, Ledger as _, NewRun, RunLog};
 use tulip_fleet::{RunEnd, RunSummary};
@@ -51,6 +52,17 @@ pub(crate) fn continues(named: Option<String>, within: Duration) -> Continue {
     }
 }
 
+/// The canonical form of a command: equal commands continue each other's runs.
+pub(crate) fn command(selection: &str, name: Option<String>, shard: Option<&str>) -> String {
+    json!({ "selection": selection, "name": name, "shard": shard }).to_string()
+}
+
+/// The key template in the canonical form of a command; `None` for the default.
+pub(crate) fn name_of(command: &str) -> Option<String> {
+    let command: Value = serde_json::from_str(command).ok()?;
+    command["name"].as_str().map(str::to_owned)
+}
+
 /// Claims the run. If another run to the same target has an export in common, fails or, with
 /// `wait`, waits until that run has ended. If nothing can be recorded, warns and returns `None`.
 pub(crate) async fn begin(
@@ -88,7 +100,7 @@ pub(crate) async fn begin(
         };
         let process = holder.map(|holder| format!(", process {} on {}", holder.pid, holder.host));
         let what = format!(
-            "another run exports to {} since {started}: {}{}",
+            "another run has been exporting to {} since {started}: {}{}",
             plain(&new.run.target),
             plain(&run),
             plain(&process.unwrap_or_default()),

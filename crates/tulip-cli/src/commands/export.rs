@@ -3,7 +3,6 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use serde_json::json;
 use tulip_archive::poll::PollPolicy;
 use tulip_archive::{Client, Exporter, ExporterBuilder, FinalLineBreak, IfExists, RaggedRecords};
 use tulip_core::sink::SinkUrl;
@@ -18,6 +17,7 @@ use super::summary::Summary;
 use super::{current_run, dry_run, fleet, manifest, runs, target};
 use crate::args::{ExistsRule, ExportArgs, ExportSettings, ManifestRule};
 use crate::failure::Failure;
+use crate::output::plain;
 use crate::progress::Progress;
 use crate::shutdown::Shutdown;
 #[cfg(feature = "otlp")]
@@ -136,7 +136,26 @@ impl Export<'_> {
             );
             return Err(Failure::usage(what));
         }
+        self.check_name(&earlier)?;
         selection::left_by(&earlier, &self.client, self.shutdown).await
+    }
+
+    /// Refuses to continue a run under other keys: what it has stored and what is retried would
+    /// lie in different places.
+    fn check_name(&self, earlier: &RunSummary) -> Result<(), Failure> {
+        let of_run = current_run::name_of(&earlier.command);
+        let given = self.args.settings.name.as_ref().map(ToString::to_string);
+        if of_run == given {
+            return Ok(());
+        }
+        let what = format!(
+            "run {} names archives in another way than this command",
+            earlier.id
+        );
+        Err(Failure::usage(what).with_hint(match of_run {
+            Some(name) => format!("add --name '{}'", plain(&name)),
+            None => "leave --name out".to_owned(),
+        }))
     }
 
     async fn run(
@@ -180,13 +199,9 @@ impl Export<'_> {
             let mut run = record.run().clone();
             run.items = plan.summaries();
             let name = settings.name.as_ref().map(ToString::to_string);
-            let command = json!({
-                "selection": selected.request,
-                "name": name,
-                "shard": run.shard,
-            });
+            let command = current_run::command(&selected.request, name, run.shard.as_deref());
             let continues = current_run::continues(selected.run, settings.resume_within);
-            let new = NewRun::new(run, command.to_string()).continuing(continues);
+            let new = NewRun::new(run, command).continuing(continues);
             open = current_run::begin(ledger, new, args.wait, progress, shutdown).await?;
         }
         if let Some(open) = &open {

@@ -185,7 +185,7 @@ fn two_runs_do_not_export_the_same_machines_to_the_same_target_at_a_time() {
     assert_eq!(refused.stdout, "");
     let who = format!("process {} on ", first.id());
     for part in [
-        "another run exports to ",
+        "another run has been exporting to ",
         "/out since 20",
         &who,
         "add --wait",
@@ -213,7 +213,10 @@ fn a_run_waits_for_another_where_that_is_asked_for() {
     let mut stderr = BufReader::new(second.stderr.take().unwrap());
     let mut said = String::new();
     stderr.read_line(&mut said).unwrap();
-    assert!(said.contains("waiting: another run exports to "), "{said}");
+    assert!(
+        said.contains("waiting: another run has been exporting to "),
+        "{said}"
+    );
     release(&bench, &slow);
     assert_eq!(ended(first).code, Some(0));
     stderr.read_to_string(&mut said).unwrap();
@@ -313,11 +316,22 @@ fn a_run_that_is_not_there_or_went_elsewhere_is_not_retried() {
     for (args, expected) in [
         (
             vec!["export", "--to", "other", "--retry-failed"],
-            "no run is remembered",
+            "no run of this instance to this target is remembered",
         ),
         (
             vec!["export", "--to", "other", "--retry-failed", &id],
             "/out, not ",
+        ),
+        (
+            vec![
+                "export",
+                "--to",
+                "out",
+                "--name",
+                "{machine}.csv",
+                "--retry-failed",
+            ],
+            "leave --name out",
         ),
         (
             vec!["export", "--to", "out", "--retry-failed", "1999"],

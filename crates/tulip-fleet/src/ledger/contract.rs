@@ -103,6 +103,10 @@ impl NewRun {
     /// Creates a run that continues no other.
     pub fn new(run: RunSummary, command: impl Into<String>) -> Self {
         let command = command.into();
+        let run = RunSummary {
+            command: command.clone(),
+            ..run
+        };
         Self {
             run,
             command,

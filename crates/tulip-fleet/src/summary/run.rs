@@ -35,6 +35,12 @@ pub struct RunSummary {
     /// Why it ended early or could not start, in words.
     #[serde(default)]
     pub reason: Option<String>,
+    /// The canonical form of the command that started it: [`NewRun::command`]. Empty if the run was
+    /// not read from a ledger.
+    ///
+    /// [`NewRun::command`]: crate::ledger::NewRun::command
+    #[serde(skip)]
+    pub command: String,
     /// Its exports, in no particular order.
     pub items: Vec<ItemSummary>,
 }
@@ -95,6 +101,7 @@ impl RunSummary {
             ended: now,
             end: RunEnd::Open,
             reason: None,
+            command: String::new(),
             items: Vec::new(),
         }
     }

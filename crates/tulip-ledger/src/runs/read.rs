@@ -32,7 +32,7 @@ pub(crate) fn find(session: &Session<'_>, id: &str) -> Result<Option<RunSummary>
 }
 
 /// The columns of a run, in the order in which [`read`] reads them.
-const RUN: &str = "id, instance, target, shard, started, ended, end, reason";
+const RUN: &str = "id, instance, target, shard, started, ended, end, reason, command";
 
 pub(super) fn find_row(session: &Session<'_>, id: &str) -> Result<Option<RunSummary>, StateError> {
     let sql = format!("SELECT {RUN} FROM run WHERE id = ?1");
@@ -53,6 +53,7 @@ struct RunRow {
     ended: String,
     end: String,
     reason: Option<String>,
+    command: String,
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<RunRow> {
@@ -65,6 +66,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         ended: row.get(5)?,
         end: row.get(6)?,
         reason: row.get(7)?,
+        command: row.get(8)?,
     })
 }
 
@@ -76,6 +78,7 @@ impl RunRow {
         let unknown = || damaged(session, "a run has ended in an unknown way");
         run.end = RunEnd::from_name(&self.end).ok_or_else(unknown)?;
         (run.id, run.shard, run.reason) = (self.id, self.shard, self.reason);
+        run.command = self.command;
         Ok(run)
     }
 }
@@ -85,7 +88,7 @@ pub(crate) fn list(session: &mut Session<'_>) -> Result<Vec<RunOverview>, StateE
     let sql = format!("SELECT {RUN}, process FROM run ORDER BY started DESC, attempt DESC");
     let rows: Vec<(RunRow, Option<String>)> = session.run(|transaction| {
         let mut statement = transaction.prepare_cached(&sql)?;
-        let rows = statement.query_map([], |row| Ok((read(row)?, row.get(8)?)))?;
+        let rows = statement.query_map([], |row| Ok((read(row)?, row.get(9)?)))?;
         rows.collect()
     })?;
     let mut runs = Vec::with_capacity(rows.len());

@@ -20,8 +20,14 @@ pub(crate) async fn overview(
     let name = name.trim();
     let mut runs = ledger.runs().await.map_err(failure)?;
     if name == LAST {
+        if runs.is_empty() {
+            return Err(Failure::usage("no run is remembered"));
+        }
         let last = runs.into_iter().find(|overview| fits(&overview.run));
-        return last.ok_or_else(|| Failure::usage("no run is remembered"));
+        return last.ok_or_else(|| {
+            let none = "no run of this instance to this target is remembered";
+            Failure::usage(none).with_hint("`tulip runs` lists the runs")
+        });
     }
     if let Some(at) = runs.iter().position(|overview| overview.run.id == name) {
         return Ok(runs.swap_remove(at));
