@@ -56,6 +56,16 @@ impl SqliteLedger {
         self.writer.folder()
     }
 
+    /// Returns the damage that SQLite finds in the database, a line for each; empty if it is sound.
+    /// Reads the whole file.
+    ///
+    /// # Errors
+    /// [`StateError`] when it cannot be read.
+    pub async fn damage(&self) -> Result<Vec<String>, StateError> {
+        let work = |session: &mut Session<'_>| session.run(|open| repair::check(open));
+        self.writer.call(false, work).await
+    }
+
     /// Moves a damaged database in `folder` aside, and copies what can still be read into a new
     /// one. An undamaged database is rebuilt too. The old file is kept.
     ///

@@ -9,6 +9,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, params_from_iter};
 use tulip_archive::{StateError, StateErrorKind};
 use tulip_core::Timestamp;
+use tulip_fleet::RunEnd;
 
 use crate::{error, process, schema};
 
@@ -34,12 +35,15 @@ struct Table {
     columns: &'static [&'static str],
     /// How many leading columns form the key.
     key: usize,
+    /// Whether its key is an index beside the rows, which can be damaged while they are not.
+    has_index: bool,
 }
 
 const EXPORT: Table = Table {
     name: "export",
     columns: &["id", "attempt", "record"],
     key: 1,
+    has_index: false,
 };
 
 const RUN: Table = Table {
@@ -49,6 +53,7 @@ const RUN: Table = Table {
         "reason",
     ],
     key: 1,
+    has_index: false,
 };
 
 const ITEM: Table = Table {
@@ -57,6 +62,7 @@ const ITEM: Table = Table {
         "run", "id", "outcome", "is_open", "bytes", "records", "record",
     ],
     key: 2,
+    has_index: true,
 };
 
 /// The rows of a table by key.
@@ -126,6 +132,7 @@ struct Salvage {
     last_attempt: Option<i64>,
     damage: Vec<String>,
     is_incomplete: bool,
+    has_lost_items: bool,
 }
 
 impl Salvage {
@@ -148,6 +155,9 @@ impl Salvage {
         self.exports = self.read_table(connection, &EXPORT);
         self.runs = self.read_table(connection, &RUN);
         self.items = self.read_table(connection, &ITEM);
+        if self.has_lost_items {
+            self.reopen_runs();
+        }
         let last = connection.query_row("SELECT last FROM attempt", [], |row| row.get(0));
         match last {
             Ok(last) => self.last_attempt = Some(last),
@@ -155,7 +165,8 @@ impl Salvage {
         }
     }
 
-    /// Reads the rows of a table from both ends, because a damaged page stops either scan.
+    /// Reads the rows of a table in every way until one gets through, because a damaged page stops a
+    /// scan.
     fn read_table(&mut self, connection: &Connection, table: &Table) -> Rows {
         let mut rows = Rows::new();
         // A database of an older version has fewer tables.
@@ -166,13 +177,32 @@ impl Salvage {
         if found == Ok(false) {
             return rows;
         }
-        for order in ["ASC", "DESC"] {
-            match table.read(connection, order, &mut rows) {
-                Ok(()) => break,
+        for scan in table.scans() {
+            match table.read(connection, &scan, &mut rows) {
+                Ok(()) => return rows,
                 Err(error) => self.lost(&error),
             }
         }
+        if table.name == ITEM.name {
+            self.has_lost_items = true;
+        }
         rows
+    }
+
+    /// Ends complete runs early if exports were lost. Nothing tells which run has lost some, and
+    /// one that is complete is never continued.
+    fn reopen_runs(&mut self) {
+        let at = |name| RUN.columns.iter().position(|column| *column == name);
+        let (Some(end), Some(reason)) = (at("end"), at("reason")) else {
+            return;
+        };
+        for row in self.runs.values_mut() {
+            if row[end] == Value::Text(RunEnd::Complete.as_str().to_owned()) {
+                row[end] = Value::Text(RunEnd::Stopped.as_str().to_owned());
+                let why = "some of its exports may have been lost in a repair of the database";
+                row[reason] = Value::Text(why.to_owned());
+            }
+        }
     }
 
     fn lost(&mut self, error: &rusqlite::Error) {
@@ -201,13 +231,26 @@ impl Salvage {
 }
 
 impl Table {
-    fn read(&self, connection: &Connection, order: &str, rows: &mut Rows) -> rusqlite::Result<()> {
+    /// Returns the ways to read the rows: by key and, if that is an index, past it, each from both
+    /// ends.
+    fn scans(&self) -> Vec<String> {
+        let by_key = |order| {
+            let key = self.columns[..self.key].iter();
+            let key: Vec<_> = key.map(|column| format!("{column} {order}")).collect();
+            format!("ORDER BY {}", key.join(", "))
+        };
+        let past_index = |order| format!("NOT INDEXED ORDER BY rowid {order}");
+        let mut scans = Vec::new();
+        if self.has_index {
+            scans.extend(["ASC", "DESC"].map(past_index));
+        }
+        scans.extend(["ASC", "DESC"].map(by_key));
+        scans
+    }
+
+    fn read(&self, connection: &Connection, scan: &str, rows: &mut Rows) -> rusqlite::Result<()> {
         let (columns, name) = (self.columns.join(", "), self.name);
-        let key: Vec<_> = self.columns[..self.key]
-            .iter()
-            .map(|column| format!("{column} {order}"))
-            .collect();
-        let sql = format!("SELECT {columns} FROM {name} ORDER BY {}", key.join(", "));
+        let sql = format!("SELECT {columns} FROM {name} {scan}");
         let mut statement = connection.prepare(&sql)?;
         let mut found = statement.query([])?;
         while let Some(row) = found.next()? {
@@ -234,7 +277,7 @@ impl Table {
 }
 
 /// Returns the damage that SQLite finds.
-fn check(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+pub(crate) fn check(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut statement = connection.prepare("PRAGMA quick_check(20)")?;
     let found = statement.query_map([], |row| row.get::<_, String>(0))?;
     let mut found = found.collect::<rusqlite::Result<Vec<_>>>()?;

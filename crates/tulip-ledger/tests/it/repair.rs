@@ -3,6 +3,8 @@
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 
 use tulip_archive::{StateErrorKind, StateStore as _};
+use tulip_fleet::ledger::{BeginOutcome, Continue, Ledger as _, NewRun};
+use tulip_fleet::{ItemOutcome, ItemSummary, RunEnd, RunSummary};
 use tulip_ledger::SqliteLedger;
 
 use crate::support::{Bench, create, id, records};
@@ -38,8 +40,6 @@ async fn a_sound_database_is_repaired_without_a_loss() {
 
 #[tokio::test]
 async fn runs_and_their_exports_are_kept_and_can_be_continued() {
-    use tulip_fleet::ledger::{BeginOutcome, Continue, Ledger as _, NewRun};
-    use tulip_fleet::{ItemOutcome, ItemSummary, RunSummary};
     let bench = filled(1).await;
     let mut item = ItemSummary::new(ItemOutcome::Stored);
     item.machine = Some("m1".parse().unwrap());
@@ -120,6 +120,67 @@ async fn records_on_sound_pages_are_kept_and_the_loss_is_told() {
     let mut old = std::fs::File::open(&repaired.moved_to).unwrap();
     old.read_exact(&mut moved).unwrap();
     assert_eq!(&moved, b"SQLite");
+}
+
+/// A database with a complete run of many exports, and the number of a page in it.
+async fn with_run(exports: usize, page: &str) -> (Bench, u64) {
+    let bench = filled(1).await;
+    let mut run = RunSummary::starting("https://acme.tulip.co", "/data");
+    let item = |number| {
+        let mut item = ItemSummary::new(ItemOutcome::Stored);
+        item.machine = Some(format!("machine{number}").parse().unwrap());
+        item
+    };
+    run.items = (0..exports).map(item).collect();
+    let ledger = bench.open();
+    let begun = ledger.begin(NewRun::new(run, "export --all")).await;
+    let BeginOutcome::Claimed { claim, .. } = begun.unwrap() else {
+        panic!("the ledger is empty");
+    };
+    ledger.end(&claim, RunEnd::Complete, None).await.unwrap();
+    drop(ledger);
+    let database = rusqlite::Connection::open(bench.database()).unwrap();
+    let page: u32 = database.query_row(page, [], |row| row.get(0)).unwrap();
+    (bench, u64::from(page))
+}
+
+fn spoil(bench: &Bench, page: u64) {
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .open(bench.database())
+        .unwrap();
+    file.seek(SeekFrom::Start((page - 1) * 4096)).unwrap();
+    file.write_all(&[0xff; 4096]).unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_index_costs_no_export() {
+    let root = "SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_item_1'";
+    let (bench, page) = with_run(200, root).await;
+    assert_eq!(bench.open().damage().await.unwrap(), [""; 0]);
+    spoil(&bench, page);
+    assert!(!bench.open().damage().await.unwrap().is_empty());
+    let repaired = SqliteLedger::repair(bench.path()).unwrap();
+    assert!(!repaired.damage.is_empty(), "{repaired:?}");
+    let runs = bench.open().runs().await.unwrap();
+    assert_eq!(runs[0].counts.stored, 200);
+    assert_eq!(runs[0].run.end, RunEnd::Complete);
+}
+
+/// Otherwise nothing would export again what the database has lost.
+#[tokio::test]
+async fn no_run_that_may_have_lost_exports_is_complete() {
+    let leaf = "SELECT pageno FROM dbstat WHERE name = 'item' AND pagetype = 'leaf'
+        ORDER BY path LIMIT 1 OFFSET 1";
+    let (bench, page) = with_run(200, leaf).await;
+    spoil(&bench, page);
+    let repaired = SqliteLedger::repair(bench.path()).unwrap();
+    assert!(repaired.is_incomplete, "{repaired:?}");
+    let runs = bench.open().runs().await.unwrap();
+    let run = &runs[0];
+    assert!((1..200).contains(&run.counts.stored), "{run:?}");
+    assert_eq!(run.run.end, RunEnd::Stopped);
+    assert!(run.run.reason.as_ref().unwrap().contains("lost"), "{run:?}");
 }
 
 #[tokio::test]

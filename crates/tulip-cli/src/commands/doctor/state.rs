@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
-use tulip_archive::{IncompleteExport, StateError};
+use tulip_archive::{IncompleteExport, StateError, StateErrorKind};
 use tulip_ledger::SqliteLedger;
 
 use super::check::Check;
@@ -92,8 +92,13 @@ fn unfinished(folder: &Path) -> Result<usize, StateError> {
         return Ok(0);
     }
     let ledger = SqliteLedger::open(folder)?;
-    let incomplete = Handle::current().block_on(IncompleteExport::list(&ledger))?;
-    Ok(incomplete.len())
+    Handle::current().block_on(async {
+        if let Some(first) = ledger.damage().await?.first() {
+            let what = format!("the database is damaged: {first}");
+            return Err(StateError::new(StateErrorKind::Damaged, what));
+        }
+        Ok(IncompleteExport::list(&ledger).await?.len())
+    })
 }
 
 fn try_file(folder: &Path) -> io::Result<()> {
