@@ -18,7 +18,12 @@ pub(crate) async fn run(args: ReportArgs, shutdown: &Shutdown) -> Result<(), Fai
     let Some(ledger) = state::existing(&args.state)? else {
         return Err(Failure::usage("no run is remembered"));
     };
-    let run = find::run(&ledger, &args.run, |_| true).await?;
+    let overview = find::overview(&ledger, &args.run, |_| true).await?;
+    let mut run = find::run(&ledger, &overview.run.id, |_| true).await?;
+    if overview.is_claimed {
+        // What is under way has not failed.
+        run.items.retain(|item| !item.is_open);
+    }
     let earlier = current_run::earlier(&ledger, &run).await?;
     let activity = match archives_at(&args, &run)? {
         Some(url) => {

@@ -39,7 +39,7 @@ impl RunRecord {
     ) -> Result<Self, Failure> {
         let prepare = |path: &Option<_>| path.as_deref().map(OutputFile::prepare).transpose();
         let registry = SinkRegistry::linked().map_err(|error| Failure::usage(error.to_string()))?;
-        let target = target::shown(&registry, to);
+        let target = target::of_run(&registry, to);
         Ok(Self {
             metrics: prepare(&files.metrics_file)?,
             report: prepare(&files.report)?,
@@ -80,7 +80,12 @@ impl RunRecord {
             Some(_) => RunEnd::Stopped,
             None => RunEnd::Complete,
         };
-        self.run.reason = stopped.map(|stopped| stopped.why.reason);
+        // The reason of the run, not that of an export.
+        let of_run = |reason: String| match reason.strip_prefix("not started: ") {
+            Some(reason) => reason.to_owned(),
+            None => reason,
+        };
+        self.run.reason = stopped.map(|stopped| of_run(stopped.why.reason));
     }
 
     /// Reads earlier runs to the same target, if a report will compare with them.

@@ -1,6 +1,6 @@
 //! Targets, and the network options to connect to them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tulip_archive::{ExportError, parse_target};
@@ -38,6 +38,27 @@ pub(crate) fn shown(registry: &SinkRegistry, url: &SinkUrl) -> String {
         .to_file_path()
         .filter(|_| url.options().next().is_none());
     path.map_or_else(|| registry.shown(url), |path| path.display().to_string())
+}
+
+/// The target of a run, in one spelling: runs to one target exclude each other, and compare with
+/// earlier ones. Symlinks of a local path are resolved, as far as it exists.
+pub(crate) fn of_run(registry: &SinkRegistry, url: &SinkUrl) -> String {
+    let shown = shown(registry, url);
+    if url.options().next().is_some() {
+        return shown;
+    }
+    match url.to_file_path() {
+        Some(path) => resolved(&path).display().to_string(),
+        None => shown.trim_end_matches('/').to_owned(),
+    }
+}
+
+fn resolved(path: &Path) -> PathBuf {
+    match (path.canonicalize(), path.parent(), path.file_name()) {
+        (Ok(path), ..) => path,
+        (Err(_), Some(parent), Some(name)) => resolved(parent).join(name),
+        (Err(_), ..) => path.to_owned(),
+    }
 }
 
 /// Adds options to a remembered target. They replace its options of the same name.

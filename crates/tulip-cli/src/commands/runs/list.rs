@@ -62,6 +62,17 @@ pub(super) fn status(overview: &RunOverview) -> &'static str {
     }
 }
 
+/// The counts without open exports, which the ledger counts as they would end now: as not started
+/// or not stored.
+pub(super) fn finished(overview: &RunOverview) -> Counts {
+    let mut counts = overview.counts;
+    let waiting = overview.open.min(counts.not_started);
+    counts.not_started -= waiting;
+    let under_way = overview.open - waiting;
+    counts.failed_to_store = counts.failed_to_store.saturating_sub(under_way);
+    counts
+}
+
 /// A run, as `--json` prints it; the fields are documented in docs/operations.md.
 #[derive(Serialize)]
 pub(super) struct Shown<'a> {
@@ -72,10 +83,11 @@ pub(super) struct Shown<'a> {
     target: &'a str,
     shard: Option<&'a str>,
     started: Timestamp,
-    ended: Timestamp,
+    /// `None` for a run that is under way, or was killed.
+    ended: Option<Timestamp>,
     process: Option<String>,
     open: usize,
-    counts: &'a Counts,
+    counts: Counts,
 }
 
 impl<'a> Shown<'a> {
@@ -89,10 +101,10 @@ impl<'a> Shown<'a> {
             target: &run.target,
             shard: run.shard.as_deref(),
             started: run.started,
-            ended: run.ended,
+            ended: (run.end != RunEnd::Open).then_some(run.ended),
             process: overview.holder.as_ref().map(ToString::to_string),
             open: overview.open,
-            counts: &overview.counts,
+            counts: finished(overview),
         }
     }
 }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use tulip_core::{format_byte_size, format_duration};
+use tulip_core::{Timestamp, format_byte_size, format_duration};
 use tulip_fleet::ledger::{Ledger as _, RunOverview};
-use tulip_fleet::{ItemOutcome, ItemSummary};
+use tulip_fleet::{ItemOutcome, ItemSummary, RunEnd};
 
 use super::find;
-use super::list::{Shown, status};
+use super::list::{Shown, finished, status};
 use crate::args::ShowRunArgs;
 use crate::failure::Failure;
 use crate::output::{self, plain};
@@ -61,14 +61,23 @@ pub(crate) async fn run(args: &ShowRunArgs, progress: &Progress) -> Result<(), F
 /// Prints the run without its exports.
 fn head(overview: &RunOverview) -> Result<(), Failure> {
     let run = &overview.run;
-    let took = run
-        .ended
-        .as_system_time()
-        .duration_since(run.started.as_system_time());
-    let took = format_duration(took.unwrap_or(Duration::ZERO));
+    let until = |end: Timestamp| {
+        let took = end.as_system_time();
+        let took = took.duration_since(run.started.as_system_time());
+        format_duration(took.unwrap_or(Duration::ZERO))
+    };
+    let took = match run.end {
+        RunEnd::Open if overview.is_claimed => {
+            format!(", running for {}", until(Timestamp::now()))
+        }
+        // Nobody knows when it was killed.
+        RunEnd::Open => String::new(),
+        _ => format!(", took {}", until(run.ended)),
+    };
     let reason = run.reason.as_deref().map(|why| format!(": {}", plain(why)));
     let state = format!("{}{}", status(overview), reason.unwrap_or_default());
-    let holder = overview.holder.as_ref().map(ToString::to_string);
+    let holder = overview.holder.as_ref();
+    let holder = holder.map(|holder| format!("{} on {}", holder.pid, plain(&holder.host)));
     let shard = run.shard.clone();
     let rows = [
         ("Run", Some(plain(&run.id))),
@@ -77,7 +86,7 @@ fn head(overview: &RunOverview) -> Result<(), Failure> {
         ("Instance", Some(plain(&run.instance))),
         ("Target", Some(plain(&run.target))),
         ("Shard", shard),
-        ("Started", Some(format!("{}, took {took}", run.started))),
+        ("Started", Some(format!("{}{took}", run.started))),
         ("Exports", Some(counts(overview))),
     ];
     for (name, value) in rows {
@@ -89,21 +98,14 @@ fn head(overview: &RunOverview) -> Result<(), Failure> {
 }
 
 fn counts(overview: &RunOverview) -> String {
-    let counts = &overview.counts;
-    // The counts include open exports as not started or not stored. Count them as not finished.
-    let mut not_started = counts.not_started;
-    let mut not_stored = counts.failed_to_store;
-    let waiting = overview.open.min(not_started);
-    not_started -= waiting;
-    let under_way = (overview.open - waiting).min(not_stored);
-    not_stored -= under_way;
+    let counts = finished(overview);
     let parts = [
         (counts.stored, "stored"),
         (counts.unchanged, "unchanged"),
-        (not_started, "not started"),
+        (counts.not_started, "not started"),
         (counts.start_unknown, "start unknown"),
         (counts.failed_at_tulip, "failed at Tulip"),
-        (not_stored, "failed to store"),
+        (counts.failed_to_store, "failed to store"),
         (overview.open, "not finished"),
     ];
     let parts = parts.iter().filter(|(count, _)| *count > 0);
