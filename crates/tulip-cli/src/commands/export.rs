@@ -1,6 +1,7 @@
 //! `tulip export`
 
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 
 use tulip_archive::poll::PollPolicy;
@@ -18,6 +19,7 @@ use super::{current_run, dry_run, fleet, manifest, runs, target};
 use crate::args::{ExistsRule, ExportArgs, ExportSettings, ManifestRule};
 use crate::failure::Failure;
 use crate::output::plain;
+use crate::output_file::OutputFile;
 use crate::progress::Progress;
 use crate::shutdown::Shutdown;
 #[cfg(feature = "otlp")]
@@ -107,6 +109,9 @@ impl Export<'_> {
             None => None,
         };
         let selected = self.select(ledger.as_ref(), record.run()).await?;
+        if self.is_empty(&selected)? {
+            return Ok(());
+        }
         let previews = self.shutdown.guard(preview(&exporter, selected.sources));
         let previews = previews.await?.map_err(fleet::refused)?;
         dry_run::print(&previews, &selected.missing, self.progress, self.args.json)
@@ -225,6 +230,9 @@ impl Export<'_> {
         };
         let ended = fleet::run(run, progress, shutdown, report).await;
         summary.print(progress);
+        if self.is_to_stdout() && shutdown.is_asked() {
+            self.tell_job(record.run());
+        }
         record.ran(ended.stopped);
         let written = manifest::write(args.manifest, record.run(), &exporter, progress).await;
         if let Some(open) = &open {
@@ -237,6 +245,15 @@ impl Export<'_> {
         }
         record.read_back(exporter.sink(), progress, shutdown).await;
         ended.result.and(written)
+    }
+
+    /// Names the job of an interrupted archive, which no other run can find.
+    fn tell_job(&self, run: &RunSummary) {
+        if let Some(job) = run.items.first().and_then(|item| item.job.as_ref()) {
+            let hint =
+                format!("the job is {job}: `tulip export --job {job} --to -` starts no other");
+            self.progress.hint(&hint);
+        }
     }
 
     /// Returns whether there is nothing to export, and says so. Fails if the target is stdout and
@@ -309,7 +326,17 @@ fn target_of(to: &str, args: &ExportArgs) -> Result<SinkUrl, Failure> {
             let what = "--manifest cannot be used with --to -, which takes one archive";
             Err(Failure::usage(what))
         }
-        (true, Some(file)) => Ok(stdout::with_receipt(url, file)),
+        (true, Some(file)) => {
+            // A pipe or /dev/stderr needs no test, and has no place for a file beside it.
+            let path = Path::new(file);
+            if path
+                .metadata()
+                .map_or(true, |file| file.is_file() || file.is_dir())
+            {
+                OutputFile::prepare(path)?;
+            }
+            Ok(stdout::with_receipt(url, file))
+        }
         (false, Some(_)) => {
             let what = "--receipt needs --to -; other targets keep the receipt beside the archive";
             Err(Failure::usage(what))

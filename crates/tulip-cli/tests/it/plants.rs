@@ -42,6 +42,8 @@ fn an_empty_plant_is_told_and_a_success() {
         "{ran:?}"
     );
     assert!(files(bench.folder.path()).is_empty());
+    let would = bench.run(&[&ALL[..], &["--dry-run"]].concat());
+    assert!(would.stderr.contains("nothing to export"), "{would:?}");
 }
 
 #[test]

@@ -162,6 +162,26 @@ fn sigterm_is_handled_also_where_the_parent_ignores_it() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 
+/// Another run cannot find it: nothing is remembered of an archive on stdout.
+#[test]
+fn an_interrupted_archive_on_stdout_names_its_job() {
+    let bench = Bench::start();
+    bench
+        .emulator
+        .script_next(JobScript::new().pending_until_released());
+    let machine = bench.machine();
+    let args = ["export", "--machine", machine.as_str(), "--to", "-"];
+    let mut child = spawn(&bench, &args);
+    bench.block_on(bench.emulator.wait_for_requests(Endpoint::Status, 1));
+    signal(&child, "INT");
+    let mut said = String::new();
+    let stderr = child.stderr.as_mut().unwrap();
+    stderr.read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{said}");
+    let job = bench.emulator.jobs()[0].id.clone();
+    assert!(said.contains(&format!("--job {job} --to -")), "{said}");
+}
+
 #[test]
 fn a_second_signal_quits_at_once_whatever_is_under_way() {
     let bench = Bench::start();

@@ -139,6 +139,10 @@ fn what_does_not_go_with_stdout_is_a_usage_error() {
             vec!["export", "--job", &job, "--to", "out", "--receipt", "r"],
             "--to -",
         ),
+        (
+            [&one[..], &["--receipt", "missing/r.json"]].concat(),
+            "cannot write missing/r.json",
+        ),
         (vec!["verify", "-"], "cannot list"),
     ] {
         let ran = bench.run(&args);
