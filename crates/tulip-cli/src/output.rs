@@ -6,6 +6,14 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 
+/// A count with its noun: `1 run`, `2 runs`.
+pub(crate) fn counted(count: impl TryInto<u64>, noun: &str) -> String {
+    match count.try_into().unwrap_or(u64::MAX) {
+        1 => format!("1 {noun}"),
+        count => format!("{count} {noun}s"),
+    }
+}
+
 /// Prints one line.
 pub(crate) fn line(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();

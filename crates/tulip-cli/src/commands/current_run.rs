@@ -1,9 +1,14 @@
 //! This process's run in the ledger.
 
+use std::collections::HashSet;
+use std::future::ready;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures_util::{StreamExt as _, stream};
+
 use serde_json::{Value, json};
+use tulip_archive::Exporter;
 use tulip_core::Timestamp;
 use tulip_fleet::ledger::{BeginOutcome, Continue, Ledger as _, NewRun, RunLog};
 use tulip_fleet::{RunEnd, RunSummary};
@@ -11,7 +16,7 @@ use tulip_ledger::SqliteLedger;
 
 use super::runs::{find, prune};
 use crate::failure::{Failure, chain};
-use crate::output::plain;
+use crate::output::{counted, plain};
 use crate::progress::Progress;
 use crate::shutdown::Shutdown;
 use crate::state;
@@ -27,6 +32,9 @@ const KEPT_RUNS: usize = 30;
 
 /// How many earlier runs a report compares with.
 const EARLIER: usize = 14;
+
+/// How many objects of a continued run are looked up at once.
+const LOOKUPS: usize = 16;
 
 /// A run that this process has claimed.
 pub(crate) struct OpenRun {
@@ -130,6 +138,36 @@ impl OpenRun {
              another run)",
             self.run.started
         ));
+    }
+
+    /// Drops stored and unchanged exports whose object is no longer at the target, so that they are
+    /// exported again: a volume may not be mounted, or a folder was removed.
+    pub(crate) async fn drop_gone(&mut self, exporter: &Exporter, progress: &Progress) {
+        if !exporter.sink().capabilities().lookup {
+            return;
+        }
+        let finished = self.run.items.iter();
+        let finished = finished.filter(|item| item.outcome.is_success());
+        let lookups = finished.filter_map(|item| Some((item.id(), item.key.clone()?)));
+        let lookups = lookups.map(async |(id, key)| match exporter.lookup(&key).await {
+            Ok(None) => Some(id),
+            // An error is no proof, and the next export will meet it.
+            _ => None,
+        });
+        let gone = stream::iter(lookups).buffer_unordered(LOOKUPS);
+        let gone: HashSet<_> = gone.filter_map(ready).collect().await;
+        if gone.is_empty() {
+            return;
+        }
+        progress.warn(
+            &format!(
+                "{} that this run had stored {} no longer at the target: exporting again",
+                counted(gone.len(), "archive"),
+                if gone.len() == 1 { "is" } else { "are" },
+            ),
+            None,
+        );
+        self.run.items.retain(|item| !gone.contains(&item.id()));
     }
 
     /// Records how the run ended, and prunes old runs. If the ledger cannot be written, warns,

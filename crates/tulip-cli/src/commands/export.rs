@@ -209,7 +209,8 @@ impl Export<'_> {
             let new = NewRun::new(run, command).continuing(continues);
             open = current_run::begin(ledger, new, args.wait, progress, shutdown).await?;
         }
-        if let Some(open) = &open {
+        if let Some(open) = &mut open {
+            shutdown.guard(open.drop_gone(&exporter, progress)).await?;
             let since = current_run::since(settings.resume_within);
             plan = plan.continuing(&open.run.items, since);
             plan = plan.dated(open.run.started);

@@ -112,6 +112,27 @@ fn a_killed_run_is_continued_and_exports_nothing_twice() {
 }
 
 #[test]
+fn a_continued_run_exports_again_what_is_no_longer_at_the_target() {
+    let (bench, slow) = with_slow(4);
+    let args = [&ALL[..], &["--json"]].concat();
+    let mut killed = spawn(&bench, &args);
+    wait_for_lines(&mut killed, 3);
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    release(&bench, &slow);
+    std::fs::remove_dir_all(bench.folder.path().join("out")).unwrap();
+    let ran = bench.run(&args);
+    assert_eq!((ran.code, ran.json().len()), (Some(0), 4), "{ran:?}");
+    assert!(ran.stderr.contains("3 archives that this run"), "{ran:?}");
+    let manifest = manifest(&bench);
+    assert_eq!(
+        (&manifest["whole"], &manifest["counts"]["stored"]),
+        (&true.into(), &4.into())
+    );
+    assert_eq!(bench.run(&["verify", "out"]).code, Some(0));
+}
+
+#[test]
 fn an_interrupted_run_is_continued_and_its_manifest_replaced() {
     let (bench, slow) = with_slow(3);
     let args = [&ALL[..], &["--json"]].concat();
