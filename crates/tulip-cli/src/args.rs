@@ -121,10 +121,10 @@ Exit codes:
        failure, for example a missed deadline or a check of tulip doctor
   2    usage or configuration
   3    Tulip refused the credentials, or a scope is missing
-  4    the job failed at Tulip, the job or machine is unknown there, or it is not
-       known whether an archive was started
-  5    the target could not be reached or written, or the object that is there
-       was kept
+  4    the job failed at Tulip, Tulip does not know the job or machine, or it is
+       unknown whether an archive was started
+  5    the target could not be reached or written, or an existing object must
+       not be replaced
   6    tulip verify found an archive that does not match its receipt
   130  interrupted";
 
@@ -272,7 +272,8 @@ pub(crate) enum ConfigCommand {
 
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-Takes the options of tulip export, so that it shows what that would use. Secrets are masked.
+Takes the options of tulip export, so that it shows what that would use. Secrets
+are masked.
 
 Examples:
   tulip config show

@@ -1,7 +1,7 @@
 //! Parsers for values that clap does not know.
 
 use std::ffi::OsStr;
-use std::num::{NonZeroU32, NonZeroUsize, ParseIntError};
+use std::num::{IntErrorKind, NonZeroU32, NonZeroUsize, ParseIntError};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         Ok(duration) => Ok(duration.min(FOREVER)),
         // Too long, unless it is a fraction, which is too short.
         Err(humantime::DurationError::NumberOverflow) if !text.contains('.') => Ok(FOREVER),
-        Err(error) => Err(format!("{error}: write 90s, 10m or 1h")),
+        Err(_) => Err("expected a duration such as 90s, 10m or 1h".to_owned()),
     }
 }
 
@@ -75,6 +75,14 @@ pub(crate) fn some_time(text: &str) -> Result<Duration, String> {
 pub(crate) fn size(text: &str) -> Result<u64, String> {
     let size = tulip_core::parse_byte_size(unwrapped(text));
     size.ok_or_else(|| "expected a size such as 50GiB, 500MB or 67108864".to_owned())
+}
+
+/// A number of bytes that is not zero.
+pub(crate) fn some_size(text: &str) -> Result<u64, String> {
+    match size(text)? {
+        0 => Err("it must be more than 0".to_owned()),
+        some => Ok(some),
+    }
 }
 
 /// An option of a target. Errors do not show its value, which can be a secret.
@@ -104,15 +112,20 @@ pub(crate) fn checksum() -> impl TypedValueParser<Value = ChecksumAlgorithm> {
 pub(crate) fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
     let count = unwrapped(text)
         .parse()
-        .map_err(|error: ParseIntError| error.to_string())?;
+        .map_err(|error: ParseIntError| match error.kind() {
+            IntErrorKind::PosOverflow => TOO_LARGE.to_owned(),
+            _ => "expected a number".to_owned(),
+        })?;
     NonZeroUsize::new(count).ok_or_else(|| "it must be at least 1".to_owned())
 }
 
 /// A number of attempts.
 pub(crate) fn attempts(text: &str) -> Result<NonZeroU32, String> {
     let count = at_least_one(text)?;
-    NonZeroU32::try_from(count).map_err(|error| error.to_string())
+    NonZeroU32::try_from(count).map_err(|_| TOO_LARGE.to_owned())
 }
+
+const TOO_LARGE: &str = "the number is too large";
 
 /// The variable that holds the index, from 0, of a pod in an indexed Kubernetes job.
 const COMPLETION_INDEX: &str = "JOB_COMPLETION_INDEX";

@@ -138,7 +138,7 @@ pub(crate) struct ExportSettings {
     #[arg(long, help_heading = "Checks")]
     pub(crate) allow_missing_final_newline: bool,
     /// Maximum size of an archive, for example 50GiB
-    #[arg(long, value_name = "SIZE", value_parser = values::size, help_heading = "Checks")]
+    #[arg(long, value_name = "SIZE", value_parser = values::some_size, help_heading = "Checks")]
     pub(crate) max_bytes: Option<u64>,
     #[command(flatten)]
     pub(crate) state: StateFolder,

@@ -72,8 +72,8 @@ pub(crate) struct PruneArgs {
 
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-No other tulip process may use the state folder at the same time. The old database is
-kept beside the new one, as tulip.db.damaged-TIME.
+No other tulip process may use the state folder at the same time. The old
+database is kept beside the new one, as tulip.db.damaged-TIME.
 
 Examples:
   tulip runs repair

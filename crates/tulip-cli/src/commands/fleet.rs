@@ -48,7 +48,10 @@ pub(crate) async fn run(
     let left = stopped.as_ref().filter(|stopped| stopped.left > 0);
     if let Some(stopped) = left.filter(|_| !shutdown.is_asked()) {
         progress.warn(
-            &format!("{} exports were {}", stopped.left, stopped.why),
+            &match stopped.left {
+                1 => format!("1 export was {}", stopped.why),
+                left => format!("{left} exports were {}", stopped.why),
+            },
             None,
         );
     }

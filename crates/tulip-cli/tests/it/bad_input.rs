@@ -232,9 +232,12 @@ fn numbers_and_durations_that_are_none() {
     let set = [BASE, KEY, SECRET];
     let with = |flag, value| ["export", "--all", "--to", "out", flag, value];
     refused(&set, &with("--concurrency", "0"), "it must be at least 1");
-    refused(&set, &with("--concurrency", "many"), "invalid digit");
+    refused(&set, &with("--concurrency", "many"), "expected a number");
+    let huge = with("--attempts", "99999999999");
+    refused(&set, &huge, "the number is too large");
+    refused(&set, &with("--max-bytes", "0"), "it must be more than 0");
     refused(&set, &with("--timeout", "90"), "write 90s, 90m or 90h");
-    refused(&set, &with("--timeout", "soon"), "write 90s, 10m or 1h");
+    refused(&set, &with("--timeout", "soon"), "such as 90s, 10m or 1h");
     refused(&set, &with("--min-rate", "fast"), "a size such as");
     refused(
         &set,

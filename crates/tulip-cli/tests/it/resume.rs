@@ -105,12 +105,15 @@ fn a_sweep_of_a_bucket_wants_its_age_and_counts_what_it_removes() {
     };
     let ran = sweep(&[]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(ran.stderr.contains("removed 1 stale uploads"), "{ran:?}");
+    assert!(
+        ran.stderr.contains("removed 1 stale upload from"),
+        "{ran:?}"
+    );
     assert_eq!(server.open_uploads(), ["tulip/new.csv"]);
     assert!(
         sweep(&["--older-than", "1h"])
             .stderr
-            .contains("removed 1 stale uploads")
+            .contains("removed 1 stale upload from")
     );
     assert_eq!(server.open_uploads(), Vec::<String>::new());
     assert_eq!(sweep(&["--older-than", "0"]).code, Some(2));

@@ -60,7 +60,8 @@ pub(super) async fn discard(
         let swept = shutdown.finish(sink.sweep(before)).await?;
         let swept = swept.map_err(|error| Failure::new(Code::Sink, chain(&error)))?;
         let to = output::plain(&target::shown(&registry, to));
-        progress.say(&format!("removed {swept} stale uploads from {to}"));
+        let swept = output::counted(swept, "stale upload");
+        progress.say(&format!("removed {swept} from {to}"));
     }
     code.map_or(Ok(()), |code| Err(Failure::reported(code)))
 }

@@ -38,8 +38,8 @@ pub(crate) async fn run(args: &PruneArgs, progress: &Progress) -> Result<(), Fai
         output::line(&plain(run))?;
     }
     progress.say(&format!(
-        "forgot {} runs; no archive was touched",
-        pruned.len()
+        "forgot {}; no archive was touched",
+        output::counted(pruned.len(), "run")
     ));
     Ok(())
 }

@@ -49,7 +49,9 @@ pub(crate) fn run(args: &RepairArgs, progress: &Progress) -> Result<(), Failure>
     }
     let Shown { exports, runs, .. } = shown;
     output::line(&format!(
-        "kept {exports} unfinished exports and {runs} runs; the old database is {}",
+        "kept {} and {}; the old database is {}",
+        output::counted(exports, "unfinished export"),
+        output::counted(runs, "run"),
         shown.moved_to
     ))?;
     if shown.incomplete {
