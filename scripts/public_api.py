@@ -15,7 +15,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LISTED = ROOT / "docs" / "public-api.txt"
-CRATES = ["tulip_core", "tulip_http", "tulip_archive", "tulip_fleet", "tulip_cli"]
+CRATES = [
+    "tulip_core", "tulip_http", "tulip_archive", "tulip_fleet", "tulip_ledger", "tulip_report",
+    "tulip_emulator", "tulip_cli",
+]
 
 
 def text_of(markup):

@@ -40,7 +40,7 @@ pub use exporter::Exporter;
 pub use if_exists::IfExists;
 pub use inspect::{InspectError, Inspection, Inspector};
 pub use outcome::{CreateOnly, Outcome};
-pub use receipts::{RUNS_FOLDER, ReceiptError};
+pub use receipts::RUNS_FOLDER;
 pub use repair::Repair;
 pub use source::Source;
 pub use state::{

@@ -16,8 +16,7 @@ const MAX_REASON: usize = 300;
 
 /// Why a receipt cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReceiptError {
+pub(crate) enum ReceiptError {
     /// The sink could not be read. That says nothing about the receipt.
     #[error(transparent)]
     Read(#[from] SinkError),
@@ -29,23 +28,6 @@ pub enum ReceiptError {
         /// What is wrong with it, on one line.
         reason: String,
     },
-}
-
-impl ReceiptError {
-    /// Whether reading it again can succeed without any change.
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        self.sink_error().is_some_and(SinkError::is_retryable)
-    }
-
-    /// The sink's error, if the sink could not be read.
-    #[must_use]
-    pub fn sink_error(&self) -> Option<&SinkError> {
-        match self {
-            Self::Read(error) => Some(error),
-            Self::Invalid { .. } => None,
-        }
-    }
 }
 
 /// Reads the receipt of the object at `key`; `None` if it has none.
