@@ -95,6 +95,10 @@ pub async fn run(fixture: &dyn Fixture) -> Report {
         failure::stays(suite).await,
     );
     add(
+        "a write that is dropped counts as failed",
+        failure::dropped(suite).await,
+    );
+    add(
         "an object that is there is kept if asked",
         capabilities::create(suite).await,
     );

@@ -30,6 +30,7 @@ enum Fault {
     SharesBuffers,
     ReplacesOnCreate,
     ForgetsFailure,
+    ForgetsDroppedWrite,
     MiscountsBytes,
     FindsNothing,
     FindsAnotherTag,
@@ -50,6 +51,9 @@ struct State {
     kept: BTreeMap<String, Vec<u8>>,
     writers: usize,
 }
+
+/// The size of chunks above which a write waits, so that it can be dropped.
+const WAITS_ABOVE: usize = 4 * 1024 * 1024;
 
 /// Chunks or keys, one at a time.
 struct Several<T>(std::vec::IntoIter<T>);
@@ -266,6 +270,14 @@ impl SinkWriter for Writer {
             self.failed = true;
             return Err(SinkError::new(SinkErrorKind::StorageFull, "full"));
         }
+        if self.failed && !self.sink.broken {
+            return Err(SinkError::new(SinkErrorKind::Other, "a write was dropped"));
+        }
+        if chunk.len() > WAITS_ABOVE {
+            self.failed = !self.sink.is(Fault::ForgetsDroppedWrite);
+            tokio::task::yield_now().await;
+            self.failed = false;
+        }
         if self.sink.is(Fault::LosesSmallChunks) && chunk.len() == 1 {
             return Ok(());
         }
@@ -368,13 +380,13 @@ async fn report(fault: Fault) -> Report {
 async fn a_sink_that_keeps_the_contract_passes_every_case() {
     let report = report(Fault::None).await;
     report.assert_passed();
-    assert_eq!(report.cases().len(), 18);
+    assert_eq!(report.cases().len(), 19);
     let all = report.cases().iter();
     assert!(
         all.clone().all(|case| case.result == CaseResult::Passed),
         "{report}"
     );
-    assert_eq!(report.to_string().lines().count(), 18);
+    assert_eq!(report.to_string().lines().count(), 19);
 }
 
 #[tokio::test]
@@ -414,6 +426,10 @@ async fn each_breach_is_found_by_the_case_that_names_it() {
         (
             Fault::ForgetsFailure,
             "an error after a failed write stays an error",
+        ),
+        (
+            Fault::ForgetsDroppedWrite,
+            "a write that is dropped counts as failed",
         ),
         (Fault::MiscountsBytes, "chunks of any size arrive in order"),
         (Fault::FindsNothing, "a lookup finds what is there"),

@@ -1,10 +1,14 @@
-//! Behaviour after a failed write.
+//! Behaviour after a failed or dropped write.
 
-use super::{Result, check, failed, holds};
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+
+use super::{Result, check, failed, holds, open, skipped};
 use crate::conformance::CaseResult;
-use crate::sink::OpenOptions;
-use crate::sink::conformance::content::bytes;
+use crate::sink::conformance::content::{LARGE, bytes};
 use crate::sink::conformance::suite::Suite;
+use crate::sink::{OpenOptions, WriteMode};
 
 /// The number of 1 MiB chunks after which a sink is believed not to fail.
 const CHUNKS: usize = 64;
@@ -42,4 +46,42 @@ pub(crate) async fn stays(suite: &Suite<'_>) -> Result {
     }
     super::no_leftovers(suite, "after a write that failed").await?;
     Ok(CaseResult::Passed)
+}
+
+pub(crate) async fn dropped(suite: &Suite<'_>) -> Result {
+    let chunk = bytes(16, LARGE);
+    for closed in [true, false] {
+        let key = suite.key(&format!("dropped/{closed}.csv"))?;
+        let mut writer = open(suite, &key, WriteMode::Overwrite).await?;
+        if let Some(written) = polled_once(writer.write(chunk.clone())).await {
+            written?;
+            writer.abort().await?;
+            return skipped("its writes do not wait");
+        }
+        let again = writer.write(chunk.slice(..11)).await;
+        check(
+            again.is_err(),
+            "a write succeeds after one that was dropped",
+        )?;
+        match closed {
+            true => {
+                let closed = writer.close().await;
+                check(closed.is_err(), "close succeeds after a dropped write")?;
+            }
+            false => writer.abort().await?,
+        }
+        holds(suite, &key, None, "after a dropped write").await?;
+    }
+    super::no_leftovers(suite, "after a dropped write").await?;
+    Ok(CaseResult::Passed)
+}
+
+/// Polls a future once, then drops it.
+async fn polled_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
