@@ -326,7 +326,9 @@ impl SinkWriter for ObjectWriter {
 
     async fn close(mut self: Box<Self>) -> Result<StoredObject, SinkError> {
         if self.failed {
-            return Err(ended(&self.destination));
+            // After a dropped write, nothing has aborted the upload yet.
+            let error = ended(&self.destination);
+            return Err(self.after(error).await);
         }
         if self.upload.is_none() {
             let payload = self.payload();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinHandle, JoinSet, spawn_blocking};
 use tracing::warn;
 use tulip_core::sink::{SinkError, SinkWriter, StoredObject};
 
@@ -33,6 +33,9 @@ pub(super) struct FileWriter {
     is_one_part: bool,
     /// `None` until the first write. A file of one part is written whole by [`SinkWriter::close`].
     staged: Option<StagedFile>,
+    /// The staged file while it is created or cut. Kept here, so that a write that is dropped
+    /// meanwhile does not lose it.
+    preparing: Option<JoinHandle<Result<StagedFile, SinkError>>>,
     in_flight: JoinSet<Result<(), SinkError>>,
     failed: bool,
 }
@@ -47,6 +50,7 @@ impl FileWriter {
             at: 0,
             is_one_part: false,
             staged: None,
+            preparing: None,
             in_flight: JoinSet::new(),
             failed: false,
         }
@@ -117,22 +121,32 @@ impl FileWriter {
 
     /// Returns the staged file, which it creates or, if it is resumed, cuts to the resumed bytes.
     async fn prepared_file(&mut self) -> Result<Arc<OpenFile>, SinkError> {
-        let staged = match self.staged.take() {
-            Some(staged) if !staged.has_excess() => staged,
-            unprepared => {
-                let (destination, at) = (self.destination.clone(), self.at);
-                let path = self.staged_path.clone();
-                blocking::run(move || {
-                    let prepared = match unprepared {
-                        None => StagedFile::create(path, Caching::Direct),
-                        Some(mut staged) => staged.cut(at).map(|()| staged),
-                    };
-                    prepared.map_err(|error| destination.failed(error))
-                })
-                .await?
-            }
-        };
-        Ok(self.staged.insert(staged).open_file())
+        if self.staged.as_ref().is_none_or(StagedFile::has_excess) {
+            let (destination, at) = (self.destination.clone(), self.at);
+            let (path, unprepared) = (self.staged_path.clone(), self.staged.take());
+            self.preparing = Some(spawn_blocking(move || {
+                let prepared = match unprepared {
+                    None => StagedFile::create(path, Caching::Direct),
+                    Some(staged) => cut(staged, at),
+                };
+                prepared.map_err(|error| destination.failed(error))
+            }));
+            self.prepared().await?;
+        }
+        match &self.staged {
+            Some(staged) => Ok(staged.open_file()),
+            None => Err(self.ended()),
+        }
+    }
+
+    /// Waits for the staged file that is being prepared, if any.
+    async fn prepared(&mut self) -> Result<(), SinkError> {
+        if let Some(preparing) = &mut self.preparing {
+            let prepared = preparing.await;
+            self.preparing = None;
+            self.staged = Some(joined(prepared)?);
+        }
+        Ok(())
     }
 
     /// Writes everything that was accepted, and waits for it.
@@ -176,6 +190,8 @@ impl FileWriter {
         // A running write cannot be stopped, and must not outlast this.
         self.in_flight.abort_all();
         while self.in_flight.join_next().await.is_some() {}
+        // A file that could not be prepared is not there.
+        let _ = self.prepared().await;
         let Some(staged) = self.staged.take() else {
             return Ok(());
         };
@@ -217,8 +233,21 @@ fn create_whole(path: PathBuf, length: usize, chunks: &[Bytes]) -> std::io::Resu
     }
 }
 
-fn joined(written: Result<Result<(), SinkError>, tokio::task::JoinError>) -> Result<(), SinkError> {
-    written.unwrap_or_else(|error| Err(blocking::stopped(error)))
+/// Cuts a resumed file to its first bytes, or removes it if that is not possible.
+fn cut(mut staged: StagedFile, bytes: u64) -> std::io::Result<StagedFile> {
+    match staged.cut(bytes) {
+        Ok(()) => Ok(staged),
+        Err(error) => {
+            if let Err(error) = staged.remove() {
+                warn!(%error, "could not remove a staged file: {error}");
+            }
+            Err(error)
+        }
+    }
+}
+
+fn joined<T>(done: Result<Result<T, SinkError>, JoinError>) -> Result<T, SinkError> {
+    done.unwrap_or_else(|error| Err(blocking::stopped(error)))
 }
 
 #[async_trait]
@@ -244,7 +273,7 @@ impl SinkWriter for FileWriter {
     }
 
     fn stages_on_close(&self) -> bool {
-        self.is_one_part && self.staged.is_none()
+        self.is_one_part && self.staged.is_none() && self.preparing.is_none()
     }
 
     async fn checkpoint(&mut self) -> Result<Option<u64>, SinkError> {
@@ -269,7 +298,9 @@ impl SinkWriter for FileWriter {
 
     async fn close(mut self: Box<Self>) -> Result<StoredObject, SinkError> {
         if self.failed {
-            return Err(self.ended());
+            // After a dropped write, nothing has removed the staged file yet.
+            let error = self.ended();
+            return Err(self.fail(error).await);
         }
         match self.commit().await {
             Ok(stored) => Ok(stored),
