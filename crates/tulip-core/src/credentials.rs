@@ -1,6 +1,5 @@
 //! API keys and their secrets.
 
-mod deserialize;
 mod error;
 
 use std::fmt;
@@ -14,7 +13,7 @@ pub use self::error::CredentialsError;
 /// An API key and its secret.
 ///
 /// The secret is wiped from memory on drop and masked in `Debug`. There is no `Display` and no
-/// `Serialize`; `Deserialize` reads an object with `key` and `secret`.
+/// `Serialize`.
 ///
 /// ```
 /// use tulip_core::Credentials;
