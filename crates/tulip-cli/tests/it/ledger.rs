@@ -225,6 +225,60 @@ fn two_runs_do_not_export_the_same_machines_to_the_same_target_at_a_time() {
 }
 
 #[test]
+fn one_folder_is_one_target_in_every_spelling() {
+    let (bench, slow) = with_slow(1);
+    let export = |to| bench.run(&["export", "--machine", slow.as_str(), "--to", to]);
+    let first = spawn(
+        &bench,
+        &["export", "--machine", slow.as_str(), "--to", "out"],
+    );
+    bench.block_on(bench.emulator.wait_for_requests(Endpoint::Status, 1));
+    let out = bench.path("out");
+    std::fs::create_dir_all(&out).unwrap();
+    std::os::unix::fs::symlink(&out, bench.path("link")).unwrap();
+    for to in [&*format!("file://{out}/"), "link", "./out//"] {
+        let refused = export(to);
+        assert_eq!(refused.code, Some(1), "{to}: {refused:?}");
+        assert!(
+            refused.stderr.contains("another run has been exporting"),
+            "{refused:?}"
+        );
+    }
+    release(&bench, &slow);
+    assert_eq!(ended(first).code, Some(0));
+    assert_eq!(bench.emulator.requests().starts(&slow), 1);
+}
+
+#[test]
+fn a_run_under_way_has_not_failed() {
+    let (bench, slow) = with_slow(2);
+    let mut first = spawn(&bench, &[&ALL[..], &["--json"]].concat());
+    wait_for_lines(&mut first, 1);
+    bench.block_on(bench.emulator.wait_for_requests(Endpoint::Status, 1));
+    let run = only(&bench);
+    assert_eq!(
+        (&run["status"], &run["ended"]),
+        (&"running".into(), &Value::Null)
+    );
+    assert_eq!(
+        (&run["open"], &run["counts"]["stored"]),
+        (&1.into(), &1.into())
+    );
+    for outcome in ["not_started", "failed_at_tulip", "failed_to_store"] {
+        assert_eq!(run["counts"][outcome], 0, "{run}");
+    }
+    let page = bench.path("run.html");
+    assert_eq!(bench.run(&["report", "--html", &page]).code, Some(0));
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(
+        !page.contains("What failed"),
+        "it shows what is under way as failed"
+    );
+    release(&bench, &slow);
+    assert_eq!(ended(first).code, Some(0));
+}
+
+#[test]
 fn a_run_waits_for_another_where_that_is_asked_for() {
     let (bench, slow) = with_slow(1);
     let export = ["export", "--machine", slow.as_str(), "--to", "out"];

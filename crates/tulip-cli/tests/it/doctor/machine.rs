@@ -112,6 +112,28 @@ fn state_folders_that_cannot_be_used() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
 }
 
+#[test]
+fn a_database_that_is_damaged_anywhere() {
+    let bench = Bench::start();
+    assert_eq!(bench.run(&["export", "--all", "--to", "out"]).code, Some(0));
+    let database = bench.state.path().join("tulip.db");
+    let root = "SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_item_1'";
+    let page: u32 = rusqlite::Connection::open(&database)
+        .unwrap()
+        .query_row(root, [], |row| row.get(0))
+        .unwrap();
+    let page = page as usize;
+    let mut bytes = std::fs::read(&database).unwrap();
+    bytes[(page - 1) * 4096..page * 4096].fill(0xff);
+    std::fs::write(&database, bytes).unwrap();
+    assert_fails(
+        &mut bench.command(),
+        &[],
+        "ledger",
+        "the database is damaged",
+    );
+}
+
 /// In `/proc`, where not even root can create files.
 #[cfg(target_os = "linux")]
 #[test]
