@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tulip_archive::Exporter;
 use tulip_core::Timestamp;
 use tulip_fleet::ledger::{BeginOutcome, Continue, Ledger as _, NewRun, RunLog};
-use tulip_fleet::{RunEnd, RunSummary};
+use tulip_fleet::{ItemSummary, Plan, RunEnd, RunSummary};
 use tulip_ledger::SqliteLedger;
 
 use super::runs::{find, prune};
@@ -142,12 +142,21 @@ impl OpenRun {
 
     /// Drops stored and unchanged exports whose object is no longer at the target, so that they are
     /// exported again: a volume may not be mounted, or a folder was removed.
-    pub(crate) async fn drop_gone(&mut self, exporter: &Exporter, progress: &Progress) {
+    /// Only those in `plan` can be: `--retry-failed` leaves the others alone.
+    pub(crate) async fn drop_gone(
+        &mut self,
+        exporter: &Exporter,
+        plan: &Plan,
+        progress: &Progress,
+    ) {
         if !exporter.sink().capabilities().lookup {
             return;
         }
+        let planned = plan.summaries();
+        let planned: HashSet<_> = planned.iter().map(ItemSummary::id).collect();
         let finished = self.run.items.iter();
-        let finished = finished.filter(|item| item.outcome.is_success());
+        let finished =
+            finished.filter(|item| item.outcome.is_success() && planned.contains(&item.id()));
         let lookups = finished.filter_map(|item| Some((item.id(), item.key.clone()?)));
         let lookups = lookups.map(async |(id, key)| match exporter.lookup(&key).await {
             Ok(None) => Some(id),

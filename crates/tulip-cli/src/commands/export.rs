@@ -210,7 +210,9 @@ impl Export<'_> {
             open = current_run::begin(ledger, new, args.wait, progress, shutdown).await?;
         }
         if let Some(open) = &mut open {
-            shutdown.guard(open.drop_gone(&exporter, progress)).await?;
+            shutdown
+                .guard(open.drop_gone(&exporter, &plan, progress))
+                .await?;
             let since = current_run::since(settings.resume_within);
             plan = plan.continuing(&open.run.items, since);
             plan = plan.dated(open.run.started);
